@@ -1,0 +1,112 @@
+/**
+ * Byte plumbing shared by every layer: one type (`Uint8Array`), big-endian integers, the text encodings we print.
+ * Pure, no imports. `Buffer` is used for speed only; nothing returns one with extra meaning.
+ */
+
+/** Source of `length` unpredictable bytes. Protocol code takes it as an argument. */
+export type Random = (length: number) => Uint8Array
+
+/** Milliseconds since the Unix epoch. Protocol code takes the time as an argument. */
+export type Millis = number
+
+export const empty: Uint8Array = new Uint8Array(0)
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  const out = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
+
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text)
+}
+
+/** Strict UTF-8; undefined where the bytes are not. */
+export function fromUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** For map keys only: one character a byte. */
+export function latin1(bytes: Uint8Array): string {
+  return view(bytes).latin1Slice(0, bytes.length)
+}
+
+export function hex(bytes: Uint8Array): string {
+  return view(bytes).toString('hex')
+}
+
+/** Lower or upper case; undefined for anything else. */
+export function fromHex(text: string): Uint8Array | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text)) return undefined
+  return new Uint8Array(Buffer.from(text, 'hex'))
+}
+
+export function base64url(bytes: Uint8Array): string {
+  return view(bytes).toString('base64url')
+}
+
+/** Unpadded, canonical only (RFC 4648 section 5): a second spelling of the same bytes is refused. */
+export function fromBase64url(text: string): Uint8Array | undefined {
+  const bytes = Buffer.from(text, 'base64url')
+  return bytes.toString('base64url') === text ? new Uint8Array(bytes) : undefined
+}
+
+/** Timing depends on the lengths alone. Use wherever a secret or a MAC is compared. */
+export function constantTimeEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!
+  return difference === 0
+}
+
+/** For public values only. */
+export function fastEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0
+}
+
+export function u16(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 8, value & 0xff)
+}
+
+export function u32(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff)
+}
+
+/** Safe integers only (below 2^53). */
+export function u64(value: number): Uint8Array {
+  return concat(u32(Math.floor(value / 2 ** 32)), u32(value >>> 0))
+}
+
+export function readU16(bytes: Uint8Array, at = 0): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!
+}
+
+export function readU32(bytes: Uint8Array, at = 0): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+}
+
+/** NaN above 2^53 - 1, so that a comparison with it fails. */
+export function readU64(bytes: Uint8Array, at = 0): number {
+  const value = readU32(bytes, at) * 2 ** 32 + readU32(bytes, at + 4)
+  return Number.isSafeInteger(value) ? value : Number.NaN
+}
+
+/** Best effort: JavaScript engines may have copied the bytes before. */
+export function wipe(...secrets: readonly Uint8Array[]): void {
+  for (const secret of secrets) secret.fill(0)
+}
