@@ -43,7 +43,7 @@ const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byte
 
 /** For map keys only: one character a byte. */
 export function latin1(bytes: Uint8Array): string {
-  return view(bytes).latin1Slice(0, bytes.length)
+  return view(bytes).toString('latin1')
 }
 
 export function hex(bytes: Uint8Array): string {

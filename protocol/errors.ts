@@ -12,8 +12,23 @@ export const errorCodes = {
   E_STATE_UNREADABLE: 'Check the owner and mode of the state folder, or restore it from a copy.',
   E_STATE_BUSY: 'Another Sotto process uses this state folder: close it, or name another with --state.',
   E_DISK_FULL: 'Free some space and try again.',
+  E_NOT_RECOGNISED:
+    'Ask the person who invited you whether the invite is still valid, then try again or join with a new one.',
+  E_PATH_BUSY: 'Nothing to do: Sotto tries again by itself.',
+  E_REVOKED: 'Ask the operator of the gateway for a new invite.',
+  E_TUNNEL_STOPPED: 'Start Sotto again.',
+  E_TUNNEL_TIMEOUT: 'Check the network; Sotto goes on trying by itself, and unsent messages stay in the outbox.',
+  E_PATH_DNS: 'The name was not found: check the network, or ask for an invite that names addresses.',
+  E_PATH_REFUSED: 'Nothing answers there, or the network forbids it: try another network or another gateway.',
+  E_PATH_RESET: 'The connection was cut. Sotto tries again by itself; if it goes on, try another network or gateway.',
+  E_PATH_TIMEOUT: 'No answer in time. Sotto tries again by itself; if it goes on, try another network or gateway.',
+  E_PATH_TLS: 'Somebody on the path shows a wrong certificate: try another network, and tell the operator.',
+  E_PATH_ANSWER: 'Something on the path answered with what is no usable HTTP: try another network or gateway.',
+  E_PATH_CLOSED: 'Nothing to do: the exchange was given up on this side.',
+  E_FIREWALL_REFUSED: 'The firewall lets through only what your invites name: open an invite for it first.',
+  E_FIREWALL_GONE: 'Start Sotto again.',
   E_PORT_TAKEN: 'Stop the program that listens there, or choose another port.',
-} as const satisfies Record<string, string>
+} as const
 
 export type ErrorCode = keyof typeof errorCodes
 

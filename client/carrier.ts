@@ -1,0 +1,87 @@
+/**
+ * Performs the exchanges of one session over one permit: encodes, sends, retries bit-identically, decodes. Every answer
+ * has one of three meanings: authentic, a stranger's (the decoy answered: the gateway does not know this session), or
+ * none at all (the path failed, and the very same request goes out again).
+ */
+import type { HttpRequest, Shape } from '#engine/compile.ts'
+import type { Permit } from '#firewall/permit.ts'
+import { SottoError } from '#protocol/errors.ts'
+import type { Clockwork } from './clockwork.ts'
+import type { Path } from './path.ts'
+
+/** Answers of edges and front servers that say «not now» instead of giving the site: the request is worth repeating. */
+const PASSING_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
+/** Repeats of one request after such an answer, before the gateway counts as one that does not know us. */
+const PASSING_TRIES = 4
+/** Slowest upload that is waited for, octets a millisecond (8 kB/s). */
+const SLOWEST_UPLOAD = 8
+
+export interface ExchangeInput {
+  readonly permit: Permit
+  readonly path: Path
+  readonly clockwork: Clockwork
+  readonly shape: Shape
+  readonly request: HttpRequest
+  /** Milliseconds the gateway may hold the exchange. */
+  readonly hold: number
+  /** Checks and takes in the parcel; false where it is not authentic. */
+  readonly accept: (parcel: Uint8Array) => boolean
+  readonly signal: AbortSignal
+}
+
+export interface ExchangeResult {
+  readonly kind: 'authentic' | 'stranger'
+  /** Octets of the parcel that came down. */
+  readonly octets: number
+}
+
+/** Resolves with the first answer that means something; rejects only when `signal` aborts. */
+export async function performExchange(input: ExchangeInput): Promise<ExchangeResult> {
+  let passing = 0
+  for (;;) {
+    input.signal.throwIfAborted()
+    const answer = await attempt(input)
+    if (answer !== undefined) {
+      const parcel = input.shape.decodeResponse(answer)
+      if (parcel !== undefined && input.accept(parcel)) return { kind: 'authentic', octets: parcel.length }
+      if (!PASSING_STATUS.has(answer.status) || ++passing > PASSING_TRIES) return { kind: 'stranger', octets: 0 }
+      input.path.failed(new SottoError('E_PATH_BUSY', `the server answered ${answer.status}`))
+    }
+    await input.path.rest(input.signal)
+  }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: Uint8Array
+  header(name: string): string | undefined
+}
+
+/** One try on the network; undefined where the path failed. */
+async function attempt(input: ExchangeInput): Promise<Answer | undefined> {
+  const { permit, path, request, signal } = input
+  const upload = (request.body?.length ?? 0) / SLOWEST_UPLOAD
+  const timeoutMs = input.hold + path.patience + upload
+  const began = input.clockwork.now()
+  try {
+    const response = await permit.exchange(request, { timeoutMs, signal })
+    path.worked(input.clockwork.now() - began, input.hold)
+    return toAnswer(response)
+  } catch (error) {
+    signal.throwIfAborted()
+    path.failed(error)
+    return undefined
+  }
+}
+
+export function toAnswer(response: {
+  status: number
+  headers: readonly (readonly [string, string])[]
+  body: Uint8Array
+}): Answer {
+  return {
+    status: response.status,
+    body: response.body,
+    header: (name) => response.headers.find(([key]) => key.toLowerCase() === name)?.[1],
+  }
+}

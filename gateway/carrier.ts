@@ -1,0 +1,137 @@
+/**
+ * Decides, for every request, whether it is a member's exchange; performs those, and gives all others to the decoy.
+ * There is one kind of failure: `decoy(request)`. Nothing is allocated for a request before its token is an expected one.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { HttpResponse, Shape } from '#engine/compile.ts'
+import type { Matcher } from '#engine/match.ts'
+import { latin1 } from '#protocol/bytes.ts'
+import { TOKEN_LENGTH } from '#protocol/constants.ts'
+import type { Expected, TokenTable } from '#protocol/session/gateway-session.ts'
+import type { BodyPart } from './body.ts'
+import { readBody } from './body.ts'
+import type { Decoy } from './decoy/decoy.ts'
+import type { Cohort } from './first-contact.ts'
+import type { Sessions } from './sessions.ts'
+
+/** Octets of a body that may be read before its token is found. Attack: buffering for strangers. */
+const TOKEN_PREFIX = 4096
+/** Octets of a body that an exchange may have. POST bodies of templates stay below common edges' 256 KiB. */
+const BODY_MAX = 300_000
+
+/** Whose exchange a token announces. */
+type Recognised = { readonly shape: Shape } & (
+  | { readonly kind: 'session'; readonly expected: Expected }
+  | { readonly kind: 'first'; readonly cohort: Cohort }
+)
+
+export interface CarrierInput {
+  readonly matcher: () => Matcher
+  readonly tokens: TokenTable
+  readonly sessions: Sessions
+  readonly decoy: Decoy
+}
+
+export class Carrier {
+  private readonly input: CarrierInput
+
+  constructor(input: CarrierInput) {
+    this.input = input
+  }
+
+  /** Answers every request; resolves once the answer is under way. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const shapes = this.input.matcher().match(request.method ?? '', request.url ?? '')
+    if (shapes.length === 0) return await this.input.decoy(request, response)
+    await this.candidate(shapes, request, response)
+  }
+
+  /** A request on a path that a template uses: a stranger's until its token says otherwise. */
+  private async candidate(shapes: readonly Shape[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let body: BodyPart | undefined
+    try {
+      let recognised = this.recognise(shapes, request, undefined)
+      if (recognised === 'needs-body') {
+        body = await readBody(request, TOKEN_PREFIX, BODY_MAX)
+        recognised = this.recognise(shapes, request, body.bytes)
+      }
+      if (recognised !== undefined && recognised !== 'needs-body') {
+        if (request.method !== 'GET') body = await readBody(request, Number.POSITIVE_INFINITY, BODY_MAX, body)
+        if (body === undefined || body.whole) {
+          if (await this.perform(recognised, request, response, body?.bytes ?? new Uint8Array(0))) return
+        }
+      }
+    } catch {
+      // The request broke off: there is nobody left to answer.
+      response.destroy()
+      return
+    }
+    await this.input.decoy(request, response, body?.bytes)
+  }
+
+  private recognise(
+    shapes: readonly Shape[],
+    request: IncomingMessage,
+    prefix: Uint8Array | undefined,
+  ): Recognised | 'needs-body' | undefined {
+    let needsBody = false
+    for (const shape of shapes) {
+      const token = shape.readToken(request.url!, (name) => headerOf(request, name), prefix)
+      if (token === 'needs-body') needsBody = true
+      else if (token?.length === TOKEN_LENGTH) {
+        const found = this.lookUp(latin1(token))
+        if (found !== undefined) return { ...found, shape }
+      }
+    }
+    return needsBody && prefix === undefined ? 'needs-body' : undefined
+  }
+
+  private lookUp(
+    token: string,
+  ): { kind: 'session'; expected: Expected } | { kind: 'first'; cohort: Cohort } | undefined {
+    const expected = this.input.tokens.get(token)
+    if (expected !== undefined) return { kind: 'session', expected }
+    const cohort = this.input.sessions.cohortOf(token)
+    return cohort === undefined ? undefined : { kind: 'first', cohort }
+  }
+
+  /** False where the exchange turns out not to be authentic after all. */
+  private async perform(
+    recognised: Recognised,
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: Uint8Array,
+  ): Promise<boolean> {
+    const { shape } = recognised
+    const target = request.url!
+    const parcel = shape.decodeRequest({ target, header: (name) => headerOf(request, name), body })
+    if (parcel === undefined) return false
+    if (recognised.kind === 'first') {
+      const method = request.method!
+      const answer = await this.input.sessions.firstContact({
+        cohort: recognised.cohort,
+        shape,
+        method,
+        target,
+        parcel,
+      })
+      if (answer !== undefined) send(response, answer)
+      return answer !== undefined
+    }
+    const live = this.input.sessions.of(recognised.expected.session)
+    const taken = live?.exchange(recognised.expected, shape, parcel, (answer) => send(response, answer))
+    if (taken !== undefined) response.once('close', taken.gone)
+    return taken !== undefined
+  }
+}
+
+function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name]
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
+function send(response: ServerResponse, answer: HttpResponse): void {
+  if (response.destroyed || response.headersSent) return
+  response.writeHead(answer.status, answer.headers.flat())
+  response.end(answer.body)
+}

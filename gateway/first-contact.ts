@@ -1,0 +1,95 @@
+/**
+ * Recognises the first contact of a member: the tokens of all cohorts that are expected now, and what has been answered
+ * already. A stranger's request costs one look-up in each map. Spec section 3.1.
+ */
+
+import type { Millis } from '#protocol/bytes.ts'
+import { latin1 } from '#protocol/bytes.ts'
+import { BOX_NONCE_LENGTH, BUCKET_MS, COHORT_SLOTS, Limits } from '#protocol/constants.ts'
+import type { CohortKeys } from '#protocol/recognition.ts'
+import { bucketOf, cohortToken } from '#protocol/recognition.ts'
+
+export interface Cohort {
+  readonly id: string
+  readonly keys: CohortKeys
+}
+
+/** Tokens of one bucket, of all cohorts. */
+type Bucket = Map<string, Cohort>
+
+export class CohortTokens {
+  private cohorts: readonly Cohort[] = []
+  private readonly buckets = new Map<number, Bucket>()
+
+  /** Replaces the set of cohorts; takes effect at once. */
+  setCohorts(cohorts: readonly Cohort[]): void {
+    this.cohorts = cohorts
+    this.buckets.clear()
+  }
+
+  /** The cohort whose token this is in the bucket of `now` or in one beside it: clocks differ by up to a bucket. */
+  find(token: string, now: Millis): Cohort | undefined {
+    const current = bucketOf(now)
+    for (const bucket of [current, current - 1, current + 1]) {
+      const cohort = this.tokens(bucket).get(token)
+      if (cohort !== undefined) return cohort
+    }
+    return undefined
+  }
+
+  private tokens(bucket: number): Bucket {
+    const known = this.buckets.get(bucket)
+    if (known !== undefined) return known
+    const tokens: Bucket = new Map()
+    for (const cohort of this.cohorts) {
+      for (let slot = 0; slot < COHORT_SLOTS; slot++) tokens.set(latin1(cohortToken(cohort.keys, bucket, slot)), cohort)
+    }
+    for (const old of this.buckets.keys()) if (Math.abs(old - bucket) > 2) this.buckets.delete(old)
+    this.buckets.set(bucket, tokens)
+    return tokens
+  }
+}
+
+interface Entry<Answer> {
+  readonly at: Millis
+  answer: Promise<Answer | undefined> | undefined
+}
+
+/**
+ * First contacts seen, by the random nonce of their box. The same octets within the answer's life get the same answer
+ * (edges deliver a request two or three times); later they are a stranger's, until the token's bucket has passed.
+ */
+export class ReplayCache<Answer> {
+  private readonly seen = new Map<string, Entry<Answer>>()
+  /** Those whose answer is still kept. */
+  private readonly answered = new Set<Entry<Answer>>()
+
+  /** The earlier answer; 'replay' where it is too late for one; undefined where the box is new. */
+  earlier(parcel: Uint8Array, now: Millis): Promise<Answer | undefined> | 'replay' | undefined {
+    this.expire(now)
+    const entry = this.seen.get(keyOf(parcel))
+    return entry === undefined ? undefined : (entry.answer ?? 'replay')
+  }
+
+  remember(parcel: Uint8Array, now: Millis, answer: Promise<Answer | undefined>): void {
+    const entry: Entry<Answer> = { at: now, answer }
+    this.seen.set(keyOf(parcel), entry)
+    this.answered.add(entry)
+    if (this.seen.size > Limits.firstContacts) this.seen.delete(this.seen.keys().next().value!)
+  }
+
+  /** Entries stand in order of arrival: stop at the first one that is still young. */
+  private expire(now: Millis): void {
+    for (const [key, entry] of this.seen) {
+      if (now - entry.at > Limits.firstContactBuckets * BUCKET_MS) this.seen.delete(key)
+      else break
+    }
+    for (const entry of this.answered) {
+      if (now - entry.at <= Limits.firstContactAnswerMs) break
+      entry.answer = undefined
+      this.answered.delete(entry)
+    }
+  }
+}
+
+const keyOf = (parcel: Uint8Array): string => latin1(parcel.subarray(0, BOX_NONCE_LENGTH))

@@ -1,0 +1,178 @@
+/** All sessions of a gateway: first contacts become sessions here, idle and revoked ones end here. */
+import type { HttpResponse, Shape } from '#engine/compile.ts'
+import type { Millis, Random } from '#protocol/bytes.ts'
+import { Limits } from '#protocol/constants.ts'
+import type { Claim, FirstContactRequest } from '#protocol/handshake.ts'
+import { openFirstContact, respondRekey } from '#protocol/handshake.ts'
+import { aeads } from '#protocol/parcel.ts'
+import { requestBinding } from '#protocol/recognition.ts'
+import { serve } from '#protocol/services/rpc.ts'
+import type { Caller, Service } from '#protocol/services/service.ts'
+import { CloseCode } from '#protocol/session/frames.ts'
+import type { TokenTable } from '#protocol/session/gateway-session.ts'
+import { GatewaySession } from '#protocol/session/gateway-session.ts'
+import type { Cohort } from './first-contact.ts'
+import { CohortTokens, ReplayCache } from './first-contact.ts'
+import type { Surroundings } from './live-session.ts'
+import { LiveSession } from './live-session.ts'
+
+/** Octets of a first contact's answer: box 42, Noise 48, reply. Rounded up for growth of the reply. */
+const ANSWER_OCTETS = 128
+
+export interface SessionsInput extends Surroundings {
+  readonly gatewaySecret: Uint8Array
+  /** AEAD this machine seals quickest with: index into `aeads`. */
+  readonly preferredAead: number
+  readonly tokens: TokenTable
+  readonly services: readonly Service[]
+  /** Judges a claim; undefined for anybody who is no member. */
+  readonly admit: (claim: Claim, cohort: Cohort) => Promise<Caller | undefined>
+  /** What a service handler threw and no caller may see. */
+  readonly report: (error: unknown) => void
+}
+
+export interface FirstContactExchange {
+  readonly cohort: Cohort
+  readonly shape: Shape
+  readonly method: string
+  readonly target: string
+  readonly parcel: Uint8Array
+}
+
+export class Sessions {
+  private readonly input: SessionsInput
+  private readonly cohorts = new CohortTokens()
+  private readonly replays = new ReplayCache<HttpResponse>()
+  private readonly live = new Map<GatewaySession, LiveSession>()
+  private readonly byMember = new Map<string, Set<LiveSession>>()
+
+  constructor(input: SessionsInput) {
+    this.input = input
+  }
+
+  get count(): number {
+    return this.live.size
+  }
+
+  setCohorts(cohorts: readonly Cohort[]): void {
+    this.cohorts.setCohorts(cohorts)
+  }
+
+  cohortOf(token: string): Cohort | undefined {
+    return this.cohorts.find(token, this.input.now())
+  }
+
+  of(session: GatewaySession): LiveSession | undefined {
+    return this.live.get(session)
+  }
+
+  /** The answer of a first contact; undefined where the decoy has to answer. */
+  async firstContact(exchange: FirstContactExchange): Promise<HttpResponse | undefined> {
+    const now = this.input.now()
+    const earlier = this.replays.earlier(exchange.parcel, now)
+    if (earlier === 'replay') return undefined
+    if (earlier !== undefined) return await earlier
+    const opened = openFirstContact({
+      gatewaySecret: this.input.gatewaySecret,
+      cohort: exchange.cohort.keys,
+      binding: requestBinding(exchange.shape.template, exchange.method, exchange.target),
+      parcel: exchange.parcel,
+    })
+    if (opened === undefined) return undefined
+    const answer = this.admit(exchange, opened)
+    this.replays.remember(exchange.parcel, now, answer)
+    return await answer
+  }
+
+  private async admit(exchange: FirstContactExchange, opened: FirstContactRequest): Promise<HttpResponse | undefined> {
+    const caller = await this.input.admit(opened.claim, exchange.cohort)
+    const wanted = opened.hello[0]
+    if (caller === undefined || wanted === undefined || wanted >= aeads.length) return undefined
+    if (this.live.size >= Limits.sessions) return undefined
+    // AES only where both ends are quick with it: index 1 is AES-256-GCM, 0 ChaCha20-Poly1305.
+    const suite = Math.min(wanted, this.input.preferredAead)
+    const { shape } = exchange
+    const { parcel, keys } = opened.answer({
+      reply: Uint8Array.of(suite),
+      length: shape.down.fit(ANSWER_OCTETS),
+      random: this.input.random,
+    })
+    this.create(keys.root, suite, caller, exchange.cohort)
+    return shape.encodeResponse({ parcel, random: this.input.random })
+  }
+
+  private create(root: Uint8Array, suite: number, caller: Caller, cohort: Cohort): void {
+    const { gatewaySecret, tokens, random, services, report } = this.input
+    const session = new GatewaySession({
+      root,
+      aead: aeads[suite]!,
+      now: this.input.now(),
+      random,
+      tokens,
+      noise: (message, prologue) => respondRekey({ gatewaySecret, cohort: cohort.keys, prologue, message, random }),
+      events: {
+        stream: (stream) => serve(stream, services, caller, report),
+        wake: () => live.soonFlush(),
+        acknowledged: (number) => live.forget(number),
+        abandoned: (number) => live.abandon(number),
+        closed: () => this.remove(live),
+      },
+    })
+    const live = new LiveSession(session, caller, this.input)
+    this.live.set(session, live)
+    this.enrol(live)
+  }
+
+  /** A member's oldest session gives way where it has too many. */
+  private enrol(live: LiveSession): void {
+    const { member } = live.caller
+    const own = this.byMember.get(member) ?? new Set()
+    own.add(live)
+    this.byMember.set(member, own)
+    if (own.size > Limits.sessionsPerMember) oldest(own).session.close(CloseCode.limit)
+  }
+
+  private remove(live: LiveSession): void {
+    this.live.delete(live.session)
+    const own = this.byMember.get(live.caller.member)
+    own?.delete(live)
+    if (own?.size === 0) this.byMember.delete(live.caller.member)
+    this.input.soon(() => live.end())
+  }
+
+  /** Ends every session of a member at once. */
+  revoke(member: string): void {
+    for (const live of [...(this.byMember.get(member) ?? [])]) live.session.close(CloseCode.revoked)
+  }
+
+  /** Forgets sessions that have been silent for too long. Call about once a minute. */
+  sweep(now: Millis): void {
+    for (const { session } of [...this.live.values()]) {
+      if (now - session.lastSeen > Limits.sessionIdleMs) session.close(CloseCode.gone)
+    }
+  }
+
+  /** Ends all sessions, telling the clients whose exchanges are held. */
+  end(): void {
+    for (const { session } of [...this.live.values()]) session.close(CloseCode.gone)
+  }
+}
+
+function oldest(sessions: ReadonlySet<LiveSession>): LiveSession {
+  return [...sessions].reduce((a, b) => (a.session.lastSeen <= b.session.lastSeen ? a : b))
+}
+
+/** Kept apart so that tests can make the same surroundings. */
+export function surroundings(random: Random): Surroundings {
+  return {
+    random,
+    now: () => Date.now(),
+    schedule: (at, run) => {
+      const timer = setTimeout(run, Math.max(0, at - Date.now()))
+      return () => clearTimeout(timer)
+    },
+    soon: (run) => {
+      setImmediate(run)
+    },
+  }
+}

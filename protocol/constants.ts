@@ -1,0 +1,82 @@
+/**
+ * Numbers of the wire. First block: fixed by the specification (protocol/README.md); changing one is a new version.
+ * Second block, `Limits`: chosen by us; each bounds something that a stranger or a peer could push against.
+ */
+
+// ---- fixed by the specification ------------------------------------------------------------------------------------
+
+/** Bumped on any change of the wire; carried encrypted in the first message and mixed into the Noise prologue. */
+export const PROTOCOL_VERSION = 1
+
+export const KEY_LENGTH = 32
+/** AEAD tag, every suite. */
+export const TAG_LENGTH = 16
+/** Recognition token in front of every parcel, both kinds. Spec section 3. */
+export const TOKEN_LENGTH = 16
+/** XChaCha20-Poly1305 nonce of a first-contact box. */
+export const BOX_NONCE_LENGTH = 24
+/** Smallest sealed parcel: header, an empty body, tag. Spec section 5. */
+export const PARCEL_MIN = 48
+/** Width of a first-contact time bucket, milliseconds. Spec section 3.1. */
+export const BUCKET_MS = 300_000
+/** First-contact slots of one cohort in one bucket. */
+export const COHORT_SLOTS = 64
+/** Truncated hash that ties a first contact to the request it came in (template, method, path). */
+export const BINDING_LENGTH = 16
+/** Stream that carries the session's own messages (key agreement, packs). */
+export const CONTROL_STREAM = 0
+
+// ---- chosen by us ---------------------------------------------------------------------------------------------------
+
+export const Limits = {
+  /** Octets of one service message. Attack: a peer makes the decoder build a huge tree. 64 KiB holds a 16 KiB mailbox block four times. */
+  messageBytes: 65_536,
+  /** Nesting of one service message. Attack: stack exhaustion. Our deepest message has 4 levels. */
+  messageDepth: 16,
+  /** Values in one service message. Attack: many tiny values, 10-50 times their wire size in memory. */
+  messageItems: 8_192,
+  /** Octets of the text class of a service name. Attack: long keys in logs and maps. */
+  serviceNameBytes: 64,
+
+  /** Octets of one sealed parcel. Attack: buffering before authentication. 256 KiB is the body cap of common edges. */
+  parcelBytes: 262_144,
+  /** Exchanges of one session that may be open at the gateway at once. Attack: one member parks thousands of requests. */
+  parkedExchanges: 8,
+  /** Tags the gateway expects ahead of the highest number used. Attack: memory per session; 16 is twice the exchanges in flight. */
+  tagWindow: 16,
+  /** Answers kept for a bit-identical retry, by count. Edges retry within seconds; 16 covers all exchanges in flight twice. */
+  storedReplies: 16,
+  /** Octets of answers kept for a retry, per session. Attack: memory; big answers drop out of the ring first. */
+  storedReplyBytes: 1_048_576,
+  /** Streams open at once in one session. Attack: memory per stream, about 1 KiB. */
+  streams: 128,
+  /** Octets a peer may send on one stream before it is granted more. Attack: memory of a slow reader. Fills 4 bulk parcels. */
+  streamWindow: 1_048_576,
+  /** Octets a peer may send on all streams of a session before it is granted more. Attack: as above, summed over streams. */
+  sessionWindow: 4_194_304,
+  /** Acknowledgement ranges in one parcel. Attack: a long list of gaps; 32 is four times the exchanges in flight. */
+  ackRanges: 32,
+  /** Parcels sent and not yet acknowledged. Attack: memory of a peer that never acknowledges. */
+  unackedParcels: 256,
+  /** Fragments held out of order on one stream. Attack: one-octet fragments with gaps, 100 octets of book-keeping each. */
+  streamFragments: 512,
+
+  /** Sessions of one member. Attack: one leaked credential fills the table. Two devices, each with a successor. */
+  sessionsPerMember: 8,
+  /** Sessions of one gateway. Attack: memory; 32 KiB each is 3 GiB at this bound. */
+  sessions: 100_000,
+  /** First contacts remembered against replay. Only members can fill it. Attack: memory; about 150 octets each. */
+  firstContacts: 65_536,
+  /** Time buckets a first contact is remembered for: longer than its token can be expected (three). */
+  firstContactBuckets: 4,
+  /** Milliseconds within which the same first contact gets the same answer again. Edges retry within seconds. */
+  firstContactAnswerMs: 30_000,
+  /** Milliseconds without an authentic exchange until a session is forgotten. 15 minutes survive a sleeping phone. */
+  sessionIdleMs: 900_000,
+  /** Milliseconds between two key agreements of one session. */
+  rekeyMs: 3_600_000,
+  /** Milliseconds that the keys before an agreement still open parcels. */
+  rekeyOverlapMs: 60_000,
+  /** Longest time an exchange may be held, milliseconds. Attack: parked sockets; edges cut at 10-125 s. */
+  holdMs: 50_000,
+} as const

@@ -1,0 +1,47 @@
+/**
+ * SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), HKDF-SHA-256 (RFC 5869), on OpenSSL through node:crypto.
+ *
+ * No keyed object: a prepared HMAC in JavaScript takes 1.3 us for a token against 1.8 us here, and loses from 100 octets on.
+ */
+import { createHash, createHmac, hash, hkdfSync } from 'node:crypto'
+
+/** RFC 5869 section 2.3. */
+const HKDF_MAX = 255 * 32
+/** OpenSSL takes no more. */
+const INFO_MAX = 1024
+
+/** A copy, because node returns digests as views of memory that other digests share. */
+const plain = (digest: Uint8Array): Uint8Array => new Uint8Array(digest)
+
+/** SHA-256 of the parts put together, 32 octets. */
+export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts
+  if (first !== undefined && parts.length === 1) return plain(hash('sha256', first, 'buffer'))
+  const state = createHash('sha256')
+  for (const part of parts) state.update(part)
+  return plain(state.digest())
+}
+
+/** HMAC-SHA-256 of the parts put together, 32 octets. The key may have any length. */
+export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+  const state = createHmac('sha256', key)
+  for (const part of parts) state.update(part)
+  return plain(state.digest())
+}
+
+/** @throws RangeError for a `length` outside 1 to 8160 octets, or more than 1024 octets of `info` */
+export function requireHkdfBounds(info: Uint8Array, length: number): void {
+  if (!Number.isInteger(length) || length < 1 || length > HKDF_MAX) {
+    throw new RangeError(`HKDF gives 1 to ${HKDF_MAX} octets, not ${length}`)
+  }
+  if (info.length > INFO_MAX) throw new RangeError(`info of HKDF has at most ${INFO_MAX} octets, not ${info.length}`)
+}
+
+/**
+ * Extract and expand. An empty salt stands for 32 zero octets.
+ * @throws RangeError for a `length` outside 1 to 8160 octets, or more than 1024 octets of `info`
+ */
+export function hkdfSha256(ikm: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array {
+  requireHkdfBounds(info, length)
+  return new Uint8Array(hkdfSync('sha256', ikm, salt, info, length))
+}

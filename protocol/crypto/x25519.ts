@@ -1,0 +1,37 @@
+/**
+ * X25519 (RFC 7748), on OpenSSL through node:crypto. Raw keys go in and out; the `raw-*` formats are node's quickest way.
+ */
+
+import type { KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto'
+import { KEY_LENGTH } from '../constants.ts'
+import { requireLength } from './lengths.ts'
+
+const privateKey = (secret: Uint8Array): KeyObject =>
+  createPrivateKey({ key: secret, format: 'raw-private', asymmetricKeyType: 'x25519' })
+
+const publicKeyObject = (publicKey: Uint8Array): KeyObject =>
+  createPublicKey({ key: publicKey, format: 'raw-public', asymmetricKeyType: 'x25519' })
+
+/**
+ * Public key of any 32 random octets.
+ * @throws RangeError for another length
+ */
+export function x25519PublicKey(secret: Uint8Array): Uint8Array {
+  requireLength('a secret key of X25519', secret, KEY_LENGTH)
+  return new Uint8Array(createPublicKey(privateKey(secret)).export({ format: 'raw-public' }))
+}
+
+/**
+ * Shared secret, 32 octets. undefined where either key has another length than 32, and where the result would be all zero:
+ * then the other side contributed a point of low order (RFC 7748 section 6.1).
+ */
+export function x25519Agree(secret: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined {
+  if (secret.length !== KEY_LENGTH || publicKey.length !== KEY_LENGTH) return undefined
+  try {
+    const keys = { privateKey: privateKey(secret), publicKey: publicKeyObject(publicKey) }
+    return new Uint8Array(diffieHellman(keys))
+  } catch {
+    return undefined // OpenSSL refuses the all-zero result
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * How a gateway tells a member's exchange from a stranger's request. Spec section 3.
+ *
+ * Every exchange starts with a 16-octet token, a value of a pseudo-random function that only gateway and member can
+ * compute. The gateway keeps the values it expects in hash maps, so a stranger's request costs one look-up. First
+ * contact then opens a box sealed under the cohort's key; a session's exchange opens its parcel.
+ */
+
+import type { Random } from './bytes.ts'
+import { concat, empty, readU16, u16, u64, utf8 } from './bytes.ts'
+import { BOX_NONCE_LENGTH, BUCKET_MS, COHORT_SLOTS, TAG_LENGTH, TOKEN_LENGTH } from './constants.ts'
+import { xchacha20poly1305 } from './crypto/aead.ts'
+import { hkdfSha256, hmacSha256, sha256 } from './crypto/hash.ts'
+
+/** What all invites of one cohort share. A cohort is small: one leaked invite exposes, and retiring it costs, little. */
+export interface CohortKeys {
+  /** First-contact tokens. */
+  readonly token: Uint8Array
+  /** First-contact boxes, request and answer. */
+  readonly request: Uint8Array
+  readonly answer: Uint8Array
+  /** Noise psk. */
+  readonly psk: Uint8Array
+}
+
+/** From the 32-octet secret in the invite. */
+export function deriveCohort(secret: Uint8Array): CohortKeys {
+  const key = (label: string): Uint8Array => hkdfSha256(secret, empty, utf8(`sotto/1/cohort/${label}`), 32)
+  return { token: key('token'), request: key('request'), answer: key('answer'), psk: key('psk') }
+}
+
+/** Number of the time bucket that `now` (milliseconds) falls in. */
+export function bucketOf(now: number): number {
+  return Math.floor(now / BUCKET_MS)
+}
+
+/** Expected token of one slot in one bucket; a client draws the slot, a gateway knows all of them. */
+export function cohortToken(cohort: CohortKeys, bucket: number, slot: number): Uint8Array {
+  return hmacSha256(cohort.token, u64(bucket), u16(slot)).slice(0, TOKEN_LENGTH)
+}
+
+export function drawSlot(random: Random): number {
+  return random(1)[0]! % COHORT_SLOTS
+}
+
+/** Token of exchange `number` of a session, under the recognition key of its epoch. */
+export function sessionToken(recognitionKey: Uint8Array, number: number): Uint8Array {
+  return hmacSha256(recognitionKey, u64(number)).slice(0, TOKEN_LENGTH)
+}
+
+/** Ties a first contact to the request that carries it, so that a box cannot be moved to another template or path. */
+export function requestBinding(templateId: string, method: string, target: string): Uint8Array {
+  const path = target.split('?', 1)[0]!
+  return sha256(utf8(`sotto/1/binding\n${templateId}\n${method}\n${path}`)).slice(0, 16)
+}
+
+const BOX_OVERHEAD = BOX_NONCE_LENGTH + TAG_LENGTH + 2
+
+/**
+ * Box: nonce 24 || XChaCha20-Poly1305(u16 length || content || zeros), exactly `length` octets.
+ * @throws RangeError where the content does not fit
+ */
+export function sealBox(key: Uint8Array, content: Uint8Array, length: number, random: Random): Uint8Array {
+  const room = length - BOX_OVERHEAD
+  if (content.length > room) throw new RangeError(`a box of ${length} octets holds ${room}, not ${content.length}`)
+  const nonce = random(BOX_NONCE_LENGTH)
+  const plaintext = concat(u16(content.length), content, new Uint8Array(room - content.length))
+  return concat(nonce, xchacha20poly1305.seal(key, nonce, plaintext))
+}
+
+/** undefined where the box is not authentic. */
+export function openBox(key: Uint8Array, box: Uint8Array): Uint8Array | undefined {
+  if (box.length < BOX_OVERHEAD) return undefined
+  const plaintext = xchacha20poly1305.open(key, box.subarray(0, BOX_NONCE_LENGTH), box.subarray(BOX_NONCE_LENGTH))
+  if (plaintext === undefined) return undefined
+  const length = readU16(plaintext)
+  return length > plaintext.length - 2 ? undefined : plaintext.subarray(2, 2 + length)
+}

@@ -1,0 +1,43 @@
+/**
+ * Key agreement messages on the control stream. Spec section 4.2 and 4.3.
+ *
+ *     message = type 1 || length 2 || content
+ *     offer   0x01: ML-KEM-768 encapsulation key 1184 || [Noise message 1]
+ *     answer  0x02: ML-KEM-768 ciphertext 1088        || [Noise message 2]
+ *
+ * The first agreement of a session has no Noise part (the handshake has just run); every later one has.
+ */
+import { concat, readU16, u16 } from '../bytes.ts'
+
+export const AgreementType = { offer: 0x01, answer: 0x02 } as const
+
+export const OFFER_KEM_LENGTH = 1184
+export const ANSWER_KEM_LENGTH = 1088
+const CONTENT_MAX = 2048
+
+export interface ControlMessage {
+  readonly type: number
+  readonly content: Uint8Array
+}
+
+export function encodeControl(type: number, content: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(type), u16(content.length), content)
+}
+
+/** Cuts the control stream into messages; `push` gives undefined where one is longer than any we know. */
+export class ControlReader {
+  private held: Uint8Array = new Uint8Array(0)
+
+  push(bytes: Uint8Array): ControlMessage[] | undefined {
+    this.held = concat(this.held, bytes)
+    const messages: ControlMessage[] = []
+    while (this.held.length >= 3) {
+      const length = readU16(this.held, 1)
+      if (length > CONTENT_MAX) return undefined
+      if (this.held.length < 3 + length) break
+      messages.push({ type: this.held[0]!, content: this.held.slice(3, 3 + length) })
+      this.held = this.held.slice(3 + length)
+    }
+    return messages
+  }
+}

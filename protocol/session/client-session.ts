@@ -1,0 +1,183 @@
+/** The client's end of a session: numbers exchanges, seals requests, opens answers, renews the keys. Spec sections 4-7. */
+
+import type { Millis, Random } from '../bytes.ts'
+import { concat } from '../bytes.ts'
+import { Limits } from '../constants.ts'
+import type { Aead } from '../crypto/aead.ts'
+import { mlkem768 } from '../crypto/mlkem.ts'
+import { bodyLength } from '../parcel.ts'
+import { AgreementType, ANSWER_KEM_LENGTH, ControlReader, encodeControl } from './agreement.ts'
+import { Epoch, sessionTranscript } from './epoch.ts'
+import { CloseCode } from './frames.ts'
+import type { MultiplexerEvents } from './multiplexer.ts'
+import { Multiplexer } from './multiplexer.ts'
+
+/** One request to send. A retry sends these very bytes again. */
+export interface Outgoing {
+  readonly number: number
+  readonly token: Uint8Array
+  readonly parcel: Uint8Array
+}
+
+/** The Noise part of a rekey: what goes out, and what turns the gateway's reply into 32 secret octets. */
+export interface NoiseOffer {
+  readonly first: Uint8Array
+  finish(reply: Uint8Array): Promise<Uint8Array | undefined>
+}
+
+export interface ClientSessionInput {
+  readonly root: Uint8Array
+  readonly aead: Aead
+  readonly now: Millis
+  readonly random: Random
+  readonly events: MultiplexerEvents & {
+    /** Hybrid keys are in use: services may speak. */
+    ready?(): void
+  }
+}
+
+interface Flight {
+  readonly epoch: Epoch
+  readonly token: Uint8Array
+}
+
+interface Offer {
+  readonly content: Uint8Array
+  readonly secretKey: Uint8Array
+  readonly noise: NoiseOffer | undefined
+}
+
+export class ClientSession {
+  readonly mux: Multiplexer
+  /** Prologue of every rekey of this session. */
+  readonly transcript: Uint8Array
+  private readonly events: ClientSessionInput['events']
+  private readonly random: Random
+  private readonly flights = new Map<number, Flight>()
+  private readonly control = new ControlReader()
+  private epoch: Epoch
+  private previous: Epoch | undefined
+  private agreedAt: Millis
+  private number = 0
+  /** Highest number known to have reached the gateway: it expects `Limits.tagWindow` tokens beyond it. */
+  private confirmed = 0
+  private offer: Offer | undefined
+
+  constructor(input: ClientSessionInput) {
+    this.transcript = sessionTranscript(input.root)
+    this.epoch = new Epoch(0, input.aead, input.root)
+    this.events = input.events
+    this.random = input.random
+    this.agreedAt = input.now
+    this.mux = new Multiplexer('client', {
+      ...input.events,
+      acknowledged: (number) => {
+        this.confirmed = Math.max(this.confirmed, number)
+        input.events.acknowledged?.(number)
+      },
+    })
+    this.mux.control.onData = (bytes) => this.onControl(bytes)
+    this.renew()
+  }
+
+  get inFlight(): number {
+    return this.flights.size
+  }
+
+  /** False while the gateway could not expect one more number; failed exchanges have to be retried first. */
+  get mayTake(): boolean {
+    return this.number < this.confirmed + Limits.tagWindow && this.flights.size < Limits.parkedExchanges
+  }
+
+  /** Octets worth sending now; stops counting at `enough`. */
+  pending(enough: number): number {
+    return this.mux.pending(enough)
+  }
+
+  /**
+   * The next request: a parcel of exactly `length` octets. `hold`: milliseconds to wait for an answer with content;
+   * undefined wants the answer at once.
+   */
+  take(now: Millis, length: number, hold?: number): Outgoing {
+    const { epoch } = this
+    const number = ++this.number
+    const token = epoch.token(number)
+    const body = this.mux.build(number, bodyLength(length), epoch.index > 0, hold)
+    this.flights.set(number, { epoch, token })
+    this.retire(now)
+    return { number, token, parcel: epoch.sealRequest(number, token, body) }
+  }
+
+  /** Answer of exchange `number`. False where it is not authentic; then nothing has changed. */
+  receive(now: Millis, number: number, parcel: Uint8Array): boolean {
+    const flight = this.flights.get(number)
+    const body = flight?.epoch.openAnswer(number, flight.token, parcel)
+    if (flight === undefined || body === undefined) return false
+    this.flights.delete(number)
+    this.mux.acknowledge(number)
+    this.confirmed = Math.max(this.confirmed, number)
+    this.mux.accept(number, body, flight.epoch.index > 0)
+    this.retire(now)
+    return true
+  }
+
+  /** Exchange `number` will not be tried again: its content goes out anew, and the gateway is told. */
+  abandon(number: number): void {
+    if (!this.flights.delete(number)) return
+    this.mux.lose(number)
+    this.mux.sayLost(number)
+  }
+
+  rekeyDue(now: Millis): boolean {
+    return this.mux.ready && this.offer === undefined && now - this.agreedAt >= Limits.rekeyMs
+  }
+
+  /** Begins a key agreement. Without `noise` only the very first one of a session. */
+  renew(noise?: NoiseOffer): void {
+    const { publicKey, secretKey } = mlkem768.keygen(this.random(64))
+    const content = noise === undefined ? publicKey : concat(publicKey, noise.first)
+    this.offer = { content, secretKey, noise }
+    this.mux.control.write(encodeControl(AgreementType.offer, content))
+  }
+
+  private onControl(bytes: Uint8Array): void {
+    this.mux.control.consume(bytes.length)
+    const messages = this.control.push(bytes)
+    if (messages === undefined) return this.mux.close(CloseCode.protocol)
+    for (const { type, content } of messages) {
+      if (type !== AgreementType.answer) return this.mux.close(CloseCode.protocol)
+      void this.agree(content)
+    }
+  }
+
+  private async agree(answer: Uint8Array): Promise<void> {
+    const { offer } = this
+    if (offer === undefined || answer.length < ANSWER_KEM_LENGTH) return this.mux.close(CloseCode.protocol)
+    const shared = mlkem768.decapsulate(offer.secretKey, answer.subarray(0, ANSWER_KEM_LENGTH))
+    const noise = await finishNoise(offer.noise, answer.subarray(ANSWER_KEM_LENGTH))
+    if (shared === undefined || noise === undefined) return this.mux.close(CloseCode.protocol)
+    this.previous = this.epoch
+    this.epoch = this.epoch.next(shared, noise, offer.content, answer)
+    this.offer = undefined
+    if (!this.mux.ready) {
+      this.mux.ready = true
+      this.events.ready?.()
+    }
+    this.events.wake?.()
+  }
+
+  /** Wipes the keys before the last agreement once nothing in flight needs them. */
+  private retire(now: Millis): void {
+    const { previous } = this
+    if (previous === undefined) return
+    for (const flight of this.flights.values()) if (flight.epoch === previous) return
+    previous.wipe()
+    this.previous = undefined
+    this.agreedAt = now
+  }
+}
+
+async function finishNoise(noise: NoiseOffer | undefined, reply: Uint8Array): Promise<Uint8Array | undefined> {
+  if (noise === undefined) return reply.length === 0 ? new Uint8Array(0) : undefined
+  return await noise.finish(reply)
+}

@@ -1,0 +1,220 @@
+/** The gateway's end of a session: expects tokens, opens requests, seals answers. Spec sections 3.2 and 4-7. */
+
+import type { Millis, Random } from '../bytes.ts'
+import { concat, empty, latin1 } from '../bytes.ts'
+import { Limits } from '../constants.ts'
+import type { Aead } from '../crypto/aead.ts'
+import { mlkem768 } from '../crypto/mlkem.ts'
+import { bodyLength } from '../parcel.ts'
+import { AgreementType, ControlReader, encodeControl, OFFER_KEM_LENGTH } from './agreement.ts'
+import { Epoch, sessionTranscript } from './epoch.ts'
+import { CloseCode } from './frames.ts'
+import type { MultiplexerEvents } from './multiplexer.ts'
+import { Multiplexer } from './multiplexer.ts'
+
+/** What the gateway's table of expected tokens leads to. */
+export interface Expected {
+  readonly session: GatewaySession
+  readonly epoch: Epoch
+  readonly number: number
+  readonly token: Uint8Array
+}
+
+/** All tokens that a gateway expects now, of all sessions, as `latin1` strings. */
+export type TokenTable = Map<string, Expected>
+
+/** Gateway's half of a rekey: handshake.ts `respondRekey` with the gateway's secret and the member's cohort. */
+export type NoiseAnswer = (
+  message: Uint8Array,
+  prologue: Uint8Array,
+) => { readonly reply: Uint8Array; readonly secret: Uint8Array } | undefined
+
+export interface GatewaySessionInput {
+  readonly root: Uint8Array
+  readonly aead: Aead
+  readonly now: Millis
+  readonly random: Random
+  readonly tokens: TokenTable
+  readonly noise: NoiseAnswer
+  readonly events: MultiplexerEvents
+}
+
+/** `fresh`: taken in. `repeat`: a bit-identical retry of an exchange that was taken in before. */
+export type Received = { readonly kind: 'fresh'; readonly hold: number | undefined } | { readonly kind: 'repeat' }
+
+/** Tokens of one epoch that may still come. */
+class Window {
+  readonly epoch: Epoch
+  private readonly session: GatewaySession
+  private readonly tokens: TokenTable
+  private readonly keys = new Map<number, string>()
+  private top: number
+
+  constructor(epoch: Epoch, session: GatewaySession, tokens: TokenTable, highest: number) {
+    this.epoch = epoch
+    this.session = session
+    this.tokens = tokens
+    this.top = highest
+    this.advance(highest)
+  }
+
+  /** Expects the numbers up to `Limits.tagWindow` beyond `highest`, and none that is far behind. */
+  advance(highest: number): void {
+    for (const end = highest + Limits.tagWindow; this.top < end; ) this.expect(++this.top)
+    for (const number of this.keys.keys()) {
+      if (number > highest - 4 * Limits.tagWindow) break
+      this.forget(number)
+    }
+  }
+
+  private expect(number: number): void {
+    const token = this.epoch.token(number)
+    const key = latin1(token)
+    this.keys.set(number, key)
+    this.tokens.set(key, { session: this.session, epoch: this.epoch, number, token })
+  }
+
+  forget(number: number): void {
+    const key = this.keys.get(number)
+    if (key === undefined) return
+    this.keys.delete(number)
+    this.tokens.delete(key)
+  }
+
+  close(): void {
+    for (const key of this.keys.values()) this.tokens.delete(key)
+    this.keys.clear()
+  }
+}
+
+export class GatewaySession {
+  readonly mux: Multiplexer
+  private readonly tokens: TokenTable
+  private readonly random: Random
+  private readonly noise: NoiseAnswer
+  private readonly transcript: Uint8Array
+  private readonly control = new ControlReader()
+  /** Newest last. More than one only while a key agreement settles. */
+  private readonly windows: Window[] = []
+  /** Numbers taken in whose answers may still be asked for again. */
+  private readonly used = new Map<number, Expected>()
+  private highest = 0
+  private newestUsed = 0
+  private switchedAt: Millis
+  /** Time of the last authentic request, milliseconds. */
+  lastSeen: Millis
+
+  constructor(input: GatewaySessionInput) {
+    this.tokens = input.tokens
+    this.random = input.random
+    this.noise = input.noise
+    this.transcript = sessionTranscript(input.root)
+    this.lastSeen = input.now
+    this.switchedAt = input.now
+    this.mux = new Multiplexer('gateway', {
+      ...input.events,
+      acknowledged: (number) => {
+        this.settle(number)
+        input.events.acknowledged?.(number)
+      },
+      abandoned: (number) => {
+        input.events.abandoned?.(number)
+        this.settle(number)
+      },
+      closed: (code) => {
+        this.forget()
+        input.events.closed?.(code)
+      },
+    })
+    this.mux.control.onData = (bytes) => this.onControl(bytes)
+    this.windows.push(new Window(new Epoch(0, input.aead, input.root), this, this.tokens, 0))
+  }
+
+  /** A request whose token led here. undefined where it is not authentic; then nothing has changed. */
+  receive(now: Millis, expected: Expected, parcel: Uint8Array): Received | undefined {
+    const { epoch, number, token } = expected
+    const body = epoch.openRequest(number, token, parcel)
+    if (body === undefined) return undefined
+    this.lastSeen = now
+    if (this.used.has(number)) return { kind: 'repeat' }
+    this.used.set(number, expected)
+    this.highest = Math.max(this.highest, number)
+    this.retire(now, epoch)
+    for (const window of this.windows) window.advance(this.highest)
+    if (epoch.index > 0) this.mux.ready = true
+    const accepted = this.mux.accept(number, body, epoch.index > 0)
+    if (this.mux.unacknowledged > Limits.unackedParcels) this.mux.close(CloseCode.limit)
+    return { kind: 'fresh', hold: accepted?.hold }
+  }
+
+  /** The answer of an exchange taken in by `receive`: a parcel of exactly `length` octets. Once for each number. */
+  answer(number: number, length: number): Uint8Array {
+    const expected = this.used.get(number)
+    if (expected === undefined) throw new RangeError(`exchange ${number} has no request to answer`)
+    const services = expected.epoch.index > 0 && this.mux.ready
+    const body = this.mux.build(number, bodyLength(length), services)
+    return expected.epoch.sealAnswer(number, expected.token, body)
+  }
+
+  /** Octets worth sending in the answer of `number`; stops counting at `enough`. */
+  pending(enough: number): number {
+    return this.mux.pending(enough)
+  }
+
+  /** The client has the answer, or will never have it: its token is not expected any more. */
+  private settle(number: number): void {
+    this.used.delete(number)
+    for (const window of this.windows) window.forget(number)
+  }
+
+  private onControl(bytes: Uint8Array): void {
+    this.mux.control.consume(bytes.length)
+    const messages = this.control.push(bytes)
+    if (messages === undefined) return this.mux.close(CloseCode.protocol)
+    for (const { type, content } of messages) {
+      if (type !== AgreementType.offer || !this.agree(content)) return this.mux.close(CloseCode.protocol)
+    }
+  }
+
+  /** Answers an offer; false where it is no valid one. */
+  private agree(offer: Uint8Array): boolean {
+    const current = this.windows.at(-1)!
+    const noise = this.answerNoise(offer.subarray(OFFER_KEM_LENGTH), current.epoch)
+    const kem = mlkem768.encapsulate(offer.subarray(0, OFFER_KEM_LENGTH), this.random(32))
+    if (noise === undefined || kem === undefined || this.windows.length > 2) return false
+    const answer = concat(kem.ciphertext, noise.reply)
+    const epoch = current.epoch.next(kem.shared, noise.secret, offer, answer)
+    this.windows.push(new Window(epoch, this, this.tokens, this.highest))
+    this.mux.control.write(encodeControl(AgreementType.answer, answer))
+    return true
+  }
+
+  /** The first agreement has no Noise part, every later one must have it. */
+  private answerNoise(message: Uint8Array, epoch: Epoch): { reply: Uint8Array; secret: Uint8Array } | undefined {
+    if (epoch.index > 0) return this.noise(message, this.transcript)
+    return message.length === 0 ? { reply: empty, secret: new Uint8Array(0) } : undefined
+  }
+
+  /** Epochs before the newest one in use end after the overlap; requests under them are strangers' from then on. */
+  private retire(now: Millis, inUse: Epoch): void {
+    if (inUse.index > this.newestUsed) {
+      this.newestUsed = inUse.index
+      this.switchedAt = now
+    }
+    if (now - this.switchedAt < Limits.rekeyOverlapMs) return
+    while (this.windows[0]!.epoch.index < this.newestUsed) {
+      const old = this.windows.shift()!
+      old.close()
+      old.epoch.wipe()
+    }
+  }
+
+  /** Takes every token of this session out of the table. */
+  private forget(): void {
+    for (const window of this.windows) window.close()
+  }
+
+  close(code: number): void {
+    this.mux.close(code)
+  }
+}

@@ -1,0 +1,423 @@
+/**
+ * Streams over parcels: fills the parcels of one side, takes in those of the other, and remembers what each sent parcel
+ * held until its fate is known. Knows exchanges by number, and neither keys nor HTTP. Spec sections 6 and 7.
+ */
+import { Limits } from '../constants.ts'
+import type { Range } from '../ranges.ts'
+import { RangeSet } from '../ranges.ts'
+import type { Frame } from './frames.ts'
+import { BodyWriter, CloseCode, decodeBody, FrameType } from './frames.ts'
+import type { Segment } from './send-buffer.ts'
+import type { StreamOwner } from './stream.ts'
+import { Priority, Stream } from './stream.ts'
+
+interface SentSegment extends Segment {
+  readonly stream: Stream
+}
+
+/** What one sent parcel held, so that it can be sent again or forgotten. */
+interface Sent {
+  readonly segments: SentSegment[]
+  readonly windows: Stream[]
+  readonly resets: Reset[]
+  readonly lost: number[]
+  readonly acks: readonly Range[]
+  sessionWindow: boolean
+}
+
+interface Reset {
+  readonly id: number
+  readonly final: number
+  readonly code: number
+}
+
+export type Role = 'client' | 'gateway'
+
+export interface MultiplexerEvents {
+  /** The peer opened a stream. Set its handlers before returning. */
+  stream?(stream: Stream): void
+  /** Something became sendable. */
+  wake?(): void
+  /** The session is over: by the peer, by a broken rule, or by `close`. */
+  closed?(code: number): void
+  /** The client will never see the answer of this exchange. */
+  abandoned?(number: number): void
+  /** A parcel that this side sent has arrived. */
+  acknowledged?(number: number): void
+}
+
+/** What an accepted parcel asked for besides stream data. */
+export interface Accepted {
+  /** Milliseconds the client is ready to wait; undefined: answer at once. */
+  readonly hold: number | undefined
+}
+
+export class Multiplexer implements StreamOwner {
+  /** Service streams may be sent; before that only the control stream. */
+  ready = false
+  readonly control: Stream
+  private readonly events: MultiplexerEvents
+  private readonly streams = new Map<number, Stream>()
+  private readonly sent = new Map<number, Sent>()
+  /** Exchanges whose parcels arrived and whose arrival the peer may not know yet. */
+  private readonly arrived = new RangeSet()
+  private readonly role: Role
+  private nextOwn: number
+  private nextPeer: number
+  private turn = 0
+
+  private sendLimit: number = Limits.sessionWindow
+  private sentTotal = 0
+  private receiveLimit: number = Limits.sessionWindow
+  private receivedTotal = 0
+  private consumedTotal = 0
+
+  private readonly dueWindows = new Set<Stream>()
+  private dueSessionWindow = false
+  private dueResets: Reset[] = []
+  private dueLost: number[] = []
+  private closeCode: number | undefined
+  /** Streams cut from this side whose end the peer has not named yet, with the octets counted so far. */
+  private readonly cutStreams = new Map<number, number>()
+
+  constructor(role: Role, events: MultiplexerEvents) {
+    this.role = role
+    this.events = events
+    this.control = new Stream(0, Priority.control, Limits.streamWindow, this)
+    this.streams.set(0, this.control)
+    this.nextOwn = role === 'client' ? 2 : 1
+    this.nextPeer = role === 'client' ? 1 : 2
+  }
+
+  get isClosed(): boolean {
+    return this.closeCode !== undefined
+  }
+
+  /** Parcels whose fate is open. */
+  get unacknowledged(): number {
+    return this.sent.size
+  }
+
+  get streamCount(): number {
+    return this.streams.size
+  }
+
+  open(priority: Priority): Stream {
+    const stream = new Stream(this.nextOwn, priority, Limits.streamWindow, this)
+    this.nextOwn += 2
+    if (this.isClosed) queueMicrotask(() => stream.cut(CloseCode.gone))
+    else this.streams.set(stream.id, stream)
+    return stream
+  }
+
+  // ---- sending -------------------------------------------------------------------------------------------------------
+
+  /** Octets worth sending now; stops counting at `enough`. */
+  pending(enough: number): number {
+    let octets = this.dueLost.length * 9 + this.dueResets.length * 20 + this.dueWindows.size * 13
+    if (this.dueSessionWindow) octets += 9
+    if (this.closeCode !== undefined) return octets + 2
+    for (const stream of this.streams.values()) {
+      if (octets >= enough) break
+      if (!this.mayCarry(stream, this.ready)) continue
+      const bytes = stream.sending.sendable(this.credit)
+      if (bytes > 0) octets += bytes + 13
+    }
+    return octets
+  }
+
+  /** True where something waits that is not bulk: it should not wait for the end of a large transfer. */
+  get urgent(): boolean {
+    for (const stream of this.streams.values()) {
+      if (
+        stream.priority !== Priority.bulk &&
+        this.mayCarry(stream, this.ready) &&
+        stream.sending.sendable(this.credit) > 0
+      )
+        return true
+    }
+    return this.dueLost.length > 0 || this.dueResets.length > 0 || this.dueWindows.size > 0 || this.dueSessionWindow
+  }
+
+  private get credit(): number {
+    return Math.max(0, this.sendLimit - this.sentTotal)
+  }
+
+  private mayCarry(stream: Stream, services: boolean): boolean {
+    return services || stream.id === 0
+  }
+
+  /**
+   * Fills the body of the parcel of exchange `number`. `services` false: control stream only (keys not yet hybrid).
+   * `hold`: the client's patience for the answer, milliseconds.
+   */
+  build(number: number, length: number, services: boolean, hold?: number): Uint8Array {
+    const writer = new BodyWriter(length)
+    const ranges = this.arrived.list()
+    const acks = ranges.slice(0, writer.acks(ranges))
+    const sent: Sent = { segments: [], windows: [], resets: [], lost: [], acks, sessionWindow: false }
+    if (hold !== undefined) writer.numbers(FrameType.hold, hold)
+    if (this.closeCode !== undefined) writer.numbers(FrameType.close, this.closeCode)
+    else this.fill(writer, sent, services)
+    this.sent.set(number, sent)
+    return writer.finish()
+  }
+
+  private fill(writer: BodyWriter, sent: Sent, services: boolean): void {
+    this.fillLost(writer, sent)
+    this.fillResets(writer, sent)
+    this.fillWindows(writer, sent)
+    for (const stream of this.inOrder(services)) this.fillStream(writer, sent, stream)
+  }
+
+  private fillLost(writer: BodyWriter, sent: Sent): void {
+    while (this.dueLost.length > 0 && writer.numbers(FrameType.lost, this.dueLost[0]!))
+      sent.lost.push(this.dueLost.shift()!)
+  }
+
+  private fillResets(writer: BodyWriter, sent: Sent): void {
+    for (let reset = this.dueResets[0]; reset !== undefined; reset = this.dueResets[0]) {
+      if (!writer.numbers(FrameType.reset, reset.id, reset.final, reset.code)) return
+      sent.resets.push(reset)
+      this.dueResets.shift()
+    }
+  }
+
+  private fillWindows(writer: BodyWriter, sent: Sent): void {
+    if (this.dueSessionWindow && writer.numbers(FrameType.sessionWindow, this.receiveLimit)) {
+      sent.sessionWindow = true
+      this.dueSessionWindow = false
+    }
+    for (const stream of this.dueWindows) {
+      if (!writer.numbers(FrameType.window, stream.id, stream.receiving.limit)) return
+      sent.windows.push(stream)
+      this.dueWindows.delete(stream)
+    }
+  }
+
+  /** By priority; among equals a different one begins each time. */
+  private inOrder(services: boolean): Stream[] {
+    const all = [...this.streams.values()].filter((stream) => this.mayCarry(stream, services))
+    const turn = this.turn++ % Math.max(1, all.length)
+    const rotated = [...all.slice(turn), ...all.slice(0, turn)]
+    return rotated.sort((a, b) => a.priority - b.priority)
+  }
+
+  private fillStream(writer: BodyWriter, sent: Sent, stream: Stream): void {
+    for (;;) {
+      const before = stream.sending.sent
+      const room = writer.streamRoom(stream.id, before)
+      if (room <= 0) return
+      const segment = stream.sending.take(room, this.credit)
+      if (segment === undefined) return
+      this.sentTotal += stream.sending.sent - before
+      const { offset, length, end } = segment
+      writer.stream(stream.id, offset, length, end, (target, at) => stream.sending.copy(offset, length, target, at))
+      sent.segments.push({ ...segment, stream })
+    }
+  }
+
+  /** The parcel of exchange `number` that this side sent has arrived. */
+  acknowledge(number: number): void {
+    const sent = this.sent.get(number)
+    if (sent === undefined) return
+    this.sent.delete(number)
+    for (const [start, end] of sent.acks) this.arrived.remove(start, end)
+    for (const segment of sent.segments) {
+      segment.stream.sending.onAcked(segment)
+      segment.stream.onDrain?.()
+      segment.stream.settle()
+    }
+    this.events.acknowledged?.(number)
+  }
+
+  /** The parcel of exchange `number` will never arrive: what it held is due again. */
+  lose(number: number): void {
+    const sent = this.sent.get(number)
+    if (sent === undefined) return
+    this.sent.delete(number)
+    for (const segment of sent.segments) if (!segment.stream.isClosed) segment.stream.sending.onLost(segment)
+    for (const stream of sent.windows) if (!stream.isClosed) this.dueWindows.add(stream)
+    this.dueResets.push(...sent.resets)
+    this.dueLost.push(...sent.lost)
+    if (sent.sessionWindow) this.dueSessionWindow = true
+  }
+
+  /** Client: tell the gateway that the answer of `number` will never be seen. */
+  sayLost(number: number): void {
+    this.dueLost.push(number)
+    this.events.wake?.()
+  }
+
+  // ---- receiving -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Takes in the body of the parcel of exchange `number`. `services` false: it came under keys that may carry the
+   * control stream only. undefined where the peer broke a rule or closed: the session is over.
+   */
+  accept(number: number, body: Uint8Array, services: boolean): Accepted | undefined {
+    if (this.isClosed) return undefined
+    const decoded = decodeBody(body)
+    if (decoded === undefined) return this.violation()
+    this.arrived.add(number, number + 1)
+    for (const range of decoded.acks) this.acceptAcks(range)
+    let hold: number | undefined
+    for (const frame of decoded.frames) {
+      if (frame.kind === 'hold') hold = frame.ms
+      else if (!this.acceptFrame(frame, services)) return this.violation()
+      if (this.isClosed) return undefined
+    }
+    return { hold }
+  }
+
+  private violation(): undefined {
+    this.close(CloseCode.protocol)
+    return undefined
+  }
+
+  private acceptAcks([start, end]: Range): void {
+    for (const number of [...this.sent.keys()]) if (number >= start && number < end) this.acknowledge(number)
+  }
+
+  private acceptFrame(frame: Exclude<Frame, { kind: 'hold' }>, services: boolean): boolean {
+    switch (frame.kind) {
+      case 'stream':
+        return (services || frame.id === 0) && this.acceptStream(frame)
+      case 'window':
+        return this.acceptWindow(frame.id, frame.max)
+      case 'sessionWindow':
+        this.sendLimit = Math.max(this.sendLimit, frame.max)
+        this.events.wake?.()
+        return true
+      case 'reset':
+        return this.acceptReset(frame)
+      case 'lost':
+        return this.acceptLost(frame.number)
+      case 'close':
+        this.finish(frame.code)
+        return true
+    }
+  }
+
+  private acceptStream(frame: Extract<Frame, { kind: 'stream' }>): boolean {
+    const stream = this.incoming(frame.id)
+    const stop = frame.offset + frame.data.length
+    if (stream === undefined) return this.wasOpened(frame.id) && this.bury(frame.id, stop, frame.end)
+    return this.account(stop - stream.receiving.highest) && stream.accept(frame.offset, frame.data, frame.end)
+  }
+
+  /** Counts octets against the session's window; false where the peer went beyond it. */
+  private account(octets: number): boolean {
+    this.receivedTotal += Math.max(0, octets)
+    return this.receivedTotal <= this.receiveLimit
+  }
+
+  private acceptWindow(id: number, max: number): boolean {
+    const stream = this.streams.get(id)
+    if (stream === undefined) return this.wasOpened(id)
+    stream.sending.limit = Math.max(stream.sending.limit, max)
+    this.events.wake?.()
+    return true
+  }
+
+  private acceptReset({ id, final, code }: Reset): boolean {
+    const stream = this.incoming(id)
+    if (stream === undefined) return this.wasOpened(id) && this.bury(id, final, true)
+    if (id === 0 || final < stream.receiving.highest || !this.account(final - stream.receiving.highest)) return false
+    this.consumed(stream.receiving.discard(final))
+    if (!stream.sending.isDone) this.reset(stream, code)
+    stream.cut(code)
+    return true
+  }
+
+  /** Octets of a stream that was cut here still count against the session's window until the peer names the end. */
+  private bury(id: number, stop: number, end: boolean): boolean {
+    const counted = this.cutStreams.get(id)
+    if (counted === undefined) return true
+    const growth = Math.max(0, stop - counted)
+    if (!this.account(growth)) return false
+    this.consumed(growth)
+    if (end) this.cutStreams.delete(id)
+    else this.cutStreams.set(id, counted + growth)
+    return true
+  }
+
+  private acceptLost(number: number): boolean {
+    if (this.role === 'client') return false
+    this.events.abandoned?.(number)
+    this.lose(number)
+    return true
+  }
+
+  /** The stream of a frame; opens it, and those before it, where it is a new one of the peer's. */
+  private incoming(id: number): Stream | undefined {
+    const known = this.streams.get(id)
+    if (known !== undefined || id < this.nextPeer || id % 2 !== this.nextPeer % 2) return known
+    while (this.nextPeer <= id) {
+      if (this.streams.size + this.cutStreams.size > Limits.streams) return undefined
+      const stream = new Stream(this.nextPeer, Priority.normal, Limits.streamWindow, this)
+      this.streams.set(stream.id, stream)
+      this.nextPeer += 2
+      this.events.stream?.(stream)
+    }
+    return this.streams.get(id)
+  }
+
+  /** A frame of a stream that is over is harmless; one of a stream that never was is not. */
+  private wasOpened(id: number): boolean {
+    return id % 2 === this.nextPeer % 2 ? id < this.nextPeer : id < this.nextOwn
+  }
+
+  // ---- what streams ask of their session -------------------------------------------------------------------------------
+
+  wake(): void {
+    this.events.wake?.()
+  }
+
+  announceWindow(stream: Stream): void {
+    this.dueWindows.add(stream)
+    this.events.wake?.()
+  }
+
+  consumed(octets: number): void {
+    this.consumedTotal += octets
+    if (this.receiveLimit - this.consumedTotal > Limits.sessionWindow / 2) return
+    this.receiveLimit = this.consumedTotal + Limits.sessionWindow
+    this.dueSessionWindow = true
+    this.events.wake?.()
+  }
+
+  /** A stream is cut from this side. */
+  cutOff(stream: Stream, code: number): void {
+    const { highest, isDone } = stream.receiving
+    if (!isDone) {
+      this.consumed(stream.receiving.discard(highest))
+      this.cutStreams.set(stream.id, highest)
+    }
+    this.reset(stream, code)
+  }
+
+  private reset(stream: Stream, code: number): void {
+    this.dueResets.push({ id: stream.id, final: stream.sending.sent, code })
+    this.events.wake?.()
+  }
+
+  settled(stream: Stream): void {
+    this.streams.delete(stream.id)
+    this.dueWindows.delete(stream)
+  }
+
+  // ---- ending -----------------------------------------------------------------------------------------------------------
+
+  /** Ends the session and tells the peer in the next parcels. */
+  close(code: number): void {
+    if (!this.isClosed) this.finish(code)
+  }
+
+  private finish(code: number): void {
+    if (this.isClosed) return
+    this.closeCode = code
+    for (const stream of [...this.streams.values()]) stream.cut(code)
+    this.events.closed?.(code)
+  }
+}

@@ -1,0 +1,235 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { Limits } from '#protocol/constants.ts'
+import { sha256 } from '#protocol/crypto/hash.ts'
+import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
+import { initiateRekey, respondRekey } from '#protocol/handshake.ts'
+import { deriveCohort } from '#protocol/recognition.ts'
+import { CloseCode } from '#protocol/session/frames.ts'
+import type { Stream } from '#protocol/session/stream.ts'
+import { Priority } from '#protocol/session/stream.ts'
+import type { Prng } from '#test/helpers/prng.ts'
+import { prng } from '#test/helpers/prng.ts'
+import type { Faults } from '#test/helpers/session-link.ts'
+import { SessionLink } from '#test/helpers/session-link.ts'
+
+const runs = process.env.SOTTO_LONG ? 3_000 : 40
+const HOUR = 3_600_000
+
+/** Collects a stream; the reader may be slow, and then gives credit late. */
+function collect(link: SessionLink, rng: Prng, stream: Stream): { bytes: () => Uint8Array; ended: () => boolean } {
+  const chunks: Uint8Array[] = []
+  let ended = false
+  stream.onData = (bytes) => {
+    chunks.push(bytes.slice())
+    if (rng.chance(0.5)) stream.consume(bytes.length)
+    else link.time.after(rng.below(3_000), () => stream.consume(bytes.length))
+  }
+  stream.onEnd = () => {
+    ended = true
+  }
+  return { bytes: () => Buffer.concat(chunks), ended: () => ended }
+}
+
+const faults: fc.Arbitrary<Faults> = fc.record({
+  loss: fc.constantFrom(0, 0.05, 0.3),
+  duplication: fc.constantFrom(0, 0.3),
+  delay: fc.constantFrom(0, 40, 2_000),
+  stall: fc.constantFrom(0, 0.05),
+  abandon: fc.constantFrom(0, 0.5),
+})
+const sizes = fc.array(fc.constantFrom(0, 1, 700, 5_000, 70_000, 1_500_000), { minLength: 1, maxLength: 4 })
+
+test('everything arrives once, in order, both ways, whatever the network does', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), faults, sizes, sizes, async (seed, fault, up, down) => {
+      const rng = prng(seed)
+      const link = new SessionLink(rng, fault)
+      const sent = { gateway: new Map<number, Uint8Array>(), client: new Map<number, Uint8Array>() }
+      const got: { side: 'client' | 'gateway'; id: number; got: ReturnType<typeof collect> }[] = []
+      link.onStream = (side, stream) => got.push({ side, id: stream.id, got: collect(link, rng, stream) })
+      const write = (side: 'client' | 'gateway', size: number): void => {
+        const to = side === 'client' ? 'gateway' : 'client'
+        const stream = link[side].mux.open(size > 100_000 ? Priority.bulk : Priority.urgent)
+        const bytes = rng.bytes(size)
+        sent[to].set(stream.id, bytes)
+        for (let at = 0; at < size; at += 20_000) stream.write(bytes.subarray(at, at + 20_000))
+        stream.end()
+        // The other direction of the stream ends too, so that it can be forgotten.
+        stream.onEnd = () => {}
+      }
+      const ending = link.onStream
+      link.onStream = (side, stream) => {
+        ending(side, stream)
+        stream.end()
+      }
+      for (const size of up) write('client', size)
+      for (const size of down) write('gateway', size)
+      const total = up.length + down.length
+      const complete = (): boolean => got.length === total && got.every((each) => each.got.ended())
+      const settled = (): boolean =>
+        complete() && link.client.mux.streamCount === 1 && link.gateway.mux.streamCount === 1
+      await link.time.run(settled, 24 * HOUR)
+      if (link.closed.client !== undefined || link.closed.gateway !== undefined)
+        throw new Error(`closed ${JSON.stringify(link.closed)}`)
+      if (!settled()) throw new Error(`stuck: ${got.filter((each) => each.got.ended()).length} of ${total}`)
+      for (const { side, id, got: each } of got) {
+        if (!Buffer.from(sha256(each.bytes())).equals(sha256(sent[side].get(id)!)))
+          throw new Error(`stream ${id} differs`)
+      }
+      if (link.client.mux.unacknowledged > Limits.parkedExchanges) throw new Error('the client remembers too much')
+      if (link.gateway.mux.unacknowledged > Limits.parkedExchanges + 4)
+        throw new Error('the gateway remembers too much')
+      if (link.tokens.size > 8 * Limits.tagWindow) throw new Error(`${link.tokens.size} tokens for one session`)
+    }),
+    { numRuns: runs },
+  )
+  t.pass()
+})
+
+const calm: Faults = { loss: 0, duplication: 0, delay: 20, stall: 0, abandon: 0 }
+
+test('service data never travels before the hybrid keys', async (t) => {
+  const link = new SessionLink(prng(1), calm)
+  const stream = link.client.mux.open(Priority.urgent)
+  stream.write(new Uint8Array(10))
+  t.false(link.client.mux.ready)
+  await link.time.run(() => link.incoming.gateway.length > 0, 10_000)
+  t.true(link.client.mux.ready)
+  t.is(link.incoming.gateway.length, 1)
+})
+
+test('a chat message overtakes a file under way', async (t) => {
+  const link = new SessionLink(prng(2), calm)
+  const order: string[] = []
+  link.onStream = (_, stream) => {
+    let octets = 0
+    stream.onData = (bytes) => {
+      octets += bytes.length
+      stream.consume(bytes.length)
+    }
+    stream.onEnd = () => order.push(octets > 1_000 ? 'file' : 'message')
+  }
+  const file = link.client.mux.open(Priority.bulk)
+  file.write(new Uint8Array(3_000_000))
+  file.end()
+  await link.time.run(() => link.gateway.mux.ready, 10_000)
+  const message = link.client.mux.open(Priority.urgent)
+  message.write(new Uint8Array(100))
+  message.end()
+  await link.time.run(() => order.length === 2, HOUR)
+  t.deepEqual(order, ['message', 'file'])
+})
+
+test('a reader that takes nothing stops the writer at the window', async (t) => {
+  const link = new SessionLink(prng(3), calm)
+  let arrived = 0
+  link.onStream = (_, stream) => {
+    stream.onData = (bytes) => {
+      arrived += bytes.length
+    }
+  }
+  const stream = link.client.mux.open(Priority.bulk)
+  for (let i = 0; i < 100; i++) stream.write(new Uint8Array(100_000))
+  await link.time.run(() => false, HOUR)
+  t.is(arrived, Limits.streamWindow)
+  t.is(stream.held, 100 * 100_000 - Limits.streamWindow)
+})
+
+test('many readers that take nothing are stopped at the window of the session', async (t) => {
+  const link = new SessionLink(prng(4), calm)
+  let arrived = 0
+  link.onStream = (_, stream) => {
+    stream.onData = (bytes) => {
+      arrived += bytes.length
+    }
+  }
+  for (let i = 0; i < 6; i++) link.client.mux.open(Priority.bulk).write(new Uint8Array(Limits.streamWindow))
+  await link.time.run(() => false, HOUR)
+  // The control stream has used a little of it.
+  t.true(arrived <= Limits.sessionWindow && arrived > Limits.sessionWindow - 2_048, `${arrived}`)
+})
+
+test('streams that are cut give their credit back', async (t) => {
+  const link = new SessionLink(prng(5), { ...calm, loss: 0.2 })
+  link.onStream = (_, stream) => {
+    stream.onData = () => {}
+    link.time.after(500, () => stream.reset(CloseCode.cancelled))
+  }
+  for (let round = 0; round < 12; round++) {
+    const stream = link.client.mux.open(Priority.bulk)
+    stream.write(new Uint8Array(Limits.streamWindow))
+    await link.time.run(() => stream.isClosed, HOUR)
+    t.true(stream.isClosed, `round ${round}`)
+  }
+  let whole = 0
+  link.onStream = (_, stream) => {
+    stream.onData = (bytes) => {
+      whole += bytes.length
+      stream.consume(bytes.length)
+    }
+  }
+  link.client.mux.open(Priority.bulk).write(new Uint8Array(2_000_000))
+  await link.time.run(() => whole === 2_000_000, HOUR)
+  t.is(whole, 2_000_000)
+})
+
+test('keys are renewed hourly by a fresh handshake, unnoticed by streams', async (t) => {
+  const rng = prng(8)
+  const gatewaySecret = rng.bytes(32)
+  const gatewayKey = x25519PublicKey(gatewaySecret)
+  const cohort = deriveCohort(rng.bytes(32))
+  const link = new SessionLink(rng, { ...calm, loss: 0.1 }, (message, prologue) =>
+    respondRekey({ gatewaySecret, cohort, prologue, message, random: rng.bytes }),
+  )
+  let arrived = 0
+  link.onStream = (_, stream) => {
+    stream.onData = (bytes) => {
+      arrived += bytes.length
+      stream.consume(bytes.length)
+    }
+  }
+  const stream = link.client.mux.open(Priority.urgent)
+  let rekeys = 0
+  for (let minute = 1; minute <= 300; minute++) {
+    stream.write(new Uint8Array(100))
+    await link.time.run(() => false, 60_000)
+    if (!link.client.rekeyDue(link.time.now)) continue
+    rekeys++
+    const { first, finish } = initiateRekey({ gatewayKey, cohort, prologue: link.client.transcript, random: rng.bytes })
+    link.client.renew({ first, finish: async (reply) => finish(reply) })
+  }
+  t.is(rekeys, 4)
+  t.is(arrived, 30_000)
+  t.deepEqual(link.closed, {})
+  t.true(link.tokens.size <= 2 * Limits.tagWindow + 8, 'only the newest keys are expected after the overlap')
+})
+
+test('an altered parcel changes nothing', async (t) => {
+  const link = new SessionLink(prng(6), calm)
+  await link.time.run(() => link.client.mux.ready, 10_000)
+  const outgoing = link.client.take(link.time.now, 96)
+  const expected = link.tokens.get(Buffer.from(outgoing.token).toString('latin1'))!
+  for (let at = 0; at < outgoing.parcel.length; at++) {
+    const altered = outgoing.parcel.slice()
+    altered[at]! ^= 1 << (at % 8)
+    t.is(link.gateway.receive(link.time.now, expected, altered), undefined)
+  }
+  t.is(link.gateway.receive(link.time.now, expected, outgoing.parcel)?.kind, 'fresh')
+  t.is(link.gateway.receive(link.time.now, expected, outgoing.parcel)?.kind, 'repeat')
+})
+
+test('a close reaches the other side and ends its streams', async (t) => {
+  const link = new SessionLink(prng(7), calm)
+  await link.time.run(() => link.client.mux.ready, 10_000)
+  const stream = link.client.mux.open(Priority.urgent)
+  let code: number | undefined
+  stream.onReset = (value) => {
+    code = value
+  }
+  link.gateway.close(CloseCode.revoked)
+  await link.time.run(() => link.closed.client !== undefined, 30_000)
+  t.is(link.closed.client, CloseCode.revoked)
+  t.is(code, CloseCode.revoked)
+  t.is(link.tokens.size, 0)
+})
