@@ -247,6 +247,7 @@ export class Tunnel {
       },
     })
     const epoch: Epoch = { session, abort, sends: 0, polls: 0, appetite: 0, pumping: false }
+    session.renew()
     this.sessions++
     return epoch
   }

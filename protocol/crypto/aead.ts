@@ -12,6 +12,7 @@ import { hchacha } from '@noble/ciphers/chacha.js'
 import { empty, utf8, wipe } from '../bytes.ts'
 import { KEY_LENGTH, TAG_LENGTH } from '../constants.ts'
 import { requireLength } from './lengths.ts'
+import { plain } from './plain.ts'
 
 export interface Aead {
   readonly name: 'chacha20-poly1305' | 'aes-256-gcm' | 'xchacha20-poly1305'
@@ -68,13 +69,13 @@ function nativeAead(name: 'chacha20-poly1305' | 'aes-256-gcm'): Aead {
       const decipher = createDecipheriv(openssl, key, nonce, options)
       if (associated.length > 0) decipher.setAAD(associated)
       decipher.setAuthTag(sealed.subarray(length))
-      const { buffer, byteOffset } = decipher.update(sealed.subarray(0, length))
+      const plaintext = plain(decipher.update(sealed.subarray(0, length)))
       try {
         decipher.final()
       } catch {
         return undefined
       }
-      return new Uint8Array(buffer, byteOffset, length)
+      return plaintext
     },
   }
   return suite

@@ -4,6 +4,7 @@
 import { argon2Sync } from 'node:crypto'
 import { argon2id as noble } from '@noble/hashes/argon2.js'
 import { nativeOr } from './native.ts'
+import { plain } from './plain.ts'
 
 export interface Argon2Cost {
   /** KiB, at least 8 for each lane, at most 1 GiB: more is a mistake or somebody else's number. */
@@ -44,7 +45,7 @@ const nativeArgon2id: Argon2id = (password, salt, cost) => {
   requireCost(salt, cost)
   const { memoryKiB: memory, passes, parallelism, length: tagLength } = cost
   const parameters = { message: password, nonce: salt, memory, passes, parallelism, tagLength }
-  return new Uint8Array(argon2Sync('argon2id', parameters))
+  return plain(argon2Sync('argon2id', parameters))
 }
 
 const smallest: Argon2Cost = { memoryKiB: 8, passes: 1, parallelism: 1, length: 4 }

@@ -9,6 +9,7 @@ import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
 import { fromHex, hex } from '../bytes.ts'
 import { KEY_LENGTH } from '../constants.ts'
 import { requireLength } from './lengths.ts'
+import { plain } from './plain.ts'
 
 const SIGNATURE_LENGTH = 64
 
@@ -22,7 +23,7 @@ const privateKey = (seed: Uint8Array): KeyObject => {
  * @throws RangeError for another length
  */
 export function ed25519PublicKey(seed: Uint8Array): Uint8Array {
-  return new Uint8Array(createPublicKey(privateKey(seed)).export({ format: 'raw-public' }))
+  return plain(createPublicKey(privateKey(seed)).export({ format: 'raw-public' }))
 }
 
 /**
@@ -30,7 +31,7 @@ export function ed25519PublicKey(seed: Uint8Array): Uint8Array {
  * @throws RangeError for a seed of another length than 32
  */
 export function ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array {
-  return new Uint8Array(sign(null, message, privateKey(seed)))
+  return plain(sign(null, message, privateKey(seed)))
 }
 
 /** Never throws: any malformed key or signature is just not valid. */

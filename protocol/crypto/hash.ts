@@ -1,17 +1,15 @@
 /**
  * SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), HKDF-SHA-256 (RFC 5869), on OpenSSL through node:crypto.
  *
- * No keyed object: a prepared HMAC in JavaScript takes 1.3 us for a token against 1.8 us here, and loses from 100 octets on.
+ * No keyed object: an HMAC prepared in JavaScript takes 1.2 us for a token against 1.9 us here, and loses from 200 octets on.
  */
 import { createHash, createHmac, hash, hkdfSync } from 'node:crypto'
+import { plain } from './plain.ts'
 
 /** RFC 5869 section 2.3. */
 const HKDF_MAX = 255 * 32
 /** OpenSSL takes no more. */
 const INFO_MAX = 1024
-
-/** A copy, because node returns digests as views of memory that other digests share. */
-const plain = (digest: Uint8Array): Uint8Array => new Uint8Array(digest)
 
 /** SHA-256 of the parts put together, 32 octets. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array {

@@ -9,6 +9,7 @@ import { ml_kem768, ml_kem1024 } from '@noble/post-quantum/ml-kem.js'
 import { concat, fromHex, wipe } from '../bytes.ts'
 import { requireLength } from './lengths.ts'
 import { nativeOr } from './native.ts'
+import { plain } from './plain.ts'
 
 /** d || z of FIPS 203 section 7.1. */
 export const KEM_SEED_LENGTH = 64
@@ -102,13 +103,13 @@ function nativeKem(parameters: number, portable: Kem): Kem {
     ciphertextLength: portable.ciphertextLength,
     keygen(seed) {
       const publicKey = createPublicKey(importSeed(prefix, seed)).export({ format: 'raw-public' })
-      return { publicKey: new Uint8Array(publicKey), secretKey: new Uint8Array(seed) }
+      return { publicKey: plain(publicKey), secretKey: new Uint8Array(seed) }
     },
     encapsulate: portable.encapsulate,
     decapsulate(secretKey, ciphertext) {
       const key = importSeed(prefix, secretKey)
       if (ciphertext.length !== portable.ciphertextLength) return undefined
-      return new Uint8Array(decapsulate(key, ciphertext))
+      return plain(decapsulate(key, ciphertext))
     },
   }
 }

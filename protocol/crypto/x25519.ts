@@ -6,6 +6,7 @@ import type { KeyObject } from 'node:crypto'
 import { createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto'
 import { KEY_LENGTH } from '../constants.ts'
 import { requireLength } from './lengths.ts'
+import { plain } from './plain.ts'
 
 const privateKey = (secret: Uint8Array): KeyObject =>
   createPrivateKey({ key: secret, format: 'raw-private', asymmetricKeyType: 'x25519' })
@@ -19,7 +20,7 @@ const publicKeyObject = (publicKey: Uint8Array): KeyObject =>
  */
 export function x25519PublicKey(secret: Uint8Array): Uint8Array {
   requireLength('a secret key of X25519', secret, KEY_LENGTH)
-  return new Uint8Array(createPublicKey(privateKey(secret)).export({ format: 'raw-public' }))
+  return plain(createPublicKey(privateKey(secret)).export({ format: 'raw-public' }))
 }
 
 /**
@@ -30,7 +31,7 @@ export function x25519Agree(secret: Uint8Array, publicKey: Uint8Array): Uint8Arr
   if (secret.length !== KEY_LENGTH || publicKey.length !== KEY_LENGTH) return undefined
   try {
     const keys = { privateKey: privateKey(secret), publicKey: publicKeyObject(publicKey) }
-    return new Uint8Array(diffieHellman(keys))
+    return plain(diffieHellman(keys))
   } catch {
     return undefined // OpenSSL refuses the all-zero result
   }

@@ -77,7 +77,6 @@ export class ClientSession {
       },
     })
     this.mux.control.onData = (bytes) => this.onControl(bytes)
-    this.renew()
   }
 
   get inFlight(): number {
@@ -132,7 +131,7 @@ export class ClientSession {
     return this.mux.ready && this.offer === undefined && now - this.agreedAt >= Limits.rekeyMs
   }
 
-  /** Begins a key agreement. Without `noise` only the very first one of a session. */
+  /** Begins a key agreement. Without `noise`: the first one of a session, which has to come before everything else. */
   renew(noise?: NoiseOffer): void {
     const { publicKey, secretKey } = mlkem768.keygen(this.random(64))
     const content = noise === undefined ? publicKey : concat(publicKey, noise.first)

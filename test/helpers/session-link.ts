@@ -86,7 +86,7 @@ export class SessionLink {
         },
       },
     })
-    this.time.after(0, () => this.pump())
+    this.client.renew()
   }
 
   private arrive(side: 'client' | 'gateway', stream: Stream): void {

@@ -1,0 +1,115 @@
+/** The listening socket: an h3 application on node:http(s), on a TCP port or a unix socket behind a web server. */
+import { chmodSync, existsSync, unlinkSync } from 'node:fs'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer as createHttp } from 'node:http'
+import { createServer as createHttps } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { createConnection } from 'node:net'
+import { fromNodeHandler, H3 } from 'h3'
+import { toNodeHandler } from 'h3/node'
+import { SottoError } from '#protocol/errors.ts'
+
+export type Listen =
+  | {
+      readonly kind: 'https'
+      readonly host: string
+      readonly port: number
+      readonly certificate: string
+      readonly key: string
+    }
+  | { readonly kind: 'http'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+export interface RunningServer {
+  /** The TCP port in use; undefined on a unix socket. */
+  readonly port: number | undefined
+  /** Takes no new connections, lets answers under way finish for up to `graceMs`, then cuts what is left. */
+  close(graceMs: number): Promise<void>
+}
+
+/** What an ordinary web server allows; Node's own defaults differ and are known. */
+const SERVER_OPTIONS = {
+  // nginx: keepalive_timeout 75 s, client_header_timeout 60 s, large_client_header_buffers 8 kB a field.
+  keepAliveTimeout: 75_000,
+  headersTimeout: 60_000,
+  // A held exchange has sent its request long since; this bounds slow request bodies only.
+  requestTimeout: 120_000,
+  maxHeaderSize: 32_768,
+} as const
+
+/** @throws SottoError E_PORT_TAKEN, E_CONFIG (certificate or key not usable, address not ours) */
+export async function startServer(listen: Listen, handle: Handler): Promise<RunningServer> {
+  const server = createServer(listen, handle)
+  await listening(server, listen)
+  const address = server.address()
+  return {
+    port: address !== null && typeof address === 'object' ? (address as AddressInfo).port : undefined,
+    close: (graceMs) => closeServer(server, graceMs),
+  }
+}
+
+function createServer(listen: Listen, handle: Handler): Server {
+  const listener = application(handle)
+  if (listen.kind !== 'https') return createHttp(SERVER_OPTIONS, listener)
+  const { certificate: cert, key } = listen
+  try {
+    return createHttps({ ...SERVER_OPTIONS, cert, key, ALPNProtocols: ['http/1.1'] }, listener)
+  } catch (cause) {
+    throw new SottoError('E_CONFIG', 'the certificate and its key cannot be used for TLS', { cause })
+  }
+}
+
+/** h3 sees every request; the handler works on Node's own request and response, since an answer may be held for long. */
+export function application(handle: Handler): (request: IncomingMessage, response: ServerResponse) => void {
+  const app = new H3()
+  app.all(
+    '/**',
+    fromNodeHandler((request, response) => handle(request as IncomingMessage, response as ServerResponse)),
+  )
+  return toNodeHandler(app) as (request: IncomingMessage, response: ServerResponse) => void
+}
+
+async function listening(server: Server, listen: Listen): Promise<void> {
+  if (listen.kind === 'unix') await removeStale(listen.path)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, listen)))
+    server.once('listening', resolve)
+    if (listen.kind === 'unix') server.listen(listen.path)
+    else server.listen(listen.port, listen.host)
+  })
+  // The web server in front runs as another user of the same group.
+  if (listen.kind === 'unix') chmodSync(listen.path, 0o660)
+}
+
+/** A socket file that nobody answers on was left by a process that was killed. */
+async function removeStale(path: string): Promise<void> {
+  if (!existsSync(path)) return
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = createConnection(path)
+    probe.once('connect', () => resolve(true))
+    probe.once('error', () => resolve(false))
+    probe.once('close', () => probe.destroy())
+  })
+  if (alive) throw new SottoError('E_PORT_TAKEN', `another program listens on ${path}`)
+  unlinkSync(path)
+}
+
+function listenError(cause: NodeJS.ErrnoException, listen: Listen): SottoError {
+  const where = listen.kind === 'unix' ? listen.path : `${listen.host}:${listen.port}`
+  if (cause.code === 'EADDRINUSE')
+    return new SottoError('E_PORT_TAKEN', `another program listens on ${where}`, { cause })
+  return new SottoError('E_CONFIG', `cannot listen on ${where} (${cause.code})`, { cause })
+}
+
+function closeServer(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+    server.close(() => {
+      clearTimeout(cut)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}

@@ -1,0 +1,80 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { empty, fromHex, hex, utf8 } from '../bytes.ts'
+import * as native from './hash.ts'
+import * as noble from './noble.ts'
+
+const numRuns = process.env.SOTTO_LONG ? 5000 : 200
+const parts = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 4 })
+const any = fc.uint8Array({ maxLength: 200 })
+
+for (const [by, suite] of Object.entries({ native, noble })) {
+  test(`known answers: ${by}`, (t) => {
+    // FIPS 180-4 examples
+    t.is(hex(suite.sha256(utf8('abc'))), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+    t.is(hex(suite.sha256()), 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
+    // RFC 4231 section 4.3
+    const mac = suite.hmacSha256(utf8('Jefe'), utf8('what do ya want '), utf8('for nothing?'))
+    t.is(hex(mac), '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843')
+    // RFC 5869 appendix A.1
+    const okm = suite.hkdfSha256(
+      fromHex('0b'.repeat(22))!,
+      fromHex('000102030405060708090a0b0c')!,
+      fromHex('f0f1f2f3f4f5f6f7f8f9')!,
+      42,
+    )
+    t.is(hex(okm), '3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865')
+    // RFC 5869 appendix A.3: empty salt and info
+    const bare = suite.hkdfSha256(fromHex('0b'.repeat(22))!, empty, empty, 42)
+    t.is(hex(bare), '8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8')
+  })
+
+  test(`HKDF refuses what it cannot give: ${by}`, (t) => {
+    for (const length of [0, -1, 8161, 1.5, Number.NaN]) {
+      t.throws(() => suite.hkdfSha256(empty, empty, empty, length), { instanceOf: RangeError })
+    }
+    t.throws(() => suite.hkdfSha256(empty, empty, new Uint8Array(1025), 32), { instanceOf: RangeError })
+    t.is(suite.hkdfSha256(empty, empty, new Uint8Array(1024), 8160).length, 8160)
+  })
+
+  test(`results are plain byte arrays: ${by}`, (t) => {
+    const results = [
+      suite.sha256(empty),
+      suite.sha256(empty, empty),
+      suite.hmacSha256(empty, empty),
+      suite.hkdfSha256(empty, empty, empty, 32),
+    ]
+    for (const result of results) t.is(Object.getPrototypeOf(result), Uint8Array.prototype)
+  })
+}
+
+test('SHA-256: native equals noble, and parts equal the whole', (t) => {
+  fc.assert(
+    fc.property(parts, (list) => {
+      const expected = noble.sha256(...list)
+      t.deepEqual(native.sha256(...list), expected)
+      t.deepEqual(native.sha256(Buffer.concat(list)), expected)
+    }),
+    { numRuns },
+  )
+})
+
+test('HMAC-SHA-256: native equals noble, and parts equal the whole', (t) => {
+  fc.assert(
+    fc.property(any, parts, (key, list) => {
+      const expected = noble.hmacSha256(key, ...list)
+      t.deepEqual(native.hmacSha256(key, ...list), expected)
+      t.deepEqual(native.hmacSha256(key, Buffer.concat(list)), expected)
+    }),
+    { numRuns },
+  )
+})
+
+test('HKDF-SHA-256: native equals noble', (t) => {
+  fc.assert(
+    fc.property(any, any, any, fc.integer({ min: 1, max: 200 }), (ikm, salt, info, length) => {
+      t.deepEqual(native.hkdfSha256(ikm, salt, info, length), noble.hkdfSha256(ikm, salt, info, length))
+    }),
+    { numRuns },
+  )
+})

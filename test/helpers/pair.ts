@@ -1,0 +1,149 @@
+/** A gateway's carrier behind a real node:http server, and tunnels to it over real sockets, with plain templates. */
+
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Agent, request as undiciRequest } from 'undici'
+import { realClockwork } from '#client/clockwork.ts'
+import type { TunnelInput } from '#client/tunnel.ts'
+import { Tunnel } from '#client/tunnel.ts'
+import type { ExchangeRequest, ExchangeResponse, Permit } from '#firewall/permit.ts'
+import { Carrier } from '#gateway/carrier.ts'
+import { Sessions, surroundings } from '#gateway/sessions.ts'
+import { hex } from '#protocol/bytes.ts'
+import { randomBytes } from '#protocol/crypto/random.ts'
+import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { initiate, initiateRekey, provesMembership } from '#protocol/handshake.ts'
+import { deriveCohort } from '#protocol/recognition.ts'
+import type { Service } from '#protocol/services/service.ts'
+import type { TokenTable } from '#protocol/session/gateway-session.ts'
+import { plainMatcher, plainTemplate } from './plain-template.ts'
+
+export const gatewaySecret = randomBytes(32)
+export const cohort = deriveCohort(randomBytes(32))
+const credentialId = randomBytes(16)
+const credentialKey = randomBytes(32)
+
+/** What a faulty network does to one exchange before or after the gateway sees it. */
+export type Fault = (request: IncomingMessage, response: ServerResponse, pass: () => void) => void
+
+export interface TestGateway {
+  readonly port: number
+  readonly sessions: Sessions
+  readonly tokens: TokenTable
+  readonly strangers: string[]
+  readonly requests: number
+  fault: Fault
+  stop(): Promise<void>
+}
+
+/** `port` 0: any free one. Starting again on the same port is a restart: sessions are gone. */
+export async function startGateway(services: readonly Service[], port = 0): Promise<TestGateway> {
+  const tokens: TokenTable = new Map()
+  const strangers: string[] = []
+  const sessions = new Sessions({
+    ...surroundings(randomBytes),
+    gatewaySecret,
+    preferredAead: 1,
+    tokens,
+    services,
+    admit: async (claim) =>
+      claim.kind === 'credential' && provesMembership(claim, credentialKey)
+        ? { member: hex(claim.credentialId), role: 'member' }
+        : undefined,
+    report: (error) => {
+      throw error
+    },
+  })
+  sessions.setCohorts([{ id: 'test', keys: cohort }])
+  const decoy = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (request.url !== '/') strangers.push(`${request.method} ${request.url}`)
+    response.writeHead(404, { 'content-type': 'text/plain' })
+    response.end('not found')
+  }
+  const carrier = new Carrier({ matcher: () => plainMatcher, tokens, sessions, decoy })
+  const gateway = { requests: 0, fault: ((_req, _res, pass) => pass()) as Fault }
+  const server = createServer((request, response) => {
+    gateway.requests++
+    gateway.fault(request, response, () => void carrier.handle(request, response))
+  })
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  return Object.assign(gateway, {
+    port: (server.address() as AddressInfo).port,
+    sessions,
+    tokens,
+    strangers,
+    stop: async () => {
+      await close(server)
+      sessions.end()
+    },
+  })
+}
+
+function close(server: Server): Promise<void> {
+  server.closeAllConnections()
+  return new Promise((resolve) => server.close(() => resolve()))
+}
+
+/** A permit without a firewall: the same mathematics, an undici agent of its own. */
+export function testPermit(port: number): Permit {
+  const agent = new Agent({ connections: 8 })
+  const gatewayKey = x25519PublicKey(gatewaySecret)
+  const endpoint = {
+    id: 'e',
+    kind: 'gateway',
+    name: 'test',
+    host: '127.0.0.1',
+    port,
+    template: 'plain',
+    expires: 0,
+    source: 'invite',
+  } as const
+  return {
+    endpoint,
+    firstContact: async (input) => {
+      const membership = { kind: 'credential', credentialId, credentialKey } as const
+      const contact = initiate({ ...input, gatewayKey, cohort, membership, random: randomBytes })
+      return { ...contact, finish: async (parcel) => contact.finish(parcel) }
+    },
+    rekey: async ({ prologue }) => {
+      const step = initiateRekey({ gatewayKey, cohort, prologue, random: randomBytes })
+      return { first: step.first, finish: async (reply) => step.finish(reply) }
+    },
+    exchange: (request, options) => exchange(agent, port, request, options),
+  }
+}
+
+async function exchange(
+  agent: Agent,
+  port: number,
+  request: ExchangeRequest,
+  options: { timeoutMs: number; signal?: AbortSignal },
+): Promise<ExchangeResponse> {
+  const timeout = AbortSignal.timeout(options.timeoutMs)
+  try {
+    const response = await undiciRequest(`http://127.0.0.1:${port}${request.target}`, {
+      dispatcher: agent,
+      method: request.method,
+      headers: request.headers.flat(),
+      body: request.body ?? null,
+      signal: options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]),
+    })
+    const body = new Uint8Array(await response.body.arrayBuffer())
+    const headers = Object.entries(response.headers).map(([name, value]): [string, string] => [name, String(value)])
+    return { status: response.statusCode, headers, body }
+  } catch (cause) {
+    throw new SottoError('E_PATH_BUSY', 'the exchange failed', { cause })
+  }
+}
+
+export function openTunnel(port: number, change: Partial<TunnelInput> = {}): Tunnel {
+  return new Tunnel({
+    permit: testPermit(port),
+    template: plainTemplate,
+    clockwork: realClockwork,
+    preferredAead: 1,
+    ...change,
+  })
+}

@@ -1,0 +1,124 @@
+/** Tunnel and gateway over real HTTP, through a network that cuts, drops and doubles. */
+import test from 'ava'
+import type { Service } from '#protocol/services/service.ts'
+import { ServiceFailure } from '#protocol/services/service.ts'
+import { Priority } from '#protocol/session/stream.ts'
+import { openTunnel, startGateway } from './helpers/pair.ts'
+import { prng } from './helpers/prng.ts'
+
+const echo: Service = {
+  unary: {
+    'test.echo': (args) => args,
+    'test.refuse': () => {
+      throw new ServiceFailure('no')
+    },
+  },
+  subscribe: {
+    'test.count': async (args, _caller, push, signal) => {
+      for (let i = (args as { from: number }).from; !signal.aborted; i++) {
+        await push(i)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    },
+  },
+}
+
+test('calls come back, refusals keep their reason', async (t) => {
+  const gateway = await startGateway([echo])
+  const tunnel = openTunnel(gateway.port)
+  t.deepEqual(await tunnel.call('test.echo', { a: [1, 'x', null] }), { a: [1, 'x', null] })
+  await t.throwsAsync(tunnel.call('test.refuse', {}), { instanceOf: ServiceFailure, message: 'no' })
+  await t.throwsAsync(tunnel.call('test.absent', {}), { instanceOf: ServiceFailure, message: 'unknown-method' })
+  t.is(tunnel.status.state.kind, 'ready')
+  await tunnel.stop()
+  t.is(gateway.sessions.count, 0, 'the gateway hears of the end')
+  t.deepEqual(gateway.strangers, [])
+  await gateway.stop()
+})
+
+test('a hundred calls at once all come back', async (t) => {
+  const gateway = await startGateway([echo])
+  const tunnel = openTunnel(gateway.port)
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => tunnel.call('test.echo', i)))
+  t.deepEqual(
+    answers,
+    Array.from({ length: 100 }, (_, i) => i),
+  )
+  await tunnel.stop()
+  await gateway.stop()
+})
+
+test('messages of 60 kB cross, and one over the limit is refused where it is made', async (t) => {
+  const gateway = await startGateway([echo])
+  const tunnel = openTunnel(gateway.port)
+  const body = prng(1).bytes(60_000)
+  const answer = await tunnel.call('test.echo', { body }, { priority: Priority.bulk })
+  t.deepEqual((answer as { body: Uint8Array }).body, body)
+  await t.throwsAsync(tunnel.call('test.echo', { body: new Uint8Array(70_000) }), { instanceOf: RangeError })
+  await tunnel.stop()
+  await gateway.stop()
+})
+
+test('requests lost, answers lost, connections cut, requests doubled: every call still comes back', async (t) => {
+  const gateway = await startGateway([echo])
+  const rng = prng(7)
+  gateway.fault = (request, response, pass) => {
+    const kind = rng.below(10)
+    if (kind === 0) request.socket.destroy()
+    else if (kind === 1) {
+      const end = response.end.bind(response)
+      response.end = (() => {
+        request.socket.destroy()
+        return end()
+      }) as typeof response.end
+      pass()
+    } else if (kind === 2) {
+      response.writeHead(502)
+      response.end('bad gateway')
+    } else pass()
+  }
+  const tunnel = openTunnel(gateway.port)
+  for (let i = 0; i < 60; i++) t.is(await tunnel.call('test.echo', i), i)
+  gateway.fault = (_request, _response, pass) => pass()
+  await tunnel.stop()
+  await gateway.stop()
+})
+
+test('a subscription begins again after the gateway has restarted, and calls under way are repeated', async (t) => {
+  let gateway = await startGateway([echo])
+  const { port } = gateway
+  const tunnel = openTunnel(port)
+  const seen: unknown[] = []
+  const subscription = tunnel.subscribe(
+    'test.count',
+    () => ({ from: seen.length }),
+    (item) => seen.push(item),
+  )
+  while (seen.length < 5) await new Promise((resolve) => setTimeout(resolve, 5))
+  await gateway.stop()
+  const call = tunnel.call('test.echo', 'later')
+  gateway = await startGateway([echo], port)
+  t.is(await call, 'later')
+  const before = seen.length
+  while (seen.length < before + 5) await new Promise((resolve) => setTimeout(resolve, 5))
+  t.deepEqual(
+    seen,
+    seen.map((_, i) => i),
+  )
+  t.is(tunnel.status.sessions, 2)
+  subscription.cancel()
+  await tunnel.stop()
+  await gateway.stop()
+})
+
+test('a gateway that is not there gives an error in time, and the call can be made again later', async (t) => {
+  const gateway = await startGateway([echo])
+  await gateway.stop()
+  const tunnel = openTunnel(gateway.port)
+  await t.throwsAsync(tunnel.call('test.echo', 1, { timeoutMs: 300 }), { code: 'E_TUNNEL_TIMEOUT' })
+  t.is(tunnel.status.state.kind, 'failing')
+  const again = await startGateway([echo], gateway.port)
+  t.is(await tunnel.call('test.echo', 2), 2)
+  await tunnel.stop()
+  await again.stop()
+})
