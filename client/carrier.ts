@@ -3,7 +3,8 @@
  * has one of three meanings: authentic, a stranger's (the decoy answered: the gateway does not know this session), or
  * none at all (the path failed, and the very same request goes out again).
  */
-import type { HttpRequest, Shape } from '#engine/compile.ts'
+import type { Shape } from '#engine/shape.ts'
+import type { HttpRequest } from '#engine/template.ts'
 import type { Permit } from '#firewall/permit.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'

@@ -1,7 +1,8 @@
 /** How a tunnel begins: the page a visitor would load, then first contact in a request of the template. Spec section 4. */
-import type { CompiledTemplate, HttpRequest, Shape } from '#engine/compile.ts'
+import type { CompiledTemplate } from '#engine/compile.ts'
+import type { HttpRequest } from '#engine/template.ts'
 import type { Permit } from '#firewall/permit.ts'
-import type { Millis, Random } from '#protocol/bytes.ts'
+import type { Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { HandshakeKeys } from '#protocol/handshake.ts'
 import { aeads } from '#protocol/parcel.ts'
@@ -33,18 +34,14 @@ export async function introduce(input: {
 }): Promise<Introduced> {
   const clockOffset = await visit(input)
   const shape = input.template.shape('send')
-  const length = shape.up.fit(CONTACT_OCTETS)
   const { permit, clockwork } = input
-  const host = hostOf(permit)
-  const random = recorded(clockwork.random)
-  const draft = encode(shape, host, random.take, new Uint8Array(16), new Uint8Array(length))
   const contact = await permit.firstContact({
     hello: Uint8Array.of(input.preferredAead),
-    binding: requestBinding(shape.template, draft.method, draft.target),
-    length,
+    binding: requestBinding(shape.binding),
+    length: shape.up.fit(CONTACT_OCTETS),
     now: clockwork.now() + clockOffset,
   })
-  const request = encode(shape, host, random.replay(), contact.token, contact.parcel)
+  const request = shape.encodeRequest({ ...contact, host: hostOf(permit), random: clockwork.random })
   const response = await permit.exchange(request, { timeoutMs: TIMEOUT_MS, signal: input.signal })
   const parcel = shape.decodeResponse(toAnswer(response))
   const result = parcel === undefined ? undefined : await contact.finish(parcel)
@@ -80,30 +77,4 @@ async function visit(input: {
   const answer = toAnswer(await permit.exchange(page, { timeoutMs: TIMEOUT_MS, signal }))
   const date: Millis = Date.parse(answer.header('date') ?? '')
   return Number.isNaN(date) ? 0 : date - clockwork.now()
-}
-
-function encode(shape: Shape, host: string, random: Random, token: Uint8Array, parcel: Uint8Array): HttpRequest {
-  return shape.encodeRequest({ token, parcel, host, random })
-}
-
-/**
- * Randomness that can be drawn a second time: the request is drafted to learn its path, which the first contact is
- * bound to, and then made again around it.
- */
-function recorded(random: Random): { take: Random; replay: () => Random } {
-  const drawn: Uint8Array[] = []
-  return {
-    take: (length) => {
-      const bytes = random(length)
-      drawn.push(bytes.slice())
-      return bytes
-    },
-    replay: () => {
-      let at = 0
-      return (length) => {
-        const bytes = drawn[at++]
-        return bytes?.length === length ? bytes : random(length)
-      }
-    },
-  }
 }

@@ -3,8 +3,9 @@
  * There is one kind of failure: `decoy(request)`. Nothing is allocated for a request before its token is an expected one.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { HttpResponse, Shape } from '#engine/compile.ts'
 import type { Matcher } from '#engine/match.ts'
+import type { Shape } from '#engine/shape.ts'
+import type { HttpResponse } from '#engine/template.ts'
 import { latin1 } from '#protocol/bytes.ts'
 import { TOKEN_LENGTH } from '#protocol/constants.ts'
 import type { Expected, TokenTable } from '#protocol/session/gateway-session.ts'
@@ -20,10 +21,15 @@ const TOKEN_PREFIX = 4096
 const BODY_MAX = 300_000
 
 /** Whose exchange a token announces. */
-type Recognised = { readonly shape: Shape } & (
+type Owner =
   | { readonly kind: 'session'; readonly expected: Expected }
   | { readonly kind: 'first'; readonly cohort: Cohort }
-)
+
+/** Live templates may share a path and a token's place: all shapes that found this owner are candidates. */
+interface Recognised {
+  readonly owner: Owner
+  readonly shapes: readonly Shape[]
+}
 
 export interface CarrierInput {
   readonly matcher: () => Matcher
@@ -75,20 +81,18 @@ export class Carrier {
     prefix: Uint8Array | undefined,
   ): Recognised | 'needs-body' | undefined {
     let needsBody = false
-    for (const shape of shapes) {
+    for (const [index, shape] of shapes.entries()) {
       const token = shape.readToken(request.url!, (name) => headerOf(request, name), prefix)
       if (token === 'needs-body') needsBody = true
       else if (token?.length === TOKEN_LENGTH) {
-        const found = this.lookUp(latin1(token))
-        if (found !== undefined) return { ...found, shape }
+        const owner = this.lookUp(latin1(token))
+        if (owner !== undefined) return { owner, shapes: shapes.slice(index) }
       }
     }
     return needsBody && prefix === undefined ? 'needs-body' : undefined
   }
 
-  private lookUp(
-    token: string,
-  ): { kind: 'session'; expected: Expected } | { kind: 'first'; cohort: Cohort } | undefined {
+  private lookUp(token: string): Owner | undefined {
     const expected = this.input.tokens.get(token)
     if (expected !== undefined) return { kind: 'session', expected }
     const cohort = this.input.sessions.cohortOf(token)
@@ -97,29 +101,26 @@ export class Carrier {
 
   /** False where the exchange turns out not to be authentic after all. */
   private async perform(
-    recognised: Recognised,
+    { owner, shapes }: Recognised,
     request: IncomingMessage,
     response: ServerResponse,
     body: Uint8Array,
   ): Promise<boolean> {
-    const { shape } = recognised
-    const target = request.url!
-    const parcel = shape.decodeRequest({ target, header: (name) => headerOf(request, name), body })
-    if (parcel === undefined) return false
-    if (recognised.kind === 'first') {
-      const method = request.method!
-      const answer = await this.input.sessions.firstContact({
-        cohort: recognised.cohort,
-        shape,
-        method,
-        target,
-        parcel,
-      })
+    for (const shape of shapes) {
+      const parcel = shape.decodeRequest({ target: request.url!, header: (name) => headerOf(request, name), body })
+      if (parcel !== undefined && (await this.exchange(owner, shape, parcel, response))) return true
+    }
+    return false
+  }
+
+  private async exchange(owner: Owner, shape: Shape, parcel: Uint8Array, response: ServerResponse): Promise<boolean> {
+    if (owner.kind === 'first') {
+      const answer = await this.input.sessions.firstContact({ cohort: owner.cohort, shape, parcel })
       if (answer !== undefined) send(response, answer)
       return answer !== undefined
     }
-    const live = this.input.sessions.of(recognised.expected.session)
-    const taken = live?.exchange(recognised.expected, shape, parcel, (answer) => send(response, answer))
+    const live = this.input.sessions.of(owner.expected.session)
+    const taken = live?.exchange(owner.expected, shape, parcel, (answer) => send(response, answer))
     if (taken !== undefined) response.once('close', taken.gone)
     return taken !== undefined
   }

@@ -2,7 +2,8 @@
  * A session at the gateway together with the HTTP exchanges it is being carried by: which are held, which have been
  * answered and may be asked for again. Knows shapes and answers, not sockets.
  */
-import type { HttpResponse, Shape } from '#engine/compile.ts'
+import type { Shape } from '#engine/shape.ts'
+import type { HttpResponse } from '#engine/template.ts'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { Limits, PARCEL_MIN } from '#protocol/constants.ts'
 import type { Caller } from '#protocol/services/service.ts'
@@ -22,6 +23,8 @@ interface Held {
 export interface Surroundings {
   readonly random: Random
   readonly now: () => Millis
+  /** Longest time an exchange may be held here, milliseconds; at most `Limits.holdMs`. */
+  readonly holdMs: number
   /** Calls `run` at `at` or soon after; returns how to cancel. */
   readonly schedule: (at: Millis, run: () => void) => () => void
   /** Calls `run` after the work under way, so that what is written together travels together. */
@@ -62,7 +65,7 @@ export class LiveSession {
     if (received === undefined) return undefined
     const { number } = expected
     if (received.kind === 'repeat') return this.repeat(number, shape, reply)
-    const patience = Math.min(received.hold ?? 0, Limits.holdMs)
+    const patience = Math.min(received.hold ?? 0, this.around.holdMs)
     const gone = this.hold(number, shape, now + patience, reply)
     this.soonFlush()
     return { gone }

@@ -8,17 +8,9 @@ import { createConnection } from 'node:net'
 import { fromNodeHandler, H3 } from 'h3'
 import { toNodeHandler } from 'h3/node'
 import { SottoError } from '#protocol/errors.ts'
-
-export type Listen =
-  | {
-      readonly kind: 'https'
-      readonly host: string
-      readonly port: number
-      readonly certificate: string
-      readonly key: string
-    }
-  | { readonly kind: 'http'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string }
+import type { Listen } from './config.ts'
+import type { TlsPair } from './tls-files.ts'
+import { readTlsFiles } from './tls-files.ts'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
@@ -39,9 +31,9 @@ const SERVER_OPTIONS = {
   maxHeaderSize: 32_768,
 } as const
 
-/** @throws SottoError E_PORT_TAKEN, E_CONFIG (certificate or key not usable, address not ours) */
+/** @throws SottoError E_PORT_TAKEN, E_CONFIG (certificate or key not usable, address not ours), E_STATE_UNREADABLE */
 export async function startServer(listen: Listen, handle: Handler): Promise<RunningServer> {
-  const server = createServer(listen, handle)
+  const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle)
   await listening(server, listen)
   const address = server.address()
   return {
@@ -50,12 +42,11 @@ export async function startServer(listen: Listen, handle: Handler): Promise<Runn
   }
 }
 
-function createServer(listen: Listen, handle: Handler): Server {
+function createServer(tls: TlsPair | undefined, handle: Handler): Server {
   const listener = application(handle)
-  if (listen.kind !== 'https') return createHttp(SERVER_OPTIONS, listener)
-  const { certificate: cert, key } = listen
+  if (tls === undefined) return createHttp(SERVER_OPTIONS, listener)
   try {
-    return createHttps({ ...SERVER_OPTIONS, cert, key, ALPNProtocols: ['http/1.1'] }, listener)
+    return createHttps({ ...SERVER_OPTIONS, ...tls, ALPNProtocols: ['http/1.1'] }, listener)
   } catch (cause) {
     throw new SottoError('E_CONFIG', 'the certificate and its key cannot be used for TLS', { cause })
   }
@@ -88,9 +79,11 @@ async function removeStale(path: string): Promise<void> {
   if (!existsSync(path)) return
   const alive = await new Promise<boolean>((resolve) => {
     const probe = createConnection(path)
-    probe.once('connect', () => resolve(true))
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
     probe.once('error', () => resolve(false))
-    probe.once('close', () => probe.destroy())
   })
   if (alive) throw new SottoError('E_PORT_TAKEN', `another program listens on ${path}`)
   unlinkSync(path)

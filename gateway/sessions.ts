@@ -1,5 +1,6 @@
 /** All sessions of a gateway: first contacts become sessions here, idle and revoked ones end here. */
-import type { HttpResponse, Shape } from '#engine/compile.ts'
+import type { Shape } from '#engine/shape.ts'
+import type { HttpResponse } from '#engine/template.ts'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { Limits } from '#protocol/constants.ts'
 import type { Claim, FirstContactRequest } from '#protocol/handshake.ts'
@@ -34,8 +35,6 @@ export interface SessionsInput extends Surroundings {
 export interface FirstContactExchange {
   readonly cohort: Cohort
   readonly shape: Shape
-  readonly method: string
-  readonly target: string
   readonly parcel: Uint8Array
 }
 
@@ -75,7 +74,7 @@ export class Sessions {
     const opened = openFirstContact({
       gatewaySecret: this.input.gatewaySecret,
       cohort: exchange.cohort.keys,
-      binding: requestBinding(exchange.shape.template, exchange.method, exchange.target),
+      binding: requestBinding(exchange.shape.binding),
       parcel: exchange.parcel,
     })
     if (opened === undefined) return undefined
@@ -167,6 +166,7 @@ export function surroundings(random: Random): Surroundings {
   return {
     random,
     now: () => Date.now(),
+    holdMs: Limits.holdMs,
     schedule: (at, run) => {
       const timer = setTimeout(run, Math.max(0, at - Date.now()))
       return () => clearTimeout(timer)

@@ -27,6 +27,7 @@ export const errorCodes = {
   E_PATH_CLOSED: 'Nothing to do: the exchange was given up on this side.',
   E_FIREWALL_REFUSED: 'The firewall lets through only what your invites name: open an invite for it first.',
   E_FIREWALL_GONE: 'Start Sotto again.',
+  E_FIREWALL_BROKEN: 'Install Sotto anew: its two halves do not understand each other.',
   E_INVITE_FORMAT: 'Copy the whole link again, or scan the code again; if it goes on, ask for a new invite.',
   E_INVITE_EXPIRED: 'Ask for a new invite, or check the clock of this machine.',
   E_INVITE_VERSION: 'Update Sotto, then open the invite again.',

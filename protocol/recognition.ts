@@ -8,7 +8,7 @@
 
 import type { Random } from './bytes.ts'
 import { concat, empty, readU16, u16, u64, utf8 } from './bytes.ts'
-import { BOX_NONCE_LENGTH, BUCKET_MS, COHORT_SLOTS, TAG_LENGTH, TOKEN_LENGTH } from './constants.ts'
+import { BINDING_LENGTH, BOX_NONCE_LENGTH, BUCKET_MS, COHORT_SLOTS, TAG_LENGTH, TOKEN_LENGTH } from './constants.ts'
 import { xchacha20poly1305 } from './crypto/aead.ts'
 import { hkdfSha256, hmacSha256, sha256 } from './crypto/hash.ts'
 
@@ -48,10 +48,12 @@ export function sessionToken(recognitionKey: Uint8Array, number: number): Uint8A
   return hmacSha256(recognitionKey, u64(number)).slice(0, TOKEN_LENGTH)
 }
 
-/** Ties a first contact to the request that carries it, so that a box cannot be moved to another template or path. */
-export function requestBinding(templateId: string, method: string, target: string): Uint8Array {
-  const path = target.split('?', 1)[0]!
-  return sha256(utf8(`sotto/1/binding\n${templateId}\n${method}\n${path}`)).slice(0, 16)
+/**
+ * Ties a first contact to the kind of request that carries it, so that a box cannot be moved to another template,
+ * version, method or path. `shape` is the text that names all of these (`Shape.binding` of the template engine).
+ */
+export function requestBinding(shape: string): Uint8Array {
+  return sha256(utf8(`sotto/1/binding\n${shape}`)).slice(0, BINDING_LENGTH)
 }
 
 const BOX_OVERHEAD = BOX_NONCE_LENGTH + TAG_LENGTH + 2

@@ -1,7 +1,7 @@
 /**
  * Ed25519 (RFC 8032), on OpenSSL through node:crypto, with the strictest reading of what a signature is: canonical
- * encodings only, no public key of small order, S below the group order, and the equation without the cofactor.
- * One message then has one valid signature by one spelling of a key.
+ * encodings only, neither key nor R of small order, S below the group order, and the equation without the cofactor.
+ * A signature then fits one message and one key, and nobody but its maker can give it another spelling.
  */
 
 import type { KeyObject } from 'node:crypto'
@@ -11,7 +11,8 @@ import { KEY_LENGTH } from '../constants.ts'
 import { requireLength } from './lengths.ts'
 import { plain } from './plain.ts'
 
-const SIGNATURE_LENGTH = 64
+const POINT_LENGTH = 32
+const SIGNATURE_LENGTH = 64 // R 32 || S 32
 
 const privateKey = (seed: Uint8Array): KeyObject => {
   requireLength('a seed of Ed25519', seed, KEY_LENGTH)
@@ -37,12 +38,12 @@ export function ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array {
 /** Never throws: any malformed key or signature is just not valid. */
 export function ed25519Verify(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean {
   if (publicKey.length !== KEY_LENGTH || signature.length !== SIGNATURE_LENGTH) return false
-  if (!isStrictPublicKey(publicKey)) return false
+  if (!isStrictPoint(publicKey) || !isStrictPoint(signature.subarray(0, POINT_LENGTH))) return false
   const key = createPublicKey({ key: publicKey, format: 'raw-public', asymmetricKeyType: 'ed25519' })
   return verify(null, message, key, signature)
 }
 
-/** y coordinates of the eight points of small order: 1, -1, 0 and the two of order 8 (the sign of x does not matter). */
+/** y of the eight points of small order: 1, -1, 0 and the two of order 8. The sign of x does not matter. */
 const smallOrder: ReadonlySet<string> = new Set([
   '0100000000000000000000000000000000000000000000000000000000000000',
   'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
@@ -54,9 +55,12 @@ const smallOrder: ReadonlySet<string> = new Set([
 /** 2^255 - 19, little-endian. */
 const prime: Uint8Array = fromHex('edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f')!
 
-/** OpenSSL looks at neither of the two: y below the prime, and a point of more than small order. */
-function isStrictPublicKey(publicKey: Uint8Array): boolean {
-  const y = new Uint8Array(publicKey)
+/**
+ * Whether 32 octets are no second spelling (y below the prime) and no point of small order. Not whether they are a point.
+ * OpenSSL asks neither; node asks for the order in its later releases only.
+ */
+export function isStrictPoint(encoding: Uint8Array): boolean {
+  const y = new Uint8Array(encoding)
   y[31]! &= 0x7f
   return isBelowPrime(y) && !smallOrder.has(hex(y))
 }

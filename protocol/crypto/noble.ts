@@ -90,11 +90,14 @@ export function ed25519Verify(publicKey: Uint8Array, signature: Uint8Array, mess
 const { Point } = ed25519
 const littleEndian = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`)
 
-/** R = [S]B - [k]A. noble checks it only up to the cofactor, OpenSSL exactly (RFC 8032 section 5.1.7 allows both). */
+/**
+ * R = [S]B - [k]A, and R not of small order. noble lets any R pass and checks only up to the cofactor, OpenSSL exactly
+ * (RFC 8032 section 5.1.7 allows both).
+ */
 function isExact(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean {
   const r = signature.subarray(0, 32)
   const s = littleEndian(signature.subarray(32))
   const k = Point.Fn.create(littleEndian(sha512(concat(r, publicKey, message))))
   const difference = Point.BASE.multiplyUnsafe(s).subtract(Point.fromBytes(publicKey).multiplyUnsafe(k))
-  return fastEqual(difference.toBytes(), r)
+  return fastEqual(difference.toBytes(), r) && !difference.isSmallOrder()
 }

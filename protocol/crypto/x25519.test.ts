@@ -27,12 +27,14 @@ for (const [by, suite] of Object.entries({ native, noble })) {
     const u = bytes('e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c')
     t.is(hex(suite.x25519Agree(scalar, u)!), 'c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552')
     // RFC 7748 section 6.1
-    const alice = bytes('77076d0a7318a57d3c16c17251b26645df4c2f92ebc0992ac177fba51db92c2a')
+    const alice = bytes('77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a')
+    const bob = bytes('de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f')
     t.is(hex(suite.x25519PublicKey(alice)), '8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a')
+    t.is(hex(suite.x25519Agree(alice, bob)!), '4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742')
   })
 
   test(`a point of low order gives nothing: ${by}`, (t) => {
-    const secret = bytes('77076d0a7318a57d3c16c17251b26645df4c2f92ebc0992ac177fba51db92c2a')
+    const secret = bytes('77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a')
     for (const point of lowOrder) {
       const withTopBit = bytes(point)
       withTopBit[31]! |= 0x80
@@ -53,7 +55,11 @@ for (const [by, suite] of Object.entries({ native, noble })) {
 
   test(`a thousand iterations of RFC 7748 section 5.2: ${by}`, (t) => {
     const file = readVectors('kdf/rfc-kdf.json') as { x25519_rfc7748: { iter1: string; iter1000: string } } | undefined
-    if (file === undefined) return void t.pass(t.log('the folder of published vectors is absent') as undefined)
+    if (file === undefined) {
+      t.log('the folder of published vectors is absent')
+      t.pass()
+      return
+    }
     let k: Uint8Array = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 9 : 0))
     let u: Uint8Array = k
     for (let i = 0; i < 1000; i++) {

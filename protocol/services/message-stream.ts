@@ -18,19 +18,27 @@ export function writeMessage(stream: Stream, message: unknown): void {
   stream.write(concat(head, body))
 }
 
-/** Calls `onMessage` for every whole message, in order; resets the stream by `onGarbage` at the first one that is none. */
-export function readMessages(stream: Stream, onMessage: (message: unknown) => void, onGarbage: () => void): void {
+/**
+ * Calls `onMessage` for every whole message, in order, and `onGarbage` at the first one that is none. Where `onMessage`
+ * returns 'raw', reading ends: what follows on the stream, already here or not, goes to the stream's own `onData`.
+ */
+export function readMessages(
+  stream: Stream,
+  onMessage: (message: unknown) => 'raw' | void,
+  onGarbage: () => void,
+): void {
   let held: Uint8Array = empty
   stream.onData = (bytes) => {
-    stream.consume(bytes.length)
     held = held.length === 0 ? bytes : concat(held, bytes)
     for (;;) {
       const next = cut(held)
       if (next === 'more') return
       if (next === 'bad') return onGarbage()
+      stream.consume(held.length - next.rest.length)
       held = next.rest
-      onMessage(next.message)
+      if (onMessage(next.message) === 'raw') break
     }
+    if (held.length > 0) stream.onData?.(held)
   }
 }
 

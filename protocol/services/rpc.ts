@@ -102,6 +102,13 @@ export function subscribe(
 /** Octets a subscription may have under way before `push` waits. Attack: a slow reader; one bulk parcel's worth. */
 const PUSH_AHEAD = 65_536
 
+/** One question, then raw octets both ways: for what is too large for messages. Spec section 8.3. */
+export function openStream(source: StreamSource, method: string, args: unknown, priority: Priority): Stream {
+  const stream = source.open(priority)
+  writeMessage(stream, { m: method, a: args })
+  return stream
+}
+
 /** Serves one incoming stream. `report` gets what a handler threw and the caller must not see. */
 export function serve(
   stream: Stream,
@@ -117,10 +124,22 @@ export function serve(
     (message) => {
       if (asked) return stream.reset(CloseCode.protocol)
       asked = true
+      if (serveRaw(stream, services, caller, message)) return 'raw'
       void answer(stream, services, caller, message, abort, report)
     },
     () => stream.reset(CloseCode.protocol),
   )
+}
+
+/** True where the question is for a stream handler, which has the stream from now on. */
+function serveRaw(stream: Stream, services: readonly Service[], caller: Caller, message: unknown): boolean {
+  const { m, a } = (message ?? {}) as { m?: unknown; a?: unknown }
+  const service = services.find(({ stream: handlers }) => handlers !== undefined && Object.hasOwn(handlers, String(m)))
+  if (service === undefined) return false
+  stream.onData = undefined
+  stream.onReset = undefined
+  service.stream![String(m)]!(a, caller, stream)
+  return true
 }
 
 async function answer(

@@ -1,5 +1,7 @@
 /** What a service is to the gateway: named handlers, unaware of streams, parcels and HTTP. Spec section 9. */
 
+import type { Stream } from '../session/stream.ts'
+
 export interface Caller {
   /** Opaque and stable for one credential; never a name. */
   readonly member: string
@@ -27,8 +29,12 @@ export type SubscribeHandler = (
   signal: AbortSignal,
 ) => Promise<void>
 
+/** Raw octets both ways after the question; the handler owns the stream from then on. */
+export type StreamHandler = (args: unknown, caller: Caller, stream: Stream) => void
+
 export interface Service {
   /** Keyed by full method name, for example `mailbox.put`. */
   readonly unary: Readonly<Record<string, UnaryHandler>>
   readonly subscribe: Readonly<Record<string, SubscribeHandler>>
+  readonly stream?: Readonly<Record<string, StreamHandler>>
 }

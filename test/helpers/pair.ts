@@ -15,13 +15,14 @@ import { randomBytes } from '#protocol/crypto/random.ts'
 import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { initiate, initiateRekey, provesMembership } from '#protocol/handshake.ts'
+import type { CohortKeys } from '#protocol/recognition.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
 import type { Service } from '#protocol/services/service.ts'
 import type { TokenTable } from '#protocol/session/gateway-session.ts'
 import { plainMatcher, plainTemplate } from './plain-template.ts'
 
-export const gatewaySecret = randomBytes(32)
-export const cohort = deriveCohort(randomBytes(32))
+export const gatewaySecret: Uint8Array = randomBytes(32)
+export const cohort: CohortKeys = deriveCohort(randomBytes(32))
 const credentialId = randomBytes(16)
 const credentialKey = randomBytes(32)
 

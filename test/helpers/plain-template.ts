@@ -13,6 +13,9 @@ const sizes = {
 const shape: Shape = {
   template: 'plain',
   name: 'plain',
+  binding: 'plain',
+  method: 'POST',
+  path: [] as unknown as Shape['path'],
   up: sizes,
   down: sizes,
   encodeRequest: ({ token, parcel, random }) => ({
@@ -25,7 +28,7 @@ const shape: Shape = {
   readToken: (_target, header) => fromHex(header('x-token') ?? '-'),
   decodeRequest: ({ body }) => body,
   encodeResponse: ({ parcel }) => ({ status: 200, headers: [['x-plain', '1']], body: parcel }),
-} as Shape
+}
 
 export const plainTemplate: CompiledTemplate = {
   id: 'plain',

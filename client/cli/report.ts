@@ -1,0 +1,40 @@
+/** The rules of everything the command line prints: results on stdout, everything else on stderr, `--json` one line. */
+import { isSottoError } from '#protocol/errors.ts'
+
+export interface Output {
+  /** Where `json`: the value as one line of JSON; otherwise the text. */
+  result(value: unknown, text: string): void
+  /** For the person, never for scripts. */
+  note(text: string): void
+}
+
+export function createOutput(json: boolean, out: NodeJS.WritableStream, err: NodeJS.WritableStream): Output {
+  return {
+    result: (value, text) => out.write(`${json ? JSON.stringify(value) : text}\n`),
+    note: (text) => {
+      if (!json) err.write(`${text}\n`)
+    },
+  }
+}
+
+/** An error for a person: what happened, what was kept, what to do next. For scripts: the same as one line of JSON. */
+export function formatError(error: unknown, json: boolean): string {
+  if (!isSottoError(error)) {
+    const what = error instanceof Error ? error.message : String(error)
+    return json
+      ? JSON.stringify({ error: { code: 'E_INTERNAL', what } })
+      : `E_INTERNAL: ${what}\n  This is a bug in Sotto. Report it with the code and what you did.`
+  }
+  const { code, message: what, kept, next } = error
+  if (json) return JSON.stringify({ error: { code, what, kept, next } })
+  return [`${code}: ${what}`, ...(kept === undefined ? [] : [`  ${kept}`]), `  ${next}`].join('\n')
+}
+
+/** 2: the command was wrong. 3: the state or configuration is. 4: the network or gateway. 1: anything else. */
+export function exitStatus(error: unknown): number {
+  if (!isSottoError(error)) return 1
+  if (error.code === 'E_USAGE' || error.code.startsWith('E_INVITE') || error.code.startsWith('E_CARD')) return 2
+  if (error.code.startsWith('E_STATE') || error.code === 'E_CONFIG' || error.code === 'E_DISK_FULL') return 3
+  if (/^E_(PATH|TUNNEL|NOT_RECOGNISED|REVOKED|FIREWALL)/.test(error.code)) return 4
+  return 1
+}

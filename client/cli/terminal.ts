@@ -1,0 +1,96 @@
+/** A conversation on a terminal: what is said scrolls above, one line to type in stays below. Built on node:readline. */
+
+import type { Interface } from 'node:readline'
+import { clearLine, createInterface, cursorTo, moveCursor } from 'node:readline'
+import { stripVTControlCharacters, styleText } from 'node:util'
+
+export type Style = Parameters<typeof styleText>[0]
+
+export interface Terminal {
+  /** Prints lines above the line being typed, which stays as it is. */
+  print(text: string): void
+  /** The text in front of the line being typed. */
+  setPrompt(text: string): void
+  /** Colours where the terminal has them. */
+  style(style: Style, text: string): string
+  bell(): void
+  readonly columns: number
+  close(): void
+}
+
+export interface TerminalInput {
+  readonly input: NodeJS.ReadableStream & { isTTY?: boolean }
+  readonly output: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
+  readonly onLine: (line: string) => void
+  /** End of input, or Ctrl-C on an empty line. */
+  readonly onClose: () => void
+  /** Completions of the word before the cursor. */
+  readonly complete: (line: string) => string[]
+}
+
+export function openTerminal({ input, output, onLine, onClose, complete }: TerminalInput): Terminal {
+  const tty = output.isTTY === true && input.isTTY === true
+  const lines: Interface = createInterface({
+    input,
+    output: tty ? output : undefined,
+    terminal: tty,
+    historySize: 100,
+    removeHistoryDuplicates: true,
+    completer: (line: string): [string[], string] => [complete(line), line],
+  })
+  let closed = false
+  const finish = (): void => {
+    if (closed) return
+    closed = true
+    onClose()
+  }
+  lines.on('line', (line) => {
+    if (tty) eraseEcho(output, lines, line)
+    onLine(line)
+    if (tty && !closed) lines.prompt(true)
+  })
+  lines.on('close', finish)
+  lines.on('SIGINT', () => {
+    if (lines.line.length > 0) lines.write(null, { ctrl: true, name: 'u' })
+    else lines.close()
+  })
+  const print = (text: string): void => {
+    if (!tty || closed) {
+      output.write(`${text}\n`)
+      return
+    }
+    const { rows } = lines.getCursorPos()
+    if (rows > 0) moveCursor(output, 0, -rows)
+    cursorTo(output, 0)
+    output.write('\u001b[J')
+    output.write(`${text}\n`)
+    lines.prompt(true)
+  }
+  return {
+    print,
+    setPrompt: (text) => {
+      lines.setPrompt(text)
+      if (tty && !closed) {
+        clearLine(output, 0)
+        lines.prompt(true)
+      }
+    },
+    style: (style, text) => (tty ? styleText(style, text) : text),
+    bell: () => {
+      if (tty) output.write('\u0007')
+    },
+    get columns() {
+      return output.columns ?? 80
+    },
+    close: () => lines.close(),
+  }
+}
+
+/** The line as typed is replaced by the message as sent: go back over its echo and clear it. */
+function eraseEcho(output: NodeJS.WritableStream & { columns?: number }, lines: Interface, line: string): void {
+  const width = output.columns ?? 80
+  const typed = [...stripVTControlCharacters(lines.getPrompt()), ...line].length
+  moveCursor(output, 0, -Math.max(1, Math.ceil(typed / width)))
+  cursorTo(output, 0)
+  output.write('\u001b[J')
+}

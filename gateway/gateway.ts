@@ -1,0 +1,103 @@
+/** A running gateway, put together from its state: decoy, recognition, sessions, services, server. */
+import type { CompiledTemplate } from '#engine/compile.ts'
+import { createMatcher } from '#engine/match.ts'
+import { aes256gcm } from '#protocol/crypto/aead.ts'
+import { preferredAead } from '#protocol/crypto/measure.ts'
+import { randomBytes } from '#protocol/crypto/random.ts'
+import { SuiteId } from '#protocol/parcel.ts'
+import { deriveCohort } from '#protocol/recognition.ts'
+import type { Service } from '#protocol/services/service.ts'
+import type { TokenTable } from '#protocol/session/gateway-session.ts'
+import { Carrier } from './carrier.ts'
+import { createDecoy } from './decoy/decoy.ts'
+import { watchMembers } from './members-watch.ts'
+import { startServer } from './server.ts'
+import { Mailbox } from './services/mailbox/mailbox.ts'
+import { Sessions, surroundings } from './sessions.ts'
+import type { GatewayState } from './state.ts'
+import { holdStore } from './store/holder.ts'
+
+/** How long a stopping gateway lets answers under way finish. */
+const GRACE_MS = 3_000
+const SWEEP_MS = 1_000
+
+export interface GatewayInput {
+  readonly state: GatewayState
+  readonly templates: readonly CompiledTemplate[]
+  /** Services beside the mailbox. */
+  readonly services?: readonly Service[]
+  /** One line for the operator: never an address, an id or content of a member. */
+  readonly log: (line: string) => void
+}
+
+export interface RunningGateway {
+  readonly port: number | undefined
+  readonly sessions: Sessions
+  /** Ends sessions, finishes what is under way, writes what is to be written. Stored mail stays. */
+  stop(): Promise<void>
+}
+
+/** @throws SottoError E_PORT_TAKEN, E_CONFIG, E_STATE_BUSY, E_STATE_UNREADABLE */
+export async function startGateway(input: GatewayInput): Promise<RunningGateway> {
+  const { state, log } = input
+  const release = await holdStore(state.store)
+  const report = (error: unknown): void => log(`fault: ${error instanceof Error ? error.message : 'unknown'}`)
+  const around = surroundings(randomBytes)
+  const mailbox = new Mailbox({
+    store: state.store,
+    now: around.now,
+    random: randomBytes,
+    policy: state.config.mailbox.policy,
+    limits: state.config.mailboxLimits,
+    onFault: report,
+  })
+  const tokens: TokenTable = new Map()
+  const sessions = new Sessions({
+    ...around,
+    gatewaySecret: state.gatewaySecret,
+    preferredAead: preferred(),
+    holdMs: state.config.holdMs,
+    tokens,
+    services: [mailbox.service, ...(input.services ?? [])],
+    admit: async (claim, cohort) => await state.members.admit(claim, cohort.id, around.now()),
+    report,
+  })
+  const stopWatching = watchMembers(state.members, {
+    now: around.now,
+    cohorts: (cohorts) => sessions.setCohorts(cohorts.map(({ id, secret }) => ({ id, keys: deriveCohort(secret) }))),
+    revoked: (member) => sessions.revoke(member),
+    fault: report,
+  })
+  const matcher = createMatcher(input.templates)
+  const decoy = await createDecoy(state.config.decoy)
+  const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy })
+  const sweeper = setInterval(() => {
+    sessions.sweep(around.now())
+    mailbox.sweep().catch(report)
+  }, SWEEP_MS)
+  const stopParts = async (): Promise<void> => {
+    clearInterval(sweeper)
+    stopWatching()
+    await release()
+  }
+  try {
+    const server = await startServer(state.config.listen, (request, response) => carrier.handle(request, response))
+    return {
+      port: server.port,
+      sessions,
+      stop: async () => {
+        sessions.end()
+        await server.close(GRACE_MS)
+        await stopParts()
+      },
+    }
+  } catch (error) {
+    await stopParts()
+    throw error
+  }
+}
+
+/** AEAD that this machine seals quickest with: index into `aeads`. */
+function preferred(): number {
+  return preferredAead(() => performance.now()) === aes256gcm.name ? SuiteId.aes256gcm : SuiteId.chacha20poly1305
+}

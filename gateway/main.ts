@@ -1,0 +1,65 @@
+/** `sotto gateway ...` and `sotto invite ...`: the operator's command line. */
+import { Command } from 'commander'
+import { compileTemplate } from '#engine/compile.ts'
+import { isSottoError, SottoError } from '#protocol/errors.ts'
+import { builtinIds, loadBuiltin } from '../camouflage-templates/builtin.ts'
+import { registerAdminCommands } from './admin/commands.ts'
+import { startGateway } from './gateway.ts'
+import type { GatewayState } from './state.ts'
+import { openState } from './state.ts'
+
+process.umask(0o077)
+const program = new Command('sotto').description('Run a gateway behind an ordinary website, and invite members to it.')
+registerAdminCommands(program)
+program.commands
+  .find((command) => command.name() === 'gateway')!
+  .command('run')
+  .description('Serve until stopped (SIGTERM, Ctrl-C).')
+  .option('--state <folder>', 'the gateway’s state folder', 'gateway-state')
+  .action(async ({ state }: { state: string }) => await run(state))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`${format(error)}\n`)
+  process.exitCode = isSottoError(error, 'E_USAGE') ? 2 : 3
+}
+
+async function run(folder: string): Promise<void> {
+  const state = await openState(folder)
+  const log = (line: string): void => void process.stderr.write(`${line}\n`)
+  try {
+    const gateway = await startGateway({ state, templates: templatesOf(state), log })
+    log(`gateway «${state.config.name}» is up${gateway.port === undefined ? '' : ` on port ${gateway.port}`}`)
+    await stopped()
+    log('stopping ...')
+    await gateway.stop()
+  } finally {
+    await state.close()
+  }
+}
+
+function templatesOf(state: GatewayState): ReturnType<typeof compileTemplate>[] {
+  const known = builtinIds()
+  return state.config.templates.map((id) => {
+    if (!known.includes(id))
+      throw new SottoError('E_CONFIG', `there is no template «${id}»; there are ${known.join(', ')}`)
+    return compileTemplate(loadBuiltin(id))
+  })
+}
+
+function stopped(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve())
+    process.once('SIGINT', () => resolve())
+  })
+}
+
+function format(error: unknown): string {
+  if (!isSottoError(error)) return `E_INTERNAL: ${error instanceof Error ? error.message : String(error)}`
+  return [
+    `${error.code}: ${error.message}`,
+    ...(error.kept === undefined ? [] : [`  ${error.kept}`]),
+    `  ${error.next}`,
+  ].join('\n')
+}

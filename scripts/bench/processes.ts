@@ -1,0 +1,64 @@
+/** Programs that a benchmark starts, speaks with by lines of JSON, and ends. */
+
+import type { ChildProcess, StdioOptions } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+export interface Program {
+  readonly child: ChildProcess
+  /** The next line of its output, as JSON. Rejects where the program ends first. */
+  next(): Promise<unknown>
+  /** Sends one line of JSON. */
+  tell(message: unknown): void
+  end(): Promise<void>
+}
+
+/** A TypeScript program of ours under the same Node; its standard output is lines of JSON. */
+export function start(script: string, args: readonly string[], env: Record<string, string> = {}): Program {
+  return attach(
+    spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } }),
+  )
+}
+
+/** Any program. */
+export function startOther(
+  command: string,
+  args: readonly string[],
+  stdio: StdioOptions = ['ignore', 'ignore', 'inherit'],
+): Program {
+  return attach(spawn(command, args, { stdio }))
+}
+
+function attach(child: ChildProcess): Program {
+  const lines: string[] = []
+  const waiting: { resolve: (line: string) => void; reject: (error: Error) => void }[] = []
+  let ended = false
+  if (child.stdout !== null) {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const first = waiting.shift()
+      if (first === undefined) lines.push(line)
+      else first.resolve(line)
+    })
+  }
+  child.on('exit', (code, signal) => {
+    ended = true
+    for (const { reject } of waiting.splice(0)) reject(new Error(`the program ended early (${code ?? signal})`))
+  })
+  const nextLine = (): Promise<string> => {
+    const line = lines.shift()
+    if (line !== undefined) return Promise.resolve(line)
+    if (ended) return Promise.reject(new Error('the program has ended'))
+    return new Promise((resolve, reject) => waiting.push({ resolve, reject }))
+  }
+  return {
+    child,
+    next: async () => JSON.parse(await nextLine()),
+    tell: (message) => child.stdin?.write(`${JSON.stringify(message)}\n`),
+    end: () =>
+      new Promise((resolve) => {
+        if (ended) return resolve()
+        child.once('exit', () => resolve())
+        child.kill('SIGTERM')
+      }),
+  }
+}

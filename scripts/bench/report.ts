@@ -1,0 +1,45 @@
+/** What every benchmark prints: a table for people, and last, with --json, one line of JSON. */
+
+/** One measured thing: name, figure, unit, and the configuration it was measured in. */
+export interface Row {
+  readonly what: string
+  readonly value: number
+  readonly unit: string
+  readonly setting: string
+}
+
+export interface Report {
+  readonly rows: readonly Row[]
+  /** Keys of the JSON line. */
+  readonly result: Readonly<Record<string, unknown>>
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  if (sorted.length === 0) return Number.NaN
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
+}
+
+export function round(value: number, digits = 3): number {
+  return Number(value.toFixed(digits))
+}
+
+export function print({ rows, result }: Report, json: boolean): void {
+  const widths = [
+    Math.max(...rows.map(({ what }) => what.length)),
+    Math.max(...rows.map(({ value }) => String(value).length)),
+    Math.max(...rows.map(({ unit }) => unit.length)),
+  ]
+  for (const { what, value, unit, setting } of rows) {
+    console.log(
+      `${what.padEnd(widths[0]!)}  ${String(value).padStart(widths[1]!)} ${unit.padEnd(widths[2]!)}  ${setting}`,
+    )
+  }
+  if (json) console.log(JSON.stringify(result))
+}
