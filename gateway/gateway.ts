@@ -9,7 +9,7 @@ import { deriveCohort } from '#protocol/recognition.ts'
 import type { Service } from '#protocol/services/service.ts'
 import type { TokenTable } from '#protocol/session/gateway-session.ts'
 import { Carrier } from './carrier.ts'
-import { createDecoy } from './decoy/decoy.ts'
+import { openDecoy } from './decoy/decoy.ts'
 import { watchMembers } from './members-watch.ts'
 import { startServer } from './server.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
@@ -69,7 +69,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     fault: report,
   })
   const matcher = createMatcher(input.templates)
-  const decoy = await createDecoy(state.config.decoy)
+  const { decoy, close: closeDecoy } = await openDecoy(state.config.decoy, report)
   const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy })
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
@@ -78,6 +78,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const stopParts = async (): Promise<void> => {
     clearInterval(sweeper)
     stopWatching()
+    await closeDecoy()
     await release()
   }
   try {

@@ -52,13 +52,20 @@ function createServer(tls: TlsPair | undefined, handle: Handler): Server {
   }
 }
 
-/** h3 sees every request; the handler works on Node's own request and response, since an answer may be held for long. */
+/**
+ * h3 sees every request; the handler works on Node's own request and response, since an answer may be held for long.
+ * What h3 gets is a promise of the response's end: it would end a response that is still open when the handler returns.
+ */
 export function application(handle: Handler): (request: IncomingMessage, response: ServerResponse) => void {
   const app = new H3()
-  app.all(
-    '/**',
-    fromNodeHandler((request, response) => handle(request as IncomingMessage, response as ServerResponse)),
+  const handler = fromNodeHandler(
+    (request, response) =>
+      new Promise<void>((resolve, reject) => {
+        response.once('close', resolve)
+        handle(request as IncomingMessage, response as ServerResponse).catch(reject)
+      }),
   )
+  app.all('/**', handler)
   return toNodeHandler(app) as (request: IncomingMessage, response: ServerResponse) => void
 }
 

@@ -56,12 +56,11 @@ function portableKem(kem: typeof ml_kem768): Kem {
     },
     encapsulate(publicKey, random) {
       requireLength('randomness of ML-KEM', random, 32)
-      if (publicKey.length !== publicKeyLength) return undefined
       try {
         const { cipherText, sharedSecret } = kem.encapsulate(publicKey, random)
         return { ciphertext: cipherText, shared: sharedSecret.slice() }
       } catch {
-        return undefined // the lengths are right, so it was the modulus check
+        return undefined // the length of the key, or the modulus check
       }
     },
     decapsulate(secretKey, ciphertext) {

@@ -1,6 +1,6 @@
 /**
- * The whole suite on noble alone: the second, independent implementation that every native primitive has to equal octet
- * for octet, and a reference for machines whose Node lacks one. Nothing here runs while the native primitive works.
+ * The whole suite on noble alone: a second, independent implementation that every native primitive has to equal octet for
+ * octet. Of these only ML-KEM and Argon2id ever stand in for the native ones (native.ts says where).
  */
 import { gcm } from '@noble/ciphers/aes.js'
 import { chacha20poly1305 as chacha, xchacha20poly1305 as xchacha } from '@noble/ciphers/chacha.js'
@@ -64,11 +64,10 @@ export function x25519PublicKey(secret: Uint8Array): Uint8Array {
 }
 
 export function x25519Agree(secret: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined {
-  if (secret.length !== KEY_LENGTH || publicKey.length !== KEY_LENGTH) return undefined
   try {
     return x25519.getSharedSecret(secret, publicKey)
   } catch {
-    return undefined // noble refuses the all-zero result
+    return undefined // noble refuses other lengths and the all-zero result
   }
 }
 

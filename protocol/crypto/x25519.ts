@@ -28,11 +28,10 @@ export function x25519PublicKey(secret: Uint8Array): Uint8Array {
  * then the other side contributed a point of low order (RFC 7748 section 6.1).
  */
 export function x25519Agree(secret: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined {
-  if (secret.length !== KEY_LENGTH || publicKey.length !== KEY_LENGTH) return undefined
   try {
     const keys = { privateKey: privateKey(secret), publicKey: publicKeyObject(publicKey) }
     return plain(diffieHellman(keys))
   } catch {
-    return undefined // OpenSSL refuses the all-zero result
+    return undefined // node refuses other lengths, OpenSSL the all-zero result
   }
 }

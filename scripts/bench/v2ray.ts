@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeCertificate } from './certificate.ts'
 import type { Program } from './processes.ts'
+import { freePort, reachable } from './ports.ts'
 import { start, startOther } from './processes.ts'
 
 const ID = '2b6f0f6e-5a0c-4a6e-9d0b-3f3a1c0e7a11'
@@ -87,27 +88,5 @@ function clientConfig(serverPort: number, entryPort: number, targetPort: number)
       },
     ],
     outbounds: [{ protocol: 'vless', settings: { vnext }, streamSettings: stream({ allowInsecure: true }) }],
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-}
-
-/** Resolves once something listens there. */
-async function reachable(port: number): Promise<void> {
-  for (;;) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1')
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-      socket.once('connect', () => socket.destroy())
-    })
-    if (open) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

@@ -1,0 +1,22 @@
+/** `npm run -s bench -- NAME [--json]`: prints a table for people and, with --json, last one line of JSON. */
+import { parseArgs } from 'node:util'
+import { print } from './bench/report.ts'
+import type { Report } from './bench/report.ts'
+
+const benches: Record<string, () => Promise<() => Promise<Report>>> = {
+  tunnel: async () => (await import('./bench/tunnel.ts')).tunnel,
+  latency: async () => (await import('./bench/latency.ts')).latency,
+  idle: async () => (await import('./bench/idle.ts')).idle,
+  decoy: async () => (await import('./bench/decoy.ts')).decoy,
+  ratchet: async () => (await import('./bench/ratchet.ts')).ratchet,
+}
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } })
+const [name] = positionals
+const load = name === undefined ? undefined : benches[name]
+if (load === undefined) {
+  console.error(`Usage: npm run -s bench -- NAME [--json]\n  NAME: ${Object.keys(benches).join(', ')}`)
+  process.exit(2)
+}
+const run = await load()
+print(await run(), values.json)

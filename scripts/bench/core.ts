@@ -1,0 +1,115 @@
+/**
+ * The core of a benchmark's client. First line in: {link, template}; then commands, one line each, answered by one line.
+ *   {run: 'up' | 'down', octets}            -> {mbps}
+ *   {run: 'echo', octets, times}            -> {ms: [..]}        round trips to the gateway
+ *   {run: 'pair', ...}                      see latency.ts
+ */
+import { createInterface } from 'node:readline'
+import { compileTemplate } from '#engine/compile.ts'
+import { realClockwork } from '#client/clockwork.ts'
+import { GatewayMailbox } from '#client/services/mailbox.ts'
+import { Tunnel } from '#client/tunnel.ts'
+import { inheritedBroker } from '#firewall/core-side.ts'
+import { randomBytes } from '#protocol/crypto/random.ts'
+import { openStream } from '#protocol/services/rpc.ts'
+import { CallInterrupted } from '#protocol/services/rpc.ts'
+import { Priority } from '#protocol/session/stream.ts'
+import { loadBuiltin } from '../../camouflage-templates/builtin.ts'
+import { drain, pour } from './bulk-service.ts'
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
+const read = async (): Promise<Record<string, unknown> | undefined> => {
+  const { value, done } = await lines.next()
+  return done ? undefined : JSON.parse(value)
+}
+const say = (value: unknown): void => console.log(JSON.stringify(value))
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+const unhex = (text: unknown): Uint8Array => new Uint8Array(Buffer.from(String(text), 'hex'))
+
+const first = (await read()) as { link: string; template: string; rhythm?: object }
+const broker = inheritedBroker((error) => {
+  throw error
+})
+const [endpoint] = await broker.admitInvite(first.link)
+const template = compileTemplate(loadBuiltin(first.template))
+const tunnel = new Tunnel({
+  permit: await broker.permit(endpoint!.id),
+  template: { ...template, rhythm: { ...template.rhythm, ...first.rhythm } },
+  clockwork: realClockwork,
+  preferredAead: 1,
+})
+await tunnel.session(20_000)
+say({ ready: true })
+
+async function move(run: 'up' | 'down', octets: number): Promise<number> {
+  const session = await tunnel.session()
+  const began = performance.now()
+  await new Promise<void>((resolve, reject) => {
+    const stream = openStream(session.mux, run === 'up' ? 'bench.sink' : 'bench.source', { octets }, Priority.bulk)
+    stream.onReset = (code) => reject(new CallInterrupted(code))
+    drain(stream, () => resolve())
+    if (run === 'up') pour(stream, octets)
+  })
+  return octets / (performance.now() - began) / 1000
+}
+
+async function echo(octets: number, times: number): Promise<number[]> {
+  const body = randomBytes(octets)
+  const ms: number[] = []
+  for (let i = 0; i < times; i++) {
+    const began = performance.now()
+    await tunnel.call('bench.echo', { body })
+    ms.push(performance.now() - began)
+  }
+  return ms
+}
+
+// ---- two members: a message there and back through held polls --------------------------------------------------------
+
+type Queue = { rid: Uint8Array; sid: Uint8Array; rauth: Uint8Array; sauth: Uint8Array; seal: Uint8Array }
+let onDelivery: () => void = () => {}
+const mailbox = new GatewayMailbox(tunnel, ({ rid, id }) => {
+  onDelivery()
+  void mailbox.ack({ rid, rauth: own.rauth }, [id])
+})
+const own: Queue = { rid: randomBytes(24), sid: randomBytes(24), rauth: randomBytes(32), sauth: randomBytes(32), seal: randomBytes(32) }
+
+async function openQueue(): Promise<{ sid: string; sauth: string }> {
+  await mailbox.create({ ...own, policy: 'ram', ttl: 3_600 })
+  mailbox.read([own])
+  return { sid: hex(own.sid), sauth: hex(own.sauth) }
+}
+
+const put = (to: { sid: Uint8Array; sauth: Uint8Array }, octets: number): Promise<unknown> =>
+  mailbox.put({ ...to, id: randomBytes(16), body: randomBytes(octets) })
+
+function answerAll(to: { sid: Uint8Array; sauth: Uint8Array }, octets: number): void {
+  onDelivery = () => void put(to, octets)
+}
+
+async function pingPong(to: { sid: Uint8Array; sauth: Uint8Array }, octets: number, times: number): Promise<number[]> {
+  const ms: number[] = []
+  for (let i = 0; i < times; i++) {
+    const began = performance.now()
+    const back = new Promise<void>((resolve) => {
+      onDelivery = resolve
+    })
+    await Promise.all([put(to, octets), back])
+    ms.push(performance.now() - began)
+  }
+  return ms
+}
+
+for (let command = await read(); command !== undefined; command = await read()) {
+  const { run, octets, times } = command as { run: string; octets: number; times: number }
+  const to = { sid: unhex(command.sid), sauth: unhex(command.sauth) }
+  if (run === 'up' || run === 'down') say({ mbps: await move(run, octets) })
+  else if (run === 'echo') say({ ms: await echo(octets, times) })
+  else if (run === 'queue') say(await openQueue())
+  else if (run === 'answer') {
+    answerAll(to, octets)
+    say({ ok: true })
+  } else if (run === 'ping') say({ ms: await pingPong(to, octets, times) })
+}
+await tunnel.stop()
+broker.close()

@@ -1,0 +1,87 @@
+/**
+ * The live view of the demo: a page that shows, side by side, what was said and what an observer of the HTTP saw.
+ * Loopback only; nothing of it is written anywhere.
+ */
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { SottoError } from '#protocol/errors.ts'
+import type { Seen } from './front.ts'
+
+export interface Said {
+  readonly at: number
+  readonly who: string
+  readonly text: string
+}
+
+export interface View {
+  readonly port: number
+  seen(seen: Seen): void
+  said(said: Said): void
+  close(): void
+}
+
+/** Events a page that opens late still gets. */
+const BACKLOG = 60
+/** Octets of one report by a chat of the demo. */
+const REPORT_MAX = 100_000
+
+/** @throws SottoError E_PORT_TAKEN */
+export async function startView(port: number): Promise<View> {
+  const page = readFileSync(join(import.meta.dirname, 'view.html'))
+  const pages = new Set<ServerResponse>()
+  const backlog: string[] = []
+  const publish = (kind: 'seen' | 'said', value: unknown): void => {
+    const event = `event: ${kind}\ndata: ${JSON.stringify(value)}\n\n`
+    backlog.push(event)
+    if (backlog.length > BACKLOG) backlog.shift()
+    for (const response of pages) response.write(event)
+  }
+  const follow = (response: ServerResponse): void => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    response.write(backlog.join(''))
+    pages.add(response)
+    response.once('close', () => pages.delete(response))
+  }
+  const server = createServer((request, response) => {
+    if (request.method === 'GET' && request.url === '/events') follow(response)
+    else if (request.method === 'POST' && request.url === '/said') void take(request, response, (said) => publish('said', said))
+    else if (request.method === 'GET' && request.url === '/') {
+      const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy })
+      response.end(page)
+    } else response.writeHead(404).end()
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(cause.code === 'EADDRINUSE' ? new SottoError('E_PORT_TAKEN', `another program listens on port ${port}`) : cause),
+    )
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    seen: (seen) => publish('seen', seen),
+    said: (said) => publish('said', said),
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+async function take(request: IncomingMessage, response: ServerResponse, publish: (said: Said) => void): Promise<void> {
+  let text = ''
+  for await (const chunk of request) {
+    text += chunk
+    if (text.length > REPORT_MAX) return void request.destroy()
+  }
+  try {
+    const { at, who, text: words } = JSON.parse(text) as Partial<Said>
+    publish({ at: Number(at), who: String(who), text: String(words) })
+    response.writeHead(204).end()
+  } catch {
+    response.writeHead(400).end()
+  }
+}
