@@ -310,9 +310,11 @@ export class Tunnel {
     const bulk = this.template.shape('bulk')
     const wanted = session.pending(bulk.up.max) + PARCEL_OVERHEAD
     const small = this.template.shape('send')
-    const shape = wanted <= small.up.max ? small : bulk
+    const isSmall = wanted <= small.up.max
+    const shape = isSmall ? small : bulk
     epoch.sends++
-    this.exchange(epoch, shape, shape.up.fit(wanted), SEND_HOLD, () => epoch.sends--)
+    // A large one is followed by more: its place is worth more than an answer that rides back.
+    this.exchange(epoch, shape, shape.up.fit(wanted), isSmall ? SEND_HOLD : 0, () => epoch.sends--)
   }
 
   private poll(epoch: Epoch): void {

@@ -11,8 +11,8 @@ import { median, round } from './report.ts'
 import type { Report, Row } from './report.ts'
 import { startV2ray, v2rayInstalled } from './v2ray.ts'
 
-const OCTETS = 300_000_000
-const ROUNDS = 5
+const OCTETS = Number(process.env.BENCH_OCTETS ?? 300_000_000)
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
 const CONNECTIONS = 4
 const here = (name: string): string => join(import.meta.dirname, name)
 

@@ -1,0 +1,13 @@
+import { hex as encode, fromHex } from '#protocol/bytes.ts'
+import type { TextEncoding } from './text-encoding.ts'
+
+/** Small letters only, as signatures and entity tags are written. */
+export const hex: TextEncoding = {
+  alphabet: '0123456789abcdef',
+  encodedLength: (bytes) => 2 * bytes,
+  encode,
+  decode(text) {
+    const bytes = fromHex(text)
+    return bytes !== undefined && encode(bytes) === text ? bytes : undefined
+  },
+}

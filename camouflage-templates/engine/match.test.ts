@@ -1,0 +1,53 @@
+import test from 'ava'
+import { compileBuiltins } from '../builtin.ts'
+import { allShapes, compileFixture, nameOf, requestOf } from '../test-support.ts'
+import { createMatcher } from './match.ts'
+
+const templates = [...compileBuiltins(), compileFixture()]
+const matcher = createMatcher(templates)
+const namesOf = (method: string, target: string): string[] => matcher.match(method, target).map(nameOf)
+
+test('every request is matched to its own shape and no other', (t) => {
+  for (const shape of allShapes()) {
+    const { method, target } = requestOf(shape, shape.up.max, 5)
+    t.deepEqual(namesOf(method, target), [nameOf(shape)])
+    t.deepEqual(namesOf(method, target.split('?')[0]!), [nameOf(shape)])
+    t.deepEqual(namesOf(method === 'GET' ? 'POST' : 'GET', target), [])
+    t.deepEqual(namesOf('HEAD', target), [])
+  }
+})
+
+test('strangers are matched to nothing, by the same empty list', (t) => {
+  const targets = [
+    '',
+    '/',
+    '*',
+    '?',
+    '/photos',
+    '/photos/',
+    '/photos/harbour/IMG_2041.png/',
+    '/photos/harbour/IMG_999.png',
+    '/photos/harbour/IMG_10000.png',
+    '/photos/harbour/IMG_0999.png',
+    '/photos/harbour/img_2041.png',
+    '/photos/harbour/IMG_2041.pngx',
+    '/photos/nowhere/IMG_2041.png',
+    '/photos//IMG_2041.png',
+    '//photos/harbour/IMG_2041.png',
+    'http://a.example/photos/harbour/IMG_2041.png',
+    '/api/features/desktop.json#a',
+    '/api/features/desktop.json/',
+    '/api/features/desktop.json%3Fh=1',
+    `/photos/harbour/IMG_2041.png?${'a'.repeat(3_000)}`,
+  ]
+  const none = matcher.match('GET', '/nothing')
+  for (const target of targets) t.is(matcher.match('GET', target), none, target)
+  t.is(none.length, 0)
+  t.deepEqual(namesOf('GET', '/photos/city-walks/IMG_2041.png?anything'), ['gallery photo'])
+})
+
+test('live templates that share a path are all named, those that do not cost no list', (t) => {
+  const both = createMatcher([...templates, ...compileBuiltins()])
+  t.is(both.match('GET', '/api/features/desktop.json').length, 2)
+  t.is(matcher.match('GET', '/api/features/desktop.json'), matcher.match('GET', '/api/features/desktop.json?h=1'))
+})

@@ -1,0 +1,98 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { fastEqual } from '#protocol/bytes.ts'
+import {
+  allShapes,
+  lookup,
+  nameOf,
+  numRuns,
+  receiveRequest,
+  receiveResponse,
+  requestOf,
+  responseOf,
+  seeded,
+} from '../test-support.ts'
+import { TemplateLimits } from './limits.ts'
+
+const seeds = fc.integer({ min: 0, max: 2 ** 31 })
+
+for (const shape of allShapes()) {
+  test(`${nameOf(shape)}: every class arrives, both ways`, (t) => {
+    for (const length of shape.up.classes) {
+      fc.assert(
+        fc.property(seeds, (seed) => {
+          const request = requestOf(shape, length, seed)
+          const received = receiveRequest(shape, request)
+          t.true(received.parcel !== undefined && fastEqual(received.parcel, request.parcel))
+          t.deepEqual(received.token, request.token)
+        }),
+        { numRuns },
+      )
+    }
+    for (const length of shape.down.classes) {
+      fc.assert(
+        fc.property(seeds, (seed) => {
+          const response = responseOf(shape, length, seed)
+          const received = receiveResponse(shape, response)
+          t.true(received !== undefined && fastEqual(received, response.parcel))
+        }),
+        { numRuns },
+      )
+    }
+  })
+
+  test(`${nameOf(shape)}: parcels of one repeated octet arrive`, (t) => {
+    for (const value of [0, 255]) {
+      const token = new Uint8Array(16).fill(value)
+      const up = new Uint8Array(shape.up.max).fill(value)
+      const request = shape.encodeRequest({ token, parcel: up, host: 'a.example', random: seeded(1) })
+      t.deepEqual(receiveRequest(shape, request), { token, parcel: up })
+      const down = new Uint8Array(shape.down.max).fill(value)
+      t.deepEqual(receiveResponse(shape, shape.encodeResponse({ parcel: down, random: seeded(1) })), down)
+    }
+  })
+
+  test(`${nameOf(shape)}: the same input and random octets make the same message`, (t) => {
+    t.deepEqual(requestOf(shape, shape.up.max, 7), requestOf(shape, shape.up.max, 7))
+    t.notDeepEqual(requestOf(shape, shape.up.max, 7), requestOf(shape, shape.up.max, 8))
+    t.deepEqual(responseOf(shape, shape.down.max, 7), responseOf(shape, shape.down.max, 7))
+  })
+
+  test(`${nameOf(shape)}: what is written and read is not changed by it`, (t) => {
+    const token = new Uint8Array(16).fill(3)
+    const parcel = new Uint8Array(shape.up.max).fill(5)
+    const request = shape.encodeRequest({ token, parcel, host: 'a.example', random: seeded(1) })
+    const before = request.body?.slice()
+    receiveRequest(shape, request)
+    t.true(token.every((value) => value === 3) && parcel.every((value) => value === 5))
+    t.true(before === undefined || fastEqual(before, request.body!))
+  })
+
+  test(`${nameOf(shape)}: other lengths are refused by the writer`, (t) => {
+    const random = seeded(1)
+    const send = (tokenLength: number, length: number): unknown =>
+      shape.encodeRequest({ token: random(tokenLength), parcel: random(length), host: 'a.example', random })
+    const isInternal = { code: 'E_INTERNAL' }
+    t.throws(() => send(16, shape.up.max + 1), isInternal)
+    t.throws(() => send(16, shape.up.classes[0]! - 1), isInternal)
+    t.throws(() => send(15, shape.up.max), isInternal)
+    t.throws(() => shape.encodeResponse({ parcel: random(shape.down.max - 1), random }), isInternal)
+  })
+
+  test(`${nameOf(shape)}: the token is read from as little as it takes`, (t) => {
+    const request = requestOf(shape, shape.up.max, 3)
+    const header = lookup(request.headers)
+    const blind = shape.readToken(request.target, header, undefined)
+    if (blind !== 'needs-body') {
+      t.deepEqual(blind, request.token)
+      return
+    }
+    const body = request.body!
+    let length = 0
+    while (shape.readToken(request.target, header, body.subarray(0, length)) === 'needs-body') length++
+    t.true(length <= TemplateLimits.tokenWithin)
+    t.deepEqual(shape.readToken(request.target, header, body.subarray(0, length)), request.token)
+    t.deepEqual(shape.readToken(request.target, header, body.subarray(0, length + 100)), request.token)
+    t.is(shape.readToken(request.target, header, new Uint8Array(TemplateLimits.tokenWithin)), undefined)
+  })
+}

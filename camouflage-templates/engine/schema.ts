@@ -1,0 +1,174 @@
+/** What template.yaml may hold. Every message completes the sentence "expected ...". */
+import * as v from 'valibot'
+import { TemplateLimits } from './limits.ts'
+import type { HoleData, TemplateData } from './template.ts'
+
+const { textLength, documentLength } = TemplateLimits
+
+const whole = (from: number, to: number): v.GenericSchema<unknown, number> => {
+  const expectation = `a whole number from ${from} to ${to}`
+  return v.pipe(
+    v.number(expectation),
+    v.integer(expectation),
+    v.minValue(from, expectation),
+    v.maxValue(to, expectation),
+  )
+}
+const pattern = (regex: RegExp, expectation: string): v.GenericSchema<string, string> =>
+  v.pipe(v.string(expectation), v.regex(regex, expectation))
+const range = (from: number, to: number): v.GenericSchema<unknown, [number, number]> =>
+  v.pipe(
+    v.strictTuple([whole(from, to), whole(from, to)], 'a pair [from, to]'),
+    v.check(([low, high]) => low <= high, 'a pair [from, to] in ascending order'),
+  )
+
+const line = pattern(
+  new RegExp(`^[\\x20-\\x7e]{0,${textLength}}$`),
+  `printable ASCII, at most ${textLength} characters`,
+)
+const filled = pattern(new RegExp(`^[\\x20-\\x7e]{1,${textLength}}$`), `printable ASCII, 1 to ${textLength} characters`)
+const document = v.pipe(
+  v.string('a text'),
+  v.maxLength(documentLength, `at most ${documentLength} characters`),
+  v.regex(/^[\n\r\t\x20-\x7e]*$/, 'printable ASCII and line breaks'),
+)
+const name = pattern(/^[a-zA-Z][a-zA-Z0-9]{0,31}$/, 'a name of 1 to 32 letters and digits')
+const identity = pattern(/^[a-z][a-z0-9-]{1,31}$/, 'a name of 2 to 32 small letters, digits and hyphens')
+const headerName = pattern(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'a header name')
+const encoding = v.picklist(['base64', 'base64url', 'hex'], 'base64, base64url or hex')
+
+const headers = v.pipe(
+  v.array(v.strictTuple([headerName, line], 'a pair [name, value]'), 'a list of [name, value]'),
+  v.maxLength(TemplateLimits.headers, `at most ${TemplateLimits.headers} headers`),
+)
+const group = v.strictObject({ bytes: whole(1, 64), open: line, close: line, between: filled }, 'a group')
+
+const holeSchemas = {
+  number: v.strictObject({ number: range(0, 2 ** 31) }),
+  run: v.strictObject({
+    run: v.picklist(['digits', 'hex', 'base36', 'base62'], 'digits, hex, base36 or base62'),
+    length: range(1, TemplateLimits.runLength),
+  }),
+  oneOf: v.strictObject({
+    oneOf: v.pipe(
+      v.array(filled, 'a list of texts'),
+      v.minLength(1, 'at least one text'),
+      v.maxLength(TemplateLimits.choices, `at most ${TemplateLimits.choices} texts`),
+    ),
+  }),
+  token: v.strictObject({ token: encoding }),
+  payload: v.strictObject({
+    payload: encoding,
+    exact: v.optional(whole(1, 4_096)),
+    group: v.optional(group),
+  }),
+} satisfies Record<string, v.GenericSchema>
+
+/** The one schema whose key is there, so that a fault inside it is named and not the union as a whole. */
+function byKey<T>(schemas: Record<string, v.GenericSchema<unknown, T>>): v.GenericSchema<unknown, T> {
+  const expectation = `one of the keys ${Object.keys(schemas).join(', ')}`
+  const none = v.custom<T>(() => false, expectation)
+  return v.lazy((input) => {
+    const present = Object.keys(schemas).filter((key) => Object.hasOwn(Object(input), key))
+    return present.length === 1 ? schemas[present[0]!]! : none
+  })
+}
+const hole = byKey<HoleData>(holeSchemas)
+
+const png = v.strictObject({
+  sizes: v.pipe(
+    v.array(
+      v.strictTuple([whole(1, TemplateLimits.pictureEdge), whole(1, TemplateLimits.pictureEdge)], 'a pair [w, h]'),
+      'a list of [width, height]',
+    ),
+    v.minLength(1, 'at least one [width, height]'),
+    v.maxLength(TemplateLimits.pictures, `at most ${TemplateLimits.pictures} sizes`),
+  ),
+  chunks: v.pipe(
+    v.array(
+      v.strictObject({
+        type: pattern(/^[a-z][A-Za-z][A-Z][A-Za-z]$/, 'the type of an ancillary chunk, e.g. pHYs'),
+        hex: pattern(/^([0-9a-f]{2}){0,256}$/, 'at most 256 octets in small hex digits'),
+      }),
+      'a list of chunks',
+    ),
+    v.maxLength(8, 'at most 8 chunks'),
+  ),
+  idat: whole(512, TemplateLimits.bodyBytes),
+})
+const part = v.union([
+  v.strictObject({ headers, text: line }),
+  v.strictObject({ headers, raw: v.literal(true, 'true') }),
+  v.strictObject({ headers, png }),
+])
+const bodySchemas = {
+  text: v.strictObject({ text: document }),
+  raw: v.strictObject({ raw: v.literal(true, 'true') }),
+  png: v.strictObject({ png }),
+  multipart: v.strictObject({
+    multipart: v.strictObject({
+      boundary: filled,
+      parts: v.pipe(
+        v.array(part, 'a list of parts'),
+        v.minLength(1, 'at least one part'),
+        v.maxLength(TemplateLimits.parameters, `at most ${TemplateLimits.parameters} parts`),
+      ),
+    }),
+  }),
+} satisfies Record<string, v.GenericSchema>
+const body = byKey<v.InferOutput<(typeof bodySchemas)[keyof typeof bodySchemas]>>(bodySchemas)
+
+const classLength = whole(TemplateLimits.smallestClass, TemplateLimits.bodyBytes)
+const classes = v.pipe(
+  v.array(classLength, 'a list of parcel lengths'),
+  v.minLength(1, 'at least one length'),
+  v.maxLength(TemplateLimits.classes, `at most ${TemplateLimits.classes} lengths`),
+  v.check((list) => list.every((length, at) => at === 0 || length > list[at - 1]!), 'lengths in ascending order'),
+)
+const shape = v.strictObject({
+  request: v.strictObject({
+    method: v.picklist(['GET', 'POST'], 'GET or POST'),
+    path: v.pipe(filled, v.startsWith('/', 'a path that starts with /')),
+    query: v.optional(
+      v.pipe(
+        v.array(v.strictTuple([filled, line], 'a pair [name, value]'), 'a list of [name, value]'),
+        v.maxLength(TemplateLimits.parameters, `at most ${TemplateLimits.parameters} parameters`),
+      ),
+      [],
+    ),
+    headers,
+    body: v.optional(body),
+    classes,
+  }),
+  response: v.strictObject({
+    status: v.picklist([200, 201, 202], '200, 201 or 202'),
+    headers,
+    body,
+    classes,
+  }),
+})
+
+const named = <T>(value: v.GenericSchema<unknown, T>, most: number): v.GenericSchema<unknown, Record<string, T>> =>
+  v.pipe(
+    v.record(name, value, 'a map of names'),
+    v.check((map) => Object.keys(map).length <= most, `at most ${most} entries`),
+  )
+
+export const templateSchema: v.GenericSchema<unknown, TemplateData> = v.strictObject({
+  format: v.literal(1, '1'),
+  id: identity,
+  version: whole(1, 1_000_000),
+  family: v.picklist(['node', 'chromium', 'firefox'], 'node, chromium or firefox'),
+  page: v.strictObject({ path: pattern(/^\/[\x21-\x7e]{0,255}$/, 'a path that starts with /'), headers }),
+  rhythm: v.pipe(
+    v.strictObject({
+      holdMs: range(1_000, TemplateLimits.holdMs),
+      concurrency: whole(1, TemplateLimits.concurrency),
+      polls: whole(1, TemplateLimits.concurrency),
+    }),
+    v.check((rhythm) => rhythm.polls <= rhythm.concurrency, 'no more polls than concurrent exchanges'),
+  ),
+  kinds: v.strictObject({ poll: name, send: name, bulk: name }),
+  holes: named(hole, TemplateLimits.holes),
+  shapes: named(shape, TemplateLimits.shapes),
+})
