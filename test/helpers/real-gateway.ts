@@ -1,0 +1,63 @@
+/** A whole gateway of the product in this process: real state folder, real templates, the sample site, plain HTTP. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { RunningGateway } from '#gateway/gateway.ts'
+import { startGateway } from '#gateway/gateway.ts'
+import type { GatewayState } from '#gateway/state.ts'
+import { initState, openState } from '#gateway/state.ts'
+import type { CohortKeys } from '#protocol/recognition.ts'
+import { deriveCohort } from '#protocol/recognition.ts'
+import type { Service } from '#protocol/services/service.ts'
+import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
+import { freePort } from '../../scripts/bench/ports.ts'
+
+export interface RealGateway {
+  readonly port: number
+  readonly folder: string
+  readonly state: GatewayState
+  readonly running: RunningGateway
+  readonly log: string[]
+  /** An invite's one-time code and its cohort's keys, recognised at once. */
+  invite(): Promise<{ code: Uint8Array; cohort: CohortKeys; secret: Uint8Array; id: string }>
+  stop(): Promise<void>
+}
+
+const site = join(import.meta.dirname, '..', '..', 'gateway', 'decoy', 'sample-site')
+
+export async function startRealGateway(services: readonly Service[] = []): Promise<RealGateway> {
+  const folder = mkdtempSync(join(tmpdir(), 'sotto-test-gateway-'))
+  const port = await freePort()
+  const config = `name: Test
+domain: localhost
+port: ${port}
+listen: {http: 127.0.0.1:${port}}
+decoy: {folder: ${site}}
+templates: [support-chat, gallery, beacon]
+`
+  await initState(join(folder, 'state'), config)
+  const state = await openState(join(folder, 'state'))
+  const log: string[] = []
+  const running = await startGateway({ state, templates: compileBuiltins(), services, log: (line) => log.push(line) })
+  return {
+    port,
+    folder: join(folder, 'state'),
+    state,
+    running,
+    log,
+    invite: async () => {
+      const request = { name: 'test', uses: 1, days: 1, role: 'member' } as const
+      const [made] = await state.members.createInvites(1, request, Date.now())
+      running.sessions.setCohorts(
+        state.members.cohorts(Date.now()).map(({ id, secret }) => ({ id, keys: deriveCohort(secret) })),
+      )
+      const { secret } = made!.cohort
+      return { code: made!.code, cohort: deriveCohort(secret), secret, id: made!.info.id }
+    },
+    stop: async () => {
+      await running.stop()
+      await state.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
