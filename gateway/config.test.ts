@@ -71,7 +71,7 @@ limits: {storeBytes: 2 GiB, queuesPerMember: 10, ramBytes: 64MiB, diskBytesPerMe
 const cases: [what: string, text: string, line: number, message: RegExp][] = [
   ['no host', base.replace('0.0.0.0:443', 'everywhere'), 5, /listen\.https: expected host:port.*found "everywhere"/],
   ['a port too high', base.replace('0.0.0.0:443', '0.0.0.0:70000'), 5, /listen\.https: expected host:port/],
-  ['a missing name', base.replace('name: The workshop\n', ''), 1, /name: this field is missing/],
+  ['a missing name', base.replace(/^#.*\nname.*\n/, ''), 1, /name: this field is missing/],
   ['an unknown field', `${base}colour: green\n`, 11, /colour: there is no such field/],
   [
     'an unknown field inside',

@@ -79,11 +79,16 @@ export async function openState(folder: string): Promise<GatewayState> {
  * Makes whatever is missing and leaves alone whatever is there; run again, it completes a making that broke off.
  * Returns the names of what it made.
  * @param configText written to gateway.yaml where there is none
+ * @param before makes what the configuration names, once there is a folder for it; returns the names
  * @throws SottoError E_STATE_UNREADABLE where a key has gone missing beside a store, E_CONFIG, E_DISK_FULL
  */
-export async function initState(folder: string, configText: string): Promise<string[]> {
+export async function initState(
+  folder: string,
+  configText: string,
+  before: () => Promise<readonly string[]> = async () => [],
+): Promise<string[]> {
   await preparePrivateFolder(folder)
-  const made: string[] = []
+  const made: string[] = [...(await before())]
   const missing = (name: string): boolean => !existsSync(join(folder, name))
   const make = async (name: string, write: (file: string) => Promise<void>): Promise<void> => {
     if (!missing(name)) return

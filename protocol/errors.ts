@@ -31,6 +31,22 @@ export const errorCodes = {
   E_INVITE_FORMAT: 'Copy the whole link again, or scan the code again; if it goes on, ask for a new invite.',
   E_INVITE_EXPIRED: 'Ask for a new invite, or check the clock of this machine.',
   E_INVITE_VERSION: 'Update Sotto, then open the invite again.',
+  E_CARD_FORMAT: 'Ask for the card again, and copy it whole.',
+  E_CARD_VERSION: 'Update Sotto, or ask the other person to.',
+  E_CARD_SIGNATURE: 'Ask for the card again, over another way; do not use this one.',
+  E_CARD_EXPIRED: 'Ask for a fresh card.',
+  E_CARD_OWN: 'Give this card to others; add theirs.',
+  E_CARD_CHANGED:
+    'Compare the 60 digits over another way. If the new card is genuine, remove the contact and add it again.',
+  E_CHAT_NAME: 'Choose a name of 1 to 64 octets without control characters.',
+  E_CHAT_CONTACT: 'Look at the list of contacts for the right one.',
+  E_CHAT_BLOCKED: 'Accept the contact first.',
+  E_CHAT_TEXT: 'Shorten the text, or send it in parts.',
+  E_CHAT_OUTBOX_FULL: 'Wait until the contact has received some of the earlier messages.',
+  E_CHAT_NO_GATEWAY: 'Open an invite of a gateway first.',
+  E_CHAT_CONNECTION:
+    'Serious connection error: nothing to do at once, Sotto tries again within the hour. Compare the 60 digits if it goes on.',
+  E_CHAT_REQUESTS_FULL: 'Accept or block some of the waiting requests.',
   E_PORT_TAKEN: 'Stop the program that listens there, or choose another port.',
 } as const
 

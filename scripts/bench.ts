@@ -1,7 +1,7 @@
 /** `npm run -s bench -- NAME [--json]`: prints a table for people and, with --json, last one line of JSON. */
 import { parseArgs } from 'node:util'
-import { print } from './bench/report.ts'
 import type { Report } from './bench/report.ts'
+import { print } from './bench/report.ts'
 
 const benches: Record<string, () => Promise<() => Promise<Report>>> = {
   tunnel: async () => (await import('./bench/tunnel.ts')).tunnel,
@@ -11,7 +11,10 @@ const benches: Record<string, () => Promise<() => Promise<Report>>> = {
   ratchet: async () => (await import('./bench/ratchet.ts')).ratchet,
 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false } },
+})
 const [name] = positionals
 const load = name === undefined ? undefined : benches[name]
 if (load === undefined) {

@@ -5,6 +5,12 @@ import { systemBroker } from '#firewall/system-broker.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const entry = join(import.meta.dirname, 'core.ts')
-const { code, error } = await launch({ entry, root, args: process.argv.slice(2), env: process.env, openBroker: systemBroker })
+const { code, error } = await launch({
+  entry,
+  root,
+  args: process.argv.slice(2),
+  env: process.env,
+  openBroker: systemBroker,
+})
 if (error !== undefined) throw error
 process.exitCode = code ?? 1

@@ -5,14 +5,13 @@
  *   {run: 'pair', ...}                      see latency.ts
  */
 import { createInterface } from 'node:readline'
-import { compileTemplate } from '#engine/compile.ts'
 import { realClockwork } from '#client/clockwork.ts'
 import { GatewayMailbox } from '#client/services/mailbox.ts'
 import { Tunnel } from '#client/tunnel.ts'
+import { compileTemplate } from '#engine/compile.ts'
 import { inheritedBroker } from '#firewall/core-side.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
-import { openStream } from '#protocol/services/rpc.ts'
-import { CallInterrupted } from '#protocol/services/rpc.ts'
+import { CallInterrupted, openStream } from '#protocol/services/rpc.ts'
 import { Priority } from '#protocol/session/stream.ts'
 import { loadBuiltin } from '../../camouflage-templates/builtin.ts'
 import { drain, pour } from './bulk-service.ts'
@@ -72,7 +71,13 @@ const mailbox = new GatewayMailbox(tunnel, ({ rid, id }) => {
   onDelivery()
   void mailbox.ack({ rid, rauth: own.rauth }, [id])
 })
-const own: Queue = { rid: randomBytes(24), sid: randomBytes(24), rauth: randomBytes(32), sauth: randomBytes(32), seal: randomBytes(32) }
+const own: Queue = {
+  rid: randomBytes(24),
+  sid: randomBytes(24),
+  rauth: randomBytes(32),
+  sauth: randomBytes(32),
+  seal: randomBytes(32),
+}
 
 async function openQueue(): Promise<{ sid: string; sauth: string }> {
   await mailbox.create({ ...own, policy: 'ram', ttl: 3_600 })

@@ -1,36 +1,42 @@
-/** A gateway for a benchmark: the real one, with the bulk service beside the mailbox. Prints {port} once it is up. */
+/**
+ * A gateway for a benchmark: the real one, with the bulk service beside the mailbox. Prints {port, links, pid} once up.
+ *     gateway.ts https|http [public port] [invites] [uses of each]
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
-import { encodeInvite } from '#protocol/invite.ts'
+import { createInterface } from 'node:readline'
 import { startGateway } from '#gateway/gateway.ts'
 import { initState, openState } from '#gateway/state.ts'
 import { certificatePin, createSelfSigned } from '#gateway/tls-files.ts'
-import { createInterface } from 'node:readline'
-import { freePort } from './ports.ts'
+import { encodeInvite } from '#protocol/invite.ts'
+import { deriveCohort } from '#protocol/recognition.ts'
+import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
 import { bulkService } from './bulk-service.ts'
+import { freePort } from './ports.ts'
 
-const [listen = 'https', policy = 'ram'] = process.argv.slice(2)
+const [listen = 'https', publicPort = '0', invitations = '4', uses = '8'] = process.argv.slice(2)
 const folder = mkdtempSync(join(tmpdir(), 'sotto-bench-gateway-'))
 const port = await freePort()
 const certificate = join(folder, 'certificate.pem')
 const key = join(folder, 'key.pem')
 process.umask(0o077)
 await createSelfSigned('localhost', { certificate, key }, new Date())
-const place = listen === 'https' ? `https: 127.0.0.1:${port}\n  certificate: ${certificate}\n  key: ${key}` : `http: 127.0.0.1:${port}`
+const place =
+  listen === 'https'
+    ? `https: 127.0.0.1:${port}\n  certificate: ${certificate}\n  key: ${key}`
+    : `http: 127.0.0.1:${port}`
 const site = new URL('../../gateway/decoy/sample-site', import.meta.url).pathname
 await initState(
   join(folder, 'state'),
   `name: Bench
 domain: localhost
-port: ${port}
+port: ${Number(publicPort) || port}
 addresses: [127.0.0.1]
 listen:
   ${place}
 decoy: {folder: ${site}}
 templates: [support-chat, gallery, beacon]
-mailbox: {policy: ${policy}}
 `,
 )
 const state = await openState(join(folder, 'state'))
@@ -40,7 +46,11 @@ const gateway = await startGateway({
   services: [bulkService],
   log: (line) => process.stderr.write(`${line}\n`),
 })
-const invites = await state.members.createInvites(4, { name: 'bench', uses: 8, days: 1, role: 'member' }, Date.now())
+const invites = await state.members.createInvites(
+  Number(invitations),
+  { name: 'bench', uses: Number(uses), days: 1, role: 'member' },
+  Date.now(),
+)
 const tls = listen === 'https' ? await certificatePin({ certificate, key }) : undefined
 const links = invites.map(({ code, cohort, info }) =>
   encodeInvite({
@@ -48,7 +58,7 @@ const links = invites.map(({ code, cohort, info }) =>
     gateways: [
       {
         host: 'localhost',
-        port,
+        port: state.config.port,
         addresses: ['127.0.0.1'],
         key: state.gatewayKey,
         cohort: cohort.secret,
@@ -61,6 +71,9 @@ const links = invites.map(({ code, cohort, info }) =>
     root: state.packRoot,
   }),
 )
+gateway.sessions.setCohorts(
+  state.members.cohorts(Date.now()).map(({ id, secret }) => ({ id, keys: deriveCohort(secret) })),
+)
 console.log(JSON.stringify({ port, links, state: join(folder, 'state'), pid: process.pid }))
 
 const end = async (): Promise<void> => {
@@ -71,8 +84,12 @@ const end = async (): Promise<void> => {
 }
 process.once('SIGTERM', () => void end())
 for await (const line of createInterface({ input: process.stdin })) {
-  if (line === '{"memory":true}') {
+  const { run } = JSON.parse(line) as { run: 'memory' | 'cpu' }
+  if (run === 'memory') {
     globalThis.gc?.()
     console.log(JSON.stringify({ rss: process.memoryUsage().rss, sessions: gateway.sessions.count }))
+  } else {
+    const { user, system } = process.cpuUsage()
+    console.log(JSON.stringify({ us: user + system }))
   }
 }

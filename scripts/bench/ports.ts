@@ -1,6 +1,7 @@
 /** TCP ports of loopback for servers that a benchmark or trial starts. */
-import { connect, createServer } from 'node:net'
+
 import type { AddressInfo } from 'node:net'
+import { connect, createServer } from 'node:net'
 
 export function freePort(): Promise<number> {
   return new Promise((resolve) => {

@@ -14,10 +14,8 @@ export interface Program {
 }
 
 /** A TypeScript program of ours under the same Node; its standard output is lines of JSON. */
-export function start(script: string, args: readonly string[], env: Record<string, string> = {}): Program {
-  return attach(
-    spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } }),
-  )
+export function start(script: string, args: readonly string[], nodeArgs: readonly string[] = []): Program {
+  return attach(spawn(process.execPath, [...nodeArgs, script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] }))
 }
 
 /** Any program. */

@@ -5,10 +5,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { start } from './processes.ts'
 import type { Program } from './processes.ts'
-import { median, round } from './report.ts'
+import { start } from './processes.ts'
 import type { Report, Row } from './report.ts'
+import { median, round } from './report.ts'
 import { startV2ray, v2rayInstalled } from './v2ray.ts'
 
 const OCTETS = Number(process.env.BENCH_OCTETS ?? 300_000_000)
@@ -38,7 +38,9 @@ async function sotto(template: string): Promise<Contestant> {
   const client = start(here('client.ts'), ['--state', state])
   client.tell({ link: links[0], template, rhythm: { concurrency: CONNECTIONS + 1 } })
   await client.next()
-  const contestant = meter('sotto', `${template}, ${CONNECTIONS} exchanges, cover off, broker and core`, client, [gateway])
+  const contestant = meter('sotto', `${template}, ${CONNECTIONS} exchanges, cover off, broker and core`, client, [
+    gateway,
+  ])
   return {
     ...contestant,
     end: async () => {
@@ -74,9 +76,11 @@ export async function tunnel(template = 'gallery'): Promise<Report> {
     const key = `${contestant.name} ${direction}`
     speeds.set(key, [...(speeds.get(key) ?? []), await contestant.measure(direction, octets)])
   }
-  for (const contestant of contestants) for (const direction of ['up', 'down'] as const) await contestant.measure(direction, OCTETS / 4)
+  for (const contestant of contestants)
+    for (const direction of ['up', 'down'] as const) await contestant.measure(direction, OCTETS / 4)
   for (let i = 0; i < ROUNDS; i++) {
-    for (const direction of ['up', 'down'] as const) for (const contestant of contestants) await run(contestant, direction, OCTETS)
+    for (const direction of ['up', 'down'] as const)
+      for (const contestant of contestants) await run(contestant, direction, OCTETS)
   }
   for (const contestant of contestants) await contestant.end()
   return report(contestants, speeds)
@@ -95,7 +99,9 @@ function report(contestants: readonly Contestant[], speeds: ReadonlyMap<string, 
   const ratio = (direction: Direction, against: string): number | null => {
     const other = speeds.get(`${against} ${direction}`)
     // Ratio of each round, so that a slow moment of the machine weighs on both sides.
-    return other === undefined ? null : round(median(speeds.get(`sotto ${direction}`)!.map((value, i) => value / other[i]!)))
+    return other === undefined
+      ? null
+      : round(median(speeds.get(`sotto ${direction}`)!.map((value, i) => value / other[i]!)))
   }
   result.up_ratio = ratio('up', 'plain')
   result.down_ratio = ratio('down', 'plain')

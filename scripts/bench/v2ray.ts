@@ -1,13 +1,11 @@
 /** Debian's v2ray as a peer to measure against: VLESS over WebSocket over TLS on loopback, both ends v2ray. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeCertificate } from './certificate.ts'
-import type { Program } from './processes.ts'
 import { freePort, reachable } from './ports.ts'
+import type { Program } from './processes.ts'
 import { start, startOther } from './processes.ts'
 
 const ID = '2b6f0f6e-5a0c-4a6e-9d0b-3f3a1c0e7a11'

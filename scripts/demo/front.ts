@@ -2,8 +2,9 @@
  * The web server in front of the demo's gateway: terminates TLS, passes every request on over a unix socket, and tells
  * an observer what it saw of the HTTP. It stands where a content network stands: it reads everything but the parcels.
  */
-import { request as httpRequest } from 'node:http'
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { request as httpRequest } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { SottoError } from '#protocol/errors.ts'
@@ -45,14 +46,19 @@ export interface Front {
 
 /** Listens on loopback only. @throws SottoError E_PORT_TAKEN */
 export async function startFront(input: FrontInput): Promise<Front> {
-  const server = createServer({ cert: input.certificate, key: input.key, keepAliveTimeout: 75_000 }, (request, response) =>
-    pass(input, request, response),
+  const server = createServer(
+    { cert: input.certificate, key: input.key, keepAliveTimeout: 75_000 },
+    (request, response) => pass(input, request, response),
   )
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const taken = cause.code === 'EADDRINUSE'
       const what = `another program listens on port ${input.port}`
-      reject(taken ? new SottoError('E_PORT_TAKEN', what, { next: 'Stop it, or choose another: ./scripts/start --port N' }) : cause)
+      reject(
+        taken
+          ? new SottoError('E_PORT_TAKEN', what, { next: 'Stop it, or choose another: ./scripts/start --port N' })
+          : cause,
+      )
     })
     server.listen(input.port, '127.0.0.1', resolve)
   })

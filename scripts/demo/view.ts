@@ -2,9 +2,10 @@
  * The live view of the demo: a page that shows, side by side, what was said and what an observer of the HTTP saw.
  * Loopback only; nothing of it is written anywhere.
  */
-import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+
 import { readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
@@ -47,7 +48,8 @@ export async function startView(port: number): Promise<View> {
   }
   const server = createServer((request, response) => {
     if (request.method === 'GET' && request.url === '/events') follow(response)
-    else if (request.method === 'POST' && request.url === '/said') void take(request, response, (said) => publish('said', said))
+    else if (request.method === 'POST' && request.url === '/said')
+      void take(request, response, (said) => publish('said', said))
     else if (request.method === 'GET' && request.url === '/') {
       const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy })
@@ -56,7 +58,9 @@ export async function startView(port: number): Promise<View> {
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(cause.code === 'EADDRINUSE' ? new SottoError('E_PORT_TAKEN', `another program listens on port ${port}`) : cause),
+      reject(
+        cause.code === 'EADDRINUSE' ? new SottoError('E_PORT_TAKEN', `another program listens on port ${port}`) : cause,
+      ),
     )
     server.listen(port, '127.0.0.1', resolve)
   })

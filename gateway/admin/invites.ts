@@ -1,0 +1,77 @@
+/** `sotto invite create|list|revoke`: works on the state folder; a running gateway notices within a quarter of a second. */
+import type { Millis } from '#protocol/bytes.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { encodeInvite } from '#protocol/invite.ts'
+import type { InviteInfo, NewInvite, Role } from '../members-records.ts'
+import { type GatewayState, openState } from '../state.ts'
+import { certificatePin } from '../tls-files.ts'
+
+export interface CreateOptions {
+  readonly state: string
+  readonly name: string
+  readonly count: number
+  readonly uses: number
+  readonly days: number
+  readonly role: Role
+}
+
+export interface CreatedInvite extends InviteInfo {
+  /** A secret: whoever has it can join. */
+  readonly link: string
+}
+
+/** @throws SottoError E_STATE_UNREADABLE, E_CONFIG, E_DISK_FULL, E_USAGE */
+export async function createInvites(options: CreateOptions, now: Millis): Promise<CreatedInvite[]> {
+  return await withState(options.state, async (state) => {
+    const { listen } = state.config
+    const pin = listen.kind === 'https' ? await certificatePin(listen) : undefined
+    const { count, name, uses, days, role } = options
+    const created = await state.members.createInvites(count, { name, uses, days, role }, now)
+    return created.map((invite) => ({ ...invite.info, link: linkOf(state, invite, pin) }))
+  })
+}
+
+/** Oldest first. @throws SottoError E_STATE_UNREADABLE, E_CONFIG */
+export async function listInvites(folder: string, now: Millis): Promise<InviteInfo[]> {
+  return await withState(folder, async ({ members }) => members.listInvites(now))
+}
+
+/**
+ * Returns how many members it ended.
+ * @throws SottoError E_USAGE for an unknown id, E_STATE_UNREADABLE, E_CONFIG
+ */
+export async function revokeInvite(folder: string, id: string): Promise<number> {
+  return await withState(folder, async ({ members }) => {
+    const ended = await members.revoke(id)
+    if (ended !== undefined) return ended
+    throw new SottoError('E_USAGE', `There is no invite ${JSON.stringify(id)}.`, {
+      next: 'Look it up: sotto invite list',
+    })
+  })
+}
+
+async function withState<T>(folder: string, use: (state: GatewayState) => Promise<T>): Promise<T> {
+  const state = await openState(folder)
+  try {
+    return await use(state)
+  } finally {
+    await state.close()
+  }
+}
+
+function linkOf(
+  { config, gatewayKey, packRoot }: GatewayState,
+  invite: NewInvite,
+  tls: Uint8Array | undefined,
+): string {
+  const { domain: host, port, addresses } = config
+  const place = { host, port, addresses, key: gatewayKey, cohort: invite.cohort.secret }
+  return encodeInvite({
+    name: config.name,
+    gateways: [tls === undefined ? place : { ...place, tls }],
+    code: invite.code,
+    template: config.templates[0]!,
+    expires: Math.floor(invite.info.expires / 1000),
+    root: packRoot,
+  })
+}

@@ -1,0 +1,89 @@
+/**
+ * Writes answers the way nginx writes them, as far as Node lets us choose: order and case of headers, the small error
+ * pages. A gateway that faces the network itself still differs in what Node's parser refuses before we see it.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { STATUS_CODES } from 'node:http'
+
+const SERVER = 'nginx'
+
+export interface Answer {
+  readonly status: number
+  readonly type?: string | undefined
+  /** Octets; missing where there is no body at all (304). */
+  readonly length?: number
+  readonly lastModified?: string
+  readonly location?: string
+  /** Name, value, name, value. */
+  readonly more?: readonly string[]
+  readonly close?: boolean
+}
+
+let dateSecond = 0
+let dateText = ''
+
+/** RFC 9110 section 5.6.7; formatted once a second. */
+function dateNow(): string {
+  const second = Math.floor(Date.now() / 1000)
+  if (second !== dateSecond) {
+    dateSecond = second
+    dateText = new Date(second * 1000).toUTCString()
+  }
+  return dateText
+}
+
+/** Status line and headers, in nginx's order. */
+export function writeHead(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  const headers = ['Server', SERVER, 'Date', dateNow()]
+  if (answer.type !== undefined) headers.push('Content-Type', answer.type)
+  if (answer.length !== undefined) headers.push('Content-Length', String(answer.length))
+  if (answer.lastModified !== undefined) headers.push('Last-Modified', answer.lastModified)
+  if (answer.location !== undefined) headers.push('Location', answer.location)
+  const keepAlive = response.shouldKeepAlive && answer.close !== true
+  // nginx names the connection's fate always; named here, Node adds no Keep-Alive header of its own.
+  headers.push('Connection', keepAlive ? 'keep-alive' : 'close')
+  if (answer.more !== undefined) headers.push(...answer.more)
+  response.writeHead(answer.status, reasonOf(answer.status), headers)
+  // What is left of a body that nobody wants, so that the connection can go on.
+  if (!request.complete) request.resume()
+}
+
+/** Where nginx's words differ from Node's. */
+const reasons: Readonly<Record<number, string>> = {
+  302: 'Moved Temporarily',
+  405: 'Not Allowed',
+  416: 'Requested Range Not Satisfiable',
+  503: 'Service Temporarily Unavailable',
+  504: 'Gateway Time-out',
+}
+
+const reasonOf = (status: number): string => reasons[status] ?? STATUS_CODES[status] ?? ''
+
+const pages = new Map<number, Buffer>()
+
+function pageOf(status: number): Buffer {
+  let page = pages.get(status)
+  if (page === undefined) {
+    const title = `${status} ${reasonOf(status)}`
+    const lines = [
+      `<html>\r\n<head><title>${title}</title></head>`,
+      `<body>\r\n<center><h1>${title}</h1></center>`,
+      `<hr><center>${SERVER}</center>\r\n</body>\r\n</html>\r\n`,
+    ]
+    page = Buffer.from(lines.join('\r\n'), 'latin1')
+    pages.set(status, page)
+  }
+  return page
+}
+
+/** The server's own small page for a status. */
+export function sendPage(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  more: Pick<Answer, 'location' | 'more' | 'close'> = {},
+): void {
+  const page = pageOf(status)
+  writeHead(request, response, { status, type: 'text/html', length: page.length, ...more })
+  response.end(request.method === 'HEAD' ? undefined : page)
+}

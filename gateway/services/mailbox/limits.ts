@@ -1,0 +1,48 @@
+/** What anybody can make a mailbox keep or do. */
+export interface MailboxLimits {
+  /** Messages waiting in one queue. Attack: a contact fills the recipient's share. 128 is a busy day of one contact. */
+  readonly waitingPerQueue: number
+  /** Octets of one body. Attack: large blocks. The largest block of the chat is 16 KiB; the rest is its own sealing. */
+  readonly bodyBytes: number
+  /** Seconds a message may wait. Attack: mail nobody fetches stays for ever. 21 days outlast a holiday. */
+  readonly ttlSeconds: number
+  /** Queues of one member. Attack: a member makes queues without end. One for each of 500 contacts, and its successor. */
+  readonly queuesPerMember: number
+  /** Octets waiting on disk for one member. Attack: one member fills the disk. 31 full queues, or 80,000 text messages. */
+  readonly diskBytesPerMember: number
+  /** Octets waiting in memory for one member. Attack: one member fills the memory. Seven full queues. */
+  readonly ramBytesPerMember: number
+  /** Octets waiting in memory in all. Attack: many members together fill the memory. */
+  readonly ramBytes: number
+  /** Queues in one subscription. Attack: one request with much work behind it. A longer list takes several. */
+  readonly queuesPerSubscription: number
+  /** Subscriptions of one member at once. Attack: each keeps a list of what is due. 8 sessions with 1,024 queues each. */
+  readonly subscriptionsPerMember: number
+  /** Messages on their way through one subscription without being stored. Attack: a slow reader holds them in memory. */
+  readonly transitPerSubscription: number
+  /** Message ids in one acknowledgement. Attack: work per request. A whole queue. */
+  readonly idsPerAck: number
+  /** Ids remembered after they were acknowledged, per queue, against a late repeat. Attack: memory; 16 octets each. */
+  readonly ackedIdsPerQueue: number
+  /** The same over all queues. Attack: memory; about 100 octets each. */
+  readonly ackedIds: number
+  /** Days without a subscription until a queue is removed. Attack: queues of members who left pile up. */
+  readonly idleDays: number
+}
+
+export const MailboxLimits: MailboxLimits = Object.freeze({
+  waitingPerQueue: 128,
+  bodyBytes: 16_384 + 512,
+  ttlSeconds: 21 * 86_400,
+  queuesPerMember: 1_024,
+  diskBytesPerMember: 64 * 1024 ** 2,
+  ramBytesPerMember: 16 * 1024 ** 2,
+  ramBytes: 256 * 1024 ** 2,
+  queuesPerSubscription: 256,
+  subscriptionsPerMember: 32,
+  transitPerSubscription: 128,
+  idsPerAck: 128,
+  ackedIdsPerQueue: 128,
+  ackedIds: 65_536,
+  idleDays: 120,
+})

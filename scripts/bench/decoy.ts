@@ -1,0 +1,74 @@
+/**
+ * What recognition costs those who are not recognised: requests a second of the site with and without it, and CPU time
+ * added to a stranger's request on a path that a template uses.
+ */
+import { join } from 'node:path'
+import type { Program } from './processes.ts'
+import { start } from './processes.ts'
+import type { Report } from './report.ts'
+import { median, round } from './report.ts'
+
+const REQUESTS = 8_000
+const ROUNDS = 9
+const here = (name: string): string => join(import.meta.dirname, name)
+
+interface Measured {
+  readonly perSecond: number
+  /** CPU microseconds of the server a request. */
+  readonly us: number
+}
+
+async function cpu(server: Program): Promise<number> {
+  server.tell({ run: 'cpu' })
+  return ((await server.next()) as { us: number }).us
+}
+
+async function measure(load: Program, server: Program, port: number, kind: 'site' | 'template'): Promise<Measured> {
+  const before = await cpu(server)
+  load.tell({ port, requests: REQUESTS, kind })
+  const { perSecond } = (await load.next()) as { perSecond: number }
+  return { perSecond, us: ((await cpu(server)) - before) / REQUESTS }
+}
+
+export async function decoy(): Promise<Report> {
+  const [gateway, site, load] = [
+    start(here('gateway.ts'), ['http']),
+    start(here('h3-site.ts'), []),
+    start(here('load.ts'), []),
+  ]
+  const ports = [
+    ((await gateway.next()) as { port: number }).port,
+    ((await site.next()) as { port: number }).port,
+  ] as const
+  const ratios: number[] = []
+  const added: number[] = []
+  const speeds: number[] = []
+  const pairOfRuns = async (kind: 'site' | 'template', first: boolean): Promise<[Measured, Measured]> => {
+    // Whoever comes second finds a warmer machine: take turns.
+    if (first) return [await measure(load, gateway, ports[0], kind), await measure(load, site, ports[1], kind)]
+    const without = await measure(load, site, ports[1], kind)
+    return [await measure(load, gateway, ports[0], kind), without]
+  }
+  for (const kind of ['site', 'template'] as const) await pairOfRuns(kind, true)
+  for (let i = 0; i < ROUNDS; i++) {
+    const [withIt, without] = await pairOfRuns('site', i % 2 === 0)
+    ratios.push(withIt.perSecond / without.perSecond)
+    speeds.push(withIt.perSecond)
+    const [strangers, reference] = await pairOfRuns('template', i % 2 === 0)
+    added.push(strangers.us - reference.us)
+  }
+  for (const program of [load, gateway, site]) await program.end()
+  const setting = 'sample site, plain HTTP, 16 connections, three templates live'
+  return {
+    rows: [
+      { what: 'site with recognition', value: round(median(speeds), 0), unit: 'requests/s', setting },
+      { what: 'against h3 alone', value: round(median(ratios)), unit: 'ratio', setting },
+      { what: 'added to a stranger on a template path', value: round(median(added), 1), unit: 'us CPU', setting },
+    ],
+    result: {
+      ratio: round(median(ratios)),
+      stranger_us: round(median(added), 1),
+      requests_per_second: round(median(speeds), 0),
+    },
+  }
+}

@@ -1,0 +1,31 @@
+/** What one held, idle session costs the gateway in resident memory, behind a proxy (plain HTTP on loopback). */
+import { join } from 'node:path'
+import { start } from './processes.ts'
+import type { Report } from './report.ts'
+import { round } from './report.ts'
+
+const SESSIONS = 5_000
+const here = (name: string): string => join(import.meta.dirname, name)
+
+export async function idle(): Promise<Report> {
+  // 32 members an invite, so that no member has more sessions than it may.
+  const gateway = start(here('gateway.ts'), ['http', '0', String(Math.ceil(SESSIONS / 32)), '32'], ['--expose-gc'])
+  const { port, links } = (await gateway.next()) as { port: number; links: string[] }
+  const memory = async (): Promise<{ rss: number; sessions: number }> => {
+    gateway.tell({ run: 'memory' })
+    return (await gateway.next()) as { rss: number; sessions: number }
+  }
+  const before = await memory()
+  const client = start(here('idle-client.ts'), [])
+  client.tell({ port, links, sessions: SESSIONS })
+  await client.next()
+  const after = await memory()
+  await client.end()
+  await gateway.end()
+  const perSession = (after.rss - before.rss) / after.sessions
+  const setting = `${after.sessions} sessions, support-chat, one held poll each, plain HTTP; idle gateway ${round(before.rss / 1e6, 0)} MB`
+  return {
+    rows: [{ what: 'one held session', value: round(perSession, 0), unit: 'octets', setting }],
+    result: { bytes_per_session: round(perSession, 0), sessions: after.sessions, idle_rss: before.rss },
+  }
+}
