@@ -11,6 +11,7 @@ import { TOKEN_LENGTH } from '#protocol/constants.ts'
 import type { Expected, TokenTable } from '#protocol/session/gateway-session.ts'
 import type { BodyPart } from './body.ts'
 import { readBody } from './body.ts'
+import { writeHead } from './decoy/answer.ts'
 import type { Decoy } from './decoy/decoy.ts'
 import type { Cohort } from './first-contact.ts'
 import type { Sessions } from './sessions.ts'
@@ -108,19 +109,25 @@ export class Carrier {
   ): Promise<boolean> {
     for (const shape of shapes) {
       const parcel = shape.decodeRequest({ target: request.url!, header: (name) => headerOf(request, name), body })
-      if (parcel !== undefined && (await this.exchange(owner, shape, parcel, response))) return true
+      if (parcel !== undefined && (await this.exchange(owner, shape, parcel, request, response))) return true
     }
     return false
   }
 
-  private async exchange(owner: Owner, shape: Shape, parcel: Uint8Array, response: ServerResponse): Promise<boolean> {
+  private async exchange(
+    owner: Owner,
+    shape: Shape,
+    parcel: Uint8Array,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<boolean> {
     if (owner.kind === 'first') {
       const answer = await this.input.sessions.firstContact({ cohort: owner.cohort, shape, parcel })
-      if (answer !== undefined) send(response, answer)
+      if (answer !== undefined) send(request, response, answer)
       return answer !== undefined
     }
     const live = this.input.sessions.of(owner.expected.session)
-    const taken = live?.exchange(owner.expected, shape, parcel, (answer) => send(response, answer))
+    const taken = live?.exchange(owner.expected, shape, parcel, (answer) => send(request, response, answer))
     if (taken !== undefined) response.once('close', taken.gone)
     return taken !== undefined
   }
@@ -131,8 +138,11 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value
 }
 
-function send(response: ServerResponse, answer: HttpResponse): void {
+/** Written as the site's own answers are: same server name, same order of headers. */
+function send(request: IncomingMessage, response: ServerResponse, answer: HttpResponse): void {
   if (response.destroyed || response.headersSent) return
-  response.writeHead(answer.status, answer.headers.flat())
+  const type = answer.headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1]
+  const more = answer.headers.filter(([name]) => name.toLowerCase() !== 'content-type').flat()
+  writeHead(request, response, { status: answer.status, type, length: answer.body.length, more })
   response.end(answer.body)
 }

@@ -12,6 +12,7 @@ export const errorCodes = {
   E_STATE_UNREADABLE: 'Check the owner and mode of the state folder, or restore it from a copy.',
   E_STATE_BUSY: 'Another Sotto process uses this state folder: close it, or name another with --state.',
   E_DISK_FULL: 'Free some space and try again.',
+  E_NO_GATEWAY: 'Ask your contact for an invite to that gateway, and join it.',
   E_NOT_RECOGNISED:
     'Ask the person who invited you whether the invite is still valid, then try again or join with a new one.',
   E_PATH_BUSY: 'Nothing to do: Sotto tries again by itself.',

@@ -2,112 +2,134 @@
  * The mailbox service as the chat uses it: over the tunnel of the gateway that a queue lives on, subscribed again after
  * every interruption. Spec section 9.
  */
+import type { ArrivedMessage, MailboxPort, NewQueue, OutgoingMessage, QueueRef } from '#client/chat/ports.ts'
 import type { Tunnel } from '#client/tunnel.ts'
-import { latin1 } from '#protocol/bytes.ts'
+import { fromUtf8, latin1, utf8 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { Subscription } from '#protocol/services/rpc.ts'
-import { ServiceFailure } from '#protocol/services/service.ts'
 
 /** Queues in one subscription; the gateway takes no more. */
 const QUEUES_PER_SUBSCRIPTION = 256
-/** Ids in one acknowledgement; the gateway takes no more. */
-const IDS_PER_ACK = 128
+/** Subscriptions to one gateway before they are joined into as few as possible. */
+const SUBSCRIPTIONS = 4
 
-/** A queue as its recipient sees it. */
-export interface ReadableQueue {
-  readonly rid: Uint8Array
-  readonly rauth: Uint8Array
+type Handler = (message: ArrivedMessage) => Promise<void>
+
+/** What a gateway is called in cards and queues: the same for everybody, whatever their endpoint's id is. */
+export function gatewayName(endpoint: { readonly host: string; readonly port: number }): Uint8Array {
+  return utf8(`${endpoint.host}:${endpoint.port}`)
 }
 
-export interface NewQueue extends ReadableQueue {
-  readonly sid: Uint8Array
-  readonly sauth: Uint8Array
-  readonly seal: Uint8Array
-  readonly policy: 'none' | 'ram' | 'disk'
-  /** Seconds. */
-  readonly ttl: number
-}
+/** All mailboxes of this person's gateways as one. */
+export class Mailboxes implements MailboxPort {
+  private readonly byGateway = new Map<string, Mailbox>()
+  private readonly names: Uint8Array[] = []
+  private handler: Handler = () => Promise.reject(new Error('nobody takes messages yet'))
 
-export interface Delivery {
-  readonly rid: Uint8Array
-  readonly id: Uint8Array
-  readonly box: Uint8Array
-  /** When the gateway took it, milliseconds since the epoch. */
-  readonly at: number
-}
-
-export type PutResult = 'delivered' | 'stored' | 'duplicate' | 'dropped'
-
-/** One gateway's mailbox. */
-export class GatewayMailbox {
-  private readonly tunnel: Tunnel
-  private readonly deliver: (delivery: Delivery) => void
-  private subscription: Subscription | undefined
-  private queues: readonly ReadableQueue[] = []
-
-  constructor(tunnel: Tunnel, deliver: (delivery: Delivery) => void) {
-    this.tunnel = tunnel
-    this.deliver = deliver
+  /** The first one added is preferred for new queues. */
+  add(tunnel: Tunnel): void {
+    const name = gatewayName(tunnel.status.endpoint)
+    this.names.push(name)
+    this.byGateway.set(latin1(name), new Mailbox(tunnel, (message) => this.handler(message)))
   }
 
-  /** Idempotent for an equal queue. @throws ServiceFailure `exists`, `limit` */
-  async create(queue: NewQueue): Promise<void> {
-    await this.tunnel.call('mailbox.create', queue)
+  homes(): readonly Uint8Array[] {
+    return this.names
   }
 
-  /** @throws ServiceFailure `full`, `offline`, `unknown-queue`; SottoError E_TUNNEL_* */
-  async put(message: {
-    sid: Uint8Array
-    sauth: Uint8Array
-    id: Uint8Array
-    body: Uint8Array
-    noStore?: boolean
-  }): Promise<PutResult> {
-    const answer = (await this.tunnel.call('mailbox.put', message)) as { stored?: unknown }
-    const { stored } = answer ?? {}
-    if (stored === 'delivered' || stored === 'stored' || stored === 'duplicate' || stored === 'dropped') return stored
+  onMessage(handler: Handler): void {
+    this.handler = handler
+  }
+
+  async create({ gateway, ttlSeconds, policy, rid, rauth, sid, sauth, seal }: NewQueue): Promise<void> {
+    await this.at(gateway).call('mailbox.create', { rid, rauth, sid, sauth, seal, policy, ttl: ttlSeconds })
+  }
+
+  async put({ gateway, sid, sauth, id, body }: OutgoingMessage): Promise<'delivered' | 'stored' | 'duplicate'> {
+    const { stored } = ((await this.at(gateway).call('mailbox.put', { sid, sauth, id, body })) ?? {}) as {
+      stored?: unknown
+    }
+    if (stored === 'delivered' || stored === 'stored' || stored === 'duplicate') return stored
     throw new SottoError('E_INTERNAL', 'the gateway answered something this version does not know')
   }
 
-  async ack(queue: ReadableQueue, ids: readonly Uint8Array[]): Promise<void> {
-    for (let at = 0; at < ids.length; at += IDS_PER_ACK) {
-      await this.tunnel.call('mailbox.ack', { ...only(queue), ids: ids.slice(at, at + IDS_PER_ACK) })
-    }
+  async ack(queue: QueueRef, ids: readonly Uint8Array[]): Promise<void> {
+    await this.at(queue.gateway).call('mailbox.ack', { ...only(queue), ids })
   }
 
-  async delete(queue: ReadableQueue): Promise<void> {
-    await this.tunnel.call('mailbox.delete', only(queue))
+  async remove(queue: QueueRef): Promise<void> {
+    await this.at(queue.gateway).call('mailbox.delete', only(queue))
+  }
+
+  setQueues(queues: readonly QueueRef[]): void {
+    const wanted = new Map<string, QueueRef[]>([...this.byGateway.keys()].map((name) => [name, []]))
+    for (const queue of queues) wanted.get(latin1(queue.gateway))?.push(queue)
+    for (const [name, own] of wanted) this.byGateway.get(name)!.read(own)
+  }
+
+  private at(gateway: Uint8Array): Mailbox {
+    const mailbox = this.byGateway.get(latin1(gateway))
+    if (mailbox !== undefined) return mailbox
+    const place = fromUtf8(gateway) ?? 'another gateway'
+    throw new SottoError('E_NO_GATEWAY', `your contact receives messages at ${place}, which you have no invite for`, {
+      kept: 'Your message is kept and goes out once you have joined there.',
+    })
+  }
+}
+
+const only = ({ rid, rauth }: QueueRef): { rid: Uint8Array; rauth: Uint8Array } => ({ rid, rauth })
+const keyOf = ({ rid }: QueueRef): string => latin1(rid)
+
+/** The mailbox of one gateway. */
+class Mailbox {
+  private readonly tunnel: Tunnel
+  private readonly take: Handler
+  private subscriptions: Subscription[] = []
+  private queues = new Map<string, QueueRef>()
+  /** Messages are taken in one after another, in the order they came. */
+  private taking: Promise<void> = Promise.resolve()
+
+  constructor(tunnel: Tunnel, take: Handler) {
+    this.tunnel = tunnel
+    this.take = take
+  }
+
+  call(method: string, args: unknown): Promise<unknown> {
+    return this.tunnel.call(method, args)
   }
 
   /** From now on reads these queues and no others. */
-  read(queues: readonly ReadableQueue[]): void {
-    if (sameQueues(queues, this.queues)) return
-    this.queues = queues
-    this.subscription?.cancel()
-    this.subscription = undefined
-    if (queues.length === 0) return
-    if (queues.length > QUEUES_PER_SUBSCRIPTION)
-      throw new RangeError(`at most ${QUEUES_PER_SUBSCRIPTION} queues a gateway`)
-    const args = (): unknown => ({ queues: queues.map(only) })
-    this.subscription = this.tunnel.subscribe('mailbox.subscribe', args, (message) => this.onPush(message))
+  read(queues: readonly QueueRef[]): void {
+    const wanted = new Map(queues.map((queue) => [keyOf(queue), queue]))
+    const added = queues.filter((queue) => !this.queues.has(keyOf(queue)))
+    const removed = [...this.queues.keys()].some((key) => !wanted.has(key))
+    this.queues = wanted
+    if (removed || (added.length > 0 && this.subscriptions.length >= SUBSCRIPTIONS)) this.readAll()
+    else if (added.length > 0) this.subscribe(added)
+  }
+
+  private readAll(): void {
+    for (const subscription of this.subscriptions.splice(0)) subscription.cancel()
+    this.subscribe([...this.queues.values()])
+  }
+
+  private subscribe(queues: readonly QueueRef[]): void {
+    for (let at = 0; at < queues.length; at += QUEUES_PER_SUBSCRIPTION) {
+      const args = { queues: queues.slice(at, at + QUEUES_PER_SUBSCRIPTION).map(only) }
+      this.subscriptions.push(
+        this.tunnel.subscribe(
+          'mailbox.subscribe',
+          () => args,
+          (message) => this.onPush(message),
+        ),
+      )
+    }
   }
 
   private onPush(message: unknown): void {
-    const { rid, id, box, at } = (message ?? {}) as Partial<Delivery>
-    const whole = rid instanceof Uint8Array && id instanceof Uint8Array && box instanceof Uint8Array
-    if (whole && typeof at === 'number') this.deliver({ rid, id, box, at })
+    const { rid, id, box } = (message ?? {}) as Partial<ArrivedMessage>
+    if (!(rid instanceof Uint8Array && id instanceof Uint8Array && box instanceof Uint8Array)) return
+    // What is not taken in stays unacknowledged, and comes again with the next subscription.
+    this.taking = this.taking.then(() => this.take({ rid, id, box })).catch(() => {})
   }
-}
-
-const only = ({ rid, rauth }: ReadableQueue): ReadableQueue => ({ rid, rauth })
-
-function sameQueues(a: readonly ReadableQueue[], b: readonly ReadableQueue[]): boolean {
-  return a.length === b.length && a.every((queue, i) => latin1(queue.rid) === latin1(b[i]!.rid))
-}
-
-/** A refusal after which trying again later makes sense: the queue is full, or nobody is there to take it now. */
-export function isPassing(error: unknown): boolean {
-  if (error instanceof ServiceFailure)
-    return ['full', 'offline', 'unavailable', 'internal', 'limit'].includes(error.reason)
-  return error instanceof SottoError && error.code.startsWith('E_TUNNEL')
 }

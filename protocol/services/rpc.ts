@@ -66,7 +66,10 @@ export function call(source: StreamSource, method: string, args: unknown, priori
 }
 
 export interface Subscription {
-  /** Resolves with the service's reason, or undefined where the stream was cut and subscribing anew makes sense. */
+  /**
+   * Resolves with the service's reason (`ended` where it gave none), or undefined where the stream was cut and
+   * subscribing anew makes sense.
+   */
   readonly ended: Promise<string | undefined>
   cancel(): void
 }
@@ -91,7 +94,7 @@ export function subscribe(
     )
     stream.onEnd = () => {
       stream.end()
-      resolve(undefined)
+      resolve('ended')
     }
     stream.onReset = () => resolve(undefined)
   })
