@@ -3,6 +3,7 @@
  * every interruption. Spec section 9.
  */
 import type { ArrivedMessage, MailboxPort, NewQueue, OutgoingMessage, QueueRef } from '#client/chat/ports.ts'
+import type { Clockwork } from '#client/clockwork.ts'
 import type { Tunnel } from '#client/tunnel.ts'
 import { fromUtf8, latin1, utf8 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
@@ -13,7 +14,14 @@ const QUEUES_PER_SUBSCRIPTION = 256
 /** Subscriptions to one gateway before they are joined into as few as possible. */
 const SUBSCRIPTIONS = 4
 
-type Handler = (message: ArrivedMessage) => Promise<void>
+/** Milliseconds until a subscription is tried again that the gateway could not serve now. */
+const RETRY_MS = 5_000
+
+/** What a mailbox tells: messages, and queues that are gone. */
+interface Listener {
+  message(message: ArrivedMessage): Promise<void>
+  lost(rid: Uint8Array): void
+}
 
 /** What a gateway is called in cards and queues: the same for everybody, whatever their endpoint's id is. */
 export function gatewayName(endpoint: { readonly host: string; readonly port: number }): Uint8Array {
@@ -24,21 +32,33 @@ export function gatewayName(endpoint: { readonly host: string; readonly port: nu
 export class Mailboxes implements MailboxPort {
   private readonly byGateway = new Map<string, Mailbox>()
   private readonly names: Uint8Array[] = []
-  private handler: Handler = () => Promise.reject(new Error('nobody takes messages yet'))
+  private readonly clockwork: Clockwork
+  private readonly listener: Listener = {
+    message: () => Promise.reject(new Error('nobody takes messages yet')),
+    lost: () => {},
+  }
+
+  constructor(clockwork: Clockwork) {
+    this.clockwork = clockwork
+  }
 
   /** The first one added is preferred for new queues. */
   add(tunnel: Tunnel): void {
     const name = gatewayName(tunnel.status.endpoint)
     this.names.push(name)
-    this.byGateway.set(latin1(name), new Mailbox(tunnel, (message) => this.handler(message)))
+    this.byGateway.set(latin1(name), new Mailbox(tunnel, this.clockwork, this.listener))
   }
 
   homes(): readonly Uint8Array[] {
     return this.names
   }
 
-  onMessage(handler: Handler): void {
-    this.handler = handler
+  onMessage(handler: Listener['message']): void {
+    this.listener.message = handler
+  }
+
+  onLost(handler: Listener['lost']): void {
+    this.listener.lost = handler
   }
 
   async create({ gateway, ttlSeconds, policy, rid, rauth, sid, sauth, seal }: NewQueue): Promise<void> {
@@ -83,15 +103,17 @@ const keyOf = ({ rid }: QueueRef): string => latin1(rid)
 /** The mailbox of one gateway. */
 class Mailbox {
   private readonly tunnel: Tunnel
-  private readonly take: Handler
+  private readonly clockwork: Clockwork
+  private readonly listener: Listener
   private subscriptions: Subscription[] = []
   private queues = new Map<string, QueueRef>()
   /** Messages are taken in one after another, in the order they came. */
   private taking: Promise<void> = Promise.resolve()
 
-  constructor(tunnel: Tunnel, take: Handler) {
+  constructor(tunnel: Tunnel, clockwork: Clockwork, listener: Listener) {
     this.tunnel = tunnel
-    this.take = take
+    this.clockwork = clockwork
+    this.listener = listener
   }
 
   call(method: string, args: unknown): Promise<unknown> {
@@ -115,21 +137,34 @@ class Mailbox {
 
   private subscribe(queues: readonly QueueRef[]): void {
     for (let at = 0; at < queues.length; at += QUEUES_PER_SUBSCRIPTION) {
-      const args = { queues: queues.slice(at, at + QUEUES_PER_SUBSCRIPTION).map(only) }
-      this.subscriptions.push(
-        this.tunnel.subscribe(
-          'mailbox.subscribe',
-          () => args,
-          (message) => this.onPush(message),
-        ),
-      )
+      this.subscribeTo(queues.slice(at, at + QUEUES_PER_SUBSCRIPTION))
     }
+  }
+
+  private subscribeTo(queues: readonly QueueRef[]): void {
+    const args = { queues: queues.map(only) }
+    const onMessage = (message: unknown): void => this.onPush(message)
+    const subscription = this.tunnel.subscribe('mailbox.subscribe', () => args, onMessage)
+    this.subscriptions.push(subscription)
+    void subscription.ended.then((reason) => this.onEnded(subscription, queues, reason))
+  }
+
+  /** A subscription is over: by us, because a newer one took its queues over, or because it was refused. */
+  private onEnded(subscription: Subscription, queues: readonly QueueRef[], reason: string | undefined): void {
+    const ours = this.subscriptions.includes(subscription)
+    this.subscriptions = this.subscriptions.filter((each) => each !== subscription)
+    if (!ours || reason === undefined || reason === 'ended') return
+    const still = queues.filter((queue) => this.queues.has(keyOf(queue)))
+    if (reason !== 'unknown') this.clockwork.after(RETRY_MS, () => this.subscribe(still))
+    // The gateway does not say which one it does not know: ask for each alone.
+    else if (still.length === 1) this.listener.lost(still[0]!.rid)
+    else for (const queue of still) this.subscribeTo([queue])
   }
 
   private onPush(message: unknown): void {
     const { rid, id, box } = (message ?? {}) as Partial<ArrivedMessage>
     if (!(rid instanceof Uint8Array && id instanceof Uint8Array && box instanceof Uint8Array)) return
     // What is not taken in stays unacknowledged, and comes again with the next subscription.
-    this.taking = this.taking.then(() => this.take({ rid, id, box })).catch(() => {})
+    this.taking = this.taking.then(() => this.listener.message({ rid, id, box })).catch(() => {})
   }
 }

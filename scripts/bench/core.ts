@@ -6,7 +6,7 @@
  */
 import { createInterface } from 'node:readline'
 import { realClockwork } from '#client/clockwork.ts'
-import { GatewayMailbox } from '#client/services/mailbox.ts'
+import { Mailboxes } from '#client/services/mailbox.ts'
 import { Tunnel } from '#client/tunnel.ts'
 import { compileTemplate } from '#engine/compile.ts'
 import { inheritedBroker } from '#firewall/core-side.ts'
@@ -65,28 +65,31 @@ async function echo(octets: number, times: number): Promise<number[]> {
 
 // ---- two members: a message there and back through held polls --------------------------------------------------------
 
-type Queue = { rid: Uint8Array; sid: Uint8Array; rauth: Uint8Array; sauth: Uint8Array; seal: Uint8Array }
 let onDelivery: () => void = () => {}
-const mailbox = new GatewayMailbox(tunnel, ({ rid, id }) => {
-  onDelivery()
-  void mailbox.ack({ rid, rauth: own.rauth }, [id])
-})
-const own: Queue = {
+const mailboxes = new Mailboxes(realClockwork)
+mailboxes.add(tunnel)
+const [gateway] = mailboxes.homes()
+const own = {
+  gateway: gateway!,
   rid: randomBytes(24),
   sid: randomBytes(24),
   rauth: randomBytes(32),
   sauth: randomBytes(32),
   seal: randomBytes(32),
 }
+mailboxes.onMessage(async ({ id }) => {
+  onDelivery()
+  void mailboxes.ack(own, [id])
+})
 
 async function openQueue(): Promise<{ sid: string; sauth: string }> {
-  await mailbox.create({ ...own, policy: 'ram', ttl: 3_600 })
-  mailbox.read([own])
+  await mailboxes.create({ ...own, policy: 'disk', ttlSeconds: 3_600 })
+  mailboxes.setQueues([own])
   return { sid: hex(own.sid), sauth: hex(own.sauth) }
 }
 
 const put = (to: { sid: Uint8Array; sauth: Uint8Array }, octets: number): Promise<unknown> =>
-  mailbox.put({ ...to, id: randomBytes(16), body: randomBytes(octets) })
+  mailboxes.put({ ...to, gateway: gateway!, id: randomBytes(16), body: randomBytes(octets) })
 
 function answerAll(to: { sid: Uint8Array; sauth: Uint8Array }, octets: number): void {
   onDelivery = () => void put(to, octets)

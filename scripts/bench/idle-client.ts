@@ -19,7 +19,7 @@ import { loadBuiltin } from '../../camouflage-templates/builtin.ts'
 const HOLD_MS = 50_000
 const template: CompiledTemplate = compileTemplate(loadBuiltin('support-chat'))
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-const { port, links, sessions } = JSON.parse((await lines.next()).value) as {
+const { port, links, sessions } = JSON.parse((await lines.next()).value ?? '') as {
   port: number
   links: string[]
   sessions: number
@@ -107,5 +107,5 @@ const hold = (): void => {
   for (const session of all) round(session, HOLD_MS).catch(() => {})
 }
 hold()
-setTimeout(() => console.log(JSON.stringify({ held: agent.totalSocketCount })), 3_000)
+setTimeout(() => console.log(JSON.stringify({ held: all.length })), 3_000)
 for await (const _ of lines) hold()
