@@ -12,8 +12,6 @@ import type { Path } from './path.ts'
 
 /** Answers of edges and front servers that say «not now» instead of giving the site: the request is worth repeating. */
 const PASSING_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
-/** Repeats of one request after such an answer, before the gateway counts as one that does not know us. */
-const PASSING_TRIES = 4
 /** Slowest upload that is waited for, octets a millisecond (8 kB/s). */
 const SLOWEST_UPLOAD = 8
 
@@ -38,15 +36,18 @@ export interface ExchangeResult {
 
 /** Resolves with the first answer that means something; rejects only when `signal` aborts. */
 export async function performExchange(input: ExchangeInput): Promise<ExchangeResult> {
-  let passing = 0
   for (;;) {
     input.signal.throwIfAborted()
+    const began = input.clockwork.now()
     const answer = await attempt(input)
     if (answer !== undefined) {
       const parcel = input.shape.decodeResponse(answer)
-      if (parcel !== undefined && input.accept(parcel)) return { kind: 'authentic', octets: parcel.length }
-      if (!PASSING_STATUS.has(answer.status) || ++passing > PASSING_TRIES) return { kind: 'stranger', octets: 0 }
-      input.path.failed(new SottoError('E_PATH_BUSY', `the server answered ${answer.status}`))
+      if (parcel !== undefined && input.accept(parcel)) {
+        input.path.worked(input.clockwork.now() - began, input.hold)
+        return { kind: 'authentic', octets: parcel.length }
+      }
+      if (!isPassing(answer)) return { kind: 'stranger', octets: 0 }
+      input.path.failed(busy(answer))
     }
     await input.path.rest(input.signal)
   }
@@ -63,16 +64,22 @@ async function attempt(input: ExchangeInput): Promise<Answer | undefined> {
   const { permit, path, request, signal } = input
   const upload = (request.body?.length ?? 0) / SLOWEST_UPLOAD
   const timeoutMs = input.hold + path.patience + upload
-  const began = input.clockwork.now()
   try {
-    const response = await permit.exchange(request, { timeoutMs, signal })
-    path.worked(input.clockwork.now() - began, input.hold)
-    return toAnswer(response)
+    return toAnswer(await permit.exchange(request, { timeoutMs, signal }))
   } catch (error) {
     signal.throwIfAborted()
     path.failed(error)
     return undefined
   }
+}
+
+/** True for what an edge or front server says while it cannot reach what is behind it. */
+export function isPassing(answer: Answer): boolean {
+  return PASSING_STATUS.has(answer.status)
+}
+
+export function busy(answer: Answer): SottoError {
+  return new SottoError('E_PATH_BUSY', `the server answered ${answer.status}`)
 }
 
 export function toAnswer(response: {

@@ -7,7 +7,7 @@ import { SottoError } from '#protocol/errors.ts'
 import type { HandshakeKeys } from '#protocol/handshake.ts'
 import { aeads } from '#protocol/parcel.ts'
 import { requestBinding } from '#protocol/recognition.ts'
-import { toAnswer } from './carrier.ts'
+import { busy, isPassing, toAnswer } from './carrier.ts'
 import type { Clockwork } from './clockwork.ts'
 
 /** Octets of a first contact: box 42, binding 16, Noise 48, claim up to 66, hello; with room to grow. */
@@ -42,8 +42,9 @@ export async function introduce(input: {
     now: clockwork.now() + clockOffset,
   })
   const request = shape.encodeRequest({ ...contact, host: hostOf(permit), random: clockwork.random })
-  const response = await permit.exchange(request, { timeoutMs: TIMEOUT_MS, signal: input.signal })
-  const parcel = shape.decodeResponse(toAnswer(response))
+  const answer = toAnswer(await permit.exchange(request, { timeoutMs: TIMEOUT_MS, signal: input.signal }))
+  if (isPassing(answer)) throw busy(answer)
+  const parcel = shape.decodeResponse(answer)
   const result = parcel === undefined ? undefined : await contact.finish(parcel)
   const suite = result?.reply[0]
   if (result === undefined || suite === undefined || suite >= aeads.length) throw notRecognised(permit)

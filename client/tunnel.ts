@@ -52,7 +52,6 @@ export interface TunnelInput {
   readonly clockwork: Clockwork
   /** Index into `aeads` of the suite this machine is quickest with. */
   readonly preferredAead: number
-  readonly changed?: (status: TunnelStatus) => void
 }
 
 /** One session, from introduction to its end, and the exchanges that carry it. */
@@ -75,6 +74,7 @@ export class Tunnel {
   private state: TunnelState = { kind: 'connecting' }
   private since: number
   private readonly waiting = new Set<() => void>()
+  private readonly listeners: ((status: TunnelStatus) => void)[] = []
   private exchanges = 0
   private sessions = 0
   private readonly random: Clockwork['random']
@@ -92,6 +92,11 @@ export class Tunnel {
     const { state, since, exchanges, sessions } = this
     const { endpoint } = this.input.permit
     return { endpoint, state, since, template: this.template.id, rttMs: this.path.rtt, exchanges, sessions }
+  }
+
+  /** Called whenever the state changes. */
+  onChange(listener: (status: TunnelStatus) => void): void {
+    this.listeners.push(listener)
   }
 
   /** Exchanges from now on look like this template; what is under way ends as it began. */
@@ -270,7 +275,7 @@ export class Tunnel {
     if (!same) this.since = this.input.clockwork.now()
     this.state = state
     for (const wake of [...this.waiting]) wake()
-    if (!same) this.input.changed?.(this.status)
+    if (!same) for (const listener of this.listeners) listener(this.status)
   }
 
   // ---- exchanges --------------------------------------------------------------------------------------------------------------

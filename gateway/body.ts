@@ -44,5 +44,7 @@ export function readBody(
     request.on('end', onEnd)
     request.on('error', onError)
     request.on('close', onClose)
+    // An earlier call has paused it, and then a listener alone does not make it flow again.
+    request.resume()
   })
 }

@@ -8,7 +8,7 @@ import type { Shape } from '#engine/shape.ts'
 import type { HttpResponse } from '#engine/template.ts'
 import { latin1 } from '#protocol/bytes.ts'
 import { TOKEN_LENGTH } from '#protocol/constants.ts'
-import type { Expected, TokenTable } from '#protocol/session/gateway-session.ts'
+import type { Expected, TokenTable } from '#protocol/session/token-table.ts'
 import type { BodyPart } from './body.ts'
 import { readBody } from './body.ts'
 import { writeHead } from './decoy/answer.ts'
@@ -94,7 +94,7 @@ export class Carrier {
   }
 
   private lookUp(token: string): Owner | undefined {
-    const expected = this.input.tokens.get(token)
+    const expected = this.input.tokens.find(token)
     if (expected !== undefined) return { kind: 'session', expected }
     const cohort = this.input.sessions.cohortOf(token)
     return cohort === undefined ? undefined : { kind: 'first', cohort }

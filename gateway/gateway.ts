@@ -7,7 +7,7 @@ import { randomBytes } from '#protocol/crypto/random.ts'
 import { SuiteId } from '#protocol/parcel.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
 import type { Service } from '#protocol/services/service.ts'
-import type { TokenTable } from '#protocol/session/gateway-session.ts'
+import { TokenTable } from '#protocol/session/token-table.ts'
 import { Carrier } from './carrier.ts'
 import { openDecoy } from './decoy/decoy.ts'
 import { watchMembers } from './members-watch.ts'
@@ -51,7 +51,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     limits: state.config.mailboxLimits,
     onFault: report,
   })
-  const tokens: TokenTable = new Map()
+  const tokens = new TokenTable()
   const sessions = new Sessions({
     ...around,
     gatewaySecret: state.gatewaySecret,

@@ -7,7 +7,8 @@ import type { HttpResponse } from '#engine/template.ts'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { Limits, PARCEL_MIN } from '#protocol/constants.ts'
 import type { Caller } from '#protocol/services/service.ts'
-import type { Expected, GatewaySession } from '#protocol/session/gateway-session.ts'
+import type { GatewaySession } from '#protocol/session/gateway-session.ts'
+import type { Expected } from '#protocol/session/token-table.ts'
 
 /** Where the answer of one exchange goes. */
 export type Reply = (response: HttpResponse) => void
@@ -41,6 +42,8 @@ export class LiveSession {
   private readonly held = new Map<number, Held>()
   private readonly answered = new Map<number, HttpResponse>()
   private answeredOctets = 0
+  /** Taken in and not answered yet; not all of them are held, since sockets close. */
+  private readonly open = new Set<number>()
   private cancelTimer: (() => void) | undefined
   private flushing = false
 
@@ -65,6 +68,7 @@ export class LiveSession {
     if (received === undefined) return undefined
     const { number } = expected
     if (received.kind === 'repeat') return this.repeat(number, shape, reply)
+    this.open.add(number)
     const patience = Math.min(received.hold ?? 0, this.around.holdMs)
     const gone = this.hold(number, shape, now + patience, reply)
     this.soonFlush()
@@ -80,12 +84,14 @@ export class LiveSession {
   }
 
   /** A retry gets the identical answer, takes over the one still held, or is answered now where the first try was cut. */
-  private repeat(number: number, shape: Shape, reply: Reply): { readonly gone: () => void } {
+  private repeat(number: number, shape: Shape, reply: Reply): { readonly gone: () => void } | undefined {
     const earlier = this.answered.get(number)
     if (earlier !== undefined) {
       reply(earlier)
       return { gone: () => {} }
     }
+    // Its answer was given and is not kept any more; it cannot be made a second time.
+    if (!this.open.has(number)) return undefined
     const before = this.held.get(number)
     const gone = this.hold(number, shape, before?.deadline ?? this.around.now(), reply)
     this.soonFlush()
@@ -103,6 +109,7 @@ export class LiveSession {
   /** The client has given up on this exchange. */
   abandon(number: number): void {
     this.held.delete(number)
+    this.open.delete(number)
     this.forget(number)
   }
 
@@ -131,6 +138,7 @@ export class LiveSession {
   private answer(held: Held): void {
     const { number, shape, reply } = held
     this.held.delete(number)
+    this.open.delete(number)
     const wanted = this.session.pending(shape.down.max) + PARCEL_OVERHEAD
     const parcel = this.session.answer(number, shape.down.fit(wanted))
     const response = shape.encodeResponse({ parcel, random: this.around.random })

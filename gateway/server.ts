@@ -5,7 +5,7 @@ import { createServer as createHttp } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createConnection } from 'node:net'
-import { fromNodeHandler, H3 } from 'h3'
+import { H3 } from 'h3'
 import { toNodeHandler } from 'h3/node'
 import { SottoError } from '#protocol/errors.ts'
 import type { Listen } from './config.ts'
@@ -54,18 +54,17 @@ function createServer(tls: TlsPair | undefined, handle: Handler): Server {
 
 /**
  * h3 sees every request; the handler works on Node's own request and response, since an answer may be held for long.
- * What h3 gets is a promise of the response's end: it would end a response that is still open when the handler returns.
+ * h3 gets a promise that settles only where the handler fails: the answer is written already, and nobody who waits for
+ * a promise that cannot settle keeps it in memory. While an exchange is held, nothing of h3 is there (3 KB an exchange).
  */
 export function application(handle: Handler): (request: IncomingMessage, response: ServerResponse) => void {
   const app = new H3()
-  const handler = fromNodeHandler(
-    (request, response) =>
-      new Promise<void>((resolve, reject) => {
-        response.once('close', resolve)
-        handle(request as IncomingMessage, response as ServerResponse).catch(reject)
-      }),
-  )
-  app.all('/**', handler)
+  app.all('/**', ({ runtime }) => {
+    const { req, res } = runtime!.node!
+    return new Promise<never>((_, reject) => {
+      handle(req as IncomingMessage, res as ServerResponse).catch(reject)
+    })
+  })
   return toNodeHandler(app) as (request: IncomingMessage, response: ServerResponse) => void
 }
 

@@ -46,6 +46,11 @@ export function latin1(bytes: Uint8Array): string {
   return view(bytes).toString('latin1')
 }
 
+/** Opposite of `latin1`. */
+export function fromLatin1(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'latin1'))
+}
+
 export function hex(bytes: Uint8Array): string {
   return view(bytes).toString('hex')
 }

@@ -1,7 +1,7 @@
 /** The gateway's end of a session: expects tokens, opens requests, seals answers. Spec sections 3.2 and 4-7. */
 
 import type { Millis, Random } from '../bytes.ts'
-import { concat, empty, latin1 } from '../bytes.ts'
+import { concat, empty } from '../bytes.ts'
 import { Limits } from '../constants.ts'
 import type { Aead } from '../crypto/aead.ts'
 import { mlkem768 } from '../crypto/mlkem.ts'
@@ -11,17 +11,8 @@ import { Epoch, sessionTranscript } from './epoch.ts'
 import { CloseCode } from './frames.ts'
 import type { MultiplexerEvents } from './multiplexer.ts'
 import { Multiplexer } from './multiplexer.ts'
-
-/** What the gateway's table of expected tokens leads to. */
-export interface Expected {
-  readonly session: GatewaySession
-  readonly epoch: Epoch
-  readonly number: number
-  readonly token: Uint8Array
-}
-
-/** All tokens that a gateway expects now, of all sessions, as `latin1` strings. */
-export type TokenTable = Map<string, Expected>
+import type { Expected, TokenTable } from './token-table.ts'
+import { TokenWindow } from './token-table.ts'
 
 /** Gateway's half of a rekey: handshake.ts `respondRekey` with the gateway's secret and the member's cohort. */
 export type NoiseAnswer = (
@@ -42,51 +33,6 @@ export interface GatewaySessionInput {
 /** `fresh`: taken in. `repeat`: a bit-identical retry of an exchange that was taken in before. */
 export type Received = { readonly kind: 'fresh'; readonly hold: number | undefined } | { readonly kind: 'repeat' }
 
-/** Tokens of one epoch that may still come. */
-class Window {
-  readonly epoch: Epoch
-  private readonly session: GatewaySession
-  private readonly tokens: TokenTable
-  private readonly keys = new Map<number, string>()
-  private top: number
-
-  constructor(epoch: Epoch, session: GatewaySession, tokens: TokenTable, highest: number) {
-    this.epoch = epoch
-    this.session = session
-    this.tokens = tokens
-    this.top = highest
-    this.advance(highest)
-  }
-
-  /** Expects the numbers up to `Limits.tagWindow` beyond `highest`, and none that is far behind. */
-  advance(highest: number): void {
-    for (const end = highest + Limits.tagWindow; this.top < end; ) this.expect(++this.top)
-    for (const number of this.keys.keys()) {
-      if (number > highest - 4 * Limits.tagWindow) break
-      this.forget(number)
-    }
-  }
-
-  private expect(number: number): void {
-    const token = this.epoch.token(number)
-    const key = latin1(token)
-    this.keys.set(number, key)
-    this.tokens.set(key, { session: this.session, epoch: this.epoch, number, token })
-  }
-
-  forget(number: number): void {
-    const key = this.keys.get(number)
-    if (key === undefined) return
-    this.keys.delete(number)
-    this.tokens.delete(key)
-  }
-
-  close(): void {
-    for (const key of this.keys.values()) this.tokens.delete(key)
-    this.keys.clear()
-  }
-}
-
 export class GatewaySession {
   readonly mux: Multiplexer
   private readonly tokens: TokenTable
@@ -95,7 +41,7 @@ export class GatewaySession {
   private readonly transcript: Uint8Array
   private readonly control = new ControlReader()
   /** Newest last. More than one only while a key agreement settles. */
-  private readonly windows: Window[] = []
+  private readonly windows: TokenWindow[] = []
   /** Numbers taken in whose answers may still be asked for again. */
   private readonly used = new Map<number, Expected>()
   private highest = 0
@@ -127,7 +73,7 @@ export class GatewaySession {
       },
     })
     this.mux.control.onData = (bytes) => this.onControl(bytes)
-    this.windows.push(new Window(new Epoch(0, input.aead, input.root), this, this.tokens, 0))
+    this.windows.push(new TokenWindow(new Epoch(0, input.aead, input.root), this, this.tokens, 0))
   }
 
   /** A request whose token led here. undefined where it is not authentic; then nothing has changed. */
@@ -139,10 +85,11 @@ export class GatewaySession {
     if (this.used.has(number)) return { kind: 'repeat' }
     this.used.set(number, expected)
     this.highest = Math.max(this.highest, number)
-    this.retire(now, epoch)
+    this.use(now, epoch, number)
     for (const window of this.windows) window.advance(this.highest)
     if (epoch.index > 0) this.mux.ready = true
     const accepted = this.mux.accept(number, body, epoch.index > 0)
+    this.retire(now)
     if (this.mux.unacknowledged > Limits.unackedParcels) this.mux.close(CloseCode.limit)
     return { kind: 'fresh', hold: accepted?.hold }
   }
@@ -184,7 +131,7 @@ export class GatewaySession {
     if (noise === undefined || kem === undefined || this.windows.length > 2) return false
     const answer = concat(kem.ciphertext, noise.reply)
     const epoch = current.epoch.next(kem.shared, noise.secret, offer, answer)
-    this.windows.push(new Window(epoch, this, this.tokens, this.highest))
+    this.windows.push(new TokenWindow(epoch, this, this.tokens, this.highest))
     this.mux.control.write(encodeControl(AgreementType.answer, answer))
     return true
   }
@@ -195,18 +142,31 @@ export class GatewaySession {
     return message.length === 0 ? { reply: empty, secret: new Uint8Array(0) } : undefined
   }
 
-  /** Epochs before the newest one in use end after the overlap; requests under them are strangers' from then on. */
-  private retire(now: Millis, inUse: Epoch): void {
-    if (inUse.index > this.newestUsed) {
-      this.newestUsed = inUse.index
+  /** Number `number` came under `epoch`: only lower ones may still come under those before it. */
+  private use(now: Millis, epoch: Epoch, number: number): void {
+    if (epoch.index > this.newestUsed) {
+      this.newestUsed = epoch.index
       this.switchedAt = now
     }
-    if (now - this.switchedAt < Limits.rekeyOverlapMs) return
+    for (const window of this.windows) if (window.epoch.index < epoch.index) window.endAt(number)
+  }
+
+  /**
+   * Epochs before the newest one in use end when nothing of them is outstanding, and after the overlap in any case;
+   * requests under them are strangers' from then on.
+   */
+  private retire(now: Millis): void {
+    const isOver = now - this.switchedAt >= Limits.rekeyOverlapMs
     while (this.windows[0]!.epoch.index < this.newestUsed) {
+      if (!isOver && this.isOutstanding(this.windows[0]!)) return
       const old = this.windows.shift()!
       old.close()
       old.epoch.wipe()
     }
+  }
+
+  private isOutstanding(window: TokenWindow): boolean {
+    return !window.isEmpty || [...this.used.values()].some(({ epoch }) => epoch === window.epoch)
   }
 
   /** Takes every token of this session out of the table. */

@@ -152,6 +152,7 @@ export class Multiplexer implements StreamOwner {
    * `hold`: the client's patience for the answer, milliseconds.
    */
   build(number: number, length: number, services: boolean, hold?: number): Uint8Array {
+    if (this.sent.has(number)) throw new RangeError(`exchange ${number} has its parcel already`)
     const writer = new BodyWriter(length)
     const ranges = this.arrived.list()
     const acks = ranges.slice(0, writer.acks(ranges))

@@ -18,7 +18,7 @@ import { initiate, initiateRekey, provesMembership } from '#protocol/handshake.t
 import type { CohortKeys } from '#protocol/recognition.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
 import type { Service } from '#protocol/services/service.ts'
-import type { TokenTable } from '#protocol/session/gateway-session.ts'
+import { TokenTable } from '#protocol/session/token-table.ts'
 import { plainMatcher, plainTemplate } from './plain-template.ts'
 
 export const gatewaySecret: Uint8Array = randomBytes(32)
@@ -41,7 +41,7 @@ export interface TestGateway {
 
 /** `port` 0: any free one. Starting again on the same port is a restart: sessions are gone. */
 export async function startGateway(services: readonly Service[], port = 0): Promise<TestGateway> {
-  const tokens: TokenTable = new Map()
+  const tokens = new TokenTable()
   const strangers: string[] = []
   const sessions = new Sessions({
     ...surroundings(randomBytes),

@@ -7,9 +7,10 @@ import { Limits } from '#protocol/constants.ts'
 import { aes256gcm, chacha20poly1305 } from '#protocol/crypto/aead.ts'
 import type { Outgoing } from '#protocol/session/client-session.ts'
 import { ClientSession } from '#protocol/session/client-session.ts'
-import type { NoiseAnswer, TokenTable } from '#protocol/session/gateway-session.ts'
+import type { NoiseAnswer } from '#protocol/session/gateway-session.ts'
 import { GatewaySession } from '#protocol/session/gateway-session.ts'
 import type { Stream } from '#protocol/session/stream.ts'
+import { TokenTable } from '#protocol/session/token-table.ts'
 import type { Prng } from './prng.ts'
 import { VirtualTime } from './virtual-time.ts'
 
@@ -32,7 +33,7 @@ const HOLD = 6_000
 
 export class SessionLink {
   readonly time: VirtualTime = new VirtualTime()
-  readonly tokens: TokenTable = new Map()
+  readonly tokens: TokenTable = new TokenTable()
   readonly client: ClientSession
   readonly gateway: GatewaySession
   readonly incoming: { client: Stream[]; gateway: Stream[] } = { client: [], gateway: [] }
@@ -153,7 +154,7 @@ export class SessionLink {
   // ---- gateway's carrier -----------------------------------------------------------------------------------------------
 
   private arriveAtGateway(outgoing: Outgoing, reply: (parcel: Uint8Array) => void): void {
-    const expected = this.tokens.get(latin1(outgoing.token))
+    const expected = this.tokens.find(latin1(outgoing.token))
     const received = expected && this.gateway.receive(this.time.now, expected, outgoing.parcel)
     if (expected === undefined || received === undefined) {
       this.strangers++

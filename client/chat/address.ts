@@ -1,0 +1,58 @@
+/**
+ * Where a person receives: a queue on a gateway. What describes the gateway is opaque here; the carrier below knows it.
+ *
+ *     address        gateway length 2 || gateway || sid 24 || sauth 32
+ *     contact's own  address || box 32                           the key of the queue's box (box.ts)
+ *     list           count 1 || addresses
+ */
+import { concat, u16 } from '#protocol/bytes.ts'
+import { ChatLimits } from './limits.ts'
+import type { Reader } from './reader.ts'
+
+export const SID_LENGTH = 24
+export const SAUTH_LENGTH = 32
+export const BOX_KEY_LENGTH = 32
+
+export interface Address {
+  readonly gateway: Uint8Array
+  readonly sid: Uint8Array
+  readonly sauth: Uint8Array
+}
+
+/** Of a queue made for one contact. */
+export interface BoxedAddress extends Address {
+  readonly box: Uint8Array
+}
+
+const encodeOne = ({ gateway, sid, sauth }: Address): Uint8Array => concat(u16(gateway.length), gateway, sid, sauth)
+
+export function encodeAddresses(addresses: readonly Address[]): Uint8Array {
+  return concat(Uint8Array.of(addresses.length), ...addresses.map(encodeOne))
+}
+
+export function encodeBoxedAddresses(addresses: readonly BoxedAddress[]): Uint8Array {
+  const one = (address: BoxedAddress): Uint8Array => concat(encodeOne(address), address.box)
+  return concat(Uint8Array.of(addresses.length), ...addresses.map(one))
+}
+
+/** undefined for none, for more than the limit, and for a gateway that is empty or too long. */
+export function readAddresses(reader: Reader): Address[] | undefined {
+  return readList(reader, () => readOne(reader))
+}
+
+export function readBoxedAddresses(reader: Reader): BoxedAddress[] | undefined {
+  return readList(reader, () => ({ ...readOne(reader), box: reader.take(BOX_KEY_LENGTH) }))
+}
+
+function readOne(reader: Reader): Address {
+  const gateway = reader.take(reader.u16())
+  return { gateway, sid: reader.take(SID_LENGTH), sauth: reader.take(SAUTH_LENGTH) }
+}
+
+function readList<T extends Address>(reader: Reader, one: () => T): T[] | undefined {
+  const count = reader.u8()
+  if (count < 1 || count > ChatLimits.homes) return undefined
+  const list = Array.from({ length: count }, one)
+  const sound = list.every(({ gateway }) => gateway.length >= 1 && gateway.length <= ChatLimits.gatewayBytes)
+  return sound ? list : undefined
+}

@@ -1,0 +1,178 @@
+/** What follows from an authentic envelope, by its type. Every method is for the inside of a transaction. */
+import { concat, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
+import { isSottoError } from '#protocol/errors.ts'
+import { decodeHello, decodeReceipt, decodeResend, decodeText, type Receipt } from './bodies.ts'
+import { readCard } from './card.ts'
+import { contactView, withCard } from './contacts.ts'
+import { type Envelope, MessageType } from './envelope.ts'
+import type { Emit } from './events.ts'
+import type { After } from './journal.ts'
+import { ChatLimits } from './limits.ts'
+import { messageView } from './message-view.ts'
+import type { Contact, StoredMessage } from './model.ts'
+import type { Outbox, Slot } from './outbox.ts'
+import type { Records } from './records.ts'
+import type { Repairer } from './repairer.ts'
+import { shortHash } from './self.ts'
+import type { Sender } from './sender.ts'
+import { accept } from './sequence.ts'
+import { clampTime, insertMessage } from './timeline.ts'
+
+export interface ArrivalParts {
+  readonly records: Records
+  readonly sender: Sender
+  readonly repairer: Repairer
+  readonly outbox: Outbox
+  readonly emit: Emit
+  /** A receipt is owed. */
+  readonly onOwed: (contact: Uint8Array) => void
+  /** A contact told where to reach it. */
+  readonly onReachable: (contact: Uint8Array) => void
+}
+
+export interface Arrival {
+  readonly envelope: Envelope
+  readonly hash: Uint8Array
+  /** Stamp of the session it came in. */
+  readonly stamp: number
+  /** The contact as it was, undefined for somebody new. */
+  readonly before: Contact | undefined
+  readonly now: Millis
+  readonly after: After
+}
+
+export class Arrivals {
+  private readonly parts: ArrivalParts
+
+  constructor(parts: ArrivalParts) {
+    this.parts = parts
+  }
+
+  /** Stores the contact, and everything else that follows. */
+  take(contact: Contact, arrival: Arrival): void {
+    const { envelope, now, after } = arrival
+    const { records } = this.parts
+    if (envelope.type === MessageType.receipt) return this.takeReceipt(contact, decodeReceipt(envelope.body), after)
+    const key = concat(contact.uid, envelope.id)
+    if (records.seen(key) !== undefined) return this.settle({ ...contact, owesReceipt: true }, arrival)
+    const { counter, previous } = envelope
+    const accepted = accept(contact.received, { counter, previous, hash: arrival.hash })
+    // Read, but not taken: it is asked for again when there is room.
+    if (accepted === undefined || isTooMuch(contact, envelope)) return this.parts.repairer.later(contact)
+    records.putSeen(key, contact.uid, now)
+    const owing = { ...contact, received: accepted.received, owesReceipt: true }
+    const highest = contact.received.ahead.at(-1)?.[0] ?? contact.received.upTo
+    this.settle(this.takeNew(owing, arrival, { late: counter < highest, forked: accepted.forked }), arrival)
+  }
+
+  /** A repeat of something already taken in: the receipt for it may have been lost. */
+  repeated(uid: Uint8Array, after: After): void {
+    const contact = this.parts.records.contact(uid)
+    if (contact?.status !== 'accepted') return
+    if (!contact.owesReceipt) this.parts.records.putContact({ ...contact, owesReceipt: true })
+    after(() => this.parts.onOwed(uid))
+  }
+
+  private takeNew(contact: Contact, arrival: Arrival, place: { late: boolean; forked: boolean }): Contact {
+    const { type } = arrival.envelope
+    if (type === MessageType.text) return this.takeText(contact, arrival, place)
+    return type === MessageType.hello ? this.takeHello(contact, arrival) : this.takeResend(contact, arrival)
+  }
+
+  private takeText(contact: Contact, arrival: Arrival, place: { late: boolean; forked: boolean }): Contact {
+    const { envelope, now, after } = arrival
+    const text = decodeText(envelope.body)
+    if (text === undefined) return contact
+    // The place of a late one is found between its neighbours, and so is its earliest time.
+    const time = clampTime(envelope.time, place.late ? 0 : contact.shownTime, now)
+    const { id, counter } = envelope
+    const message = { id, contact: contact.uid, mine: false, text, time, counter, forked: place.forked }
+    const stored = insertMessage(this.parts.records, message, place.late)
+    after(() => this.parts.emit({ type: 'message', message: messageView(stored, contact, undefined) }))
+    return { ...contact, unread: contact.unread + 1, shownTime: Math.max(contact.shownTime, stored.time) }
+  }
+
+  private takeHello(contact: Contact, { envelope, after }: Arrival): Contact {
+    const hello = decodeHello(envelope.body)
+    if (hello === undefined || envelope.counter < contact.helloCounter) return contact
+    if (!fastEqual(hello.card.root, contact.root) || !fastEqual(hello.card.dh, contact.dh)) return contact
+    const current = contact.card.length === 0 ? undefined : readCard(contact.card)
+    after(() => this.parts.onReachable(contact.uid))
+    const { addresses } = hello
+    return { ...withCard(contact, hello.card, current), addresses, helloCounter: envelope.counter }
+  }
+
+  /** Everything they have not received is sealed anew when it is put next, the oldest of it now. */
+  private takeResend(contact: Contact, { envelope, stamp, after }: Arrival): Contact {
+    const resend = decodeResend(envelope.body)
+    if (resend === undefined) return contact
+    after(() => this.parts.outbox.hurryContact(contact.uid, ChatLimits.resealed))
+    const isCurrent = fastEqual(resend.cardHash, shortHash(this.parts.records.profile()!.card))
+    const announced = isCurrent ? contact.announced : new Uint8Array(0)
+    return { ...contact, announced, resealBelow: Math.max(contact.resealBelow, stamp) }
+  }
+
+  /** Stores the contact, greets it where it does not know us yet, and tells the views. */
+  private settle(contact: Contact, { before, now, after }: Arrival): void {
+    this.parts.records.putContact(contact)
+    if (contact.status === 'accepted') {
+      after(() => this.parts.onOwed(contact.uid))
+      if (contact.announced.length === 0) this.greet(contact, now, after)
+    }
+    const [old, view] = [before && contactView(before), contactView(contact)]
+    const isSame = old?.name === view.name && old.unread === view.unread && old.ownName === view.ownName
+    if (!isSame) after(() => this.parts.emit({ type: 'contact', contact: view }))
+  }
+
+  private greet(contact: Contact, now: Millis, after: After): void {
+    try {
+      this.parts.sender.hello(contact, now, after)
+    } catch (error) {
+      // Without a gateway of our own they are greeted later.
+      if (!isSottoError(error, 'E_CHAT_NO_GATEWAY')) throw error
+    }
+  }
+
+  private takeReceipt(contact: Contact, receipt: Receipt | undefined, after: After): void {
+    const { records, outbox, sender } = this.parts
+    if (receipt === undefined) return records.putContact(contact)
+    const done = outbox.of(contact.uid).filter(({ counter }) => isReceived(receipt, counter))
+    for (const { sequence } of done) sender.withdraw(sequence, after)
+    const isAnswered = done.some(({ counter }) => counter === contact.repair.pending)
+    const repair = isAnswered ? { ...contact.repair, pending: 0 } : contact.repair
+    const theirRead = Math.max(contact.theirRead, Math.min(receipt.read, contact.sent.next - 1))
+    records.putContact({ ...contact, repair, theirRead })
+    const delivered = done.filter(({ type }) => type === MessageType.text)
+    const seen = theirRead > contact.theirRead ? this.between(contact, theirRead) : []
+    this.tell(contact, 'delivered', idsOf(delivered), after)
+    this.tell(contact, 'read', seen, after)
+  }
+
+  private tell(contact: Contact, status: 'delivered' | 'read', messages: readonly string[], after: After): void {
+    if (messages.length === 0) return
+    after(() => this.parts.emit({ type: 'receipt', contact: hex(contact.uid), status, messages }))
+  }
+
+  /** Our messages that they have seen since, oldest first. */
+  private between({ uid, theirRead }: Contact, upTo: number): string[] {
+    const recent = this.parts.records.messages(uid, ChatLimits.window).map(({ message }) => message)
+    const isNew = ({ mine, counter }: StoredMessage): boolean => mine && counter > theirRead && counter <= upTo
+    return recent
+      .filter(isNew)
+      .map(({ id }) => hex(id))
+      .toReversed()
+  }
+}
+
+function isTooMuch({ status, unread }: Contact, { type }: Envelope): boolean {
+  return status === 'request' && type === MessageType.text && unread >= ChatLimits.requestMessages
+}
+
+function isReceived({ upTo, ranges }: Receipt, counter: number): boolean {
+  if (counter === 0) return false
+  return counter <= upTo || ranges.some(([from, to]) => counter >= from && counter <= to)
+}
+
+function idsOf(slots: readonly Readonly<Slot>[]): string[] {
+  return slots.map(({ message }) => hex(message))
+}

@@ -1,0 +1,127 @@
+/**
+ * What a person gives to others so that they can write to them, signed by the person.
+ *
+ *     card = version 1 || issued 8 || name length 1 || name || root 32 || dh 32
+ *         || prekey id 4 || prekey 32 || expires 8 || starts count 1 || starts || addresses || signature 64
+ *
+ * Times are milliseconds. `starts` are the ways to start a session that the owner knows, ascending; the one in use and the
+ * whole list are bound into the session. The signature, Ed25519, is over "sotto/1/card" and everything before it. One card
+ * has one spelling. Addresses: address.ts.
+ */
+import { concat, fromUtf8, type Millis, u32, u64, utf8 } from '#protocol/bytes.ts'
+import { ed25519Sign, ed25519Verify } from '#protocol/crypto/ed25519.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { type Address, encodeAddresses, readAddresses } from './address.ts'
+import { type Identity, type PublicIdentity, publicIdentity } from './identity.ts'
+import { isCanonicalKey } from './keys.ts'
+import { ChatLimits } from './limits.ts'
+import { Reader } from './reader.ts'
+
+export const CARD_VERSION = 1
+const SIGNATURE_LENGTH = 64
+
+export interface SignedPrekey {
+  readonly id: number
+  readonly key: Uint8Array
+  /** From then on no session is started with it. */
+  readonly expires: Millis
+  readonly starts: Uint8Array
+}
+
+export interface CardContent {
+  readonly name: string
+  readonly issued: Millis
+  readonly prekey: SignedPrekey
+  /** Where anybody with the card may write. */
+  readonly addresses: readonly Address[]
+}
+
+export interface Card extends CardContent, PublicIdentity {
+  /** As signed. */
+  readonly bytes: Uint8Array
+}
+
+/** Octets that neither a line nor a terminal takes well: controls, line and paragraph separators, marks of direction. */
+const unwanted = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u
+
+/** True for 1 to 64 octets of UTF-8 without control characters, and without space at either end. */
+export function isName(name: string): boolean {
+  const length = utf8(name).length
+  return length >= 1 && length <= ChatLimits.nameBytes && !unwanted.test(name) && name.trim() === name
+}
+
+const signedText = (content: Uint8Array): Uint8Array => concat(utf8('sotto/1/card'), content)
+
+/** @throws RangeError for a name that `isName` refuses */
+export function signCard(identity: Identity, content: CardContent): Uint8Array {
+  if (!isName(content.name)) throw new RangeError('not a name')
+  const name = utf8(content.name)
+  const { prekey } = content
+  const unsigned = concat(
+    Uint8Array.of(CARD_VERSION),
+    u64(content.issued),
+    Uint8Array.of(name.length),
+    name,
+    identity.root,
+    identity.dh,
+    concat(u32(prekey.id), prekey.key, u64(prekey.expires), Uint8Array.of(prekey.starts.length), prekey.starts),
+    encodeAddresses(content.addresses),
+  )
+  return concat(unsigned, ed25519Sign(identity.rootSeed, signedText(unsigned)))
+}
+
+const malformed = (what: string): SottoError => new SottoError('E_CARD_FORMAT', `This is no contact card: ${what}.`)
+
+/**
+ * Reads and verifies; whether it is still fresh, `requireFresh` says.
+ * @throws SottoError E_CARD_VERSION, E_CARD_FORMAT, E_CARD_SIGNATURE
+ */
+export function readCard(bytes: Uint8Array): Card {
+  const version = bytes[0]
+  if (version === undefined) throw malformed('it is empty')
+  if (version !== CARD_VERSION) {
+    throw new SottoError('E_CARD_VERSION', `The card has version ${version}; this Sotto reads version ${CARD_VERSION}.`)
+  }
+  const card = readFields(bytes)
+  const signature = bytes.subarray(-SIGNATURE_LENGTH)
+  if (!ed25519Verify(card.root, signature, signedText(bytes.subarray(0, -SIGNATURE_LENGTH)))) {
+    throw new SottoError(
+      'E_CARD_SIGNATURE',
+      'The card was changed after it was signed, or its key is not a usable one.',
+    )
+  }
+  return card
+}
+
+function readFields(bytes: Uint8Array): Card {
+  const reader = new Reader(bytes.subarray(1))
+  const issued = reader.u64()
+  const name = fromUtf8(reader.take(reader.u8()))
+  const identity = publicIdentity(reader.take(32), reader.take(32))
+  const prekey = readPrekey(reader)
+  const addresses = readAddresses(reader)
+  reader.take(SIGNATURE_LENGTH)
+  if (!reader.end()) throw malformed('it is cut off, or something follows it')
+  if (name === undefined || !isName(name)) throw malformed('its name is not acceptable')
+  if (Number.isNaN(issued) || Number.isNaN(prekey.expires)) throw malformed('its dates are not acceptable')
+  if (!isCanonicalKey(identity.dh) || !isCanonicalKey(prekey.key)) throw malformed('its keys are not well-formed')
+  if (!isAscending(prekey.starts)) throw malformed('its ways to start are not in order')
+  if (addresses === undefined) throw malformed('its addresses are not acceptable')
+  return { ...identity, name, issued, prekey, addresses, bytes }
+}
+
+function readPrekey(reader: Reader): SignedPrekey {
+  const [id, key, expires] = [reader.u32(), reader.take(32), reader.u64()]
+  return { id, key, expires, starts: reader.take(reader.u8()) }
+}
+
+function isAscending(starts: Uint8Array): boolean {
+  return starts.length >= 1 && starts.every((start, i) => i === 0 || start > starts[i - 1]!)
+}
+
+/** @throws SottoError E_CARD_EXPIRED */
+export function requireFresh(card: Card, now: Millis): void {
+  if (now < card.prekey.expires) return
+  const day = new Date(card.prekey.expires).toISOString().slice(0, 10)
+  throw new SottoError('E_CARD_EXPIRED', `The card of ${card.name} was good until ${day}.`)
+}

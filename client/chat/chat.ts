@@ -1,0 +1,220 @@
+/**
+ * The chat: contacts, messages, and everything that keeps them going. It opens no socket, reads no clock and sets no
+ * timer: a store, a mailbox, the time, chance, and somebody who calls `tick` are handed in.
+ */
+import { fromHex, hex, type Millis } from '#protocol/bytes.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { encodeText } from './bodies.ts'
+import { type Card, isName, readCard } from './card.ts'
+import { ContactBook } from './contact-book.ts'
+import { contactView } from './contacts.ts'
+import { type ChatOptions, Engine } from './engine.ts'
+import type { ContactId, ContactView, MessageId, MessageView } from './events.ts'
+import type { Listener } from './events-hub.ts'
+import { fingerprint } from './fingerprint.ts'
+import { Journal } from './journal.ts'
+import { ChatLimits } from './limits.ts'
+import { messageView } from './message-view.ts'
+import type { Contact } from './model.ts'
+import { ANYBODY } from './own-queues.ts'
+import { Records } from './records.ts'
+import { createProfile } from './self.ts'
+import { insertMessage } from './timeline.ts'
+
+export interface HistoryOptions {
+  /** Only messages before this one. */
+  readonly before?: MessageId
+  readonly limit: number
+}
+
+export class Chat {
+  private readonly engine: Engine
+  private readonly book: ContactBook
+
+  private constructor(engine: Engine) {
+    this.engine = engine
+    this.book = new ContactBook(engine)
+  }
+
+  /**
+   * Makes a new identity in an empty store, and opens it.
+   * @throws SottoError E_CHAT_NAME; RangeError where there is an identity already
+   */
+  static create(options: ChatOptions, name: string): Chat {
+    requireName(name)
+    const records = new Records(options.store)
+    if (records.profile() !== undefined) throw new RangeError('the store holds an identity already')
+    new Journal(options.store).commit(() => createProfile(records, name, Math.floor(options.now()), options.random))
+    return Chat.open(options)!
+  }
+
+  /** undefined where the store holds no identity. @throws SottoError E_STATE_UNREADABLE */
+  static open(options: ChatOptions): Chat | undefined {
+    const profile = new Records(options.store).profile()
+    if (profile === undefined) return undefined
+    const engine = new Engine(options, profile)
+    engine.start()
+    return new Chat(engine)
+  }
+
+  get me(): { readonly id: ContactId; readonly name: string } {
+    const { identity, name } = this.engine.self
+    return { id: hex(identity.uid), name }
+  }
+
+  /** Contacts hear of it. @throws SottoError E_CHAT_NAME, E_DISK_FULL */
+  setName(name: string): void {
+    requireName(name)
+    this.engine.change(() => this.engine.self.rename(name))
+    this.engine.maintain(this.engine.now())
+    this.engine.tick(this.engine.now())
+  }
+
+  /**
+   * To be given to others. Rejects, with what the mailbox says, where no gateway could make a queue for it yet.
+   * @throws SottoError E_CHAT_NO_GATEWAY
+   */
+  async myCard(): Promise<Card> {
+    const { self, queues } = this.engine
+    const bytes = this.engine.change((after) => self.card(this.engine.now(), after))
+    await queues.make(ANYBODY)
+    return readCard(bytes)
+  }
+
+  /** Adds a contact, or gives one a fresh card. @throws SottoError E_CARD_OWN, E_CARD_EXPIRED, E_CARD_CHANGED */
+  addContact(card: Card): ContactView {
+    return this.book.add(card)
+  }
+
+  contacts(): ContactView[] {
+    return this.engine.records.contacts().map(contactView)
+  }
+
+  /** @throws SottoError E_CHAT_CONTACT */
+  contact(id: ContactId): ContactView {
+    return contactView(this.book.find(id))
+  }
+
+  /** Of a request, or of somebody blocked. @throws SottoError E_CHAT_CONTACT */
+  accept(id: ContactId): ContactView {
+    return this.book.accept(id)
+  }
+
+  /** What they write is dropped from now on, and they are told nothing. @throws SottoError E_CHAT_CONTACT */
+  block(id: ContactId): ContactView {
+    return this.book.block(id)
+  }
+
+  /** Forgets a contact with its history. @throws SottoError E_CHAT_CONTACT */
+  remove(id: ContactId): void {
+    this.book.remove(id)
+  }
+
+  /** Our own name for them; empty for theirs. @throws SottoError E_CHAT_CONTACT, E_CHAT_NAME */
+  rename(id: ContactId, name: string): ContactView {
+    if (name !== '') requireName(name)
+    return this.book.update(id, (contact) => ({ ...contact, petname: name }))
+  }
+
+  /** The person has compared the digits, or takes that back. @throws SottoError E_CHAT_CONTACT */
+  verify(id: ContactId, verified: boolean): ContactView {
+    return this.book.update(id, (contact) => ({ ...contact, verified }))
+  }
+
+  /** Whether they may know what we have seen. @throws SottoError E_CHAT_CONTACT */
+  setReadReceipts(id: ContactId, readReceipts: boolean): ContactView {
+    return this.book.update(id, (contact) => ({ ...contact, readReceipts }))
+  }
+
+  /** 60 digits, the same for both, to compare over another way. @throws SottoError E_CHAT_CONTACT */
+  fingerprint(id: ContactId): string {
+    return fingerprint(this.engine.self.identity, this.book.find(id))
+  }
+
+  /**
+   * Stores a text and sends it as soon as that can be done.
+   * @throws SottoError E_CHAT_TEXT, E_CHAT_CONTACT, E_CHAT_BLOCKED, E_CHAT_OUTBOX_FULL, E_CHAT_NO_GATEWAY, E_CARD_EXPIRED,
+   * E_CARD_VERSION, E_DISK_FULL; nothing was stored then
+   */
+  send(id: ContactId, text: string): MessageView {
+    requireText(text)
+    const contact = this.book.find(id)
+    this.requireRoom(contact)
+    const { records, sender } = this.engine
+    const [message, next] = this.engine.change((after) => {
+      const now = this.engine.now()
+      const newest = records.messages(contact.uid, 1)[0]?.message.time ?? 0
+      const time = Math.max(now, newest)
+      const sent = sender.text(contact, text, time, now, after)
+      const { id: message, counter } = sent
+      const stored = { id: message, contact: contact.uid, mine: true, text, time, counter, forked: false }
+      return [insertMessage(records, stored, false), sent.contact] as const
+    })
+    return messageView(message, next, this.engine.outbox.find(contact.uid, message.id))
+  }
+
+  /** Oldest first. @throws SottoError E_CHAT_CONTACT; RangeError for a message that is not there */
+  history(id: ContactId, { before, limit }: HistoryOptions): MessageView[] {
+    const contact = this.book.find(id)
+    const below = before === undefined ? undefined : this.positionOf(contact, before)
+    const slots = new Map(this.engine.outbox.of(contact.uid).map((slot) => [hex(slot.message), slot]))
+    const page = this.engine.records.messages(contact.uid, limit, below).reverse()
+    return page.map(({ message }) => messageView(message, contact, slots.get(hex(message.id))))
+  }
+
+  /** The person has seen everything up to this message; without one, everything. @throws as `history` */
+  markRead(id: ContactId, upTo?: MessageId): ContactView {
+    const contact = this.book.find(id)
+    const below = upTo === undefined ? undefined : this.positionOf(contact, upTo) + 1
+    return this.book.markRead(contact, below)
+  }
+
+  /** Does what is due. To be called when the time asked for by `wake` has come. */
+  tick(now: Millis): void {
+    this.engine.tick(Math.floor(now))
+  }
+
+  /** The network is back: what could not be sent is tried at once. */
+  connected(): void {
+    this.engine.connected()
+  }
+
+  /** Returns how to stop. */
+  onEvent(listener: Listener): () => void {
+    return this.engine.hub.listen(listener)
+  }
+
+  /** Nothing is sent or taken in any more. The store stays open: it is its owner's. */
+  close(): void {
+    this.engine.close()
+  }
+
+  private positionOf(contact: Contact, id: MessageId): number {
+    const bytes = fromHex(id)
+    const position = bytes && this.engine.records.positionOf(contact.uid, bytes)
+    if (position === undefined) throw new RangeError('no such message')
+    return position
+  }
+
+  private requireRoom(contact: Contact): void {
+    if (contact.status !== 'accepted') {
+      throw new SottoError('E_CHAT_BLOCKED', 'Nothing is sent to somebody who is not accepted.')
+    }
+    const oldest = this.engine.outbox.oldest(contact.uid)
+    if (oldest !== undefined && contact.sent.next - oldest.counter >= ChatLimits.window) {
+      throw new SottoError('E_CHAT_OUTBOX_FULL', 'Too many messages are on their way to this contact.')
+    }
+  }
+}
+
+function requireName(name: string): void {
+  if (!isName(name)) throw new SottoError('E_CHAT_NAME', 'This name cannot be used.')
+}
+
+function requireText(text: string): void {
+  const { length } = encodeText(text)
+  if (length >= 1 && length <= ChatLimits.textBytes) return
+  const what =
+    length === 0 ? 'The text is empty.' : `The text has ${length} octets; ${ChatLimits.textBytes} is the most.`
+  throw new SottoError('E_CHAT_TEXT', what)
+}

@@ -1,0 +1,51 @@
+/** Contacts: how one begins, and what the views see of it. */
+import { hex, type Millis } from '#protocol/bytes.ts'
+import type { Card } from './card.ts'
+import { NO_HASH } from './envelope.ts'
+import type { ContactView } from './events.ts'
+import type { PublicIdentity } from './identity.ts'
+import type { Contact, ContactStatus } from './model.ts'
+import { NOTHING_RECEIVED } from './sequence.ts'
+
+const none = new Uint8Array(0)
+
+/** Our series begins at the time it begins, so that it is above an earlier one that we have forgotten. */
+export function newContact({ uid, root, dh }: PublicIdentity, status: ContactStatus, now: Millis): Contact {
+  return {
+    uid,
+    root,
+    dh,
+    name: '',
+    petname: '',
+    status,
+    verified: false,
+    added: now,
+    card: none,
+    addresses: [],
+    helloCounter: 0,
+    sessions: [],
+    sent: { next: now, hash: NO_HASH },
+    received: NOTHING_RECEIVED,
+    shownTime: 0,
+    unread: 0,
+    read: 0,
+    theirRead: 0,
+    readReceipts: true,
+    owesReceipt: false,
+    announced: none,
+    repair: { attempts: [], pending: 0, due: false },
+    resealBelow: 0,
+  }
+}
+
+/** With a card of theirs, unless a newer one is here. */
+export function withCard(contact: Contact, card: Card, current: Card | undefined): Contact {
+  if (current !== undefined && card.issued < current.issued) return contact
+  return { ...contact, name: card.name, card: card.bytes }
+}
+
+export function contactView(contact: Contact): ContactView {
+  const { uid, name, petname, status, verified, unread, readReceipts, added } = contact
+  const shown = petname === '' ? name : petname
+  return { id: hex(uid), name: shown, ownName: name, status, verified, unread, readReceipts, added }
+}

@@ -1,0 +1,219 @@
+/** The chat's parts, put together, and what drives them: messages that arrive, and time that passes. */
+import type { Store } from '#client/store/store.ts'
+import { hex, type Millis, type Random } from '#protocol/bytes.ts'
+import { isSottoError, SottoError } from '#protocol/errors.ts'
+import { Acks } from './acks.ts'
+import { Arrivals } from './arrivals.ts'
+import { Courier } from './courier.ts'
+import { MessageType } from './envelope.ts'
+import type { Emit } from './events.ts'
+import { EventsHub } from './events-hub.ts'
+import { wipeIdentity } from './identity.ts'
+import { type After, Journal } from './journal.ts'
+import { ChatLimits } from './limits.ts'
+import { Maintenance } from './maintenance.ts'
+import type { Profile } from './model.ts'
+import { Outbox, type Slot } from './outbox.ts'
+import { OwnQueues } from './own-queues.ts'
+import type { ArrivedMessage, MailboxPort, Wake } from './ports.ts'
+import type { RatchetSuite } from './ratchet-suite.ts'
+import { ReceiptTimer } from './receipt-timer.ts'
+import { Receiver } from './receiver.ts'
+import { Records } from './records.ts'
+import { Repairer } from './repairer.ts'
+import { Self } from './self.ts'
+import { Sender } from './sender.ts'
+import { Sessions } from './sessions.ts'
+import { sottoSuite } from './sotto-suite.ts'
+
+export interface ChatOptions {
+  /** Opened with `CHAT_TABLES`. */
+  readonly store: Store
+  readonly mailbox: MailboxPort
+  readonly random: Random
+  readonly now: () => Millis
+  readonly wake: Wake
+  /** Default: the product's. */
+  readonly suite?: RatchetSuite
+}
+
+export class Engine {
+  readonly records: Records
+  readonly journal: Journal
+  readonly self: Self
+  readonly queues: OwnQueues
+  readonly outbox: Outbox
+  readonly sender: Sender
+  readonly repairer: Repairer
+  readonly sessions: Sessions
+  readonly hub: EventsHub = new EventsHub()
+  private readonly options: ChatOptions
+  private readonly receiver: Receiver
+  private readonly maintenance: Maintenance
+  private readonly acks: Acks
+  private readonly receipts: ReceiptTimer
+  private maintained: Millis = Number.NEGATIVE_INFINITY
+  private closed = false
+
+  constructor(options: ChatOptions, profile: Profile) {
+    const { store, mailbox, random } = options
+    const now = (): Millis => Math.floor(options.now())
+    this.options = { ...options, now }
+    const records = new Records(store)
+    const journal = new Journal(store)
+    const queues = new OwnQueues(records, journal, mailbox, random)
+    const self = new Self(records, profile, queues, random)
+    const sessions = new Sessions(records, options.suite ?? sottoSuite, self.identity, random)
+    const courier = new Courier({
+      ...{ records, journal, mailbox, queues, now },
+      sender: () => this.sender,
+      oldest: (contact) => this.outbox.oldest(contact),
+      onFault: (error, contact) => this.report(error, contact),
+    })
+    const outbox = new Outbox({
+      ...{ entries: records.outbox(), now },
+      put: (slot) => courier.put(slot),
+      onLanded: (slot) => this.landed(slot),
+    })
+    const sender = new Sender({ records, sessions, self, queues, outbox, random })
+    const repairer = new Repairer(records, sender, this.emit)
+    const arrivals = new Arrivals({
+      ...{ records, sender, repairer, outbox, emit: this.emit },
+      onOwed: (contact) => this.owe(contact),
+      onReachable: (contact) => courier.found(contact),
+    })
+    this.records = records
+    this.journal = journal
+    this.queues = queues
+    this.self = self
+    this.outbox = outbox
+    this.sender = sender
+    this.repairer = repairer
+    this.sessions = sessions
+    this.receiver = new Receiver({ identity: self.identity, records, sessions, arrivals, repairer })
+    this.maintenance = new Maintenance({ records, journal, self, queues, sender, repairer })
+    this.acks = new Acks(mailbox)
+    this.receipts = new ReceiptTimer(random)
+  }
+
+  /** Begins to read the mailbox and to send what waits. */
+  start(): void {
+    const { mailbox, now } = this.options
+    mailbox.onMessage((message) => this.receive(message))
+    mailbox.onLost((rid) => this.lost(rid))
+    for (const { status, owesReceipt, uid } of this.records.contacts()) {
+      if (status === 'accepted' && owesReceipt) this.receipts.owe(uid, now())
+    }
+    this.queues.subscribe()
+    this.schedule()
+  }
+
+  /** Whole milliseconds. */
+  now(): Millis {
+    return this.options.now()
+  }
+
+  /** Does what is due. */
+  tick(now: Millis): void {
+    if (this.closed) return
+    for (const contact of this.receipts.take(now)) {
+      if (!this.guard(contact, () => this.sendReceipt(contact, now))) this.owe(contact)
+    }
+    if (now >= this.maintained + ChatLimits.maintenanceMs || now < this.maintained) this.maintain(now)
+    this.flush()
+  }
+
+  /** As `tick`, and everything that could not be done for want of a network is tried now. */
+  connected(): void {
+    if (this.closed) return
+    this.outbox.hurry()
+    void this.queues.makeAll().catch((error: unknown) => this.report(error))
+    this.flush()
+  }
+
+  /** Tells contacts and mailboxes at once what would be found at the next round. */
+  maintain(now: Millis): void {
+    this.maintained = now
+    this.guard(undefined, () => this.maintenance.run(now))
+    void this.queues.makeAll().catch((error: unknown) => this.report(error))
+    this.guard(undefined, () => this.options.store.tidy())
+  }
+
+  /** One change of the store; what it asks to be sent is sent. */
+  change<T>(work: (after: After) => T): T {
+    const result = this.journal.commit(work)
+    this.flush()
+    return result
+  }
+
+  owe(contact: Uint8Array): void {
+    this.receipts.owe(contact, this.options.now())
+  }
+
+  close(): void {
+    this.closed = true
+    this.outbox.close()
+    wipeIdentity(this.self.identity)
+  }
+
+  private readonly emit: Emit = (event) => this.hub.emit(event)
+
+  private flush(): void {
+    this.outbox.pump()
+    this.schedule()
+  }
+
+  private schedule(): void {
+    const next = this.maintained + ChatLimits.maintenanceMs
+    const times = [next, this.outbox.nextDue(), this.receipts.nextDue()].filter((at) => at !== undefined)
+    this.options.wake(Math.max(Math.min(...times), this.options.now()))
+  }
+
+  private async receive(message: ArrivedMessage): Promise<void> {
+    const queue = this.closed ? undefined : this.queues.byRid(message.rid)
+    if (queue === undefined) return
+    try {
+      this.journal.commit((after) => this.receiver.take(queue, message, this.options.now(), after))
+    } catch (error) {
+      this.report(error)
+      throw error
+    }
+    this.acks.add(queue, message.id)
+    this.flush()
+  }
+
+  private sendReceipt(uid: Uint8Array, now: Millis): void {
+    const contact = this.records.contact(uid)
+    if (contact?.status !== 'accepted') return
+    this.journal.commit((after) => this.sender.receipt(contact, now, after))
+  }
+
+  private lost(rid: Uint8Array): void {
+    this.guard(undefined, () => this.queues.lost(rid))
+    void this.queues.makeAll().catch((error: unknown) => this.report(error))
+  }
+
+  private landed({ type, puts, contact, message }: Readonly<Slot>): void {
+    if (type === MessageType.text && puts === 1) {
+      this.emit({ type: 'receipt', contact: hex(contact), status: 'sent', messages: [hex(message)] })
+    }
+    this.schedule()
+  }
+
+  /** Runs something nobody waits for. False where it failed. */
+  private guard(contact: Uint8Array | undefined, work: () => void): boolean {
+    try {
+      work()
+      return true
+    } catch (error) {
+      this.report(error, contact)
+      return false
+    }
+  }
+
+  private report(cause: unknown, contact?: Uint8Array): void {
+    if (this.closed) return
+    const error = isSottoError(cause) ? cause : new SottoError('E_INTERNAL', 'Something in the chat failed.', { cause })
+    this.emit(contact === undefined ? { type: 'problem', error } : { type: 'problem', contact: hex(contact), error })
+  }
+}

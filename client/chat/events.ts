@@ -1,0 +1,54 @@
+/** What the chat tells the views, and the forms it tells it in. */
+import type { Millis } from '#protocol/bytes.ts'
+import type { SottoError } from '#protocol/errors.ts'
+import type { ContactStatus } from './model.ts'
+
+/** 64 letters of hexadecimal: the contact's uid. */
+export type ContactId = string
+/** 32 letters of hexadecimal. */
+export type MessageId = string
+
+export interface ContactView {
+  readonly id: ContactId
+  /** What to show: our name for them, or theirs, or empty until their card has arrived. */
+  readonly name: string
+  /** As they call themselves. */
+  readonly ownName: string
+  readonly status: ContactStatus
+  readonly verified: boolean
+  readonly unread: number
+  readonly readReceipts: boolean
+  readonly added: Millis
+}
+
+/** Of our own messages: waiting here, in the contact's mailbox, with the contact, seen. */
+export type MessageStatus = 'pending' | 'sent' | 'delivered' | 'read'
+
+export interface MessageView {
+  readonly id: MessageId
+  readonly contact: ContactId
+  readonly from: 'me' | 'them'
+  readonly text: string
+  readonly time: Millis
+  /** Of theirs: always `delivered`, or `read` once we have. */
+  readonly status: MessageStatus
+  /** Something they sent before this one is not here (yet). */
+  readonly gapBefore: boolean
+}
+
+export type ChatEvent =
+  /** A message of theirs, or one of ours from another view. */
+  | { readonly type: 'message'; readonly message: MessageView }
+  /** Our messages that moved on, oldest first. */
+  | {
+      readonly type: 'receipt'
+      readonly contact: ContactId
+      readonly status: 'sent' | 'delivered' | 'read'
+      readonly messages: readonly MessageId[]
+    }
+  /** Added, a request, or changed. */
+  | { readonly type: 'contact'; readonly contact: ContactView }
+  | { readonly type: 'removed'; readonly contact: ContactId }
+  | { readonly type: 'problem'; readonly contact?: ContactId; readonly error: SottoError }
+
+export type Emit = (event: ChatEvent) => void

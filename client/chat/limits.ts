@@ -1,0 +1,73 @@
+/** Bounds of the chat: what a contact, a stranger or a gateway could push against, and what we choose for ourselves. */
+
+export const ChatLimits = {
+  /** Messages skipped at once in one receiving chain. Attack: a contact makes us derive keys without end. 20 ms of work. */
+  chainJump: 5_000,
+  /** Message keys kept for messages under way, per session. Attack: memory and disk; 44 octets each. */
+  keptKeys: 2_000,
+  /** Milliseconds a key is kept for a message under way: 30 days. Longer than a mailbox keeps a message (21 days). */
+  keptKeyMs: 2_592_000_000,
+  /** Receiving chains of a session that may still have keys. Attack: one key agreement for each message, all kept. */
+  receivingChains: 5,
+  /** Sessions kept for decrypting beside the one used for sending. Attack: a contact starts sessions without end. */
+  archivedSessions: 20,
+
+  /** Milliseconds until a signed prekey is replaced: 7 days. */
+  prekeyMs: 604_800_000,
+  /** Milliseconds that a replaced prekey still opens first messages: 30 days. */
+  prekeyKeptMs: 2_592_000_000,
+  /** Milliseconds from making a prekey until cards with it are refused: 30 days. A message sent on the last day has 7 to arrive. */
+  prekeyValidMs: 2_592_000_000,
+
+  /** Octets of a name, UTF-8. Attack: names that fill the screen. */
+  nameBytes: 64,
+  /** Octets that describe a gateway in an address. Attack: large cards. Host, port, addresses and a pinned key fit twice. */
+  gatewayBytes: 512,
+  /** Gateways on which one contact has a queue. Two, so that one blocked gateway strands no message. */
+  homes: 2,
+
+  /** Octets of one text, UTF-8. The largest class holds it with everything around it. */
+  textBytes: 16_384,
+  /** Messages to one contact, from the oldest not yet received on. Bounds the outbox, and what the contact holds apart. */
+  window: 1_000,
+  /** Messages of a contact held beyond one that is missing. Attack: memory; an honest contact stays within `window`. */
+  ahead: 1_000,
+  /** Ranges beyond the first gap that one receipt names; as many as fit into the text class. */
+  receiptRanges: 24,
+  /** Messages looked at to find the place of a late one. Attack: a contact makes us read the whole history. */
+  reorderWalk: 1_000,
+  /** Milliseconds a message's time may lie ahead of its arrival: 5 minutes. Attack: messages dated into the future stay at the end. */
+  clockAheadMs: 300_000,
+  /** Milliseconds that ids of messages are remembered against repeats: 30 days. Longer than a mailbox keeps a message. */
+  seenMs: 2_592_000_000,
+
+  /** Requests of strangers waiting for an answer. Attack: whoever has the card floods the list. */
+  requests: 100,
+  /** Messages kept of one stranger. Attack: a stranger fills the disk; at 16 KiB each, 32 MiB over all requests. */
+  requestMessages: 20,
+
+  /** Milliseconds until a message is put again, doubled each time up to the second number. */
+  resendMs: 30_000,
+  resendMaxMs: 1300_000,
+  /** Repeats until a message without a receipt goes out once more under another id; then at every power of two. */
+  putsUnheard: 8,
+  /** Messages being put at once. Bounds memory and the share of the tunnel. */
+  flying: 16,
+  /** Messages sealed anew for one request to resend. Attack: a contact asks again and again. */
+  resealed: 100,
+  /** Repairs of a broken session within an hour; then the person is told. Attack: garbage that makes us start sessions. */
+  repairsPerHour: 3,
+  repairWindowMs: 3_600_000,
+  /** Receipts wait this long for more to say, plus a random part. */
+  receiptMs: 1_000,
+  receiptJitterMs: 4_000,
+
+  /** Milliseconds until a contact's queue is replaced by a new one: 30 days. */
+  queueMs: 2_592_000_000,
+  /** Milliseconds a replaced queue is still read: 22 days, longer than a mailbox keeps a message. */
+  queueKeptMs: 1_900_800_000,
+  /** Seconds a mailbox keeps a message for us: the most it offers. */
+  queueTtlSeconds: 1_814_400,
+  /** Milliseconds between two rounds of rotating and forgetting. */
+  maintenanceMs: 3_600_000,
+} as const

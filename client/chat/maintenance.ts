@@ -1,0 +1,79 @@
+/** What has to be done now and then: rotating keys and queues, forgetting, telling contacts about it. */
+import type { Millis } from '#protocol/bytes.ts'
+import { isSottoError } from '#protocol/errors.ts'
+import type { Journal } from './journal.ts'
+import { ChatLimits } from './limits.ts'
+import type { Contact } from './model.ts'
+import type { OwnQueues } from './own-queues.ts'
+import { forget } from './ratchet.ts'
+import { dayOf, type Records } from './records.ts'
+import type { Repairer } from './repairer.ts'
+import type { Self } from './self.ts'
+import type { Sender } from './sender.ts'
+
+export interface MaintenanceParts {
+  readonly records: Records
+  readonly journal: Journal
+  readonly self: Self
+  readonly queues: OwnQueues
+  readonly sender: Sender
+  readonly repairer: Repairer
+}
+
+const DAYS_SEEN = ChatLimits.seenMs / 86_400_000
+
+export class Maintenance {
+  private readonly parts: MaintenanceParts
+
+  constructor(parts: MaintenanceParts) {
+    this.parts = parts
+  }
+
+  /** @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE */
+  run(now: Millis): void {
+    const { journal, self, queues, records } = this.parts
+    journal.commit((after) => {
+      self.rotatePrekeys(now)
+      queues.rotate(now, after)
+      this.forgetSeen(now)
+      this.forgetKept(now)
+    })
+    for (const contact of records.contacts()) this.attend(contact, now)
+  }
+
+  private forgetSeen(now: Millis): void {
+    const { records } = this.parts
+    const profile = records.profile()!
+    const first = dayOf(now) - DAYS_SEEN
+    if (profile.seenSince >= first) return
+    for (let day = profile.seenSince; day < first; day++) records.forgetSeen(day)
+    records.putProfile({ ...profile, seenSince: first })
+  }
+
+  private forgetKept(now: Millis): void {
+    const { records } = this.parts
+    for (const session of records.sessionsWithKept()) {
+      const { receiving } = forget(session.ratchet.receiving, now)
+      records.putSession({ ...session, ratchet: { ...session.ratchet, receiving } }, session)
+    }
+  }
+
+  /** Tells an accepted contact what has changed about us, and asks again for what could not be read. */
+  private attend(contact: Contact, now: Millis): void {
+    if (contact.status !== 'accepted') return
+    const { journal, repairer } = this.parts
+    if (contact.sessions.length > 0) this.greet(contact, now)
+    if (contact.repair.due) {
+      journal.commit((after) => repairer.repair(this.parts.records.contact(contact.uid)!, now, after))
+    }
+  }
+
+  private greet(contact: Contact, now: Millis): void {
+    try {
+      this.parts.journal.commit((after) => this.parts.sender.hello(contact, now, after))
+    } catch (error) {
+      // Nothing to tell without a gateway of our own.
+      if (!isSottoError(error, 'E_CHAT_NO_GATEWAY')) throw error
+    }
+  }
+}

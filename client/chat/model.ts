@@ -1,0 +1,139 @@
+/** What the chat keeps, in the forms its parts work with. All of it is replaced, never changed in place. */
+import type { Millis } from '#protocol/bytes.ts'
+import type { BoxedAddress } from './address.ts'
+import type { MessageType } from './envelope.ts'
+import type { PublicIdentity } from './identity.ts'
+import type { QueueRef } from './ports.ts'
+import type { ActiveRatchet } from './ratchet.ts'
+
+/** accepted: we write to each other. request: a stranger wrote first. blocked: what they write is dropped. */
+export type ContactStatus = 'accepted' | 'request' | 'blocked'
+
+/** Names a session of a contact; the one with the highest stamp, then id, is used for sending. */
+export interface SessionRef {
+  readonly id: Uint8Array
+  readonly stamp: number
+}
+
+/** How far we are in a contact's series. Spec in sequence.ts. */
+export interface Received {
+  /** Every counter up to this one has come; 0 before the first series. */
+  readonly upTo: number
+  /** Hash of the envelope with counter `upTo`. */
+  readonly hash: Uint8Array
+  /** Beyond the first gap, ascending by counter. */
+  readonly ahead: readonly (readonly [counter: number, hash: Uint8Array])[]
+}
+
+export interface Repair {
+  /** When sessions were started to mend a broken one, within the last hour. */
+  readonly attempts: readonly Millis[]
+  /** Counter of our request to resend while it is unanswered, else 0. */
+  readonly pending: number
+  /** Something could not be read, and nobody was asked to send it again yet. */
+  readonly due: boolean
+}
+
+export interface Contact extends PublicIdentity {
+  /** As they call themselves; empty until their card is here. */
+  readonly name: string
+  /** As we call them; empty for none. */
+  readonly petname: string
+  readonly status: ContactStatus
+  /** The person has compared the digits. */
+  readonly verified: boolean
+  readonly added: Millis
+  /** Their newest card; empty until it is here. */
+  readonly card: Uint8Array
+  /** Their queues for us. */
+  readonly addresses: readonly BoxedAddress[]
+  /** Counter of the newest hello of theirs. */
+  readonly helloCounter: number
+  /** Ascending. */
+  readonly sessions: readonly SessionRef[]
+  /** Our series: the next counter, and the hash of the last envelope. */
+  readonly sent: { readonly next: number; readonly hash: Uint8Array }
+  readonly received: Received
+  /** Time that their newest message is shown with. */
+  readonly shownTime: Millis
+  readonly unread: number
+  /** Highest counter of theirs that the person has seen. */
+  readonly read: number
+  /** Highest counter of ours that they have seen. */
+  readonly theirRead: number
+  /** Whether they may know what we have seen. */
+  readonly readReceipts: boolean
+  /** A receipt is due. */
+  readonly owesReceipt: boolean
+  /** Hash of the hello they were last sent; empty for none. */
+  readonly announced: Uint8Array
+  readonly repair: Repair
+  /** What was sealed in a session with a lower stamp must be sealed anew: they asked for it. */
+  readonly resealBelow: number
+}
+
+export interface Session extends SessionRef {
+  readonly contact: Uint8Array
+  /** How it started, encoded, for as long as nothing of theirs has come in it. Empty otherwise. */
+  readonly start: Uint8Array
+  readonly ratchet: ActiveRatchet
+}
+
+/** A text in the history. */
+export interface StoredMessage {
+  readonly id: Uint8Array
+  readonly contact: Uint8Array
+  readonly mine: boolean
+  readonly text: string
+  /** As shown: ordered, and never far in the future. */
+  readonly time: Millis
+  readonly counter: number
+  /** The message before it, by the sender's own account, is not the one we have. */
+  readonly forked: boolean
+}
+
+/** Something on its way to a contact. */
+export interface OutboxEntry {
+  /** Order of sealing, unique. */
+  readonly sequence: number
+  readonly contact: Uint8Array
+  readonly type: MessageType
+  /** Of the message. */
+  readonly message: Uint8Array
+  readonly counter: number
+  /** Without padding, to seal it anew should the session be lost. */
+  readonly envelope: Uint8Array
+  readonly inner: Uint8Array
+  /** Stamp of the session it is sealed in. */
+  readonly stamp: number
+  /** Id in the mailbox: one for each `inner`. */
+  readonly id: Uint8Array
+  /** Secret of the ephemeral key of its box, should it go to a queue for anybody. */
+  readonly ephemeral: Uint8Array
+}
+
+export interface OwnQueue extends QueueRef {
+  readonly sid: Uint8Array
+  readonly sauth: Uint8Array
+  readonly seal: Uint8Array
+  readonly box: Uint8Array
+  /** uid of the contact it is for; empty for the queue on our card. */
+  readonly contact: Uint8Array
+  /** The gateway has it. */
+  readonly made: boolean
+  readonly created: Millis
+  /** When it was replaced; 0 while in use. */
+  readonly retired: Millis
+}
+
+/** What is kept of ourselves. */
+export interface Profile {
+  readonly name: string
+  readonly rootSeed: Uint8Array
+  readonly dhSecret: Uint8Array
+  readonly card: Uint8Array
+  /** Hash of what the card was made from. */
+  readonly cardBasis: Uint8Array
+  /** Day from which on ids are remembered. */
+  readonly seenSince: number
+}

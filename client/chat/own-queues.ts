@@ -1,0 +1,160 @@
+/**
+ * Our queues: those on our card, where anybody may write, and those made for one contact each, on up to two gateways.
+ *
+ * A queue is stored before the gateway is asked to make it, and read only once the gateway has it. A contact's queue is
+ * replaced every 30 days; the old one is read on until nothing can be in it any more.
+ */
+import { fastEqual, latin1, type Millis, type Random } from '#protocol/bytes.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { BOX_KEY_LENGTH, SAUTH_LENGTH, SID_LENGTH } from './address.ts'
+import type { After, Journal } from './journal.ts'
+import { ChatLimits } from './limits.ts'
+import type { OwnQueue } from './model.ts'
+import type { MailboxPort, NewQueue } from './ports.ts'
+import type { Records } from './records.ts'
+
+/** Stands for the contact of a queue on our card. */
+export const ANYBODY: Uint8Array = new Uint8Array(0)
+
+export class OwnQueues {
+  private readonly records: Records
+  private readonly journal: Journal
+  private readonly mailbox: MailboxPort
+  private readonly random: Random
+  /** By rid. What is stored, so that a message finds its queue without a look at the disk. */
+  private readonly known = new Map<string, OwnQueue>()
+
+  constructor(records: Records, journal: Journal, mailbox: MailboxPort, random: Random) {
+    this.records = records
+    this.journal = journal
+    this.mailbox = mailbox
+    this.random = random
+    for (const queue of records.queues()) this.known.set(latin1(queue.rid), queue)
+  }
+
+  byRid(rid: Uint8Array): OwnQueue | undefined {
+    return this.known.get(latin1(rid))
+  }
+
+  /** Those in use for a contact, or for anybody, in the order of the gateways we prefer. */
+  inUse(contact: Uint8Array): OwnQueue[] {
+    const homes = this.homes()
+    const rank = ({ gateway }: OwnQueue): number => {
+      const at = homes.findIndex((home) => fastEqual(home, gateway))
+      return at < 0 ? homes.length : at
+    }
+    const own = this.of(contact).filter(({ retired }) => retired === 0)
+    return own.sort((a, b) => rank(a) - rank(b)).slice(0, ChatLimits.homes)
+  }
+
+  /**
+   * Makes sure that there is a queue on each home. Inside a transaction; returns those in use.
+   * @throws SottoError E_CHAT_NO_GATEWAY where there is neither a queue nor a gateway for one
+   */
+  ensure(contact: Uint8Array, now: Millis, after: After): OwnQueue[] {
+    const inUse = this.inUse(contact)
+    const missing = this.homes().filter((home) => !inUse.some(({ gateway }) => fastEqual(gateway, home)))
+    const added = missing.map((gateway) => this.add(gateway, contact, now, after))
+    if (inUse.length + added.length > 0) return [...inUse, ...added].slice(0, ChatLimits.homes)
+    throw new SottoError('E_CHAT_NO_GATEWAY', 'There is no gateway yet that could hold messages for you.')
+  }
+
+  /** Replaces a contact's queues that are old; removes those that were replaced long ago. Inside a transaction. */
+  rotate(now: Millis, after: After): void {
+    for (const queue of [...this.known.values()]) {
+      const isOld = queue.contact.length > 0 && queue.created + ChatLimits.queueMs <= now
+      if (queue.retired === 0 && isOld) this.store({ ...queue, retired: now }, after)
+      if (queue.retired > 0 && queue.retired + ChatLimits.queueKeptMs <= now) this.drop(queue, after)
+    }
+  }
+
+  /** Forgets all queues of a contact. Inside a transaction. */
+  dropAll(contact: Uint8Array, after: After): void {
+    for (const queue of this.of(contact)) this.drop(queue, after)
+  }
+
+  /** Has the gateways make what they do not have yet of a contact's queues. Rejects where none of them could be made. */
+  async make(contact: Uint8Array): Promise<void> {
+    const failure = await this.makeThose(this.of(contact))
+    if (!this.inUse(contact).some(({ made }) => made)) throw failure
+  }
+
+  /** As `make`, for all queues, as far as it goes. */
+  async makeAll(): Promise<void> {
+    await this.makeThose([...this.known.values()])
+  }
+
+  /** The first failure, if there was one. */
+  private async makeThose(queues: readonly OwnQueue[]): Promise<unknown> {
+    const waiting = queues.filter(({ made }) => !made)
+    if (waiting.length === 0) return undefined
+    const results = await Promise.allSettled(waiting.map((queue) => this.makeOne(queue)))
+    this.subscribe()
+    return results.find((result) => result.status === 'rejected')?.reason
+  }
+
+  /** The gateway does not have it any more. */
+  lost(rid: Uint8Array): void {
+    const queue = this.byRid(rid)
+    if (queue?.made) this.journal.commit((after) => this.store({ ...queue, made: false }, after))
+  }
+
+  /** Tells the mailbox which queues to read. */
+  subscribe(): void {
+    const made = [...this.known.values()].filter((queue) => queue.made)
+    this.mailbox.setQueues(made.map(({ gateway, rid, rauth }) => ({ gateway, rid, rauth })))
+  }
+
+  private homes(): readonly Uint8Array[] {
+    return this.mailbox.homes().slice(0, ChatLimits.homes)
+  }
+
+  private of(contact: Uint8Array): OwnQueue[] {
+    return [...this.known.values()].filter((queue) => fastEqual(queue.contact, contact))
+  }
+
+  private async makeOne(queue: OwnQueue): Promise<void> {
+    await this.mailbox.create(newQueue(queue))
+    this.journal.commit((after) => {
+      const current = this.known.get(latin1(queue.rid))
+      if (current !== undefined) this.store({ ...current, made: true }, after)
+    })
+  }
+
+  private add(gateway: Uint8Array, contact: Uint8Array, now: Millis, after: After): OwnQueue {
+    const queue: OwnQueue = {
+      gateway,
+      contact,
+      rid: this.random(24),
+      rauth: this.random(32),
+      sid: this.random(SID_LENGTH),
+      sauth: this.random(SAUTH_LENGTH),
+      seal: this.random(32),
+      box: this.random(BOX_KEY_LENGTH),
+      made: false,
+      created: now,
+      retired: 0,
+    }
+    this.store(queue, after)
+    return queue
+  }
+
+  private store(queue: OwnQueue, after: After): void {
+    this.records.putQueue(queue)
+    after(() => this.known.set(latin1(queue.rid), queue))
+  }
+
+  /** The gateway forgets a queue that nobody reads by itself, so one attempt is enough. */
+  private drop(queue: OwnQueue, after: After): void {
+    this.records.deleteQueue(queue.rid)
+    after(() => {
+      this.known.delete(latin1(queue.rid))
+      this.subscribe()
+      if (queue.made) this.mailbox.remove(queue).catch(() => undefined)
+    })
+  }
+}
+
+function newQueue({ gateway, rid, rauth, sid, sauth, seal }: OwnQueue): NewQueue {
+  return { gateway, rid, rauth, sid, sauth, seal, policy: 'disk', ttlSeconds: ChatLimits.queueTtlSeconds }
+}

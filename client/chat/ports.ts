@@ -1,0 +1,67 @@
+/** What the chat needs from below: mailboxes on gateways, and somebody who calls `tick`. */
+import type { Millis } from '#protocol/bytes.ts'
+
+/** A queue as its owner names it. */
+export interface QueueRef {
+  /** Which gateway it is on; opaque octets from `homes()`. */
+  readonly gateway: Uint8Array
+  /** 24 octets. */
+  readonly rid: Uint8Array
+  /** 32 octets. */
+  readonly rauth: Uint8Array
+}
+
+export interface NewQueue extends QueueRef {
+  /** 24 octets, for the sender. */
+  readonly sid: Uint8Array
+  /** 32 octets. */
+  readonly sauth: Uint8Array
+  /** 32 octets: key of the box around what arrives. */
+  readonly seal: Uint8Array
+  readonly policy: 'disk'
+  readonly ttlSeconds: number
+}
+
+export interface OutgoingMessage {
+  readonly gateway: Uint8Array
+  readonly sid: Uint8Array
+  readonly sauth: Uint8Array
+  /** 16 octets. Putting the same id and body again is safe. */
+  readonly id: Uint8Array
+  /** 592, 4,096 or 16,896 octets. */
+  readonly body: Uint8Array
+}
+
+export interface ArrivedMessage {
+  readonly rid: Uint8Array
+  readonly id: Uint8Array
+  /** nonce 24 || XChaCha20-Poly1305(seal, nonce, body) */
+  readonly box: Uint8Array
+}
+
+/**
+ * Every method rejects where it could not be done; the chat tries again by itself. A refusal by the gateway has its word in
+ * `reason`; the chat looks for `unknown`: no such queue.
+ */
+export interface MailboxPort {
+  /** Gateways where this person may make queues, the preferred first. The same gateway is always the same octets. */
+  homes(): readonly Uint8Array[]
+  /** Making the same queue again is safe. */
+  create(queue: NewQueue): Promise<void>
+  put(message: OutgoingMessage): Promise<'delivered' | 'stored' | 'duplicate'>
+  /** At most 128 ids. */
+  ack(queue: QueueRef, ids: readonly Uint8Array[]): Promise<void>
+  remove(queue: QueueRef): Promise<void>
+  /** Replaces the set of queues to read; all of them exist. */
+  setQueues(queues: readonly QueueRef[]): void
+  /** Told about a queue that its gateway does not have (any more). */
+  onLost(handler: (rid: Uint8Array) => void): void
+  /**
+   * One handler, set before the first message can come. Where it rejects, the message was not taken in and is not
+   * acknowledged: it must come again, with the next subscription at the latest.
+   */
+  onMessage(handler: (message: ArrivedMessage) => Promise<void>): void
+}
+
+/** Asks for a call of `tick` at `at` or soon after; a later request replaces an earlier one. */
+export type Wake = (at: Millis) => void

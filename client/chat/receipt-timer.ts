@@ -1,0 +1,32 @@
+/** When receipts are due: a little after the first thing there is to say, so that one says more and tells less about when. */
+import { latin1, type Millis, type Random, readU16 } from '#protocol/bytes.ts'
+import { ChatLimits } from './limits.ts'
+
+export class ReceiptTimer {
+  private readonly due = new Map<string, { readonly contact: Uint8Array; readonly at: Millis }>()
+  private readonly random: Random
+
+  constructor(random: Random) {
+    this.random = random
+  }
+
+  /** One is owed to this contact; the first time counts. */
+  owe(contact: Uint8Array, now: Millis): void {
+    const key = latin1(contact)
+    if (this.due.has(key)) return
+    const jitter = Math.floor((readU16(this.random(2)) / 0x10000) * ChatLimits.receiptJitterMs)
+    this.due.set(key, { contact, at: now + ChatLimits.receiptMs + jitter })
+  }
+
+  nextDue(): Millis | undefined {
+    const times = [...this.due.values()].map(({ at }) => at)
+    return times.length === 0 ? undefined : Math.min(...times)
+  }
+
+  /** Those due now, taken out. */
+  take(now: Millis): Uint8Array[] {
+    const ripe = [...this.due].filter(([, { at }]) => at <= now)
+    for (const [key] of ripe) this.due.delete(key)
+    return ripe.map(([, { contact }]) => contact)
+  }
+}

@@ -1,0 +1,93 @@
+/** Opens what arrives, down to the envelope. Everything that follows from one message is stored in one transaction. */
+import { fastEqual, type Millis } from '#protocol/bytes.ts'
+import { xchacha20poly1305 } from '#protocol/crypto/aead.ts'
+import { SottoError } from '#protocol/errors.ts'
+import type { Arrivals } from './arrivals.ts'
+import { openFromAnybody, openFromContact } from './box.ts'
+import { newContact } from './contacts.ts'
+import { chatId, decodeEnvelope, MESSAGE_ID_LENGTH } from './envelope.ts'
+import type { Identity, PublicIdentity } from './identity.ts'
+import type { After } from './journal.ts'
+import { ChatLimits } from './limits.ts'
+import type { Contact, OwnQueue } from './model.ts'
+import type { ArrivedMessage } from './ports.ts'
+import type { Records } from './records.ts'
+import type { Repairer } from './repairer.ts'
+import type { OpenedInner, Sessions } from './sessions.ts'
+
+export interface ReceiverParts {
+  readonly identity: Identity
+  readonly records: Records
+  readonly sessions: Sessions
+  readonly arrivals: Arrivals
+  readonly repairer: Repairer
+}
+
+type Opened = Extract<OpenedInner, { kind: 'opened' }>
+
+/** Stands for the sender of what was dropped unread. */
+const NOBODY = new Uint8Array(0)
+const NONCE_LENGTH = 24
+
+export class Receiver {
+  private readonly parts: ReceiverParts
+
+  constructor(parts: ReceiverParts) {
+    this.parts = parts
+  }
+
+  /**
+   * Inside a transaction; once it is committed, the mailbox may forget the message.
+   * @throws SottoError E_CHAT_REQUESTS_FULL
+   */
+  take(queue: OwnQueue, message: ArrivedMessage, now: Millis, after: After): void {
+    const { records, repairer, arrivals } = this.parts
+    const seen = records.seen(message.id)
+    if (seen !== undefined) return arrivals.repeated(seen, after)
+    const owner = queue.contact.length === 0 ? undefined : queue.contact
+    if (owner !== undefined && records.contact(owner)?.status === 'blocked') return
+    const inner = this.unbox(queue, message)
+    const opened = inner && this.parts.sessions.open(inner, now)
+    const from = senderOf(opened)
+    const isForeign = owner !== undefined && from !== undefined && !fastEqual(owner, from)
+    const isTaken = opened?.kind === 'opened' && !isForeign && this.takeOpened(opened, now, after)
+    records.putSeen(message.id, isTaken ? from! : NOBODY, now)
+    if (!isTaken) repairer.failed(owner ?? from, now, after)
+  }
+
+  private unbox({ contact, seal, box }: OwnQueue, message: ArrivedMessage): Uint8Array | undefined {
+    if (message.box.length < NONCE_LENGTH || message.id.length !== MESSAGE_ID_LENGTH) return undefined
+    const [nonce, sealed] = [message.box.subarray(0, NONCE_LENGTH), message.box.subarray(NONCE_LENGTH)]
+    const body = xchacha20poly1305.open(seal, nonce, sealed)
+    if (body === undefined) return undefined
+    if (contact.length > 0) return openFromContact(box, message.id, body)
+    return openFromAnybody(this.parts.records.prekeys().toReversed(), message.id, body)
+  }
+
+  /** False where it is to be treated as unreadable. */
+  private takeOpened(opened: Opened, now: Millis, after: After): boolean {
+    const { from, stamp } = opened
+    const { identity, arrivals } = this.parts
+    const decoded = decodeEnvelope(opened.plaintext)
+    if (decoded === undefined || fastEqual(from.uid, identity.uid)) return false
+    if (!fastEqual(decoded.envelope.chat, chatId(from.uid, identity.uid))) return false
+    const before = this.parts.records.contact(from.uid)
+    const contact = before ?? this.request(from, now)
+    if (contact.status === 'blocked') return true
+    if (!fastEqual(contact.dh, from.dh)) return false
+    arrivals.take(opened.keep(contact, after), { ...decoded, stamp, before, now, after })
+    return true
+  }
+
+  /** Somebody new. Where too many wait, nothing is taken in, and the mailbox keeps the message. */
+  private request(from: PublicIdentity, now: Millis): Contact {
+    const waiting = this.parts.records.contacts().filter(({ status }) => status === 'request').length
+    if (waiting < ChatLimits.requests) return newContact(from, 'request', now)
+    const kept = 'The message stays in the mailbox.'
+    throw new SottoError('E_CHAT_REQUESTS_FULL', 'Somebody new wrote, but too many requests wait already.', { kept })
+  }
+}
+
+function senderOf(opened: OpenedInner | undefined): Uint8Array | undefined {
+  return opened?.kind === 'opened' ? opened.from.uid : opened?.from
+}

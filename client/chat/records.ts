@@ -1,0 +1,199 @@
+/** The chat's tables in the store, with types. Writing is for transactions alone. */
+import type { Store } from '#client/store/store.ts'
+import { concat, type Millis, u64, utf8 } from '#protocol/bytes.ts'
+import type { Contact, OutboxEntry, OwnQueue, Profile, Session, StoredMessage } from './model.ts'
+import { pack, unpack } from './pack.ts'
+import type { Prekey } from './prekeys.ts'
+import { decodeSession, encodeKept, encodeSession, sameKept } from './session-codec.ts'
+import { SESSION_ID_LENGTH } from './start.ts'
+
+/** Tables that the store must be opened with. */
+export const CHAT_TABLES: readonly string[] = [
+  'self',
+  'contacts',
+  'sessions',
+  'kept',
+  'messages',
+  'outbox',
+  'queues',
+  'seen',
+]
+
+const ALL = utf8('all')
+const PROFILE = utf8('profile')
+const PREKEYS = utf8('prekeys')
+const MASTER = utf8('master')
+const EVERY = Number.MAX_SAFE_INTEGER
+const DAY_MS = 86_400_000
+
+export const dayOf = (now: Millis): number => Math.floor(now / DAY_MS)
+
+/** A message and its place in the history. */
+export interface PlacedMessage {
+  readonly message: StoredMessage
+  readonly position: number
+}
+
+export class Records {
+  private readonly store: Store
+
+  constructor(store: Store) {
+    this.store = store
+  }
+
+  profile(): Profile | undefined {
+    return this.one<Profile>('self', PROFILE)
+  }
+
+  putProfile(profile: Profile): void {
+    this.store.put('self', PROFILE, pack(profile))
+  }
+
+  /** For a backup that is made later: nothing else needs it. */
+  putMaster(master: Uint8Array): void {
+    this.store.put('self', MASTER, master)
+  }
+
+  prekeys(): readonly Prekey[] {
+    return this.one<{ list: Prekey[] }>('self', PREKEYS)?.list ?? []
+  }
+
+  putPrekeys(list: readonly Prekey[]): void {
+    this.store.put('self', PREKEYS, pack({ list }))
+  }
+
+  contact(uid: Uint8Array): Contact | undefined {
+    return this.one<Contact>('contacts', uid)
+  }
+
+  contacts(): Contact[] {
+    return this.all<Contact>('contacts')
+  }
+
+  putContact(contact: Contact): void {
+    this.store.put('contacts', contact.uid, pack(contact), {
+      group: ALL,
+      position: this.placeOf('contacts', contact.uid),
+    })
+  }
+
+  session(id: Uint8Array): Session | undefined {
+    const bytes = this.store.get('sessions', id)
+    return bytes && decodeSession(bytes, this.store.get('kept', id)?.subarray(SESSION_ID_LENGTH) ?? new Uint8Array(0))
+  }
+
+  /** `before` is the session as it was read, if it was. */
+  putSession(session: Session, before?: Session): void {
+    this.store.put('sessions', session.id, encodeSession(session))
+    const { receiving } = session.ratchet
+    if (sameKept(receiving, before?.ratchet.receiving ?? [])) return
+    const kept = encodeKept(session.ratchet)
+    if (kept.length === 0) this.store.delete('kept', session.id)
+    else this.store.put('kept', session.id, concat(session.id, kept), { group: ALL, position: 0 })
+  }
+
+  /** Those that keep keys for messages under way. */
+  sessionsWithKept(): Session[] {
+    const rows = this.store.list('kept', ALL, { order: 'ascending', limit: EVERY })
+    return rows
+      .map(({ value }) => this.session(value.subarray(0, SESSION_ID_LENGTH)))
+      .filter((session) => session !== undefined)
+  }
+
+  deleteSession(id: Uint8Array): void {
+    this.store.delete('sessions', id)
+    this.store.delete('kept', id)
+  }
+
+  message(contact: Uint8Array, id: Uint8Array): StoredMessage | undefined {
+    return this.one<StoredMessage>('messages', concat(contact, id))
+  }
+
+  positionOf(contact: Uint8Array, id: Uint8Array): number | undefined {
+    return this.store.position('messages', concat(contact, id))
+  }
+
+  putMessage(message: StoredMessage, position: number): void {
+    const key = concat(message.contact, message.id)
+    this.store.put('messages', key, pack(message), { group: message.contact, position })
+  }
+
+  /** The newest first, below a position. */
+  messages(contact: Uint8Array, limit: number, below: number = EVERY): PlacedMessage[] {
+    const rows = this.store.list('messages', contact, { order: 'descending', limit, below })
+    return rows.map(({ position, value }) => ({ position, message: unpack<StoredMessage>(value) }))
+  }
+
+  /** Moves every message above a position, to make room for one. */
+  makeRoom(contact: Uint8Array, above: number, by: number): void {
+    this.store.shift('messages', contact, above, by)
+  }
+
+  outboxEntry(sequence: number): OutboxEntry | undefined {
+    return this.one<OutboxEntry>('outbox', u64(sequence))
+  }
+
+  outbox(): OutboxEntry[] {
+    return this.all<OutboxEntry>('outbox')
+  }
+
+  putOutboxEntry(entry: OutboxEntry): void {
+    this.store.put('outbox', u64(entry.sequence), pack(entry), { group: ALL, position: entry.sequence })
+  }
+
+  deleteOutboxEntry(sequence: number): void {
+    this.store.delete('outbox', u64(sequence))
+  }
+
+  queues(): OwnQueue[] {
+    return this.all<OwnQueue>('queues')
+  }
+
+  putQueue(queue: OwnQueue): void {
+    this.store.put('queues', queue.rid, pack(queue), { group: ALL, position: this.placeOf('queues', queue.rid) })
+  }
+
+  deleteQueue(rid: Uint8Array): void {
+    this.store.delete('queues', rid)
+  }
+
+  /** Who sent what has this key; undefined where it is new. Empty where it was dropped unread. */
+  seen(key: Uint8Array): Uint8Array | undefined {
+    return this.store.get('seen', key)
+  }
+
+  putSeen(key: Uint8Array, contact: Uint8Array, now: Millis): void {
+    this.store.put('seen', key, contact, { group: dayGroup(dayOf(now)), position: 0 })
+  }
+
+  forgetSeen(day: number): void {
+    this.store.deleteGroup('seen', dayGroup(day))
+  }
+
+  /** Removes everything about a contact that is stored under its name. */
+  deleteContact(contact: Contact): void {
+    for (const { id } of contact.sessions) this.deleteSession(id)
+    this.store.deleteGroup('messages', contact.uid)
+    this.store.delete('contacts', contact.uid)
+  }
+
+  /** A row keeps its place; a new one goes to the end. */
+  private placeOf(table: string, key: Uint8Array): number {
+    const position = this.store.position(table, key)
+    if (position !== undefined) return position
+    return (this.store.list(table, ALL, { order: 'descending', limit: 1 })[0]?.position ?? 0) + 1
+  }
+
+  private one<T extends object>(table: string, key: Uint8Array): T | undefined {
+    const bytes = this.store.get(table, key)
+    return bytes && unpack<T>(bytes)
+  }
+
+  private all<T extends object>(table: string): T[] {
+    return this.store.list(table, ALL, { order: 'ascending', limit: EVERY }).map(({ value }) => unpack<T>(value))
+  }
+}
+
+function dayGroup(day: number): Uint8Array {
+  return utf8(`day ${day}`)
+}

@@ -1,0 +1,132 @@
+/**
+ * Makes what we send: envelope, ratchet step and outbox entry, stored in the caller's one transaction before anything is
+ * sent. Every method returns the contact as changed and stored.
+ */
+import type { Millis, Random } from '#protocol/bytes.ts'
+import { encodeHello, encodeReceipt, encodeResend, encodeText } from './bodies.ts'
+import { chatId, encodeEnvelope, envelopeHash, MESSAGE_ID_LENGTH, MessageType, NO_HASH } from './envelope.ts'
+import type { After } from './journal.ts'
+import type { Contact, OutboxEntry } from './model.ts'
+import type { Outbox } from './outbox.ts'
+import type { OwnQueues } from './own-queues.ts'
+import type { Records } from './records.ts'
+import { type Self, shortHash } from './self.ts'
+import { rangesOf } from './sequence.ts'
+import type { Sessions } from './sessions.ts'
+
+export interface SenderParts {
+  readonly records: Records
+  readonly sessions: Sessions
+  readonly self: Self
+  readonly queues: OwnQueues
+  readonly outbox: Outbox
+  readonly random: Random
+}
+
+export interface Sent {
+  readonly contact: Contact
+  /** Of the message. */
+  readonly id: Uint8Array
+  readonly counter: number
+}
+
+export class Sender {
+  private readonly parts: SenderParts
+
+  constructor(parts: SenderParts) {
+    this.parts = parts
+  }
+
+  /** @throws SottoError as `Sessions.seal` and `Self.card` */
+  text(contact: Contact, text: string, time: Millis, now: Millis, after: After): Sent {
+    const known = contact.announced.length > 0 ? contact : this.hello(contact, now, after)
+    return this.counted(known, MessageType.text, encodeText(text), time, now, after)
+  }
+
+  /** Who we are and where this contact reaches us, unless that is what it was told last. */
+  hello(contact: Contact, now: Millis, after: After): Contact {
+    const card = this.parts.self.card(now, after)
+    const body = encodeHello(card, this.parts.queues.ensure(contact.uid, now, after))
+    const announced = shortHash(body)
+    if (Buffer.compare(announced, contact.announced) === 0) return contact
+    return this.counted({ ...contact, announced }, MessageType.hello, body, now, now, after).contact
+  }
+
+  /** What has come and what the person has seen. A receipt that has not left yet is replaced. */
+  receipt(contact: Contact, now: Millis, after: After): Contact {
+    const { received, read, readReceipts } = contact
+    const body = encodeReceipt({ upTo: received.upTo, read: readReceipts ? read : 0, ranges: rangesOf(received) })
+    for (const slot of this.parts.outbox.of(contact.uid)) {
+      if (slot.type === MessageType.receipt && !slot.flying) this.withdraw(slot.sequence, after)
+    }
+    const id = this.parts.random(MESSAGE_ID_LENGTH)
+    const receipt = { id, type: MessageType.receipt, counter: 0 }
+    const envelope = this.envelope(contact, { ...receipt, time: now, previous: NO_HASH, body })
+    return this.enqueue({ ...contact, owesReceipt: false }, receipt, envelope, now, after)
+  }
+
+  /** Asks, in a new session, for everything that we have not received. */
+  resend(contact: Contact, now: Millis, after: After): Sent {
+    const { contact: fresh } = this.parts.sessions.start(contact, now)
+    const body = encodeResend({ upTo: contact.received.upTo, cardHash: shortHash(contact.card) })
+    return this.counted(fresh, MessageType.resend, body, now, now, after)
+  }
+
+  /** Seals an entry anew, in the session in use, under a new id. */
+  reseal(entry: OutboxEntry, contact: Contact, now: Millis, after: After): OutboxEntry {
+    const sealed = this.parts.sessions.seal(contact, entry.envelope, now, after)
+    this.parts.records.putContact(sealed.contact)
+    const again = { ...entry, inner: sealed.inner, stamp: sealed.stamp, ...this.freshIds() }
+    this.parts.records.putOutboxEntry(again)
+    return again
+  }
+
+  /** Takes an entry out. */
+  withdraw(sequence: number, after: After): void {
+    this.parts.records.deleteOutboxEntry(sequence)
+    after(() => this.parts.outbox.delete(sequence))
+  }
+
+  /** Envelopes of our series, in which a contact sees what is missing. */
+  private counted(
+    contact: Contact,
+    type: MessageType,
+    body: Uint8Array,
+    time: Millis,
+    now: Millis,
+    after: After,
+  ): Sent {
+    const id = this.parts.random(MESSAGE_ID_LENGTH)
+    const { next: counter, hash: previous } = contact.sent
+    const envelope = this.envelope(contact, { id, type, time, counter, previous, body })
+    const sent = { next: counter + 1, hash: envelopeHash(envelope) }
+    return { contact: this.enqueue({ ...contact, sent }, { id, type, counter }, envelope, now, after), id, counter }
+  }
+
+  private envelope(contact: Contact, rest: Omit<Parameters<typeof encodeEnvelope>[0], 'chat'>): Uint8Array {
+    return encodeEnvelope({ ...rest, chat: chatId(this.parts.self.identity.uid, contact.uid) })
+  }
+
+  private enqueue(
+    contact: Contact,
+    { id, type, counter }: { readonly id: Uint8Array; readonly type: MessageType; readonly counter: number },
+    envelope: Uint8Array,
+    now: Millis,
+    after: After,
+  ): Contact {
+    const { records, sessions, outbox } = this.parts
+    const sealed = sessions.seal(contact, envelope, now, after)
+    const { inner, stamp } = sealed
+    const sequence = outbox.number()
+    const common = { sequence, contact: contact.uid, type, message: id, counter, envelope, inner, stamp }
+    const entry = { ...common, ...this.freshIds() }
+    records.putOutboxEntry(entry)
+    records.putContact(sealed.contact)
+    after(() => outbox.add(entry, now))
+    return sealed.contact
+  }
+
+  private freshIds(): { readonly id: Uint8Array; readonly ephemeral: Uint8Array } {
+    return { id: this.parts.random(MESSAGE_ID_LENGTH), ephemeral: this.parts.random(32) }
+  }
+}

@@ -1,0 +1,315 @@
+/** The terminal chat: one conversation at a time, everything else a command away. */
+
+import { encodeQR } from 'qr'
+import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
+import type { ChatEvent, ContactView, MessageView } from '#client/chat/events.ts'
+import type { Member } from '#client/member.ts'
+import type { TunnelStatus } from '#client/tunnel.ts'
+import { isSottoError } from '#protocol/errors.ts'
+import { contactNamed, nameOf } from './contact-names.ts'
+import { sanitize } from './sanitize.ts'
+import type { Terminal } from './terminal.ts'
+import { openTerminal } from './terminal.ts'
+import { describePath, marks, timeOf } from './text.ts'
+
+const HISTORY_AT_START = 20
+const HELP: readonly (readonly [string, string])[] = [
+  ['/to NAME', 'talk to somebody'],
+  ['/contacts', 'who there is, and what is unread'],
+  ['/add LINK', 'add the person whose card link this is'],
+  ['/card', 'show your own card, to give away'],
+  ['/accept, /block', 'answer a request of the person you are talking to'],
+  ['/verify', 'show the 60 digits to compare; /verify yes once they are equal'],
+  ['/history [N]', 'show earlier messages'],
+  ['/status', 'how you are connected'],
+  ['/look [NAME]', 'what your traffic looks like from now on'],
+  ['/quit', 'end; so does Ctrl-D'],
+]
+
+export interface ChatViewInput {
+  readonly member: Member
+  readonly input: NodeJS.ReadableStream
+  readonly output: NodeJS.WritableStream
+  /** Name of the contact to begin with. */
+  readonly to: string | undefined
+  /** Hears every message of this conversation, ours and theirs. */
+  readonly said: (message: MessageView) => void
+}
+
+/** Runs until the person leaves. */
+export function runChatView(input: ChatViewInput): Promise<void> {
+  return new Promise((resolve) => new ChatView(input, resolve))
+}
+
+class ChatView {
+  private readonly member: Member
+  private readonly terminal: Terminal
+  private readonly said: (message: MessageView) => void
+  private current: ContactView | undefined
+  /** The last day that was printed, so that a new one gets a line. */
+  private day = ''
+  private connected: boolean | undefined
+
+  constructor({ member, input, output, to, said }: ChatViewInput, done: () => void) {
+    this.member = member
+    this.said = said
+    this.terminal = openTerminal({
+      input,
+      output,
+      onLine: (line) => void this.onLine(line.trim()),
+      onClose: done,
+      complete: (line) => this.complete(line),
+    })
+    member.chat.onEvent((event) => this.onEvent(event))
+    member.onStatus((status) => this.onStatus(status))
+    this.greet()
+    const contacts = member.chat.contacts()
+    const first = to === undefined ? (contacts.length === 1 ? contacts[0] : undefined) : contactNamed(contacts, to)
+    if (first === undefined) this.showContacts()
+    else this.talkTo(first)
+    this.prompt()
+  }
+
+  private greet(): void {
+    const { terminal } = this
+    terminal.print(`${terminal.style('bold', 'Sotto')}  ${terminal.style('dim', '/help shows what you can do here')}`)
+  }
+
+  private prompt(): void {
+    const to = this.current === undefined ? 'nobody yet' : nameOf(this.current)
+    this.terminal.setPrompt(`${this.terminal.style('cyan', to)} > `)
+  }
+
+  // ---- what is typed --------------------------------------------------------------------------------------------------
+
+  private async onLine(line: string): Promise<void> {
+    if (line === '') return
+    try {
+      if (line.startsWith('/')) await this.command(line)
+      else this.say(line)
+    } catch (error) {
+      this.showError(error)
+    }
+  }
+
+  private say(text: string): void {
+    if (this.current === undefined) {
+      this.terminal.print('Say first to whom: /to NAME, or /contacts to see who there is.')
+      return
+    }
+    const message = this.member.chat.send(this.current.id, text)
+    this.said(message)
+    this.showMessage(message)
+  }
+
+  private async command(line: string): Promise<void> {
+    const [name, ...rest] = line.slice(1).split(/\s+/)
+    const argument = rest.join(' ')
+    const commands: Record<string, () => void | Promise<void>> = {
+      help: () => this.showHelp(),
+      to: () => this.talkTo(contactNamed(this.member.chat.contacts(), argument)),
+      contacts: () => this.showContacts(),
+      add: () => this.add(argument),
+      card: () => this.showCard(),
+      accept: () => this.answerRequest(true),
+      block: () => this.answerRequest(false),
+      verify: () => this.verify(argument),
+      history: () => this.showHistory(Number(argument) || 2 * HISTORY_AT_START),
+      status: () => this.showStatus(),
+      look: () => this.look(argument),
+      quit: () => this.terminal.close(),
+    }
+    const run = Object.hasOwn(commands, name!) ? commands[name!] : undefined
+    if (run === undefined) this.terminal.print(`There is no /${sanitize(name!)}. /help shows what there is.`)
+    else await run()
+  }
+
+  private complete(line: string): string[] {
+    if (line.startsWith('/to ')) {
+      return this.member.chat
+        .contacts()
+        .map((contact) => `/to ${nameOf(contact)}`)
+        .filter((text) => text.startsWith(line))
+    }
+    if (!line.startsWith('/')) return []
+    return HELP.flatMap(([usage]) => usage.split(', '))
+      .map((usage) => usage.split(' ')[0]!)
+      .filter((text) => text.startsWith(line))
+  }
+
+  private talkTo(contact: ContactView): void {
+    this.current = contact
+    this.day = ''
+    this.terminal.print(this.terminal.style('dim', `-- ${nameOf(contact)} ${this.describe(contact)}`))
+    this.showHistory(HISTORY_AT_START)
+    if (contact.status === 'request') {
+      this.terminal.print(`${nameOf(contact)} wrote to you first. /accept to talk, /block to hear no more.`)
+    }
+    this.member.chat.markRead(contact.id)
+    this.prompt()
+  }
+
+  private add(text: string): void {
+    if (text === '') {
+      this.terminal.print('Paste the link of a card behind it: /add sotto-card:...')
+      return
+    }
+    this.talkTo(this.member.chat.addContact(parseCard(text)))
+  }
+
+  private answerRequest(accept: boolean): void {
+    const { current, member } = this
+    if (current === undefined) return this.terminal.print('Say first whom: /to NAME.')
+    if (accept) member.chat.accept(current.id)
+    else member.chat.block(current.id)
+    this.terminal.print(accept ? `You and ${nameOf(current)} can talk now.` : `${nameOf(current)} is blocked.`)
+    this.current = member.chat.contacts().find(({ id }) => id === current.id)
+  }
+
+  private verify(argument: string): void {
+    const { current, member } = this
+    if (current === undefined) return this.terminal.print('Say first whom: /to NAME.')
+    if (argument === 'yes') {
+      member.chat.verify(current.id, true)
+      return this.terminal.print(`${nameOf(current)} is verified.`)
+    }
+    const digits = member.chat.fingerprint(current.id)
+    this.terminal.print(`Compare these digits with ${nameOf(current)}, in person or by voice:`)
+    this.terminal.print(
+      this.terminal.style('bold', digits.replace(/(\d{5})(?=\d)/g, '$1 ').replace(/((?:\d{5} ){6})/, '$1\n')),
+    )
+    this.terminal.print('If they are equal on both sides: /verify yes')
+  }
+
+  private look(id: string): void {
+    if (id === '') {
+      this.terminal.print(
+        `Your traffic looks like ${this.member.template}. There are: ${this.member.templates.join(', ')}.`,
+      )
+      return
+    }
+    this.member.use(id)
+    this.terminal.print(`From now on your traffic looks like ${id}.`)
+  }
+
+  // ---- what is shown --------------------------------------------------------------------------------------------------
+
+  private showHelp(): void {
+    const width = Math.max(...HELP.map(([usage]) => usage.length))
+    for (const [usage, what] of HELP)
+      this.terminal.print(`  ${usage.padEnd(width)}  ${this.terminal.style('dim', what)}`)
+  }
+
+  private showContacts(): void {
+    const contacts = this.member.chat.contacts()
+    if (contacts.length === 0) {
+      this.terminal.print('You have no contacts yet. /card shows your card to give away, /add LINK takes in another’s.')
+      return
+    }
+    for (const contact of contacts) {
+      const unread = contact.unread > 0 ? this.terminal.style('yellow', ` ${contact.unread} unread`) : ''
+      this.terminal.print(`  ${nameOf(contact)} ${this.terminal.style('dim', this.describe(contact))}${unread}`)
+    }
+  }
+
+  private describe({ status, verified }: ContactView): string {
+    if (status !== 'accepted') return `(${status})`
+    return verified ? '(verified)' : ''
+  }
+
+  private async showCard(): Promise<void> {
+    const card = await this.member.chat.myCard()
+    this.terminal.print('Whoever has this card can write to you. Give it to those you want to hear from:')
+    this.terminal.print(cardLink(card))
+    this.terminal.print(encodeQR(cardQrText(card), 'term', { ecc: 'low' }))
+  }
+
+  private showHistory(limit: number): void {
+    if (this.current === undefined) return
+    const messages = this.member.chat.history(this.current.id, { limit })
+    this.day = ''
+    for (const message of messages) this.showMessage(message)
+  }
+
+  private showMessage(message: MessageView): void {
+    const { terminal } = this
+    const day = new Date(message.time).toDateString()
+    if (day !== this.day) {
+      this.day = day
+      terminal.print(terminal.style('dim', `   ${day}`))
+    }
+    if (message.gapBefore) terminal.print(terminal.style('dim', '   (something sent before this is not here yet)'))
+    const time = terminal.style('dim', timeOf(message.time))
+    const who = message.from === 'me' ? terminal.style('green', 'you') : terminal.style('cyan', nameOf(this.current!))
+    const state = message.from === 'me' ? ` ${terminal.style('dim', marks[message.status])}` : ''
+    terminal.print(`${time} ${who}  ${sanitize(message.text, true)}${state}`)
+  }
+
+  private async showStatus(): Promise<void> {
+    for (const status of this.member.status()) this.terminal.print(`  ${describePath(status)}`)
+  }
+
+  private showError(error: unknown): void {
+    const { terminal } = this
+    const text = isSottoError(error)
+      ? [`${error.message} (${error.code})`, error.kept, error.next].filter((part) => part !== undefined).join('\n  ')
+      : `Something went wrong: ${error instanceof Error ? error.message : 'unknown'}`
+    terminal.print(terminal.style('red', text))
+  }
+
+  // ---- what happens ------------------------------------------------------------------------------------------------------
+
+  private onEvent(event: ChatEvent): void {
+    switch (event.type) {
+      case 'message':
+        return this.onMessage(event.message)
+      case 'receipt':
+        return this.onReceipt(event.contact, event.status, event.messages.length)
+      case 'contact':
+        return this.onContact(event.contact)
+      case 'removed':
+        if (this.current?.id === event.contact) this.current = undefined
+        return this.prompt()
+      case 'problem':
+        return this.showError(event.error)
+    }
+  }
+
+  private onMessage(message: MessageView): void {
+    if (message.from === 'me') return
+    if (message.contact === this.current?.id) {
+      this.showMessage(message)
+      this.member.chat.markRead(message.contact)
+      return
+    }
+    const contact = this.member.chat.contacts().find(({ id }) => id === message.contact)
+    if (contact === undefined) return
+    this.terminal.bell()
+    this.terminal.print(this.terminal.style('yellow', `${nameOf(contact)} wrote to you. /to ${nameOf(contact)}`))
+  }
+
+  private onReceipt(contact: string, status: 'sent' | 'delivered' | 'read', count: number): void {
+    if (contact !== this.current?.id || status === 'sent') return
+    const what = count === 1 ? 'your message' : `${count} messages`
+    const text = status === 'read' ? `${marks.read} ${what} read` : `${marks.delivered} ${what} delivered`
+    this.terminal.print(this.terminal.style('dim', `      ${text}`))
+  }
+
+  private onContact(contact: ContactView): void {
+    if (contact.id === this.current?.id) {
+      this.current = contact
+      this.prompt()
+    } else if (contact.status === 'request') {
+      this.terminal.print(
+        this.terminal.style('yellow', `${nameOf(contact)} asks to talk to you. /to ${nameOf(contact)}`),
+      )
+    }
+  }
+
+  private onStatus(status: TunnelStatus): void {
+    const connected = status.state.kind === 'ready'
+    if (connected === this.connected || status.state.kind === 'connecting') return
+    this.connected = connected
+    this.terminal.print(this.terminal.style('dim', describePath(status)))
+  }
+}

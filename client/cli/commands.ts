@@ -1,0 +1,339 @@
+/** The member's commands: noun, verb, few options. Results on stdout, everything else on stderr. */
+import { readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { type Command, Option } from 'commander'
+import { encodeQR } from 'qr'
+import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
+import type { ChatEvent, ContactView, MessageView } from '#client/chat/events.ts'
+import type { Clockwork } from '#client/clockwork.ts'
+import { Member } from '#client/member.ts'
+import type { Broker } from '#firewall/permit.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { runChatView } from './chat-view.ts'
+import { contactNamed, nameOf } from './contact-names.ts'
+import { runLineProtocol } from './line-protocol.ts'
+import type { Output } from './report.ts'
+import { createOutput } from './report.ts'
+import { sanitize } from './sanitize.ts'
+import { ask, readText } from './secrets.ts'
+import { describePath, marks, timeOf } from './text.ts'
+
+/** What the commands run on. */
+export interface Ground {
+  readonly broker: Broker
+  readonly clockwork: Clockwork
+  readonly folder: string
+  readonly streams: {
+    readonly stdin: NodeJS.ReadStream
+    readonly stdout: NodeJS.WriteStream
+    readonly stderr: NodeJS.WriteStream
+  }
+}
+
+interface Options {
+  readonly json?: boolean
+  readonly look?: string
+}
+
+/** Milliseconds to wait for a gateway before a command that needs it gives up. */
+const REACH_MS = 30_000
+
+export function registerCommands(program: Command, ground: Ground): void {
+  const add = (name: string, what: string): Command =>
+    program
+      .command(name)
+      .description(what)
+      .addOption(new Option('--state <folder>', 'where everything is kept'))
+      .addOption(new Option('--json', 'results and errors as lines of JSON'))
+      .addOption(new Option('--look <template>', 'what the traffic looks like'))
+  const run = new Commands(ground)
+  add('join', 'Join a gateway with an invite; the link is asked for, or read from standard input.')
+    .option('--name <name>', 'what your contacts see (asked for where it is missing)')
+    .option('--file <file>', 'read the link from a file')
+    .action((options) => run.join(options))
+  add('card', 'Print your card: whoever has it can write to you.')
+    .option('--out <file>', 'write it to a file')
+    .option('--qr', 'as a QR code as well')
+    .action((options) => run.card(options))
+  registerContacts(add, run)
+  add('send', 'Send a message; the text from the arguments or standard input.')
+    .argument('<name>')
+    .argument('[text...]')
+    .action((name, text, options) => run.send(name, text, options))
+  add('recv', 'Print what has arrived and not been seen.')
+    .option('--follow', 'go on until stopped')
+    .action((options) => run.recv(options))
+  add('history', 'Print a conversation, oldest first.')
+    .argument('<name>')
+    .option('--limit <count>', 'messages', '50')
+    .action((name, options) => run.history(name, options))
+  add('chat', 'Talk: a conversation on this terminal, or with --json lines of JSON in and out.')
+    .argument('[name]')
+    .addOption(new Option('--events-fd <number>', 'what is said also goes to this descriptor, as lines of JSON'))
+    .action((name, options) => run.chat(name, options))
+  add('status', 'Show how you are connected.').action((options) => run.status(options))
+}
+
+function registerContacts(add: (name: string, what: string) => Command, run: Commands): void {
+  add('contacts', 'Show contacts, or do something with one: add, accept, block, rename, remove, verify.')
+    .argument('[verb]', 'list, add, accept, block, rename, remove, verify', 'list')
+    .argument('[name]', 'whom; for add a file with a card')
+    .argument('[new-name]', 'for rename')
+    .option('--yes', 'for verify: the digits are equal')
+    .action((verb, name, newName, options) => run.contacts(verb, name, newName, options))
+}
+
+class Commands {
+  private readonly ground: Ground
+
+  constructor(ground: Ground) {
+    this.ground = ground
+  }
+
+  private output({ json }: Options): Output {
+    return createOutput(json === true, this.ground.streams.stdout, this.ground.streams.stderr)
+  }
+
+  /** Opens the state, does the work, closes it whatever happens. */
+  private async with<T>(
+    how: Options & { online: boolean; newName?: string },
+    work: (member: Member) => Promise<T>,
+  ): Promise<T> {
+    const { look: template, online, newName } = how
+    const member = await Member.open({
+      ...this.ground,
+      template,
+      online,
+      ...(newName === undefined ? {} : { newName }),
+    })
+    try {
+      return await work(member)
+    } finally {
+      await member.close()
+    }
+  }
+
+  async join(options: Options & { name?: string; file?: string }): Promise<void> {
+    const { stdin, stderr } = this.ground.streams
+    const output = this.output(options)
+    const link =
+      options.file === undefined ? await readText('Invite link: ', stdin, stderr) : readFileText(options.file)
+    const endpoints = await this.ground.broker.admitInvite(link)
+    const newName =
+      options.name ?? (stdin.isTTY ? await ask('What shall your contacts call you? ', stdin, stderr) : 'someone')
+    await this.with({ ...options, online: true, newName }, async (member) => {
+      await member.reached(REACH_MS)
+      const [{ name: place } = { name: '' }] = endpoints
+      const joined = endpoints.map(({ name, host }) => ({ name, host }))
+      output.result({ joined, me: member.chat.me }, `You have joined ${sanitize(place)}.`)
+      output.note(
+        'Next: sotto card shows your card to give away, sotto contacts add takes in another’s, sotto chat talks.',
+      )
+    })
+  }
+
+  async card(options: Options & { out?: string; qr?: boolean }): Promise<void> {
+    const output = this.output(options)
+    await this.with({ ...options, online: true }, async (member) => {
+      await member.reached(REACH_MS)
+      const card = await member.chat.myCard()
+      const link = cardLink(card)
+      if (options.out !== undefined) writeFileSync(options.out, `${link}\n`)
+      const code = options.qr ? `\n${encodeQR(cardQrText(card), 'term', { ecc: 'low' })}` : ''
+      output.result(
+        { card: link, ...(options.out === undefined ? {} : { file: options.out }) },
+        (options.out ?? link) + code,
+      )
+    })
+  }
+
+  async contacts(
+    verb: string,
+    name: string | undefined,
+    newName: string | undefined,
+    options: Options & { yes?: boolean },
+  ): Promise<void> {
+    const output = this.output(options)
+    // What others hear of needs the network; looking does not.
+    const online = ['add', 'accept'].includes(verb)
+    await this.with({ ...options, online }, async (member) => {
+      const { chat } = member
+      const named = (): ContactView => contactNamed(chat.contacts(), need(name, 'a name'))
+      const show = (contact: ContactView): void => output.result(contact, `${nameOf(contact)} (${contact.status})`)
+      switch (verb) {
+        case 'list':
+          return listContacts(chat.contacts(), output)
+        case 'add':
+          return show(chat.addContact(parseCard(await this.cardText(name))))
+        case 'accept':
+          return show(chat.accept(named().id))
+        case 'block':
+          return show(chat.block(named().id))
+        case 'rename':
+          return show(chat.rename(named().id, need(newName, 'the new name')))
+        case 'remove': {
+          const contact = named()
+          chat.remove(contact.id)
+          return output.result({ removed: contact.id }, `${nameOf(contact)} is removed.`)
+        }
+        case 'verify': {
+          const contact = named()
+          if (options.yes) return show(chat.verify(contact.id, true))
+          const digits = chat.fingerprint(contact.id)
+          output.note(
+            `Compare with ${nameOf(contact)}, in person or by voice; then: sotto contacts verify ${nameOf(contact)} --yes`,
+          )
+          return output.result({ contact: contact.id, digits }, digits.replace(/(\d{5})(?=\d)/g, '$1 '))
+        }
+        default:
+          throw new SottoError('E_USAGE', `contacts cannot ${sanitize(verb)}`, {
+            next: 'It can list, add, accept, block, rename, remove, verify.',
+          })
+      }
+    })
+  }
+
+  private async cardText(file: string | undefined): Promise<string> {
+    const { stdin, stderr } = this.ground.streams
+    if (file?.startsWith('sotto-card:')) return file
+    return file === undefined ? await readText('Card: ', stdin, stderr) : readFileText(file)
+  }
+
+  async send(name: string, words: readonly string[], options: Options): Promise<void> {
+    const output = this.output(options)
+    const text =
+      words.length > 0
+        ? words.join(' ')
+        : await readText('Message: ', this.ground.streams.stdin, this.ground.streams.stderr)
+    await this.with({ ...options, online: true }, async (member) => {
+      const contact = contactNamed(member.chat.contacts(), name)
+      const message = member.chat.send(contact.id, text)
+      const status = await leftHere(member, message)
+      output.result({ ...message, status }, `${marks[status]} ${nameOf(contact)}`)
+    })
+  }
+
+  async recv(options: Options & { follow?: boolean }): Promise<void> {
+    const output = this.output(options)
+    await this.with({ ...options, online: true }, async (member) => {
+      const show = (message: MessageView): void => {
+        const contact = member.chat.contacts().find(({ id }) => id === message.contact)
+        const who = contact === undefined ? message.contact.slice(0, 8) : nameOf(contact)
+        output.result({ ...message, name: who }, `${timeOf(message.time)} ${who}  ${sanitize(message.text, true)}`)
+        member.chat.markRead(message.contact)
+      }
+      for (const contact of member.chat.contacts()) {
+        if (contact.unread === 0) continue
+        for (const message of member.chat.history(contact.id, { limit: contact.unread + 50 })) {
+          if (message.from === 'them' && message.status !== 'read') show(message)
+        }
+      }
+      member.chat.onEvent((event) => {
+        if (event.type === 'message' && event.message.from === 'them') show(event.message)
+      })
+      if (options.follow) await this.stopped()
+      else {
+        await member.reached(REACH_MS)
+        await quiet(member, this.ground.clockwork)
+      }
+    })
+  }
+
+  async history(name: string, options: Options & { limit: string }): Promise<void> {
+    const output = this.output(options)
+    const limit = Number(options.limit)
+    if (!Number.isInteger(limit) || limit < 1) throw new SottoError('E_USAGE', '--limit takes a whole number from 1 on')
+    await this.with({ ...options, online: false }, async (member) => {
+      const contact = contactNamed(member.chat.contacts(), name)
+      for (const message of member.chat.history(contact.id, { limit })) {
+        const who = message.from === 'me' ? 'you' : nameOf(contact)
+        const state = message.from === 'me' ? ` ${marks[message.status]}` : ''
+        const when = `${new Date(message.time).toISOString().slice(0, 10)} ${timeOf(message.time)}`
+        output.result(message, `${when} ${who}  ${sanitize(message.text, true)}${state}`)
+      }
+    })
+  }
+
+  async chat(name: string | undefined, options: Options & { eventsFd?: string }): Promise<void> {
+    const { stdin: input, stdout: output } = this.ground.streams
+    const said = mirrorTo(options.eventsFd)
+    await this.with({ ...options, online: true }, async (member) => {
+      if (options.json) await runLineProtocol({ member, input, output })
+      else await runChatView({ member, input, output, to: name, said })
+    })
+  }
+
+  async status(options: Options): Promise<void> {
+    const output = this.output(options)
+    await this.with({ ...options, online: true }, async (member) => {
+      await member.reached(REACH_MS).catch(() => {})
+      for (const status of member.status()) output.result(status, describePath(status))
+    })
+  }
+
+  private stopped(): Promise<void> {
+    return new Promise((resolve) => {
+      process.once('SIGINT', () => resolve())
+      process.once('SIGTERM', () => resolve())
+    })
+  }
+}
+
+/** A program that started us may want to know what is said; the launcher has checked the number. */
+function mirrorTo(descriptor: string | undefined): (message: MessageView) => void {
+  if (descriptor === undefined) return () => {}
+  return (message) => void writeSync(Number(descriptor), `${JSON.stringify({ type: 'message', message })}\n`)
+}
+
+function need(value: string | undefined, what: string): string {
+  if (value === undefined) throw new SottoError('E_USAGE', `${what} is missing`)
+  return value
+}
+
+function readFileText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    const what = `${sanitize(file)} cannot be read`
+    throw new SottoError('E_FILE', what, { cause, next: 'Give its content on standard input instead.' })
+  }
+}
+
+function listContacts(contacts: readonly ContactView[], output: Output): void {
+  if (contacts.length === 0) output.note('You have no contacts yet. Next: sotto contacts add')
+  for (const contact of contacts) {
+    const unread = contact.unread > 0 ? `, ${contact.unread} unread` : ''
+    output.result(contact, `${nameOf(contact)} (${contact.status}${contact.verified ? ', verified' : ''}${unread})`)
+  }
+}
+
+/** Milliseconds to wait for a message to leave. It stays in the outbox after that. */
+const LEAVE_MS = 30_000
+
+/** Resolves once a message has left this machine, or after `LEAVE_MS` with `pending`. */
+function leftHere(member: Member, message: MessageView): Promise<MessageView['status']> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve('pending'), LEAVE_MS)
+    const done = (act: () => void): void => {
+      clearTimeout(timer)
+      act()
+    }
+    member.chat.onEvent((event: ChatEvent) => {
+      if (event.type === 'receipt' && event.messages.includes(message.id)) done(() => resolve(event.status))
+      if (event.type === 'problem' && event.contact === message.contact) done(() => reject(event.error))
+    })
+  })
+}
+
+/** Milliseconds without a message after which what waited has arrived. */
+const QUIET_MS = 1_500
+
+function quiet(member: Member, clockwork: Clockwork): Promise<void> {
+  return new Promise((resolve) => {
+    let cancel = clockwork.after(QUIET_MS, resolve)
+    member.chat.onEvent((event) => {
+      if (event.type !== 'message') return
+      cancel()
+      cancel = clockwork.after(QUIET_MS, resolve)
+    })
+  })
+}

@@ -1,0 +1,48 @@
+/**
+ * `sotto chat --json`: a chat for programs. One JSON value a line.
+ *
+ *     in    {"to": name, "text": text} | {"read": name} | {"look": template} | {"add": card} | {"accept": name}
+ *     out   every event of the chat, {"type": "status", ...} for the connection, {"type": "error", ...} for a line that failed
+ */
+import { createInterface } from 'node:readline'
+import { parseCard } from '#client/chat/card-text.ts'
+import type { Member } from '#client/member.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { contactNamed } from './contact-names.ts'
+import { formatError } from './report.ts'
+
+export interface LineProtocolInput {
+  readonly member: Member
+  readonly input: NodeJS.ReadableStream
+  readonly output: NodeJS.WritableStream
+}
+
+/** Runs until the input ends. */
+export async function runLineProtocol({ member, input, output }: LineProtocolInput): Promise<void> {
+  const say = (value: unknown): void => void output.write(`${JSON.stringify(value)}\n`)
+  const sayError = (error: unknown): void => say({ type: 'error', ...JSON.parse(formatError(error, true)) })
+  member.chat.onEvent((event) => {
+    if (event.type === 'problem') sayError(event.error)
+    else say(event)
+  })
+  member.onStatus(({ state, template }) => say({ type: 'status', state, template }))
+  for (const contact of member.chat.contacts()) say({ type: 'contact', contact })
+  for await (const line of createInterface({ input })) {
+    try {
+      if (line.trim() !== '') perform(member, JSON.parse(line), say)
+    } catch (error) {
+      sayError(error instanceof SyntaxError ? new SottoError('E_USAGE', 'a line is not JSON') : error)
+    }
+  }
+}
+
+function perform(member: Member, command: Record<string, unknown>, say: (value: unknown) => void): void {
+  const { chat } = member
+  const idOf = (name: unknown): string => contactNamed(chat.contacts(), String(name)).id
+  if ('to' in command) say({ type: 'message', message: chat.send(idOf(command.to), String(command.text)) })
+  else if ('read' in command) chat.markRead(idOf(command.read))
+  else if ('look' in command) member.use(String(command.look))
+  else if ('add' in command) chat.addContact(parseCard(String(command.add)))
+  else if ('accept' in command) chat.accept(idOf(command.accept))
+  else throw new SottoError('E_USAGE', 'a line names no command', { next: 'It takes to, read, look, add or accept.' })
+}

@@ -1,0 +1,40 @@
+/** The core of `sotto`: what a member types, run without network by the launcher (firewall/main.ts). */
+import { Command } from 'commander'
+import { inheritedBroker } from '#firewall/core-side.ts'
+import { coreFolder } from '#firewall/options.ts'
+import { registerCommands } from './cli/commands.ts'
+import { exitStatus, formatError } from './cli/report.ts'
+import { refuseInArguments } from './cli/secrets.ts'
+import { realClockwork } from './clockwork.ts'
+
+const args = process.argv.slice(2)
+const json = args.includes('--json')
+
+function fail(error: unknown): void {
+  process.stderr.write(`${formatError(error, json)}\n`)
+  process.exitCode = exitStatus(error)
+}
+
+async function main(): Promise<void> {
+  refuseInArguments(args)
+  const broker = inheritedBroker((error) => {
+    fail(error)
+    process.exit()
+  })
+  const program = new Command('sotto')
+    .description('Chat, end-to-end encrypted, where it is forbidden.')
+    .version('0.1.0')
+  registerCommands(program, {
+    broker,
+    clockwork: realClockwork,
+    folder: coreFolder(args, process.env),
+    streams: process,
+  })
+  try {
+    await program.parseAsync()
+  } finally {
+    broker.close()
+  }
+}
+
+await main().catch(fail)

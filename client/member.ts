@@ -1,0 +1,168 @@
+/** A member's client, put together: firewall, tunnels, mailboxes, store, chat. Views are built on this. */
+import { join } from 'node:path'
+import type { CompiledTemplate } from '#engine/compile.ts'
+import type { Broker } from '#firewall/permit.ts'
+import { aes256gcm } from '#protocol/crypto/aead.ts'
+import { preferredAead } from '#protocol/crypto/measure.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { SuiteId } from '#protocol/parcel.ts'
+import { compileBuiltins } from '../camouflage-templates/builtin.ts'
+import { Chat } from './chat/chat.ts'
+import { CHAT_TABLES } from './chat/records.ts'
+import type { Clockwork } from './clockwork.ts'
+import { Mailboxes } from './services/mailbox.ts'
+import { openStore } from './store/open-store.ts'
+import type { Store } from './store/store.ts'
+import type { TunnelStatus } from './tunnel.ts'
+import { Tunnel } from './tunnel.ts'
+
+export interface MemberInput {
+  /** The core's own part of the state folder. */
+  readonly folder: string
+  readonly broker: Broker
+  readonly clockwork: Clockwork
+  /** Template to use instead of the invite's. */
+  readonly template: string | undefined
+  /** False: only what is kept here is looked at or changed; the network stays alone. */
+  readonly online: boolean
+  /** Makes an identity with this name where there is none. */
+  readonly newName?: string
+}
+
+export class Member {
+  readonly chat: Chat
+  private readonly store: Store
+  private readonly builtins: readonly CompiledTemplate[]
+  private readonly tunnels: readonly Tunnel[]
+  private readonly statusListeners: ((status: TunnelStatus) => void)[] = []
+  private readonly alarm: Alarm
+
+  private constructor(parts: {
+    chat: Chat
+    store: Store
+    builtins: readonly CompiledTemplate[]
+    tunnels: readonly Tunnel[]
+    alarm: Alarm
+  }) {
+    this.chat = parts.chat
+    this.store = parts.store
+    this.builtins = parts.builtins
+    this.tunnels = parts.tunnels
+    this.alarm = parts.alarm
+    parts.alarm.ring = (now) => this.chat.tick(now)
+    for (const tunnel of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
+  }
+
+  /**
+   * Opens the state folder and, where `online`, a tunnel to every gateway that the firewall knows.
+   * @throws SottoError E_NOT_JOINED, E_STATE_BUSY, E_STATE_UNREADABLE, E_DISK_FULL, E_USAGE (no such template)
+   */
+  static async open(input: MemberInput): Promise<Member> {
+    const { clockwork, folder, newName } = input
+    const builtins = compileBuiltins()
+    const store = openStore({ folder: join(folder, 'chat'), tables: CHAT_TABLES, random: clockwork.random })
+    try {
+      const mailbox = new Mailboxes(clockwork)
+      const tunnels = input.online ? await openTunnels(input, builtins) : []
+      for (const tunnel of tunnels) mailbox.add(tunnel)
+      const alarm = new Alarm(clockwork)
+      const { random, now } = clockwork
+      const options = { store, mailbox, random, now, wake: (at: number) => alarm.set(at) }
+      const chat = Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName))
+      if (chat === undefined) throw notJoined()
+      return new Member({ chat, store, builtins, tunnels, alarm })
+    } catch (error) {
+      store.close()
+      throw error
+    }
+  }
+
+  /** Ids of the templates there are. */
+  get templates(): readonly string[] {
+    return this.builtins.map(({ id }) => id)
+  }
+
+  /** Id of the template in use. */
+  get template(): string | undefined {
+    return this.tunnels[0]?.status.template
+  }
+
+  onStatus(listener: (status: TunnelStatus) => void): void {
+    this.statusListeners.push(listener)
+  }
+
+  status(): TunnelStatus[] {
+    return this.tunnels.map((tunnel) => tunnel.status)
+  }
+
+  /** Resolves once every gateway has been reached. @throws SottoError E_TUNNEL_TIMEOUT with the reason */
+  async reached(timeoutMs: number): Promise<void> {
+    await Promise.all(this.tunnels.map((tunnel) => tunnel.session(timeoutMs)))
+  }
+
+  /** From now on traffic looks like this. @throws SottoError E_USAGE where there is no such template */
+  use(id: string): void {
+    const template = templateNamed(this.builtins, id)
+    for (const tunnel of this.tunnels) tunnel.use(template)
+  }
+
+  private onTunnel(status: TunnelStatus): void {
+    if (status.state.kind === 'ready') this.chat.connected()
+    for (const listener of this.statusListeners) listener(status)
+  }
+
+  /** Ends tunnels and closes the store. Unsent messages stay in the outbox. */
+  async close(): Promise<void> {
+    this.alarm.set(undefined)
+    this.chat.close()
+    await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()))
+    this.store.close()
+  }
+}
+
+const notJoined = (): SottoError => new SottoError('E_NOT_JOINED', 'you have not joined a gateway yet')
+
+function templateNamed(builtins: readonly CompiledTemplate[], id: string): CompiledTemplate {
+  const template = builtins.find((each) => each.id === id)
+  if (template !== undefined) return template
+  const names = builtins.map((each) => each.id).join(', ')
+  throw new SottoError('E_USAGE', `there is no template «${id}»`, { next: `There are: ${names}.` })
+}
+
+async function openTunnels(input: MemberInput, builtins: readonly CompiledTemplate[]): Promise<Tunnel[]> {
+  const { broker, clockwork } = input
+  const endpoints = (await broker.endpoints()).filter(({ kind }) => kind === 'gateway')
+  if (endpoints.length === 0) throw notJoined()
+  const fastest = preferredAead(() => performance.now()) === aes256gcm.name
+  const preferred = fastest ? SuiteId.aes256gcm : SuiteId.chacha20poly1305
+  return await Promise.all(
+    endpoints.map(async ({ id, template }) => {
+      const permit = await broker.permit(id)
+      return new Tunnel({
+        permit,
+        template: templateNamed(builtins, input.template ?? template),
+        clockwork,
+        preferredAead: preferred,
+      })
+    }),
+  )
+}
+
+/** One timer: the chat says when it wants to be called next. */
+class Alarm {
+  ring: (now: number) => void = () => {}
+  private readonly clockwork: Clockwork
+  private cancel: (() => void) | undefined
+
+  constructor(clockwork: Clockwork) {
+    this.clockwork = clockwork
+  }
+
+  /** Replaces the time set before; undefined for never. */
+  set(at: number | undefined): void {
+    this.cancel?.()
+    if (at === undefined) this.cancel = undefined
+    else
+      this.cancel = this.clockwork.after(Math.max(0, at - this.clockwork.now()), () => this.ring(this.clockwork.now()))
+  }
+}

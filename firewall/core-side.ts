@@ -1,0 +1,106 @@
+/** The core's end of the pipe: `Broker` and `Permit` whose every call is answered by the broker's process. */
+import { Socket } from 'node:net'
+import { SottoError } from '#protocol/errors.ts'
+import type { PipeSocket } from './line.ts'
+import { Line } from './line.ts'
+import { flat, pairs } from './messages.ts'
+import { CORE_FOLDER } from './options.ts'
+import type {
+  Broker,
+  EndpointInfo,
+  ExchangeOptions,
+  ExchangeRequest,
+  ExchangeResponse,
+  FirstContact,
+  FirstContactInput,
+  Permit,
+  Rekey,
+} from './permit.ts'
+
+export interface RemoteBroker extends Broker {
+  /** Ends the pipe; calls under way reject with E_FIREWALL_GONE. */
+  close(): void
+}
+
+/** Descriptor that the launcher leaves open for the core. */
+const BROKER_FD = 3
+
+/**
+ * The broker that the launcher runs for this process. An idle pipe does not keep the process alive.
+ * @param onLost the broker is gone (E_FIREWALL_GONE): nothing more can be done on the network, the core should end
+ * @throws SottoError E_FIREWALL_GONE where no launcher started this process
+ */
+export function inheritedBroker(onLost: (error: SottoError) => void): RemoteBroker {
+  return connectBroker(inheritedSocket(), onLost)
+}
+
+function inheritedSocket(): Socket {
+  const next = 'Start Sotto by its launcher.'
+  try {
+    if (process.env[CORE_FOLDER] !== undefined) return new Socket({ fd: BROKER_FD, readable: true, writable: true })
+  } catch (cause) {
+    throw new SottoError('E_FIREWALL_GONE', 'The pipe to the firewall cannot be opened.', { next, cause })
+  }
+  throw new SottoError('E_FIREWALL_GONE', 'This process has no firewall.', { next })
+}
+
+/** As `inheritedBroker`, over any socket. */
+export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) => void): RemoteBroker {
+  const line = new Line(socket, onLost)
+  return {
+    endpoints: async () => [...(await line.call('endpoints', null)).result],
+    admitInvite: async (link) => [...(await line.call('admit', { link })).result],
+    forget: async (endpoint) => {
+      await line.call('forget', { endpoint })
+    },
+    permit: async (endpoint) => remotePermit(line, (await line.call('permit', { endpoint })).result),
+    onEvent: (listener) => {
+      line.listeners.push(listener)
+    },
+    close: () => line.close(),
+  }
+}
+
+function remotePermit(line: Line, endpoint: EndpointInfo): Permit {
+  return {
+    endpoint,
+    firstContact: (input) => firstContact(line, endpoint.id, input),
+    rekey: (input) => rekey(line, endpoint.id, input.prologue),
+    exchange: (request, options) => exchange(line, endpoint.id, request, options),
+  }
+}
+
+async function firstContact(line: Line, endpoint: string, input: FirstContactInput): Promise<FirstContact> {
+  const { hello, binding, length, now } = input
+  const begun = await line.call('contact', { endpoint, hello, binding, length, now })
+  const { ticket, token } = begun.result
+  return {
+    token,
+    parcel: begun.raw,
+    finish: async (answer) => {
+      const { result } = await line.call('finishContact', { ticket }, answer)
+      return result === null ? undefined : { keys: { root: result.root }, reply: result.reply }
+    },
+  }
+}
+
+async function rekey(line: Line, endpoint: string, prologue: Uint8Array): Promise<Rekey> {
+  const begun = await line.call('rekey', { endpoint, prologue })
+  const { ticket } = begun.result
+  return {
+    first: begun.raw,
+    finish: async (reply) => (await line.call('finishRekey', { ticket }, reply)).result ?? undefined,
+  }
+}
+
+async function exchange(
+  line: Line,
+  endpoint: string,
+  { method, target, headers, body }: ExchangeRequest,
+  { timeoutMs, connection, signal }: ExchangeOptions,
+): Promise<ExchangeResponse> {
+  const named = connection === undefined ? {} : { connection }
+  const args = { endpoint, method, target, headers: flat(headers), timeoutMs, body: body !== undefined, ...named }
+  const { result, raw } = await line.call('exchange', args, body, signal)
+  return { status: result.status, headers: pairs(result.headers), body: raw }
+}

@@ -1,0 +1,88 @@
+/**
+ * The default dialer: HTTP/1.1 of undici over Node's TLS. On the wire it is a Node program: its ClientHello, and `host`
+ * and `connection` in front of the other header fields. So it carries templates that claim such a client, or goes where
+ * something else terminates TLS. It follows no redirect, keeps no cookie, and does not look at proxy variables.
+ */
+
+import type { Dispatcher } from 'undici'
+import { Client } from 'undici'
+import { isSottoError } from '#protocol/errors.ts'
+import { DialLimits } from '../limits.ts'
+import { authority } from '../policy.ts'
+import { Connections } from './connections.ts'
+import type { DialEvent, Dialer, DialTarget } from './dialer.ts'
+import { toPathError } from './path-error.ts'
+import type { Connect, Connector } from './tls-connector.ts'
+
+export interface UndiciDialerOptions {
+  readonly connector: Connector
+  /** Milliseconds between two pieces of an answer. */
+  readonly stallMs?: number
+  /** Makes the HTTP client of one connection. */
+  readonly client?: (origin: string, options: Client.Options) => Dispatcher
+}
+
+export function undiciDialer(options: UndiciDialerOptions): Dialer {
+  const open = new Map<string, Connections>()
+  const listeners: ((event: DialEvent) => void)[] = []
+  const report = (event: DialEvent): void => {
+    for (const listener of listeners) listener(event)
+  }
+  const connectionsTo = (target: DialTarget): Connections => {
+    const present = open.get(target.id)
+    if (present !== undefined) return present
+    const connect = reported(options.connector(target), target.id, report)
+    const made = new Connections(target.name, () => makeClient(options, target, connect))
+    open.set(target.id, made)
+    return made
+  }
+  return {
+    exchange: async (target, request, exchangeOptions) => connectionsTo(target).exchange(request, exchangeOptions),
+    forget: async (endpointId) => {
+      const connections = open.get(endpointId)
+      open.delete(endpointId)
+      await connections?.close()
+    },
+    onDial: (listener) => {
+      listeners.push(listener)
+    },
+    close: async () => {
+      const all = [...open.values()]
+      open.clear()
+      await Promise.all(all.map((connections) => connections.close()))
+    },
+  }
+}
+
+function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: Connect): Dispatcher {
+  const make = options.client ?? ((origin, clientOptions) => new Client(origin, clientOptions))
+  return make(`https://${authority(target)}`, {
+    connect: (_, callback) => {
+      connect().then(
+        (socket) => callback(null, socket),
+        (error: unknown) => callback(toPathError(error, target.name), null),
+      )
+    },
+    allowH2: false,
+    pipelining: 1,
+    keepAliveTimeout: DialLimits.idleMs,
+    keepAliveMaxTimeout: DialLimits.idleMs,
+    maxHeaderSize: DialLimits.responseHeaderBytes,
+    // The whole exchange has its own deadline; a stall in the middle of an answer shows earlier.
+    headersTimeout: 0,
+    bodyTimeout: options.stallMs ?? DialLimits.stallMs,
+  })
+}
+
+function reported(connect: Connect, endpoint: string, report: (event: DialEvent) => void): Connect {
+  return async () => {
+    try {
+      const socket = await connect()
+      report({ endpoint })
+      return socket
+    } catch (error) {
+      report(isSottoError(error) ? { endpoint, code: error.code } : { endpoint, code: 'E_PATH_RESET' })
+      throw error
+    }
+  }
+}

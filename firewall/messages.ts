@@ -1,0 +1,161 @@
+/**
+ * What is said over the pipe: every call with its arguments and result, checked on both sides before use.
+ *
+ * The core calls; the broker answers each call with one `result` or one `failure` of the same id, and may send `event`
+ * at any time. `cancel` names the call to give up in its id and has no answer of its own.
+ */
+import * as v from 'valibot'
+import type { ErrorCode } from '#protocol/errors.ts'
+import { errorCodes } from '#protocol/errors.ts'
+import type { EndpointInfo, FirewallEvent } from './permit.ts'
+
+export interface Failure {
+  readonly code: ErrorCode
+  readonly what: string
+  readonly kept?: string | undefined
+  readonly next: string
+}
+
+/** Arguments and results as they stand in heads. Bodies and parcels are the raw octets of the frame. */
+export interface Calls {
+  readonly endpoints: { args: null; result: readonly EndpointInfo[] }
+  readonly admit: { args: { link: string }; result: readonly EndpointInfo[] }
+  readonly forget: { args: { endpoint: string }; result: null }
+  readonly permit: { args: { endpoint: string }; result: EndpointInfo }
+  readonly contact: {
+    args: { endpoint: string; hello: Uint8Array; binding: Uint8Array; length: number; now: number }
+    /** Raw: parcel. */
+    result: { ticket: number; token: Uint8Array }
+  }
+  readonly finishContact: {
+    /** Raw: parcel. */
+    args: { ticket: number }
+    result: { root: Uint8Array; reply: Uint8Array } | null
+  }
+  readonly rekey: {
+    args: { endpoint: string; prologue: Uint8Array }
+    /** Raw: first message. */
+    result: { ticket: number }
+  }
+  readonly finishRekey: {
+    /** Raw: reply. */
+    args: { ticket: number }
+    result: Uint8Array | null
+  }
+  readonly exchange: {
+    /** Raw: body. */
+    args: {
+      endpoint: string
+      method: 'GET' | 'POST'
+      target: string
+      /** Names and values in turn. */
+      headers: readonly string[]
+      timeoutMs: number
+      connection?: string | undefined
+      /** False: no body at all, which differs from an empty one. */
+      body: boolean
+    }
+    /** Raw: body. */
+    result: { status: number; headers: readonly string[] }
+  }
+}
+
+export type CallName = keyof Calls
+
+/** Type octet of each frame. */
+export const FrameType = {
+  endpoints: 1,
+  admit: 2,
+  forget: 3,
+  permit: 4,
+  contact: 5,
+  finishContact: 6,
+  rekey: 7,
+  finishRekey: 8,
+  exchange: 9,
+  cancel: 16,
+  result: 32,
+  failure: 33,
+  event: 34,
+} as const
+
+type Schemas<Part extends 'args' | 'result'> = { readonly [K in CallName]: v.GenericSchema<unknown, Calls[K][Part]> }
+
+const bytes = v.instance(Uint8Array)
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const nothing = v.null()
+
+const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
+  id: v.string(),
+  kind: v.picklist(['gateway', 'tracker', 'peer', 'proxy']),
+  name: v.string(),
+  host: v.string(),
+  port: count,
+  template: v.string(),
+  expires: count,
+  source: v.picklist(['invite', 'card']),
+})
+
+export const argsSchemas: Schemas<'args'> = Object.freeze({
+  endpoints: nothing,
+  admit: v.strictObject({ link: v.string() }),
+  forget: v.strictObject({ endpoint: v.string() }),
+  permit: v.strictObject({ endpoint: v.string() }),
+  contact: v.strictObject({ endpoint: v.string(), hello: bytes, binding: bytes, length: count, now: v.number() }),
+  finishContact: v.strictObject({ ticket: count }),
+  rekey: v.strictObject({ endpoint: v.string(), prologue: bytes }),
+  finishRekey: v.strictObject({ ticket: count }),
+  exchange: v.strictObject({
+    endpoint: v.string(),
+    method: v.picklist(['GET', 'POST']),
+    target: v.string(),
+    headers: v.array(v.string()),
+    timeoutMs: v.number(),
+    connection: v.optional(v.string()),
+    body: v.boolean(),
+  }),
+})
+
+export const resultSchemas: Schemas<'result'> = Object.freeze({
+  endpoints: v.array(endpointInfo),
+  admit: v.array(endpointInfo),
+  forget: nothing,
+  permit: endpointInfo,
+  contact: v.strictObject({ ticket: count, token: bytes }),
+  finishContact: v.nullable(v.strictObject({ root: bytes, reply: bytes })),
+  rekey: v.strictObject({ ticket: count }),
+  finishRekey: v.nullable(bytes),
+  exchange: v.strictObject({ status: count, headers: v.array(v.string()) }),
+})
+
+export const failureSchema: v.GenericSchema<unknown, Failure> = v.strictObject({
+  code: v.picklist(Object.keys(errorCodes) as ErrorCode[]),
+  what: v.string(),
+  kept: v.optional(v.string()),
+  next: v.string(),
+})
+
+export const eventSchema: v.GenericSchema<unknown, FirewallEvent> = v.strictObject({
+  at: v.number(),
+  kind: v.picklist(['admitted', 'forgotten', 'permitted', 'redeemed', 'dialed', 'refused']),
+  endpoint: v.optional(v.string()),
+  reason: v.optional(v.string()),
+})
+
+/** undefined where the value has another shape. */
+export function shaped<T>(schema: v.GenericSchema<unknown, T>, value: unknown): { readonly value: T } | undefined {
+  const checked = v.safeParse(schema, value)
+  return checked.success ? { value: checked.output } : undefined
+}
+
+/** Header fields as they stand in heads: names and values in turn. */
+export function flat(headers: readonly (readonly [string, string])[]): string[] {
+  return headers.flat()
+}
+
+/** Opposite of `flat`; a name without a value is left out. */
+export function pairs(fields: readonly string[]): [string, string][] {
+  const out: [string, string][] = []
+  for (let i = 0; i + 1 < fields.length; i += 2) out.push([fields[i]!, fields[i + 1]!])
+  return out
+}

@@ -1,0 +1,59 @@
+/**
+ * The few options that the launcher reads from the command line before the core sees it, and where the state lies. The
+ * line goes on to the core unchanged, so the core asks the same functions.
+ */
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { SottoError } from '#protocol/errors.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Environment variable by which the launcher tells the core its folder. */
+export const CORE_FOLDER = 'SOTTO_CORE'
+
+/** Descriptor of the event stream, in the launcher and in the core. */
+export const EVENTS_FD = 4
+
+/**
+ * Absolute path of the state folder: `--state DIR`, else SOTTO_STATE, else `sotto` in the user's data folder (XDG).
+ * @throws SottoError E_USAGE where `--state` has no value
+ */
+export function stateFolder(args: readonly string[], env: Environment): string {
+  const given = optionValue(args, '--state') ?? env.SOTTO_STATE
+  if (given !== undefined && given !== '') return resolve(given)
+  const data = env.XDG_DATA_HOME
+  return join(data?.startsWith('/') ? data : join(homedir(), '.local', 'share'), 'sotto')
+}
+
+/** The folder that belongs to the core. */
+export function coreFolder(args: readonly string[], env: Environment): string {
+  return env[CORE_FOLDER] ?? join(stateFolder(args, env), 'core')
+}
+
+/** The folder that belongs to the broker. */
+export function brokerFolder(args: readonly string[], env: Environment): string {
+  return join(stateFolder(args, env), 'firewall')
+}
+
+/**
+ * Descriptor on which a parent program wants machine-readable events, if it asked for it.
+ * @throws SottoError E_USAGE for another than `EVENTS_FD`
+ */
+export function eventsDescriptor(args: readonly string[]): typeof EVENTS_FD | undefined {
+  const given = optionValue(args, '--events-fd')
+  if (given === undefined) return undefined
+  if (given !== String(EVENTS_FD)) throw new SottoError('E_USAGE', `--events-fd must be ${EVENTS_FD}.`)
+  return EVENTS_FD
+}
+
+/** `--name VALUE` or `--name=VALUE`, the last one, before any `--`. */
+function optionValue(args: readonly string[], name: string): string | undefined {
+  const end = args.indexOf('--')
+  let value: string | undefined
+  for (const [at, arg] of args.slice(0, end < 0 ? args.length : end).entries()) {
+    if (arg.startsWith(`${name}=`)) value = arg.slice(name.length + 1)
+    if (arg === name) value = args[at + 1] ?? ''
+  }
+  if (value === '') throw new SottoError('E_USAGE', `${name} needs a value.`)
+  return value
+}

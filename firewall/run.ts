@@ -1,0 +1,25 @@
+/** A whole run of the program: starts it, ends as the core ended, and tells a person what went wrong. */
+import { isSottoError } from '#protocol/errors.ts'
+import type { LaunchOptions } from './launcher.ts'
+import { launch } from './launcher.ts'
+import { systemBroker } from './system-broker.ts'
+
+/** Ends this process: with the core's exit code, or by the signal that ended the core. Waits for nothing on the network. */
+export async function run(options: Omit<LaunchOptions, 'openBroker'>): Promise<never> {
+  try {
+    const { code, signal, error } = await launch({ ...options, openBroker: systemBroker })
+    if (error !== undefined) throw error
+    if (signal !== null) process.kill(process.pid, signal)
+    process.exit(code ?? 1)
+  } catch (error) {
+    explain(error)
+    process.exit(isSottoError(error, 'E_USAGE') ? 2 : 1)
+  }
+}
+
+function explain(error: unknown): void {
+  const lines = isSottoError(error)
+    ? [error.message, error.kept, `${error.next} (${error.code})`]
+    : ['The launcher failed. (E_INTERNAL)', String(error)]
+  console.error(lines.filter((line) => line !== undefined).join('\n'))
+}
