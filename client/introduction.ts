@@ -20,6 +20,8 @@ export interface Introduced {
   readonly suite: number
   /** Milliseconds to add to our clock to have the server's. */
   readonly clockOffset: number
+  /** How long the first contact took. */
+  readonly rttMs: number
 }
 
 /**
@@ -42,13 +44,14 @@ export async function introduce(input: {
     now: clockwork.now() + clockOffset,
   })
   const request = shape.encodeRequest({ ...contact, host: hostOf(permit), random: clockwork.random })
+  const began = clockwork.now()
   const answer = toAnswer(await permit.exchange(request, { timeoutMs: TIMEOUT_MS, signal: input.signal }))
   if (isPassing(answer)) throw busy(answer)
   const parcel = shape.decodeResponse(answer)
   const result = parcel === undefined ? undefined : await contact.finish(parcel)
   const suite = result?.reply[0]
   if (result === undefined || suite === undefined || suite >= aeads.length) throw notRecognised(permit)
-  return { keys: result.keys, suite, clockOffset }
+  return { keys: result.keys, suite, clockOffset, rttMs: clockwork.now() - began }
 }
 
 function notRecognised(permit: Permit): SottoError {

@@ -5,6 +5,9 @@ import type { Clockwork } from './clockwork.ts'
 /** Shortest and longest rest after failures, milliseconds. A minute-long tunnel of a train must not cost a minute after it. */
 const REST_FIRST = 200
 const REST_MOST = 8_000
+/** Taken where nothing was measured yet, and the most a sample counts for, milliseconds. */
+const RTT_UNKNOWN = 500
+const RTT_MOST = 10_000
 /** Loss is noticed after max(3 s, 4 RTT). */
 const PATIENCE_LEAST = 3_000
 
@@ -12,7 +15,7 @@ export class Path {
   private readonly clockwork: Clockwork
   private readonly changed: (path: Path) => void
   private failures = 0
-  private roundTrip = 300
+  private roundTrip: number | undefined
   private readonly sleepers = new Set<() => void>()
   /** The latest failure; undefined while the path works. */
   error: unknown
@@ -31,23 +34,28 @@ export class Path {
 
   /** Smoothed round-trip time of exchanges that were answered at once, milliseconds. */
   get rtt(): number {
-    return this.roundTrip
+    return this.roundTrip ?? RTT_UNKNOWN
   }
 
   /** Milliseconds without an answer after which an exchange counts as failed, hold time not included. */
   get patience(): number {
-    return Math.max(PATIENCE_LEAST, 4 * this.roundTrip)
+    return Math.max(PATIENCE_LEAST, 4 * this.rtt)
   }
 
   /** An exchange was answered after `elapsed`, of which it may have been held for up to `hold`. */
   worked(elapsed: number, hold: number): void {
-    if (hold === 0 || elapsed < hold / 2) this.roundTrip += (Math.min(elapsed, 10_000) - this.roundTrip) / 8
+    if (hold === 0 || elapsed < hold / 2) this.measured(elapsed)
     if (this.failures === 0) return
     this.failures = 0
     this.error = undefined
     this.since = this.clockwork.now()
     for (const wake of [...this.sleepers]) wake()
     this.changed(this)
+  }
+
+  private measured(elapsed: number): void {
+    const sample = Math.min(elapsed, RTT_MOST)
+    this.roundTrip = this.roundTrip === undefined ? sample : this.roundTrip + (sample - this.roundTrip) / 8
   }
 
   failed(error: unknown): void {

@@ -228,7 +228,7 @@ export class Tunnel {
     const { signal } = this.stopping
     try {
       const introduced = await introduce({ permit, template: this.template, clockwork, preferredAead, signal })
-      this.path.worked(this.path.rtt, 0)
+      this.path.worked(introduced.rttMs, 0)
       return this.adopt(introduced.keys.root, introduced.suite)
     } catch (error) {
       if (signal.aborted) return undefined

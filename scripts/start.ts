@@ -38,12 +38,16 @@ async function demo(): Promise<void> {
     observe: (seen) => view.seen(seen),
     tell: (line) => console.error(line),
   })
+  const options = process.argv
+    .slice(2)
+    .map((arg) => ` ${arg}`)
+    .join('')
   console.log(`
 Sotto is up. The website that everybody sees:  https://localhost:${portOf('port')}
 What is said, beside what an observer sees:    http://localhost:${view.port}
 
-Talk, each in a terminal of its own:           ./scripts/start alice
-                                               ./scripts/start bob
+Talk, each in a terminal of its own:           ./scripts/start alice${options}
+                                               ./scripts/start bob${options}
 
 Ctrl-C ends everything; what was said stays in ${values.state}.`)
   await new Promise<void>((end) => {

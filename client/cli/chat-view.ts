@@ -46,6 +46,8 @@ class ChatView {
   private readonly terminal: Terminal
   private readonly said: (message: MessageView) => void
   private current: ContactView | undefined
+  /** Our own message, where it is the last thing printed: its mark can still change in place. */
+  private last: MessageView | undefined
   /** The last day that was printed, so that a new one gets a line. */
   private day = ''
   private connected: boolean | undefined
@@ -70,9 +72,14 @@ class ChatView {
     this.prompt()
   }
 
+  private print(text: string): void {
+    this.last = undefined
+    this.terminal.print(text)
+  }
+
   private greet(): void {
     const { terminal } = this
-    terminal.print(`${terminal.style('bold', 'Sotto')}  ${terminal.style('dim', '/help shows what you can do here')}`)
+    this.print(`${terminal.style('bold', 'Sotto')}  ${terminal.style('dim', '/help shows what you can do here')}`)
   }
 
   private prompt(): void {
@@ -94,7 +101,7 @@ class ChatView {
 
   private say(text: string): void {
     if (this.current === undefined) {
-      this.terminal.print('Say first to whom: /to NAME, or /contacts to see who there is.')
+      this.print('Say first to whom: /to NAME, or /contacts to see who there is.')
       return
     }
     const message = this.member.chat.send(this.current.id, text)
@@ -120,7 +127,7 @@ class ChatView {
       quit: () => this.terminal.close(),
     }
     const run = Object.hasOwn(commands, name!) ? commands[name!] : undefined
-    if (run === undefined) this.terminal.print(`There is no /${sanitize(name!)}. /help shows what there is.`)
+    if (run === undefined) this.print(`There is no /${sanitize(name!)}. /help shows what there is.`)
     else await run()
   }
 
@@ -140,10 +147,10 @@ class ChatView {
   private talkTo(contact: ContactView): void {
     this.current = contact
     this.day = ''
-    this.terminal.print(this.terminal.style('dim', `-- ${nameOf(contact)} ${this.describe(contact)}`))
+    this.print(this.terminal.style('dim', `-- ${nameOf(contact)} ${this.describe(contact)}`))
     this.showHistory(HISTORY_AT_START)
     if (contact.status === 'request') {
-      this.terminal.print(`${nameOf(contact)} wrote to you first. /accept to talk, /block to hear no more.`)
+      this.print(`${nameOf(contact)} wrote to you first. /accept to talk, /block to hear no more.`)
     }
     this.member.chat.markRead(contact.id)
     this.prompt()
@@ -151,7 +158,7 @@ class ChatView {
 
   private add(text: string): void {
     if (text === '') {
-      this.terminal.print('Paste the link of a card behind it: /add sotto-card:...')
+      this.print('Paste the link of a card behind it: /add sotto-card:...')
       return
     }
     this.talkTo(this.member.chat.addContact(parseCard(text)))
@@ -159,56 +166,51 @@ class ChatView {
 
   private answerRequest(accept: boolean): void {
     const { current, member } = this
-    if (current === undefined) return this.terminal.print('Say first whom: /to NAME.')
+    if (current === undefined) return this.print('Say first whom: /to NAME.')
     if (accept) member.chat.accept(current.id)
     else member.chat.block(current.id)
-    this.terminal.print(accept ? `You and ${nameOf(current)} can talk now.` : `${nameOf(current)} is blocked.`)
+    this.print(accept ? `You and ${nameOf(current)} can talk now.` : `${nameOf(current)} is blocked.`)
     this.current = member.chat.contacts().find(({ id }) => id === current.id)
   }
 
   private verify(argument: string): void {
     const { current, member } = this
-    if (current === undefined) return this.terminal.print('Say first whom: /to NAME.')
+    if (current === undefined) return this.print('Say first whom: /to NAME.')
     if (argument === 'yes') {
       member.chat.verify(current.id, true)
-      return this.terminal.print(`${nameOf(current)} is verified.`)
+      return this.print(`${nameOf(current)} is verified.`)
     }
     const digits = member.chat.fingerprint(current.id)
-    this.terminal.print(`Compare these digits with ${nameOf(current)}, in person or by voice:`)
-    this.terminal.print(
-      this.terminal.style('bold', digits.replace(/(\d{5})(?=\d)/g, '$1 ').replace(/((?:\d{5} ){6})/, '$1\n')),
-    )
-    this.terminal.print('If they are equal on both sides: /verify yes')
+    this.print(`Compare these digits with ${nameOf(current)}, in person or by voice:`)
+    this.print(this.terminal.style('bold', digits.replace(/(\d{5})(?=\d)/g, '$1 ').replace(/((?:\d{5} ){6})/, '$1\n')))
+    this.print('If they are equal on both sides: /verify yes')
   }
 
   private look(id: string): void {
     if (id === '') {
-      this.terminal.print(
-        `Your traffic looks like ${this.member.template}. There are: ${this.member.templates.join(', ')}.`,
-      )
+      this.print(`Your traffic looks like ${this.member.template}. There are: ${this.member.templates.join(', ')}.`)
       return
     }
     this.member.use(id)
-    this.terminal.print(`From now on your traffic looks like ${id}.`)
+    this.print(`From now on your traffic looks like ${id}.`)
   }
 
   // ---- what is shown --------------------------------------------------------------------------------------------------
 
   private showHelp(): void {
     const width = Math.max(...HELP.map(([usage]) => usage.length))
-    for (const [usage, what] of HELP)
-      this.terminal.print(`  ${usage.padEnd(width)}  ${this.terminal.style('dim', what)}`)
+    for (const [usage, what] of HELP) this.print(`  ${usage.padEnd(width)}  ${this.terminal.style('dim', what)}`)
   }
 
   private showContacts(): void {
     const contacts = this.member.chat.contacts()
     if (contacts.length === 0) {
-      this.terminal.print('You have no contacts yet. /card shows your card to give away, /add LINK takes in another’s.')
+      this.print('You have no contacts yet. /card shows your card to give away, /add LINK takes in another’s.')
       return
     }
     for (const contact of contacts) {
       const unread = contact.unread > 0 ? this.terminal.style('yellow', ` ${contact.unread} unread`) : ''
-      this.terminal.print(`  ${nameOf(contact)} ${this.terminal.style('dim', this.describe(contact))}${unread}`)
+      this.print(`  ${nameOf(contact)} ${this.terminal.style('dim', this.describe(contact))}${unread}`)
     }
   }
 
@@ -219,9 +221,9 @@ class ChatView {
 
   private async showCard(): Promise<void> {
     const card = await this.member.chat.myCard()
-    this.terminal.print('Whoever has this card can write to you. Give it to those you want to hear from:')
-    this.terminal.print(cardLink(card))
-    this.terminal.print(encodeQR(cardQrText(card), 'term', { ecc: 'low' }))
+    this.print('Whoever has this card can write to you. Give it to those you want to hear from:')
+    this.print(cardLink(card))
+    this.print(encodeQR(cardQrText(card), 'term', { ecc: 'low' }))
   }
 
   private showHistory(limit: number): void {
@@ -236,17 +238,23 @@ class ChatView {
     const day = new Date(message.time).toDateString()
     if (day !== this.day) {
       this.day = day
-      terminal.print(terminal.style('dim', `   ${day}`))
+      this.print(terminal.style('dim', `   ${day}`))
     }
-    if (message.gapBefore) terminal.print(terminal.style('dim', '   (something sent before this is not here yet)'))
+    if (message.gapBefore) this.print(terminal.style('dim', '   (something sent before this is not here yet)'))
+    this.print(this.lineOf(message))
+    if (message.from === 'me') this.last = message
+  }
+
+  private lineOf(message: MessageView): string {
+    const { terminal } = this
     const time = terminal.style('dim', timeOf(message.time))
     const who = message.from === 'me' ? terminal.style('green', 'you') : terminal.style('cyan', nameOf(this.current!))
     const state = message.from === 'me' ? ` ${terminal.style('dim', marks[message.status])}` : ''
-    terminal.print(`${time} ${who}  ${sanitize(message.text, true)}${state}`)
+    return `${time} ${who}  ${sanitize(message.text, true)}${state}`
   }
 
   private async showStatus(): Promise<void> {
-    for (const status of this.member.status()) this.terminal.print(`  ${describePath(status)}`)
+    for (const status of this.member.status()) this.print(`  ${describePath(status)}`)
   }
 
   private showError(error: unknown): void {
@@ -254,7 +262,7 @@ class ChatView {
     const text = isSottoError(error)
       ? [`${error.message} (${error.code})`, error.kept, error.next].filter((part) => part !== undefined).join('\n  ')
       : `Something went wrong: ${error instanceof Error ? error.message : 'unknown'}`
-    terminal.print(terminal.style('red', text))
+    this.print(terminal.style('red', text))
   }
 
   // ---- what happens ------------------------------------------------------------------------------------------------------
@@ -264,7 +272,7 @@ class ChatView {
       case 'message':
         return this.onMessage(event.message)
       case 'receipt':
-        return this.onReceipt(event.contact, event.status, event.messages.length)
+        return this.onReceipt(event.contact, event.status, event.messages)
       case 'contact':
         return this.onContact(event.contact)
       case 'removed':
@@ -285,14 +293,20 @@ class ChatView {
     const contact = this.member.chat.contacts().find(({ id }) => id === message.contact)
     if (contact === undefined) return
     this.terminal.bell()
-    this.terminal.print(this.terminal.style('yellow', `${nameOf(contact)} wrote to you. /to ${nameOf(contact)}`))
+    this.print(this.terminal.style('yellow', `${nameOf(contact)} wrote to you. /to ${nameOf(contact)}`))
   }
 
-  private onReceipt(contact: string, status: 'sent' | 'delivered' | 'read', count: number): void {
-    if (contact !== this.current?.id || status === 'sent') return
-    const what = count === 1 ? 'your message' : `${count} messages`
-    const text = status === 'read' ? `${marks.read} ${what} read` : `${marks.delivered} ${what} delivered`
-    this.terminal.print(this.terminal.style('dim', `      ${text}`))
+  private onReceipt(contact: string, status: 'sent' | 'delivered' | 'read', messages: readonly string[]): void {
+    if (contact !== this.current?.id) return
+    const { last } = this
+    if (last !== undefined && messages.includes(last.id)) {
+      this.last = { ...last, status }
+      this.terminal.amend(this.lineOf(this.last))
+      return
+    }
+    if (status !== 'read') return
+    const what = messages.length === 1 ? 'your message' : `${messages.length} of your messages`
+    this.print(this.terminal.style('dim', `      ✓✓ ${what} read`))
   }
 
   private onContact(contact: ContactView): void {
@@ -300,9 +314,7 @@ class ChatView {
       this.current = contact
       this.prompt()
     } else if (contact.status === 'request') {
-      this.terminal.print(
-        this.terminal.style('yellow', `${nameOf(contact)} asks to talk to you. /to ${nameOf(contact)}`),
-      )
+      this.print(this.terminal.style('yellow', `${nameOf(contact)} asks to talk to you. /to ${nameOf(contact)}`))
     }
   }
 
@@ -310,6 +322,6 @@ class ChatView {
     const connected = status.state.kind === 'ready'
     if (connected === this.connected || status.state.kind === 'connecting') return
     this.connected = connected
-    this.terminal.print(this.terminal.style('dim', describePath(status)))
+    this.print(this.terminal.style('dim', describePath(status)))
   }
 }

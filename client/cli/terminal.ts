@@ -9,6 +9,8 @@ export type Style = Parameters<typeof styleText>[0]
 export interface Terminal {
   /** Prints lines above the line being typed, which stays as it is. */
   print(text: string): void
+  /** Puts `text` in the place of what was printed last. Without effect where nothing can be taken back. */
+  amend(text: string): void
   /** The text in front of the line being typed. */
   setPrompt(text: string): void
   /** Colours where the terminal has them. */
@@ -54,20 +56,24 @@ export function openTerminal({ input, output, onLine, onClose, complete }: Termi
     if (lines.line.length > 0) lines.write(null, { ctrl: true, name: 'u' })
     else lines.close()
   })
-  const print = (text: string): void => {
+  /** Rows above the prompt that the last print took; 0 where it must not be amended. */
+  let printed = 0
+  const write = (text: string, above: number): void => {
     if (!tty || closed) {
       output.write(`${text}\n`)
       return
     }
-    const { rows } = lines.getCursorPos()
-    if (rows > 0) moveCursor(output, 0, -rows)
+    moveCursor(output, 0, -(lines.getCursorPos().rows + above))
     cursorTo(output, 0)
-    output.write('\u001b[J')
-    output.write(`${text}\n`)
+    output.write(`\u001b[J${text}\n`)
+    printed = rowsOf(text, output.columns ?? 80)
     lines.prompt(true)
   }
   return {
-    print,
+    print: (text) => write(text, 0),
+    amend: (text) => {
+      if (tty && !closed) write(text, printed)
+    },
     setPrompt: (text) => {
       lines.setPrompt(text)
       if (tty && !closed) {
@@ -84,6 +90,11 @@ export function openTerminal({ input, output, onLine, onClose, complete }: Termi
     },
     close: () => lines.close(),
   }
+}
+
+function rowsOf(text: string, width: number): number {
+  const rows = (line: string): number => Math.max(1, Math.ceil([...stripVTControlCharacters(line)].length / width))
+  return text.split('\n').reduce((sum, line) => sum + rows(line), 0)
 }
 
 /** The line as typed is replaced by the message as sent: go back over its echo and clear it. */

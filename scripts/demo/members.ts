@@ -10,12 +10,15 @@ import { memberMain } from './commands.ts'
 
 export const members: readonly string[] = ['alice', 'bob']
 
+/** File that marks a demo in which everything is set up. */
+export const READY = 'ready'
+
 export const nameOfMember = (member: string): string => member[0]!.toUpperCase() + member.slice(1)
 
 /** The member's chat on this terminal; what is said in it is shown in the live view. Returns its exit status. */
 export async function openChat(state: string, member: string, viewPort: number): Promise<number> {
   const folder = join(state, member)
-  if (!existsSync(join(folder, 'core'))) {
+  if (!existsSync(join(state, READY))) {
     throw new SottoError('E_NOT_JOINED', `${member} is not set up yet`, {
       next: 'Run ./scripts/start in another terminal first, and leave it running.',
     })

@@ -12,7 +12,7 @@ import { makeCertificate } from '../bench/certificate.ts'
 import { ended, gatewayMain, memberMain, run, runJson } from './commands.ts'
 import type { Front, Seen } from './front.ts'
 import { startFront } from './front.ts'
-import { members, nameOfMember } from './members.ts'
+import { members, nameOfMember, READY } from './members.ts'
 
 export interface SetUpInput {
   /** Folder of everything; made where it is missing. */
@@ -44,6 +44,7 @@ export async function setUp(input: SetUpInput): Promise<Running> {
     let gateway = await startGateway(state, socketPath)
     for (const member of members) await joinAs(state, member, certificate, tell)
     await befriend(state, tell)
+    writeFileSync(join(state, READY), '')
     return {
       killGateway: async () => {
         gateway.kill('SIGKILL')
