@@ -1,0 +1,205 @@
+/** Every bound of `Limits` that a stranger or a member can push against, pushed. Those of messages and frames have theirs beside the code. */
+import test from 'ava'
+import { CohortTokens, ReplayCache } from '#gateway/first-contact.ts'
+import type { Surroundings } from '#gateway/live-session.ts'
+import { LiveSession } from '#gateway/live-session.ts'
+import { latin1 } from '#protocol/bytes.ts'
+import { BUCKET_MS, Limits } from '#protocol/constants.ts'
+import { bucketOf, cohortToken, deriveCohort } from '#protocol/recognition.ts'
+import { writeMessage } from '#protocol/services/message-stream.ts'
+import { serve } from '#protocol/services/rpc.ts'
+import { CloseCode } from '#protocol/session/frames.ts'
+import { Multiplexer } from '#protocol/session/multiplexer.ts'
+import { ReceiveBuffer } from '#protocol/session/receive-buffer.ts'
+import { Priority } from '#protocol/session/stream.ts'
+import { openTunnel, startGateway } from './helpers/pair.ts'
+import { plainMatcher } from './helpers/plain-template.ts'
+import { prng } from './helpers/prng.ts'
+import type { Faults } from './helpers/session-link.ts'
+import { SessionLink } from './helpers/session-link.ts'
+
+const calm: Faults = { loss: 0, duplication: 0, delay: 0, stall: 0, abandon: 0 }
+const shape = plainMatcher.match('POST', '/plain/x')[0]!
+
+/** A young session at the gateway whose client is driven by hand, with a clock that stands still. */
+async function young(): Promise<{ link: SessionLink; live: LiveSession; around: { now: number } }> {
+  const link = new SessionLink(prng(1), calm)
+  await link.time.run(() => link.client.mux.ready, 10_000)
+  const around = { now: link.time.now }
+  const surroundings: Surroundings = {
+    random: prng(2).bytes,
+    now: () => around.now,
+    holdMs: Limits.holdMs,
+    schedule: (at, run) => link.time.after(at - link.time.now, run),
+    soon: (run) => link.time.after(0, run),
+  }
+  const keeper = { serve: () => {}, remove: () => {} }
+  const live = new LiveSession({ member: 'm', role: 'member' }, surroundings, keeper, () => link.gateway)
+  return { link, live, around }
+}
+
+/** One more exchange, as its request arrives. */
+function arrive(link: SessionLink, live: LiveSession, hold: number, reply: () => void): boolean {
+  const outgoing = link.client.take(link.time.now, 96, hold)
+  const expected = link.tokens.find(latin1(outgoing.token))
+  return expected !== undefined && live.exchange(expected, shape, outgoing.parcel, reply) !== undefined
+}
+
+test('Limits.parkedExchanges: one more request is held, and the first is answered', async (t) => {
+  const { link, live } = await young()
+  let answered = 0
+  for (let i = 0; i < Limits.parkedExchanges; i++) arrive(link, live, 40_000, () => answered++)
+  await link.time.run(() => false, 10)
+  const before = answered
+  t.false(link.client.mayTake, 'the client does not even begin more')
+  arrive(link, live, 40_000, () => answered++)
+  await link.time.run(() => false, 10)
+  t.true(answered > before)
+  t.true(live.heldCount <= Limits.parkedExchanges)
+})
+
+test('Limits.holdMs: patience beyond it is not granted', async (t) => {
+  const { link, live, around } = await young()
+  let answered = false
+  arrive(link, live, 3_600_000, () => {
+    answered = true
+  })
+  await link.time.run(() => false, 1)
+  t.false(answered)
+  around.now += Limits.holdMs
+  await link.time.run(() => answered, Limits.holdMs + 1)
+  t.true(answered)
+})
+
+test('Limits.tagWindow: a number too far ahead is a stranger’s', async (t) => {
+  const { link } = await young()
+  const tokens: Uint8Array[] = []
+  for (let i = 0; i < Limits.tagWindow + 4; i++) tokens.push(link.client.take(link.time.now, 96).token)
+  const known = tokens.map((token) => link.tokens.find(latin1(token)) !== undefined)
+  t.true(known[0])
+  t.false(known.at(-1))
+})
+
+test('Limits.streams: a peer that opens more breaks the protocol', (t) => {
+  const opened: number[] = []
+  const client = new Multiplexer('client', {})
+  const gateway = new Multiplexer('gateway', { stream: ({ id }) => opened.push(id) })
+  client.ready = true
+  for (let i = 0; i < Limits.streams + 8; i++) client.open(Priority.normal).write(Uint8Array.of(1))
+  gateway.accept(1, client.build(1, 60_000, true), true)
+  t.true(opened.length <= Limits.streams)
+  t.true(gateway.isClosed)
+})
+
+test('Limits.streamFragments: octets with gaps are not collected for ever', (t) => {
+  const buffer = new ReceiveBuffer()
+  let accepted = 0
+  while (accepted < 10_000 && buffer.accept(1 + 2 * accepted, Uint8Array.of(7), false) !== undefined) accepted++
+  t.is(accepted, Limits.streamFragments)
+})
+
+test('Limits.unackedParcels: a client that never acknowledges is cut off', async (t) => {
+  const link = new SessionLink(prng(3), calm)
+  await link.time.run(() => link.client.mux.ready, 10_000)
+  let rounds = 0
+  for (; link.closed.gateway === undefined && rounds < 1_000; rounds++) {
+    const outgoing = link.client.take(link.time.now, 96)
+    const expected = link.tokens.find(latin1(outgoing.token))
+    if (expected === undefined) break
+    link.gateway.receive(link.time.now, expected, outgoing.parcel)
+    if (!link.gateway.mux.isClosed) link.gateway.answer(outgoing.number, 96)
+  }
+  t.is(link.closed.gateway, CloseCode.limit)
+  t.true(rounds <= Limits.unackedParcels + 8)
+})
+
+test('Limits.serviceNameBytes: a longer name is refused before anything looks for it', async (t) => {
+  const gateway = new Multiplexer('gateway', {
+    stream: (stream) => serve(stream, [{ unary: {}, subscribe: {} }], { member: 'm', role: 'member' }, () => {}),
+  })
+  const client = new Multiplexer('client', {})
+  client.ready = true
+  gateway.ready = true
+  const ask = async (method: string, number: number): Promise<string> => {
+    const stream = client.open(Priority.urgent)
+    let text = ''
+    stream.onData = (bytes) => {
+      text += latin1(bytes)
+    }
+    writeMessage(stream, { m: method, a: 1 })
+    gateway.accept(number, client.build(number, 4_000, true), true)
+    await new Promise((resolve) => setImmediate(resolve))
+    client.accept(number, gateway.build(number, 4_000, true), true)
+    return text
+  }
+  t.regex(await ask('x'.repeat(Limits.serviceNameBytes), 1), /unknown-method/)
+  t.regex(await ask('x'.repeat(Limits.serviceNameBytes + 1), 2), /bad-request/)
+})
+
+test('Limits.sessionsPerMember: the oldest session gives way', async (t) => {
+  const gateway = await startGateway([{ unary: { 'test.echo': (args) => args }, subscribe: {} }])
+  const tunnels = []
+  for (let i = 0; i < Limits.sessionsPerMember + 1; i++) {
+    const tunnel = openTunnel(gateway.port)
+    await tunnel.session(10_000)
+    tunnels.push(tunnel)
+    t.true(gateway.sessions.count <= Limits.sessionsPerMember)
+  }
+  for (const tunnel of tunnels) await tunnel.stop()
+  await gateway.stop()
+})
+
+test('Limits.sessionIdleMs: a silent session is forgotten', async (t) => {
+  const gateway = await startGateway([])
+  const tunnel = openTunnel(gateway.port)
+  await tunnel.session(10_000)
+  const now = Date.now()
+  gateway.sessions.sweep(now + Limits.sessionIdleMs - 60_000)
+  t.is(gateway.sessions.count, 1)
+  gateway.sessions.sweep(now + Limits.sessionIdleMs + 60_000)
+  t.is(gateway.sessions.count, 0)
+  await tunnel.stop()
+  await gateway.stop()
+})
+
+test('Limits.firstContacts and its times: a replay is known for as long as its token is', async (t) => {
+  const cache = new ReplayCache<string>()
+  const box = (n: number): Uint8Array => Uint8Array.from({ length: 40 }, (_, i) => (i < 4 ? (n >>> (8 * i)) & 0xff : 0))
+  cache.remember(box(0), 0, Promise.resolve('answer'))
+  t.is(await cache.earlier(box(0), Limits.firstContactAnswerMs), 'answer')
+  t.is(cache.earlier(box(0), Limits.firstContactAnswerMs + 1), 'replay')
+  t.is(cache.earlier(box(0), Limits.firstContactBuckets * BUCKET_MS), 'replay')
+  t.is(cache.earlier(box(0), Limits.firstContactBuckets * BUCKET_MS + 1), undefined)
+  const at = 10 * BUCKET_MS
+  for (let n = 1; n <= Limits.firstContacts + 1; n++) cache.remember(box(n), at, Promise.resolve('a'))
+  t.is(cache.earlier(box(1), at), undefined, 'the oldest went')
+  t.not(cache.earlier(box(2), at), undefined)
+})
+
+test('tokens of first contact are expected for three buckets and no more', (t) => {
+  const keys = deriveCohort(prng(5).bytes(32))
+  const tokens = new CohortTokens()
+  tokens.setCohorts([{ id: 'c', keys }])
+  const now = 1_700_000_000_000
+  const found = [-2, -1, 0, 1, 2].map(
+    (off) => tokens.find(latin1(cohortToken(keys, bucketOf(now) + off, 3)), now) !== undefined,
+  )
+  t.deepEqual(found, [false, true, true, true, false])
+})
+
+test('Limits.storedReplies and storedReplyBytes: old answers are not kept for retries, and never made anew', async (t) => {
+  const { link, live } = await young()
+  const outgoing = Array.from({ length: Limits.storedReplies + 1 }, () => link.client.take(link.time.now, 96))
+  const answers: unknown[] = []
+  const ask = (i: number): boolean => {
+    const expected = link.tokens.find(latin1(outgoing[i]!.token))!
+    return live.exchange(expected, shape, outgoing[i]!.parcel, (answer) => answers.push(answer)) !== undefined
+  }
+  for (let i = 0; i < outgoing.length; i++) {
+    t.true(ask(i))
+    await link.time.run(() => answers.length > i, 10)
+  }
+  t.false(ask(0), 'the oldest answer is gone: the request is a stranger’s now')
+  t.true(ask(outgoing.length - 1))
+  t.is(answers.at(-1), answers.at(-2), 'the newest is the very same')
+})
