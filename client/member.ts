@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Broker } from '#firewall/permit.ts'
+import { DIALER_FAMILY } from '#firewall/permit.ts'
 import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { preferredAead } from '#protocol/crypto/measure.ts'
 import { SottoError } from '#protocol/errors.ts'
@@ -59,7 +60,8 @@ export class Member {
    */
   static async open(input: MemberInput): Promise<Member> {
     const { clockwork, folder, newName } = input
-    const builtins = compileBuiltins()
+    // The dialer says what it looks like on the wire; a template that claims another client would give it away.
+    const builtins = compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
     const store = openStore({ folder: join(folder, 'chat'), tables: CHAT_TABLES, random: clockwork.random })
     try {
       const mailbox = new Mailboxes(clockwork)

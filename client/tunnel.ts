@@ -344,7 +344,7 @@ export class Tunnel {
   ): void {
     const { session, abort } = epoch
     const { clockwork, permit } = this.input
-    const outgoing: Outgoing = session.take(clockwork.now(), length, hold)
+    const outgoing: Outgoing = session.take(length, hold)
     const request = shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
     this.exchanges++
     const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)

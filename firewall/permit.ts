@@ -23,6 +23,9 @@ export interface EndpointInfo {
   readonly source: 'invite' | 'card'
 }
 
+/** Client that the dialer's TLS and HTTP look like: only templates of this family go with it. */
+export const DIALER_FAMILY = 'node'
+
 /** `EndpointInfo.expires` of a membership that stands: later than any date. */
 export const NO_EXPIRY: number = Number.MAX_SAFE_INTEGER
 

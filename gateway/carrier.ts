@@ -128,7 +128,7 @@ export class Carrier {
     }
     const live = this.input.sessions.of(owner.expected.session)
     const taken = live?.exchange(owner.expected, shape, parcel, (answer) => send(request, response, answer))
-    if (taken !== undefined) response.once('close', taken.gone)
+    if (taken !== undefined) response.on('close', taken.gone)
     return taken !== undefined
   }
 }

@@ -9,7 +9,7 @@
  *       https: 0.0.0.0:443
  *       certificate: fullchain.pem
  *       key: privkey.pem
- *     # unix: gateway.sock               # behind the site's own web server
+ *     # unix: /run/sotto/gateway.sock    # behind the site's own web server
  *     # http: 127.0.0.1:8080             # the same, over loopback
  *     decoy:                             # one of three: what everybody else sees
  *       folder: site

@@ -8,16 +8,19 @@ import type { Millis, Random } from '#protocol/bytes.ts'
 import { Limits, PARCEL_MIN } from '#protocol/constants.ts'
 import type { Caller } from '#protocol/services/service.ts'
 import type { GatewaySession } from '#protocol/session/gateway-session.ts'
+import type { MultiplexerEvents } from '#protocol/session/multiplexer.ts'
+import type { Stream } from '#protocol/session/stream.ts'
 import type { Expected } from '#protocol/session/token-table.ts'
 
 /** Where the answer of one exchange goes. */
 export type Reply = (response: HttpResponse) => void
 
-interface Held {
+interface Open {
   readonly number: number
   readonly shape: Shape
   readonly deadline: Millis
-  readonly reply: Reply
+  /** undefined once its socket has closed: a retry may still come. */
+  reply: Reply | undefined
 }
 
 /** What a live session needs from its surroundings. */
@@ -32,25 +35,41 @@ export interface Surroundings {
   readonly soon: (run: () => void) => void
 }
 
+/** Who keeps a live session. */
+export interface Keeper {
+  /** The client has opened a stream. */
+  serve(stream: Stream, live: LiveSession): void
+  /** The session is over. */
+  remove(live: LiveSession): void
+}
+
 /** Octets of parcel that are not content: ack block, tag, frame heads. */
 const PARCEL_OVERHEAD = PARCEL_MIN
 
-export class LiveSession {
+/** Thousands are there at once, so it is the receiver of its session's events itself rather than a set of closures. */
+export class LiveSession implements MultiplexerEvents {
   readonly session: GatewaySession
   readonly caller: Caller
   private readonly around: Surroundings
-  private readonly held = new Map<number, Held>()
+  private readonly keeper: Keeper
+  /** Taken in and not answered yet. */
+  private readonly open = new Map<number, Open>()
   private readonly answered = new Map<number, HttpResponse>()
   private answeredOctets = 0
-  /** Taken in and not answered yet; not all of them are held, since sockets close. */
-  private readonly open = new Set<number>()
   private cancelTimer: (() => void) | undefined
   private flushing = false
 
-  constructor(session: GatewaySession, caller: Caller, around: Surroundings) {
-    this.session = session
+  /** `begin` makes the session, which reports to what it is given. */
+  constructor(
+    caller: Caller,
+    around: Surroundings,
+    keeper: Keeper,
+    begin: (events: MultiplexerEvents) => GatewaySession,
+  ) {
     this.caller = caller
     this.around = around
+    this.keeper = keeper
+    this.session = begin(this)
   }
 
   /**
@@ -68,18 +87,17 @@ export class LiveSession {
     if (received === undefined) return undefined
     const { number } = expected
     if (received.kind === 'repeat') return this.repeat(number, shape, reply)
-    this.open.add(number)
     const patience = Math.min(received.hold ?? 0, this.around.holdMs)
     const gone = this.hold(number, shape, now + patience, reply)
-    this.soonFlush()
+    this.wake()
     return { gone }
   }
 
   private hold(number: number, shape: Shape, deadline: Millis, reply: Reply): () => void {
-    this.held.set(number, { number, shape, deadline, reply })
+    const open: Open = { number, shape, deadline, reply }
+    this.open.set(number, open)
     return () => {
-      const held = this.held.get(number)
-      if (held?.reply === reply) this.held.delete(number)
+      open.reply = undefined
     }
   }
 
@@ -91,15 +109,25 @@ export class LiveSession {
       return { gone: () => {} }
     }
     // Its answer was given and is not kept any more; it cannot be made a second time.
-    if (!this.open.has(number)) return undefined
-    const before = this.held.get(number)
-    const gone = this.hold(number, shape, before?.deadline ?? this.around.now(), reply)
-    this.soonFlush()
+    const before = this.open.get(number)
+    if (before === undefined) return undefined
+    const gone = this.hold(number, shape, before.reply === undefined ? this.around.now() : before.deadline, reply)
+    this.wake()
     return { gone }
   }
 
+  // ---- what the session reports ------------------------------------------------------------------------------------------
+
+  stream(stream: Stream): void {
+    this.keeper.serve(stream, this)
+  }
+
+  closed(): void {
+    this.keeper.remove(this)
+  }
+
   /** The client has this answer, or will never ask for it again. */
-  forget(number: number): void {
+  acknowledged(number: number): void {
     const answered = this.answered.get(number)
     if (answered === undefined) return
     this.answered.delete(number)
@@ -107,15 +135,14 @@ export class LiveSession {
   }
 
   /** The client has given up on this exchange. */
-  abandon(number: number): void {
-    this.held.delete(number)
+  abandoned(number: number): void {
     this.open.delete(number)
-    this.forget(number)
+    this.acknowledged(number)
   }
 
   /** Something may be sendable. Cheap; the work is done once for everything that happens together. */
-  soonFlush(): void {
-    if (this.flushing || this.held.size === 0) return
+  wake(): void {
+    if (this.flushing || this.open.size === 0) return
     this.flushing = true
     this.around.soon(() => {
       this.flushing = false
@@ -126,24 +153,26 @@ export class LiveSession {
   /** Answers what is due: every exchange past its deadline, and as many as there is content for, soonest deadline first. */
   private flush(): void {
     const now = this.around.now()
-    const order = [...this.held.values()].sort((a, b) => a.deadline - b.deadline || a.number - b.number)
+    const order = this.held.sort((a, b) => a.deadline - b.deadline || a.number - b.number)
     let spare = order.length
-    for (const held of order) {
+    for (const each of order) {
       const full = spare-- > Limits.parkedExchanges
-      if (full || held.deadline <= now || this.session.mux.isClosed || this.session.pending(1) > 0) this.answer(held)
+      if (full || each.deadline <= now || this.session.mux.isClosed || this.session.pending(1) > 0) this.answer(each)
     }
     this.arm(now)
   }
 
-  private answer(held: Held): void {
-    const { number, shape, reply } = held
-    this.held.delete(number)
+  private get held(): Open[] {
+    return [...this.open.values()].filter(({ reply }) => reply !== undefined)
+  }
+
+  private answer({ number, shape, reply }: Open): void {
     this.open.delete(number)
     const wanted = this.session.pending(shape.down.max) + PARCEL_OVERHEAD
     const parcel = this.session.answer(number, shape.down.fit(wanted))
     const response = shape.encodeResponse({ parcel, random: this.around.random })
     this.keep(number, response)
-    reply(response)
+    reply?.(response)
   }
 
   private keep(number: number, response: HttpResponse): void {
@@ -151,7 +180,7 @@ export class LiveSession {
     this.answeredOctets += response.body.length
     for (const old of this.answered.keys()) {
       if (this.answered.size <= Limits.storedReplies && this.answeredOctets <= Limits.storedReplyBytes) return
-      this.forget(old)
+      this.acknowledged(old)
     }
   }
 
@@ -160,7 +189,7 @@ export class LiveSession {
     this.cancelTimer?.()
     this.cancelTimer = undefined
     let first = Number.POSITIVE_INFINITY
-    for (const { deadline } of this.held.values()) first = Math.min(first, deadline)
+    for (const { deadline } of this.held) first = Math.min(first, deadline)
     if (first === Number.POSITIVE_INFINITY) return
     this.cancelTimer = this.around.schedule(Math.max(first, now), () => this.flush())
   }
@@ -172,6 +201,6 @@ export class LiveSession {
   }
 
   get heldCount(): number {
-    return this.held.size
+    return this.held.length
   }
 }

@@ -10,11 +10,13 @@ import { requestBinding } from '#protocol/recognition.ts'
 import { serve } from '#protocol/services/rpc.ts'
 import type { Caller, Service } from '#protocol/services/service.ts'
 import { CloseCode } from '#protocol/session/frames.ts'
+import type { NoiseAnswer } from '#protocol/session/gateway-session.ts'
 import { GatewaySession } from '#protocol/session/gateway-session.ts'
+import type { Stream } from '#protocol/session/stream.ts'
 import type { TokenTable } from '#protocol/session/token-table.ts'
 import type { Cohort } from './first-contact.ts'
 import { CohortTokens, ReplayCache } from './first-contact.ts'
-import type { Surroundings } from './live-session.ts'
+import type { Keeper, Surroundings } from './live-session.ts'
 import { LiveSession } from './live-session.ts'
 
 /** Octets of a first contact's answer: box 42, Noise 48, reply. Rounded up for growth of the reply. */
@@ -38,12 +40,12 @@ export interface FirstContactExchange {
   readonly parcel: Uint8Array
 }
 
-export class Sessions {
+export class Sessions implements Keeper {
   private readonly input: SessionsInput
   private readonly cohorts = new CohortTokens()
   private readonly replays = new ReplayCache<HttpResponse>()
   private readonly live = new Map<GatewaySession, LiveSession>()
-  private readonly byMember = new Map<string, Set<LiveSession>>()
+  private readonly byMember = new Map<string, readonly LiveSession[]>()
 
   constructor(input: SessionsInput) {
     this.input = input
@@ -101,47 +103,50 @@ export class Sessions {
   }
 
   private create(root: Uint8Array, suite: number, caller: Caller, cohort: Cohort): void {
-    const { gatewaySecret, tokens, random, services, report } = this.input
-    const session = new GatewaySession({
-      root,
-      aead: aeads[suite]!,
-      now: this.input.now(),
-      random,
-      tokens,
-      noise: (message, prologue) => respondRekey({ gatewaySecret, cohort: cohort.keys, prologue, message, random }),
-      events: {
-        stream: (stream) => serve(stream, services, caller, report),
-        wake: () => live.soonFlush(),
-        acknowledged: (number) => live.forget(number),
-        abandoned: (number) => live.abandon(number),
-        closed: () => this.remove(live),
-      },
-    })
-    const live = new LiveSession(session, caller, this.input)
-    this.live.set(session, live)
+    const { tokens, random } = this.input
+    const noise = this.noiseFor(cohort)
+    const now = this.input.now()
+    const live = new LiveSession(
+      caller,
+      this.input,
+      this,
+      (events) => new GatewaySession({ root, aead: aeads[suite]!, now, random, tokens, noise, events }),
+    )
+    this.live.set(live.session, live)
     this.enrol(live)
+  }
+
+  private noiseFor(cohort: Cohort): NoiseAnswer {
+    return (message, prologue) => {
+      const { gatewaySecret, random } = this.input
+      return respondRekey({ gatewaySecret, cohort: cohort.keys, prologue, message, random })
+    }
+  }
+
+  serve(stream: Stream, live: LiveSession): void {
+    serve(stream, this.input.services, live.caller, this.input.report)
   }
 
   /** A member's oldest session gives way where it has too many. */
   private enrol(live: LiveSession): void {
     const { member } = live.caller
-    const own = this.byMember.get(member) ?? new Set()
-    own.add(live)
+    const own = [...(this.byMember.get(member) ?? []), live]
     this.byMember.set(member, own)
-    if (own.size > Limits.sessionsPerMember) oldest(own).session.close(CloseCode.limit)
+    if (own.length > Limits.sessionsPerMember) oldest(own).session.close(CloseCode.limit)
   }
 
-  private remove(live: LiveSession): void {
+  remove(live: LiveSession): void {
     this.live.delete(live.session)
-    const own = this.byMember.get(live.caller.member)
-    own?.delete(live)
-    if (own?.size === 0) this.byMember.delete(live.caller.member)
+    const { member } = live.caller
+    const left = (this.byMember.get(member) ?? []).filter((other) => other !== live)
+    if (left.length === 0) this.byMember.delete(member)
+    else this.byMember.set(member, left)
     this.input.soon(() => live.end())
   }
 
   /** Ends every session of a member at once. */
   revoke(member: string): void {
-    for (const live of [...(this.byMember.get(member) ?? [])]) live.session.close(CloseCode.revoked)
+    for (const live of this.byMember.get(member) ?? []) live.session.close(CloseCode.revoked)
   }
 
   /** Forgets sessions that have been silent for too long. Call about once a minute. */
@@ -157,8 +162,8 @@ export class Sessions {
   }
 }
 
-function oldest(sessions: ReadonlySet<LiveSession>): LiveSession {
-  return [...sessions].reduce((a, b) => (a.session.lastSeen <= b.session.lastSeen ? a : b))
+function oldest(sessions: readonly LiveSession[]): LiveSession {
+  return sessions.reduce((a, b) => (a.session.lastSeen <= b.session.lastSeen ? a : b))
 }
 
 /** Kept apart so that tests can make the same surroundings. */

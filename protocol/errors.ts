@@ -15,7 +15,6 @@ export const errorCodes = {
   E_CONTACT_UNKNOWN: 'See who there is: sotto contacts',
   E_SECRET_IN_ARGV: 'Run sotto join without it and paste the link when asked, or give it on standard input.',
   E_NOT_JOINED: 'Join with an invite first: sotto join',
-  E_FILE: 'Check its name and who may read it.',
   E_NO_GATEWAY: 'Ask your contact for an invite to that gateway, and join it.',
   E_NOT_RECOGNISED:
     'Ask the person who invited you whether the invite is still valid, then try again or join with a new one.',

@@ -1,5 +1,6 @@
 /** Runs every check and counts: format and lint, types, tests. Arguments are handed to ava. */
 import { spawn } from 'node:child_process'
+import { biome } from './biome.ts'
 
 interface Outcome {
   readonly passed: number
@@ -38,7 +39,7 @@ async function tests(): Promise<Outcome> {
 }
 
 const outcomes = [
-  await whole('format and lint', 'biome', ['check', '.']),
+  await whole('format and lint', biome, ['check', '.']),
   await whole('types', 'tsc', ['--noEmit']),
   await tests(),
 ]

@@ -66,7 +66,7 @@ async function session(root: Uint8Array, suite: typeof aes256gcm): Promise<unkno
   const exchanges: unknown[] = []
   for (let i = 0; i < 3; i++) {
     if (client.mux.ready) client.mux.open(Priority.urgent).write(encodeMessage({ m: 'golden', a: i }))
-    const request = client.take(NOW, i === 0 ? 1_400 : 128, 6_000)
+    const request = client.take(i === 0 ? 1_400 : 128, 6_000)
     gateway.receive(NOW, tokens.find(latin1(request.token))!, request.parcel)
     const answer = gateway.answer(request.number, i === 0 ? 1_400 : 128)
     client.receive(NOW, request.number, answer)

@@ -40,7 +40,7 @@ async function young(): Promise<{ link: SessionLink; live: LiveSession; around: 
 
 /** One more exchange, as its request arrives. */
 function arrive(link: SessionLink, live: LiveSession, hold: number, reply: () => void): boolean {
-  const outgoing = link.client.take(link.time.now, 96, hold)
+  const outgoing = link.client.take(96, hold)
   const expected = link.tokens.find(latin1(outgoing.token))
   return expected !== undefined && live.exchange(expected, shape, outgoing.parcel, reply) !== undefined
 }
@@ -74,7 +74,7 @@ test('Limits.holdMs: patience beyond it is not granted', async (t) => {
 test('Limits.tagWindow: a number too far ahead is a stranger’s', async (t) => {
   const { link } = await young()
   const tokens: Uint8Array[] = []
-  for (let i = 0; i < Limits.tagWindow + 4; i++) tokens.push(link.client.take(link.time.now, 96).token)
+  for (let i = 0; i < Limits.tagWindow + 4; i++) tokens.push(link.client.take(96).token)
   const known = tokens.map((token) => link.tokens.find(latin1(token)) !== undefined)
   t.true(known[0])
   t.false(known.at(-1))
@@ -103,7 +103,7 @@ test('Limits.unackedParcels: a client that never acknowledges is cut off', async
   await link.time.run(() => link.client.mux.ready, 10_000)
   let rounds = 0
   for (; link.closed.gateway === undefined && rounds < 1_000; rounds++) {
-    const outgoing = link.client.take(link.time.now, 96)
+    const outgoing = link.client.take(96)
     const expected = link.tokens.find(latin1(outgoing.token))
     if (expected === undefined) break
     link.gateway.receive(link.time.now, expected, outgoing.parcel)
@@ -189,7 +189,7 @@ test('tokens of first contact are expected for three buckets and no more', (t) =
 
 test('Limits.storedReplies and storedReplyBytes: old answers are not kept for retries, and never made anew', async (t) => {
   const { link, live } = await young()
-  const outgoing = Array.from({ length: Limits.storedReplies + 1 }, () => link.client.take(link.time.now, 96))
+  const outgoing = Array.from({ length: Limits.storedReplies + 1 }, () => link.client.take(96))
   const answers: unknown[] = []
   const ask = (i: number): boolean => {
     const expected = link.tokens.find(latin1(outgoing[i]!.token))!

@@ -1,5 +1,5 @@
 /** The member's commands: noun, verb, few options. Results on stdout, everything else on stderr. */
-import { readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { encodeQR } from 'qr'
 import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
@@ -48,10 +48,8 @@ export function registerCommands(program: Command, ground: Ground): void {
   const run = new Commands(ground)
   add('join', 'Join a gateway with an invite; the link is asked for, or read from standard input.')
     .option('--name <name>', 'what your contacts see (asked for where it is missing)')
-    .option('--file <file>', 'read the link from a file')
     .action((options) => run.join(options))
   add('card', 'Print your card: whoever has it can write to you.')
-    .option('--out <file>', 'write it to a file')
     .option('--qr', 'as a QR code as well')
     .action((options) => run.card(options))
   registerContacts(add, run)
@@ -76,7 +74,7 @@ export function registerCommands(program: Command, ground: Ground): void {
 function registerContacts(add: (name: string, what: string) => Command, run: Commands): void {
   add('contacts', 'Show contacts, or do something with one: add, accept, block, rename, remove, verify.')
     .argument('[verb]', 'list, add, accept, block, rename, remove, verify', 'list')
-    .argument('[name]', 'whom; for add a file with a card')
+    .argument('[name]', 'whom; for add a card (else it is read from standard input)')
     .argument('[new-name]', 'for rename')
     .option('--yes', 'for verify: the digits are equal')
     .action((verb, name, newName, options) => run.contacts(verb, name, newName, options))
@@ -112,11 +110,10 @@ class Commands {
     }
   }
 
-  async join(options: Options & { name?: string; file?: string }): Promise<void> {
+  async join(options: Options & { name?: string }): Promise<void> {
     const { stdin, stderr } = this.ground.streams
     const output = this.output(options)
-    const link =
-      options.file === undefined ? await readText('Invite link: ', stdin, stderr) : readFileText(options.file)
+    const link = await readText('Invite link: ', stdin, stderr)
     const endpoints = await this.ground.broker.admitInvite(link)
     const newName =
       options.name ?? (stdin.isTTY ? await ask('What shall your contacts call you? ', stdin, stderr) : 'someone')
@@ -131,18 +128,13 @@ class Commands {
     })
   }
 
-  async card(options: Options & { out?: string; qr?: boolean }): Promise<void> {
+  async card(options: Options & { qr?: boolean }): Promise<void> {
     const output = this.output(options)
     await this.with({ ...options, online: true }, async (member) => {
       await member.reached(REACH_MS)
       const card = await member.chat.myCard()
-      const link = cardLink(card)
-      if (options.out !== undefined) writeFileSync(options.out, `${link}\n`)
       const code = options.qr ? `\n${encodeQR(cardQrText(card), 'term', { ecc: 'low' })}` : ''
-      output.result(
-        { card: link, ...(options.out === undefined ? {} : { file: options.out }) },
-        (options.out ?? link) + code,
-      )
+      output.result({ card: cardLink(card) }, cardLink(card) + code)
     })
   }
 
@@ -192,10 +184,10 @@ class Commands {
     })
   }
 
-  private async cardText(file: string | undefined): Promise<string> {
+  /** A card is no secret: it may stand on the command line. */
+  private async cardText(card: string | undefined): Promise<string> {
     const { stdin, stderr } = this.ground.streams
-    if (file?.startsWith('sotto-card:')) return file
-    return file === undefined ? await readText('Card: ', stdin, stderr) : readFileText(file)
+    return card ?? (await readText('Card: ', stdin, stderr))
   }
 
   async send(name: string, words: readonly string[], options: Options): Promise<void> {
@@ -287,15 +279,6 @@ function mirrorTo(descriptor: string | undefined): (message: MessageView) => voi
 function need(value: string | undefined, what: string): string {
   if (value === undefined) throw new SottoError('E_USAGE', `${what} is missing`)
   return value
-}
-
-function readFileText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch (cause) {
-    const what = `${sanitize(file)} cannot be read`
-    throw new SottoError('E_FILE', what, { cause, next: 'Give its content on standard input instead.' })
-  }
 }
 
 function listContacts(contacts: readonly ContactView[], output: Output): void {

@@ -8,6 +8,7 @@ import type { Tunnel } from '#client/tunnel.ts'
 import { fromUtf8, latin1, utf8 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { Subscription } from '#protocol/services/rpc.ts'
+import { ServiceFailure } from '#protocol/services/service.ts'
 
 /** Queues in one subscription; the gateway takes no more. */
 const QUEUES_PER_SUBSCRIPTION = 256
@@ -62,7 +63,14 @@ export class Mailboxes implements MailboxPort {
   }
 
   async create({ gateway, ttlSeconds, policy, rid, rauth, sid, sauth, seal }: NewQueue): Promise<void> {
-    await this.at(gateway).call('mailbox.create', { rid, rauth, sid, sauth, seal, policy, ttl: ttlSeconds })
+    const queue = { rid, rauth, sid, sauth, seal, ttl: ttlSeconds }
+    try {
+      await this.at(gateway).call('mailbox.create', { ...queue, policy })
+    } catch (error) {
+      // A gateway that keeps less than was asked for gives what it has where nothing is asked for.
+      if (!(error instanceof ServiceFailure) || error.reason !== 'policy') throw error
+      await this.at(gateway).call('mailbox.create', queue)
+    }
   }
 
   async put({ gateway, sid, sauth, id, body }: OutgoingMessage): Promise<'delivered' | 'stored' | 'duplicate'> {

@@ -7,7 +7,7 @@
  *
  * The first agreement of a session has no Noise part (the handshake has just run); every later one has.
  */
-import { concat, readU16, u16 } from '../bytes.ts'
+import { concat, empty, readU16, u16 } from '../bytes.ts'
 
 export const AgreementType = { offer: 0x01, answer: 0x02 } as const
 
@@ -26,7 +26,7 @@ export function encodeControl(type: number, content: Uint8Array): Uint8Array {
 
 /** Cuts the control stream into messages; `push` gives undefined where one is longer than any we know. */
 export class ControlReader {
-  private held: Uint8Array = new Uint8Array(0)
+  private held: Uint8Array = empty
 
   push(bytes: Uint8Array): ControlMessage[] | undefined {
     this.held = concat(this.held, bytes)
@@ -38,6 +38,7 @@ export class ControlReader {
       messages.push({ type: this.held[0]!, content: this.held.slice(3, 3 + length) })
       this.held = this.held.slice(3 + length)
     }
+    if (this.held.length === 0) this.held = empty
     return messages
   }
 }

@@ -57,7 +57,9 @@ export class ClientSession {
   private readonly control = new ControlReader()
   private epoch: Epoch
   private previous: Epoch | undefined
+  /** When the keys in use were agreed. */
   private agreedAt: Millis
+  private lastAnswer: Millis
   private number = 0
   /** Highest number known to have reached the gateway: it expects `Limits.tagWindow` tokens beyond it. */
   private confirmed = 0
@@ -69,6 +71,7 @@ export class ClientSession {
     this.events = input.events
     this.random = input.random
     this.agreedAt = input.now
+    this.lastAnswer = input.now
     this.mux = new Multiplexer('client', {
       ...input.events,
       acknowledged: (number) => {
@@ -97,13 +100,13 @@ export class ClientSession {
    * The next request: a parcel of exactly `length` octets. `hold`: milliseconds to wait for an answer with content;
    * undefined wants the answer at once.
    */
-  take(now: Millis, length: number, hold?: number): Outgoing {
+  take(length: number, hold?: number): Outgoing {
     const { epoch } = this
     const number = ++this.number
     const token = epoch.token(number)
     const body = this.mux.build(number, bodyLength(length), epoch.index > 0, hold)
     this.flights.set(number, { epoch, token })
-    this.retire(now)
+    this.retire()
     return { number, token, parcel: epoch.sealRequest(number, token, body) }
   }
 
@@ -113,10 +116,11 @@ export class ClientSession {
     const body = flight?.epoch.openAnswer(number, flight.token, parcel)
     if (flight === undefined || body === undefined) return false
     this.flights.delete(number)
+    this.lastAnswer = now
     this.mux.acknowledge(number)
     this.confirmed = Math.max(this.confirmed, number)
     this.mux.accept(number, body, flight.epoch.index > 0)
-    this.retire(now)
+    this.retire()
     return true
   }
 
@@ -158,6 +162,7 @@ export class ClientSession {
     this.previous = this.epoch
     this.epoch = this.epoch.next(shared, noise, offer.content, answer)
     this.offer = undefined
+    this.agreedAt = this.lastAnswer
     if (!this.mux.ready) {
       this.mux.ready = true
       this.events.ready?.()
@@ -166,13 +171,12 @@ export class ClientSession {
   }
 
   /** Wipes the keys before the last agreement once nothing in flight needs them. */
-  private retire(now: Millis): void {
+  private retire(): void {
     const { previous } = this
     if (previous === undefined) return
     for (const flight of this.flights.values()) if (flight.epoch === previous) return
     previous.wipe()
     this.previous = undefined
-    this.agreedAt = now
   }
 }
 

@@ -11,6 +11,7 @@ import { Epoch, sessionTranscript } from './epoch.ts'
 import { CloseCode } from './frames.ts'
 import type { MultiplexerEvents } from './multiplexer.ts'
 import { Multiplexer } from './multiplexer.ts'
+import type { Stream } from './stream.ts'
 import type { Expected, TokenTable } from './token-table.ts'
 import { TokenWindow } from './token-table.ts'
 
@@ -33,17 +34,18 @@ export interface GatewaySessionInput {
 /** `fresh`: taken in. `repeat`: a bit-identical retry of an exchange that was taken in before. */
 export type Received = { readonly kind: 'fresh'; readonly hold: number | undefined } | { readonly kind: 'repeat' }
 
-export class GatewaySession {
+export class GatewaySession implements MultiplexerEvents {
   readonly mux: Multiplexer
   private readonly tokens: TokenTable
   private readonly random: Random
   private readonly noise: NoiseAnswer
+  private readonly events: MultiplexerEvents
   private readonly transcript: Uint8Array
   private readonly control = new ControlReader()
   /** Newest last. More than one only while a key agreement settles. */
   private readonly windows: TokenWindow[] = []
   /** Numbers taken in whose answers may still be asked for again. */
-  private readonly used = new Map<number, Expected>()
+  private readonly used = new Map<number, Epoch>()
   private highest = 0
   private newestUsed = 0
   private switchedAt: Millis
@@ -54,24 +56,11 @@ export class GatewaySession {
     this.tokens = input.tokens
     this.random = input.random
     this.noise = input.noise
+    this.events = input.events
     this.transcript = sessionTranscript(input.root)
     this.lastSeen = input.now
     this.switchedAt = input.now
-    this.mux = new Multiplexer('gateway', {
-      ...input.events,
-      acknowledged: (number) => {
-        this.settle(number)
-        input.events.acknowledged?.(number)
-      },
-      abandoned: (number) => {
-        input.events.abandoned?.(number)
-        this.settle(number)
-      },
-      closed: (code) => {
-        this.forget()
-        input.events.closed?.(code)
-      },
-    })
+    this.mux = new Multiplexer('gateway', this)
     this.mux.control.onData = (bytes) => this.onControl(bytes)
     this.windows.push(new TokenWindow(new Epoch(0, input.aead, input.root), this, this.tokens, 0))
   }
@@ -83,7 +72,7 @@ export class GatewaySession {
     if (body === undefined) return undefined
     this.lastSeen = now
     if (this.used.has(number)) return { kind: 'repeat' }
-    this.used.set(number, expected)
+    this.used.set(number, epoch)
     this.highest = Math.max(this.highest, number)
     this.use(now, epoch, number)
     for (const window of this.windows) window.advance(this.highest)
@@ -96,11 +85,11 @@ export class GatewaySession {
 
   /** The answer of an exchange taken in by `receive`: a parcel of exactly `length` octets. Once for each number. */
   answer(number: number, length: number): Uint8Array {
-    const expected = this.used.get(number)
-    if (expected === undefined) throw new RangeError(`exchange ${number} has no request to answer`)
-    const services = expected.epoch.index > 0 && this.mux.ready
+    const epoch = this.used.get(number)
+    if (epoch === undefined) throw new RangeError(`exchange ${number} has no request to answer`)
+    const services = epoch.index > 0 && this.mux.ready
     const body = this.mux.build(number, bodyLength(length), services)
-    return expected.epoch.sealAnswer(number, expected.token, body)
+    return epoch.sealAnswer(number, epoch.token(number), body)
   }
 
   /** Octets worth sending in the answer of `number`; stops counting at `enough`. */
@@ -166,12 +155,33 @@ export class GatewaySession {
   }
 
   private isOutstanding(window: TokenWindow): boolean {
-    return !window.isEmpty || [...this.used.values()].some(({ epoch }) => epoch === window.epoch)
+    return !window.isEmpty || [...this.used.values()].includes(window.epoch)
+  }
+
+  // ---- what the multiplexer reports --------------------------------------------------------------------------------------
+
+  stream(stream: Stream): void {
+    this.events.stream?.(stream)
+  }
+
+  wake(): void {
+    this.events.wake?.()
+  }
+
+  acknowledged(number: number): void {
+    this.settle(number)
+    this.events.acknowledged?.(number)
+  }
+
+  abandoned(number: number): void {
+    this.events.abandoned?.(number)
+    this.settle(number)
   }
 
   /** Takes every token of this session out of the table. */
-  private forget(): void {
+  closed(code: number): void {
     for (const window of this.windows) window.close()
+    this.events.closed?.(code)
   }
 
   close(code: number): void {

@@ -72,7 +72,8 @@ export class Multiplexer implements StreamOwner {
   private receivedTotal = 0
   private consumedTotal = 0
 
-  private readonly dueWindows = new Set<Stream>()
+  /** Each once. */
+  private dueWindows: Stream[] = []
   private dueSessionWindow = false
   private dueResets: Reset[] = []
   private dueLost: number[] = []
@@ -114,7 +115,7 @@ export class Multiplexer implements StreamOwner {
 
   /** Octets worth sending now; stops counting at `enough`. */
   pending(enough: number): number {
-    let octets = this.dueLost.length * 9 + this.dueResets.length * 20 + this.dueWindows.size * 13
+    let octets = this.dueLost.length * 9 + this.dueResets.length * 20 + this.dueWindows.length * 13
     if (this.dueSessionWindow) octets += 9
     if (this.closeCode !== undefined) return octets + 2
     for (const stream of this.streams.values()) {
@@ -136,7 +137,7 @@ export class Multiplexer implements StreamOwner {
       )
         return true
     }
-    return this.dueLost.length > 0 || this.dueResets.length > 0 || this.dueWindows.size > 0 || this.dueSessionWindow
+    return this.dueLost.length > 0 || this.dueResets.length > 0 || this.dueWindows.length > 0 || this.dueSessionWindow
   }
 
   private get credit(): number {
@@ -189,10 +190,10 @@ export class Multiplexer implements StreamOwner {
       sent.sessionWindow = true
       this.dueSessionWindow = false
     }
-    for (const stream of this.dueWindows) {
+    for (let stream = this.dueWindows[0]; stream !== undefined; stream = this.dueWindows[0]) {
       if (!writer.numbers(FrameType.window, stream.id, stream.receiving.limit)) return
       sent.windows.push(stream)
-      this.dueWindows.delete(stream)
+      this.dueWindows.shift()
     }
   }
 
@@ -238,7 +239,7 @@ export class Multiplexer implements StreamOwner {
     if (sent === undefined) return
     this.sent.delete(number)
     for (const segment of sent.segments) if (!segment.stream.isClosed) segment.stream.sending.onLost(segment)
-    for (const stream of sent.windows) if (!stream.isClosed) this.dueWindows.add(stream)
+    for (const stream of sent.windows) if (!stream.isClosed) this.windowDue(stream)
     this.dueResets.push(...sent.resets)
     this.dueLost.push(...sent.lost)
     if (sent.sessionWindow) this.dueSessionWindow = true
@@ -376,8 +377,12 @@ export class Multiplexer implements StreamOwner {
   }
 
   announceWindow(stream: Stream): void {
-    this.dueWindows.add(stream)
+    this.windowDue(stream)
     this.events.wake?.()
+  }
+
+  private windowDue(stream: Stream): void {
+    if (!this.dueWindows.includes(stream)) this.dueWindows.push(stream)
   }
 
   consumed(octets: number): void {
@@ -405,7 +410,7 @@ export class Multiplexer implements StreamOwner {
 
   settled(stream: Stream): void {
     this.streams.delete(stream.id)
-    this.dueWindows.delete(stream)
+    this.dueWindows = this.dueWindows.filter((other) => other !== stream)
   }
 
   // ---- ending -----------------------------------------------------------------------------------------------------------

@@ -205,10 +205,30 @@ test('keys are renewed hourly by a fresh handshake, unnoticed by streams', async
   t.true(link.tokens.size <= 2 * Limits.tagWindow + 8, 'only the newest keys are expected after the overlap')
 })
 
+test('a renewal is due once an hour, however often it is asked', async (t) => {
+  const rng = prng(9)
+  const gatewaySecret = rng.bytes(32)
+  const gatewayKey = x25519PublicKey(gatewaySecret)
+  const cohort = deriveCohort(rng.bytes(32))
+  const link = new SessionLink(rng, calm, (message, prologue) =>
+    respondRekey({ gatewaySecret, cohort, prologue, message, random: rng.bytes }),
+  )
+  let rekeys = 0
+  for (let second = 0; second < 3 * 3_600 + 60; second += 2) {
+    await link.time.run(() => false, 2_000)
+    if (!link.client.rekeyDue(link.time.now)) continue
+    rekeys++
+    const { first, finish } = initiateRekey({ gatewayKey, cohort, prologue: link.client.transcript, random: rng.bytes })
+    link.client.renew({ first, finish: async (reply) => finish(reply) })
+  }
+  t.is(rekeys, 3)
+  t.deepEqual(link.closed, {})
+})
+
 test('an altered parcel changes nothing', async (t) => {
   const link = new SessionLink(prng(6), calm)
   await link.time.run(() => link.client.mux.ready, 10_000)
-  const outgoing = link.client.take(link.time.now, 96)
+  const outgoing = link.client.take(96)
   const expected = link.tokens.find(Buffer.from(outgoing.token).toString('latin1'))!
   for (let at = 0; at < outgoing.parcel.length; at++) {
     const altered = outgoing.parcel.slice()

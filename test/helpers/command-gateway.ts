@@ -2,8 +2,8 @@
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { gatewayMain } from '../../scripts/demo/commands.ts'
 import { freePort } from '../../scripts/bench/ports.ts'
+import { gatewayMain } from '../../scripts/demo/commands.ts'
 import { Command, member, operator, temporaryFolder } from './command.ts'
 
 export interface GatewayProcess {

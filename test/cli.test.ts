@@ -1,0 +1,352 @@
+/** The command line as people meet it: real gateway, real members, and everything that goes wrong on the way. */
+import { chmodSync, cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import test from 'ava'
+import { randomBytes } from '#protocol/crypto/random.ts'
+import { encodeInvite, parseInvite } from '#protocol/invite.ts'
+import type { Outcome } from './helpers/command.ts'
+import { Command, jsonLines, member, operator, startMember, temporaryFolder } from './helpers/command.ts'
+import { configure, invite, joined, makeGateway, pairOf, startedGateway, succeed } from './helpers/command-gateway.ts'
+
+const DAY = 86_400
+
+/** A well-formed link to a place that is not there. */
+function someLink(change: { expires?: number } = {}): string {
+  const place = { host: 'localhost', port: 9, addresses: ['127.0.0.1'], key: randomBytes(32), cohort: randomBytes(32) }
+  const expires = Math.floor(Date.now() / 1000) + DAY
+  return encodeInvite({
+    ...{
+      name: 'Nowhere',
+      gateways: [place],
+      code: randomBytes(16),
+      template: 'beacon',
+      root: randomBytes(32),
+      expires,
+    },
+    ...change,
+  })
+}
+
+interface Told {
+  readonly code: string
+  readonly what: string
+  readonly kept?: string
+  readonly next: string
+}
+
+/** One error line of JSON on stderr, nothing on stdout, and the exit status. */
+function refused(t: ExecutionContext, { status, out, err }: Outcome, code: string, exit: number): Told {
+  t.is(out, '')
+  const lines = jsonLines(err)
+  t.is(lines.length, 1, err)
+  const { error } = lines[0] as unknown as { error: Told }
+  t.is(error.code, code, err)
+  t.true(error.what.length > 0 && error.next.length > 0)
+  t.is(status, exit, err)
+  return error
+}
+
+/** The launcher's own refusals: before there is a core. */
+function refusedByLauncher(t: ExecutionContext, { status, out, err }: Outcome, code: string): void {
+  t.is(out, '')
+  t.regex(err, new RegExp(`\\(${code}\\)|"code":"${code}"`))
+  t.not(status, 0)
+}
+
+const texts = (out: string): unknown[] => jsonLines(out).map(({ text }) => text)
+
+// ---- invites --------------------------------------------------------------------------------------------------------
+
+test('links that are no invites are refused with what to do, and never repeated', async (t) => {
+  const state = join(await temporaryFolder(t), 'member')
+  const good = someLink()
+  const middle = Math.floor(good.length / 2)
+  const links: readonly (readonly [string, string])[] = [
+    ['', 'E_INVITE_FORMAT'],
+    ['what is this', 'E_INVITE_FORMAT'],
+    [`sotto://${'%'.repeat(20)}`, 'E_INVITE_FORMAT'],
+    [good.slice(0, -7), 'E_INVITE_FORMAT'],
+    [good.slice(0, middle) + (good[middle] === 'A' ? 'B' : 'A') + good.slice(middle + 1), 'E_INVITE_FORMAT'],
+    [someLink({ expires: Math.floor(Date.now() / 1000) - 1 }), 'E_INVITE_EXPIRED'],
+  ]
+  for (const [link, code] of links) {
+    const told = refused(t, await member(t, state, ['join', '--json', '--name', 'x'], `${link}\n`), code, 2)
+    if (link.length > 20) t.false(JSON.stringify(told).includes(link.slice(8, 40)))
+  }
+  const person = await member(t, state, ['join', '--name', 'x'], 'sotto://x')
+  t.regex(person.err, /^E_INVITE_FORMAT: .+\n {2}.+\n$/)
+  refused(t, await member(t, state, ['status', '--json']), 'E_NOT_JOINED', 1)
+})
+
+test('an invite on the command line is refused before anything is done with it', async (t) => {
+  const state = join(await temporaryFolder(t), 'member')
+  const link = someLink()
+  const outcome = await member(t, state, ['join', '--json', link])
+  const told = refused(t, outcome, 'E_SECRET_IN_ARGV', 2)
+  t.false(outcome.err.includes(link.slice(8, 30)))
+  t.regex(told.next, /standard input/)
+})
+
+test('a gateway that is down: told within the deadline, the invite is kept, and joining again goes on', async (t) => {
+  const gateway = await makeGateway(t)
+  const { link } = await invite(t, gateway)
+  const state = join(await temporaryFolder(t), 'member')
+  const told = refused(t, await member(t, state, ['join', '--json', '--name', 'Early'], link), 'E_TUNNEL_TIMEOUT', 4)
+  t.regex(told.kept ?? '', /invite/)
+  await gateway.start()
+  // Without the link, since it is kept.
+  const chat = startMember(t, state, ['chat', '--json'])
+  await chat.told(({ state: how }) => (how as { kind?: string } | undefined)?.kind === 'ready', 'a connection')
+  chat.child.stdin.end()
+  t.is((await chat.ended).status, 0)
+  const again = JSON.parse(await succeed(member(t, state, ['join', '--json'], link)))
+  t.is(again.me.name, 'Early')
+})
+
+test('a revoked invite: a newcomer and a member both hear that it is not the network', async (t) => {
+  const gateway = await startedGateway(t)
+  const [unused, used] = [await invite(t, gateway), await invite(t, gateway)]
+  const folder = await temporaryFolder(t)
+  const old = join(folder, 'old')
+  await succeed(member(t, old, ['join', '--name', 'old'], used.link))
+  const chat = startMember(t, old, ['chat', '--json'])
+  await chat.told(({ state }) => (state as { kind?: string } | undefined)?.kind === 'ready', 'a connection')
+  for (const { id } of [unused, used]) {
+    t.is((await operator(t, ['invite', 'revoke', id, '--state', gateway.state])).status, 0)
+  }
+  const isFailing = ({ state }: Record<string, unknown>): boolean =>
+    ['E_REVOKED', 'E_NOT_RECOGNISED'].includes((state as { code?: string } | undefined)?.code ?? '')
+  const newcomer = member(t, join(folder, 'new'), ['join', '--json', '--name', 'new'], unused.link)
+  await chat.told(isFailing, 'a loss of membership')
+  chat.child.stdin.end()
+  t.is((await chat.ended).status, 0)
+  t.regex(refused(t, await newcomer, 'E_NOT_RECOGNISED', 4).next, /invite/)
+})
+
+for (const hours of [-30, 5]) {
+  test(`a clock that is wrong by ${hours} hours: joins, sends and receives`, async (t) => {
+    const gateway = await startedGateway(t)
+    const right = await joined(t, gateway, 'Right')
+    const state = join(await temporaryFolder(t), 'wrong')
+    const env = { ...process.env, SOTTO_CLOCK_SHIFT: String(hours * 3_600_000) }
+    const script = join(import.meta.dirname, 'helpers', 'command-shifted.ts')
+    const wrong = (args: readonly string[], input = ''): Promise<Outcome> => {
+      const command = new Command(t, [script, ...args, '--state', state], env)
+      command.child.stdin.end(input)
+      return command.ended
+    }
+    await succeed(wrong(['join', '--name', 'Wrong'], (await invite(t, gateway)).link))
+    const cards = [await succeed(member(t, right, ['card'])), await succeed(wrong(['card']))]
+    await succeed(wrong(['contacts', 'add'], cards[0]))
+    await succeed(member(t, right, ['contacts', 'add'], cards[1]))
+    await succeed(wrong(['send', 'Right', 'what time is it?']))
+    t.deepEqual(texts(await succeed(member(t, right, ['recv', '--json']))), ['what time is it?'])
+    await succeed(member(t, right, ['send', 'Wrong', 'later']))
+    t.deepEqual(texts(await succeed(wrong(['recv', '--json']))), ['later'])
+  })
+}
+
+// ---- state ----------------------------------------------------------------------------------------------------------
+
+test('state that cannot be used is told and left as it is', async (t) => {
+  const gateway = await startedGateway(t)
+  const sound = await joined(t, gateway, 'Sound')
+  const folder = await temporaryFolder(t)
+  const faults: readonly (readonly [string, string, (file: string) => void])[] = [
+    ['cut-off', 'core/chat/chat.db', (file) => truncateSync(file, 3_000)],
+    ['foreign', 'core/chat/chat.db', (file) => writeFileSync(file, 'shopping list\n'.repeat(400))],
+    ['open-to-others', 'core/chat/device.key', (file) => chmodSync(file, 0o644)],
+    ['no-key', 'core/chat/device.key', (file) => rmSync(file)],
+    ['cut-off-key', 'core/chat/device.key', (file) => truncateSync(file, 30)],
+    ['cut-off-vault', 'firewall/vault', (file) => truncateSync(file, 50)],
+    ['open-vault', 'firewall/vault.key', (file) => chmodSync(file, 0o640)],
+  ]
+  for (const [name, path, damage] of faults) {
+    const state = join(folder, name)
+    cpSync(sound, state, { recursive: true })
+    const file = join(state, path)
+    damage(file)
+    const before = name.startsWith('no-') ? undefined : readFileSync(file)
+    const outcome = await member(t, state, ['contacts', '--json'])
+    if (path.startsWith('core')) {
+      t.is(refused(t, outcome, 'E_STATE_UNREADABLE', 3).kept, 'Nothing was changed.', name)
+    } else refusedByLauncher(t, outcome, 'E_STATE_UNREADABLE')
+    if (before !== undefined) t.deepEqual(readFileSync(file), before, name)
+  }
+  t.is((await member(t, sound, ['contacts'])).status, 0, 'the original was not touched')
+})
+
+test('a gateway’s state that cannot be used is told, and a second gateway on it is refused', async (t) => {
+  const gateway = await startedGateway(t)
+  const run = (state: string): Promise<Outcome> => operator(t, ['gateway', 'run', '--state', state])
+  const second = await run(gateway.state)
+  t.regex(second.err, /^E_STATE_BUSY: /)
+  t.is(second.status, 3)
+  await gateway.stop()
+  const folder = await temporaryFolder(t)
+  const faults: readonly (readonly [string, string, (file: string) => void])[] = [
+    ['open', '.', (file) => chmodSync(file, 0o755)],
+    ['open-key', 'store.key', (file) => chmodSync(file, 0o644)],
+    ['no-key', 'gateway.key', (file) => rmSync(file)],
+    ['cut-off', 'store/data.mdb', (file) => truncateSync(file, 5_000)],
+    ['foreign', 'store/data.mdb', (file) => writeFileSync(file, 'shopping list\n'.repeat(4_000))],
+  ]
+  for (const [name, path, damage] of faults) {
+    const state = join(folder, name)
+    cpSync(gateway.state, state, { recursive: true })
+    damage(join(state, path))
+    const { err, status } = await run(state)
+    t.regex(err, /^E_STATE_UNREADABLE: /, name)
+    t.is(status, 3, name)
+  }
+})
+
+test('two programs on one state folder: the second is told, the first goes on', async (t) => {
+  const gateway = await startedGateway(t)
+  const state = await joined(t, gateway, 'Busy')
+  const chat = startMember(t, state, ['chat', '--json'])
+  await chat.told(({ state: how }) => (how as { kind?: string } | undefined)?.kind === 'ready', 'a connection')
+  refusedByLauncher(t, await member(t, state, ['contacts', '--json']), 'E_STATE_BUSY')
+  chat.child.stdin.end()
+  t.is((await chat.ended).status, 0)
+  t.is((await member(t, state, ['contacts', '--json'])).status, 0)
+})
+
+// ---- talking --------------------------------------------------------------------------------------------------------
+
+test('a conversation by commands, with receipts, absence and a gateway that was killed in between', async (t) => {
+  const gateway = await startedGateway(t)
+  const [a, b] = await pairOf(t, gateway, ['Ada', 'Ben'])
+  const [contact] = jsonLines(await succeed(member(t, a, ['contacts', '--json'])))
+  t.like(contact, { name: 'Ben', status: 'accepted', unread: 0, verified: false })
+
+  const sent = JSON.parse(await succeed(member(t, a, ['send', 'Ben', 'first', 'words', '--json'])))
+  t.like(sent, { text: 'first words', from: 'me', status: 'sent' })
+  // Ben is away; the gateway loses power.
+  await gateway.stop('SIGKILL')
+  await gateway.start()
+  t.is((await succeed(member(t, a, ['send', 'ben'], 'from standard input\n'))).trim(), '✓ Ben')
+
+  t.deepEqual(texts(await succeed(member(t, b, ['recv', '--json']))), ['first words', 'from standard input'])
+  t.is(await succeed(member(t, b, ['recv', '--json'])), '', 'nothing comes twice')
+  await succeed(member(t, a, ['recv', '--json']))
+  const seen = jsonLines(await succeed(member(t, a, ['history', 'Ben', '--json'])))
+  t.deepEqual(
+    seen.map(({ text, from, status }) => ({ text, from, status })),
+    [
+      { text: 'first words', from: 'me', status: 'read' },
+      { text: 'from standard input', from: 'me', status: 'read' },
+    ],
+  )
+  t.regex(await succeed(member(t, b, ['history', 'Ada', '--limit', '1'])), /Ada {2}from standard input\n$/)
+  const [status] = jsonLines(await succeed(member(t, a, ['status', '--json'])))
+  t.like(status, { state: { kind: 'ready' }, template: 'beacon' })
+  t.false(JSON.stringify(status).includes('"code"'))
+})
+
+test('two chats go on by themselves after the gateway was killed', async (t) => {
+  const gateway = await startedGateway(t)
+  const [a, b] = await pairOf(t, gateway, ['Ada', 'Ben'])
+  const [chatA, chatB] = [startMember(t, a, ['chat', '--json']), startMember(t, b, ['chat', '--json'])]
+  const arrives = (chat: Command, wanted: string): Promise<unknown> =>
+    chat.told(({ type, message }) => {
+      const { text, from } = (message ?? {}) as { text?: string; from?: string }
+      return type === 'message' && from === 'them' && text === wanted
+    }, wanted)
+  chatA.say({ to: 'Ben', text: 'before' })
+  await arrives(chatB, 'before')
+  await gateway.stop('SIGKILL')
+  chatA.say({ to: 'Ben', text: 'during, from Ada' })
+  chatB.say({ to: 'Ada', text: 'during, from Ben' })
+  await chatA.told(({ state }) => (state as { kind?: string } | undefined)?.kind === 'failing', 'an outage')
+  await gateway.start()
+  await Promise.all([arrives(chatB, 'during, from Ada'), arrives(chatA, 'during, from Ben')])
+  chatB.say({ to: 'Ada', text: 'after' })
+  await arrives(chatA, 'after')
+  for (const chat of [chatA, chatB]) {
+    chat.child.stdin.end()
+    t.is((await chat.ended).status, 0)
+    const received = jsonLines(chat.out).filter(
+      ({ type, message }) => type === 'message' && (message as { from: string }).from === 'them',
+    )
+    t.is(received.length, chat === chatA ? 2 : 2, 'each message once')
+  }
+})
+
+test('a gateway whose store is full: the sender is told, nothing is lost, and it goes out once there is room', async (t) => {
+  const gateway = await startedGateway(t)
+  const [a, b] = await pairOf(t, gateway, ['Ada', 'Ben'])
+  // Everything else is settled before: they have exchanged a message each.
+  await succeed(member(t, a, ['send', 'Ben', 'hello']))
+  await succeed(member(t, b, ['recv']))
+  await gateway.stop()
+  await configure(gateway, '\nlimits: {storeBytes: 700 KiB}\n')
+  await gateway.start()
+  const count = 90
+  const words = Array.from({ length: count }, (_, i) => `${i} ${'x'.repeat(12_000)}`)
+  const chat = startMember(t, a, ['chat', '--json'])
+  for (const text of words) chat.say({ to: 'Ben', text })
+  await chat.told(({ error }) => (error as Told | undefined)?.code === 'E_MAILBOX_FULL', 'a full mailbox')
+  chat.child.stdin.end()
+  await chat.ended
+  const late = await member(t, a, ['send', 'Ben', 'one more', '--json'])
+  t.is(late.status, 0)
+  const { status, waits } = JSON.parse(late.out) as { status: string; waits: Told }
+  t.is(status, 'pending')
+  t.like(waits, { code: 'E_MAILBOX_FULL' })
+  t.regex(waits.kept ?? '', /kept/)
+
+  const received = texts(await succeed(member(t, b, ['recv', '--json'])))
+  t.true(received.length > 0 && received.length < count)
+  // There is room now: the chats of both bring the rest.
+  const [chatA, chatB] = [startMember(t, a, ['chat', '--json']), startMember(t, b, ['chat', '--json'])]
+  await chatB.told(({ message }) => (message as { text?: string } | undefined)?.text === 'one more', 'the last one')
+  const all = await chatB.until(({ out }) => {
+    const more = jsonLines(out).flatMap(({ type, message }) =>
+      type === 'message' ? [(message as { text: string }).text] : [],
+    )
+    return received.length + more.length > count ? [...received, ...more] : undefined
+  }, 'all messages')
+  t.deepEqual([...all].sort(), [...words, 'one more'].sort())
+  for (const each of [chatA, chatB]) {
+    each.child.stdin.end()
+    t.is((await each.ended).status, 0)
+  }
+})
+
+// ---- what hostile and careless people type --------------------------------------------------------------------------
+
+test('names, texts and pipes of all kinds', async (t) => {
+  const gateway = await startedGateway(t)
+  const folder = await temporaryFolder(t, 'sotto test, with «spaces» ')
+  const { link } = await invite(t, gateway)
+  const state = join(folder, 'a b')
+  for (const name of ['', 'a\u001b[2Jb', 'x'.repeat(65), '\u0007']) {
+    refused(t, await member(t, state, ['join', '--json', '--name', name], link), 'E_CHAT_NAME', 1)
+  }
+  await succeed(member(t, state, ['join', '--name', 'Zoë 🦊'], link))
+  const friend = await joined(t, gateway, 'Friend')
+  await succeed(member(t, state, ['contacts', 'add'], await succeed(member(t, friend, ['card']))))
+  await succeed(member(t, friend, ['contacts', 'add'], await succeed(member(t, state, ['card']))))
+
+  for (const text of ['', '   \n', 'x'.repeat(20_000)]) {
+    refused(t, await member(t, state, ['send', 'Friend', '--json'], text), 'E_CHAT_TEXT', 1)
+  }
+  refused(t, await member(t, state, ['send', 'Friend', '--json'], 'x'.repeat(200_000)), 'E_USAGE', 2)
+  refused(t, await member(t, state, ['send', '--json', 'Nobody', 'hi']), 'E_CONTACT_UNKNOWN', 1)
+  refused(t, await member(t, state, ['contacts', 'dance', '--json']), 'E_USAGE', 2)
+  const odd = ['🦊👩‍👩‍👧‍👦', '\u001b]0;owned\u0007\u202eevil', 'x'.repeat(16_384)]
+  for (const text of odd) await succeed(member(t, state, ['send', 'Friend'], text))
+
+  // Whoever reads only the first line does not make the rest disappear, nor the program shout.
+  const half = startMember(t, friend, ['recv'])
+  half.child.stdin.end()
+  await half.printed(/\n/)
+  half.child.stdout.destroy()
+  const { err } = await half.ended
+  t.is(err, '')
+  const shown = await succeed(member(t, friend, ['history', 'Zoë 🦊']))
+  t.false(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/.test(shown), 'nothing steers the terminal')
+  t.deepEqual(texts(await succeed(member(t, friend, ['history', 'zo', '--json']))), odd)
+})

@@ -1,0 +1,5 @@
+/** The core of `command-shifted.ts`. */
+import { shiftClock } from './command-shifted-clock.ts'
+
+shiftClock()
+await import('../../client/main.ts')
