@@ -11,6 +11,7 @@ import { compileBuiltins } from '../camouflage-templates/builtin.ts'
 import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
+import { MailboxWatch } from './mailbox-watch.ts'
 import { Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
@@ -37,9 +38,13 @@ export class Member {
   private readonly tunnels: readonly Tunnel[]
   private readonly statusListeners: ((status: TunnelStatus) => void)[] = []
   private readonly alarm: Alarm
+  private readonly watch: MailboxWatch
+  private readonly clockwork: Clockwork
 
   private constructor(parts: {
     chat: Chat
+    watch: MailboxWatch
+    clockwork: Clockwork
     store: Store
     builtins: readonly CompiledTemplate[]
     tunnels: readonly Tunnel[]
@@ -50,6 +55,8 @@ export class Member {
     this.builtins = parts.builtins
     this.tunnels = parts.tunnels
     this.alarm = parts.alarm
+    this.watch = parts.watch
+    this.clockwork = parts.clockwork
     parts.alarm.ring = (now) => this.chat.tick(now)
     for (const tunnel of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
   }
@@ -63,17 +70,22 @@ export class Member {
     // The dialer says what it looks like on the wire; a template that claims another client would give it away.
     const builtins = compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
     const store = openStore({ folder: join(folder, 'chat'), tables: CHAT_TABLES, random: clockwork.random })
+    const tunnels: Tunnel[] = []
+    const alarm = new Alarm(clockwork)
     try {
-      const mailbox = new Mailboxes(clockwork)
-      const tunnels = input.online ? await openTunnels(input, builtins) : []
-      for (const tunnel of tunnels) mailbox.add(tunnel)
-      const alarm = new Alarm(clockwork)
+      const mailboxes = new Mailboxes(clockwork)
+      const watch = new MailboxWatch(mailboxes)
+      if (input.online) tunnels.push(...(await openTunnels(input, builtins)))
+      for (const tunnel of tunnels) mailboxes.add(tunnel)
       const { random, now } = clockwork
-      const options = { store, mailbox, random, now, wake: (at: number) => alarm.set(at) }
+      const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
       const chat = Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName))
       if (chat === undefined) throw notJoined()
-      return new Member({ chat, store, builtins, tunnels, alarm })
+      return new Member({ chat, store, builtins, tunnels, alarm, watch, clockwork })
     } catch (error) {
+      // Tunnels that nobody holds would keep the program running.
+      alarm.set(undefined)
+      await Promise.all(tunnels.map((tunnel) => tunnel.stop()))
       store.close()
       throw error
     }
@@ -100,6 +112,43 @@ export class Member {
   /** Resolves once every gateway has been reached. @throws SottoError E_TUNNEL_TIMEOUT with the reason */
   async reached(timeoutMs: number): Promise<void> {
     await Promise.all(this.tunnels.map((tunnel) => tunnel.session(timeoutMs)))
+  }
+
+  /** Told once whenever a gateway begins to refuse messages for want of room (E_MAILBOX_FULL); they are kept here. */
+  onRefusal(listener: (error: SottoError) => void): void {
+    this.watch.onRefusal(listener)
+  }
+
+  /** Why messages do not leave now; undefined where nothing is known to hinder them. */
+  hindrance(): SottoError | undefined {
+    const { state } = this.status().find((status) => status.state.kind === 'failing') ?? {}
+    if (state?.kind !== 'failing') return this.watch.refusal
+    return new SottoError(state.code, state.reason, {
+      kept: 'The message is kept here, and goes out when Sotto is next connected.',
+    })
+  }
+
+  /**
+   * Resolves once nothing is under way and nothing becomes due within `soonMs`; after `timeoutMs` in any case. Receipts
+   * wait a little before they go out, and whoever leaves earlier never sends them.
+   */
+  async settled(soonMs: number, timeoutMs: number): Promise<void> {
+    const { clockwork, watch, alarm } = this
+    const deadline = clockwork.now() + timeoutMs
+    const isDue = (): boolean => alarm.at !== undefined && alarm.at <= clockwork.now() + soonMs
+    while (clockwork.now() < deadline && (!watch.idle || isDue())) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          for (const cancel of cancels) cancel()
+          resolve()
+        }
+        const cancels = [
+          watch.whenIdle(done),
+          alarm.onRing(done),
+          clockwork.after(Math.max(0, deadline - clockwork.now()), done),
+        ]
+      })
+    }
   }
 
   /** From now on traffic looks like this. @throws SottoError E_USAGE where there is no such template */
@@ -137,22 +186,22 @@ async function openTunnels(input: MemberInput, builtins: readonly CompiledTempla
   if (endpoints.length === 0) throw notJoined()
   const fastest = preferredAead(() => performance.now()) === aes256gcm.name
   const preferred = fastest ? SuiteId.aes256gcm : SuiteId.chacha20poly1305
-  return await Promise.all(
-    endpoints.map(async ({ id, template }) => {
-      const permit = await broker.permit(id)
-      return new Tunnel({
-        permit,
-        template: templateNamed(builtins, input.template ?? template),
-        clockwork,
-        preferredAead: preferred,
-      })
-    }),
+  // Nothing is begun before everything it needs is there: a tunnel runs from its making on.
+  const parts = await Promise.all(
+    endpoints.map(async ({ id, template }) => ({
+      template: templateNamed(builtins, input.template ?? template),
+      permit: await broker.permit(id),
+    })),
   )
+  return parts.map((part) => new Tunnel({ ...part, clockwork, preferredAead: preferred }))
 }
 
 /** One timer: the chat says when it wants to be called next. */
 class Alarm {
   ring: (now: number) => void = () => {}
+  /** The time set; undefined for never. */
+  at: number | undefined
+  private readonly listeners = new Set<() => void>()
   private readonly clockwork: Clockwork
   private cancel: (() => void) | undefined
 
@@ -163,8 +212,19 @@ class Alarm {
   /** Replaces the time set before; undefined for never. */
   set(at: number | undefined): void {
     this.cancel?.()
+    this.at = at
     if (at === undefined) this.cancel = undefined
-    else
-      this.cancel = this.clockwork.after(Math.max(0, at - this.clockwork.now()), () => this.ring(this.clockwork.now()))
+    else this.cancel = this.clockwork.after(Math.max(0, at - this.clockwork.now()), () => this.sound())
+  }
+
+  /** Called after every ring; returns how to stop. */
+  onRing(listener: () => void): () => void {
+    this.listeners.add(listener)
+    return () => void this.listeners.delete(listener)
+  }
+
+  private sound(): void {
+    this.ring(this.clockwork.now())
+    for (const listener of [...this.listeners]) listener()
   }
 }

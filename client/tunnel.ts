@@ -186,10 +186,17 @@ export class Tunnel {
     return await Promise.race([work, late]).finally(cancel)
   }
 
+  /** With the path's own advice; where somebody answered and refused, that is the news and not the time it took. */
   private timedOut(): SottoError {
-    const why = this.path.error instanceof Error ? `: ${this.path.error.message}` : ''
+    const { error } = this.path
+    if (isSottoError(error, 'E_NOT_RECOGNISED') || isSottoError(error, 'E_REVOKED')) return error
+    const why = error instanceof Error ? `: ${error.message}` : ''
     const { name } = this.input.permit.endpoint
-    return new SottoError('E_TUNNEL_TIMEOUT', `the gateway «${name}» could not be reached in time${why}`)
+    const advice = isSottoError(error) ? { next: error.next, cause: error } : {}
+    return new SottoError('E_TUNNEL_TIMEOUT', `the gateway «${name}» could not be reached in time${why}`, {
+      kept: 'Your messages and contacts are kept, and unsent messages stay in the outbox.',
+      ...advice,
+    })
   }
 
   private nextChange(ms: number): Promise<void> {

@@ -51,6 +51,7 @@ export const errorCodes = {
   E_CHAT_CONNECTION:
     'Serious connection error: nothing to do at once, Sotto tries again within the hour. Compare the 60 digits if it goes on.',
   E_CHAT_REQUESTS_FULL: 'Accept or block some of the waiting requests.',
+  E_MAILBOX_FULL: 'Nothing to do: Sotto tries again by itself. If it goes on, tell your contact and the operator.',
   E_PORT_TAKEN: 'Stop the program that listens there, or choose another port.',
 } as const
 

@@ -31,9 +31,9 @@ async function whole(name: string, command: string, args: readonly string[]): Pr
 async function tests(): Promise<Outcome> {
   console.log('\n== tests')
   const { text, status } = await run('ava', process.argv.slice(2))
-  const count = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0)
-  const passed = count(/^\s*(\d+) tests? passed$/m)
-  const failed = count(/^\s*(\d+) tests? failed$/m) + count(/^\s*(\d+) uncaught exceptions?$/m)
+  const count = (pattern: RegExp): number => [...text.matchAll(pattern)].length
+  const passed = count(/^\s*✔ /gm)
+  const failed = count(/^\s*✘ /gm)
   // A run that dies without naming a failed test, or finds no test, has failed all the same.
   return { passed, failed: failed === 0 && (status !== 0 || passed === 0) ? 1 : failed }
 }

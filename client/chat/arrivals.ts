@@ -1,8 +1,7 @@
 /** What follows from an authentic envelope, by its type. Every method is for the inside of a transaction. */
 import { concat, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
-import { isSottoError } from '#protocol/errors.ts'
 import { decodeHello, decodeReceipt, decodeResend, decodeText, type Receipt } from './bodies.ts'
-import { readCard } from './card.ts'
+import { readKnownCard } from './card.ts'
 import { contactView, withCard } from './contacts.ts'
 import { type Envelope, MessageType } from './envelope.ts'
 import type { Emit } from './events.ts'
@@ -49,8 +48,9 @@ export class Arrivals {
   }
 
   /** Stores the contact, and everything else that follows. */
-  take(contact: Contact, arrival: Arrival): void {
+  take(opened: Contact, arrival: Arrival): void {
     const { envelope, now, after } = arrival
+    const contact = this.heard(opened, arrival)
     const { records } = this.parts
     if (envelope.type === MessageType.receipt) return this.takeReceipt(contact, decodeReceipt(envelope.body), after)
     const key = concat(contact.uid, envelope.id)
@@ -63,6 +63,13 @@ export class Arrivals {
     const owing = { ...contact, received: accepted.received, owesReceipt: true }
     const highest = contact.received.ahead.at(-1)?.[0] ?? contact.received.upTo
     this.settle(this.takeNew(owing, arrival, { late: counter < highest, forked: accepted.forked }), arrival)
+  }
+
+  /** They answer in a session that was started because they might have lost the others: all that waits goes in it. */
+  private heard(contact: Contact, { stamp, after }: Arrival): Contact {
+    if (contact.probing === 0 || stamp < contact.probing) return contact
+    after(() => this.parts.outbox.hurryContact(contact.uid, ChatLimits.resealed))
+    return { ...contact, probing: 0, resealBelow: Math.max(contact.resealBelow, contact.probing) }
   }
 
   /** A repeat of something already taken in: the receipt for it may have been lost. */
@@ -96,7 +103,7 @@ export class Arrivals {
     const hello = decodeHello(envelope.body)
     if (hello === undefined || envelope.counter < contact.helloCounter) return contact
     if (!fastEqual(hello.card.root, contact.root) || !fastEqual(hello.card.dh, contact.dh)) return contact
-    const current = contact.card.length === 0 ? undefined : readCard(contact.card)
+    const current = contact.card.length === 0 ? undefined : readKnownCard(contact.card)
     after(() => this.parts.onReachable(contact.uid))
     const { addresses } = hello
     return { ...withCard(contact, hello.card, current), addresses, helloCounter: envelope.counter }
@@ -117,20 +124,11 @@ export class Arrivals {
     this.parts.records.putContact(contact)
     if (contact.status === 'accepted') {
       after(() => this.parts.onOwed(contact.uid))
-      if (contact.announced.length === 0) this.greet(contact, now, after)
+      if (contact.announced.length === 0) this.parts.sender.greet(contact, now, after)
     }
     const [old, view] = [before && contactView(before), contactView(contact)]
     const isSame = old?.name === view.name && old.unread === view.unread && old.ownName === view.ownName
     if (!isSame) after(() => this.parts.emit({ type: 'contact', contact: view }))
-  }
-
-  private greet(contact: Contact, now: Millis, after: After): void {
-    try {
-      this.parts.sender.hello(contact, now, after)
-    } catch (error) {
-      // Without a gateway of our own they are greeted later.
-      if (!isSottoError(error, 'E_CHAT_NO_GATEWAY')) throw error
-    }
   }
 
   private takeReceipt(contact: Contact, receipt: Receipt | undefined, after: After): void {

@@ -93,6 +93,11 @@ export function readCard(bytes: Uint8Array): Card {
   return card
 }
 
+/** A card that was verified when it came. @throws SottoError E_CARD_FORMAT */
+export function readKnownCard(bytes: Uint8Array): Card {
+  return readFields(bytes)
+}
+
 function readFields(bytes: Uint8Array): Card {
   const reader = new Reader(bytes.subarray(1))
   const issued = reader.u64()

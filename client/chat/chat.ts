@@ -5,7 +5,7 @@
 import { fromHex, hex, type Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { encodeText } from './bodies.ts'
-import { type Card, isName, readCard } from './card.ts'
+import { type Card, isName, readKnownCard } from './card.ts'
 import { ContactBook } from './contact-book.ts'
 import { contactView } from './contacts.ts'
 import { type ChatOptions, Engine } from './engine.ts'
@@ -78,7 +78,7 @@ export class Chat {
     const { self, queues } = this.engine
     const bytes = this.engine.change((after) => self.card(this.engine.now(), after))
     await queues.make(ANYBODY)
-    return readCard(bytes)
+    return readKnownCard(bytes)
   }
 
   /** Adds a contact, or gives one a fresh card. @throws SottoError E_CARD_OWN, E_CARD_EXPIRED, E_CARD_CHANGED */

@@ -1,7 +1,7 @@
 /** What the person does with contacts. */
 import { fastEqual, fromHex, type Millis } from '#protocol/bytes.ts'
-import { isSottoError, SottoError } from '#protocol/errors.ts'
-import { type Card, readCard, requireFresh } from './card.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { type Card, readKnownCard, requireFresh } from './card.ts'
 import { contactView, newContact, withCard } from './contacts.ts'
 import type { Engine } from './engine.ts'
 import type { ContactId, ContactView } from './events.ts'
@@ -35,7 +35,7 @@ export class ContactBook {
     if (!fastEqual(known.dh, card.dh)) {
       throw new SottoError('E_CARD_CHANGED', `The card of ${card.name} has another key than the one you know.`)
     }
-    const current = known.card.length === 0 ? undefined : readCard(known.card)
+    const current = known.card.length === 0 ? undefined : readKnownCard(known.card)
     return this.change((after) =>
       this.renew(this.welcome(withCard(known, card, current), now, after), card, now, after),
     )
@@ -90,23 +90,13 @@ export class ContactBook {
 
   /** From now on they get receipts; they hear who we are, and are asked for what was turned away. */
   private welcome(contact: Contact, now: Millis, after: After): Contact {
-    const { records, repairer } = this.engine
+    const { records, repairer, sender } = this.engine
     const accepted = this.store({ ...contact, status: 'accepted' }, after)
     if (accepted.owesReceipt) after(() => this.engine.owe(accepted.uid))
     if (accepted.sessions.length === 0) return accepted
-    this.greet(accepted, now, after)
-    const greeted = records.contact(accepted.uid)!
+    const greeted = sender.greet(accepted, now, after)
     if (greeted.repair.due) repairer.repair(greeted, now, after)
     return records.contact(accepted.uid)!
-  }
-
-  private greet(contact: Contact, now: Millis, after: After): void {
-    try {
-      this.engine.sender.hello(contact, now, after)
-    } catch (error) {
-      // Without a gateway of our own they are greeted later.
-      if (!isSottoError(error, 'E_CHAT_NO_GATEWAY')) throw error
-    }
   }
 
   /** What they never answered was perhaps sealed to a prekey that is gone: begin again with the one of the new card. */

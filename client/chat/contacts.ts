@@ -35,6 +35,7 @@ export function newContact({ uid, root, dh }: PublicIdentity, status: ContactSta
     announced: none,
     repair: { attempts: [], pending: 0, due: false },
     resealBelow: 0,
+    probing: 0,
   }
 }
 

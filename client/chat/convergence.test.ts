@@ -139,6 +139,8 @@ async function tell(story: Story, disturb: (pair: Pair, at: number) => void): Pr
       [],
     )
     assert.deepEqual(person.records.outbox(), [])
+    const told = contact.told(person)
+    assert.equal(new Set(told).size, told.length)
   }
   assert.deepEqual([...pair.world.broken, ...pair.world.gateway.broken], [])
   return pair

@@ -3,7 +3,7 @@ import { latin1, type Millis } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import type { Address, BoxedAddress } from './address.ts'
 import { sealForAnybody, sealForContact } from './box.ts'
-import { readCard } from './card.ts'
+import { readKnownCard } from './card.ts'
 import { MessageType } from './envelope.ts'
 import type { After, Journal } from './journal.ts'
 import { keyPair } from './keys.ts'
@@ -14,6 +14,7 @@ import { ANYBODY, type OwnQueues } from './own-queues.ts'
 import type { MailboxPort } from './ports.ts'
 import type { Records } from './records.ts'
 import type { Sender } from './sender.ts'
+import type { Sessions } from './sessions.ts'
 
 export interface CourierParts {
   readonly records: Records
@@ -21,12 +22,15 @@ export interface CourierParts {
   readonly mailbox: MailboxPort
   readonly queues: OwnQueues
   readonly sender: () => Sender
+  readonly sessions: () => Sessions
   readonly now: () => Millis
   /** What waits longest for a receipt of this contact. */
   readonly oldest: (contact: Uint8Array) => Readonly<Slot> | undefined
   /** A failure that is not the network's. */
   readonly onFault: (error: unknown, contact: Uint8Array) => void
 }
+
+type PutAnswer = Awaited<ReturnType<MailboxPort['put']>>
 
 /** The network's doing: to be tried again, and no news to anybody. */
 class NotPut extends Error {}
@@ -35,6 +39,8 @@ export class Courier {
   private readonly parts: CourierParts
   /** Contacts whose queues for us are gone; their card's address serves until they tell a new one. */
   private readonly stranded = new Set<string>()
+  /** Contacts about whose gateway the person was told. */
+  private readonly told = new Set<string>()
 
   constructor(parts: CourierParts) {
     this.parts = parts
@@ -44,9 +50,17 @@ export class Courier {
     try {
       return await this.tryPut(slot)
     } catch (error) {
-      if (!(error instanceof NotPut)) this.parts.onFault(error, slot.contact)
+      const fault = error instanceof NotPut ? this.news(error, slot) : error
+      if (fault !== undefined) this.parts.onFault(fault, slot.contact)
       return 'failed'
     }
+  }
+
+  /** That a gateway of theirs is closed to us is for the person to mend; once is enough. */
+  private news({ cause }: NotPut, { key }: Readonly<Slot>): unknown {
+    if (!isSottoError(cause, 'E_NO_GATEWAY') || this.told.has(key)) return undefined
+    this.told.add(key)
+    return cause
   }
 
   /** They told where to reach them. */
@@ -67,30 +81,72 @@ export class Courier {
     }
     const result = await this.carry(contact, entry, slot)
     if (result === 'duplicate' && this.isUnheard(slot)) {
-      const anew = this.parts.journal.commit((after) => this.reseal(entry, after))
+      const anew = this.parts.journal.commit((after) => this.probe(entry, after))
       if (anew !== undefined) await this.carry(contact, anew, slot)
     }
     return slot.type === MessageType.receipt ? this.finish(entry) : 'waiting'
   }
 
-  private async carry(contact: Contact, entry: OutboxEntry, slot: Readonly<Slot>): Promise<string> {
-    const target = this.targetOf(contact, entry, slot.puts + slot.failures)
-    try {
-      return await network(this.parts.mailbox.put({ ...target, id: entry.id }))
-    } catch (error) {
-      if (contact.addresses.length > 0 && reasonOf(error) === 'unknown') this.stranded.add(latin1(contact.uid))
-      throw error
+  /** To one of the contact's queues for us; where its gateways have none any more, to where anybody may write. */
+  private async carry(contact: Contact, entry: OutboxEntry, { puts, failures }: Readonly<Slot>): Promise<PutAnswer> {
+    const key = latin1(contact.uid)
+    const attempt = puts + failures
+    if (contact.addresses.length > 0 && !this.stranded.has(key)) {
+      const boxed = (address: BoxedAddress): Uint8Array => sealForContact(address.box, entry.id, entry.inner)
+      const result = await this.toAny(entry, turned(contact.addresses, attempt), boxed)
+      if (typeof result === 'string') return result
+      if (!result.every((failure) => reasonOf(failure) === 'unknown')) throw result[0]!
+      this.stranded.add(key)
     }
+    if (contact.card.length === 0) throw new NotPut('the contact has told no address yet')
+    const card = readKnownCard(contact.card)
+    const body = sealForAnybody(card.prekey.key, keyPair(entry.ephemeral), entry.id, entry.inner)
+    if (body === undefined) throw new SottoError('E_CARD_FORMAT', `A key in the card of ${card.name} cannot be used.`)
+    const result = await this.toAny(entry, turned(card.addresses, attempt), () => body)
+    if (typeof result === 'string') return result
+    throw result[0]!
+  }
+
+  /** Tries one address after the other; every failure where none took it. */
+  private async toAny<A extends Address>(
+    { id }: OutboxEntry,
+    addresses: readonly A[],
+    seal: (address: A) => Uint8Array,
+  ): Promise<PutAnswer | NotPut[]> {
+    const failures: NotPut[] = []
+    for (const address of addresses) {
+      const { gateway, sid, sauth } = address
+      try {
+        return await this.parts.mailbox.put({ gateway, sid, sauth, id, body: seal(address) })
+      } catch (cause) {
+        failures.push(new NotPut('the mailbox could not be reached', { cause }))
+      }
+    }
+    return failures
   }
 
   /**
-   * Whether the contact may have taken it in long ago, and its receipt was lost: the mailbox would swallow every repeat.
-   * One copy under a new id makes the contact say again what it has. Of the oldest entry only, and more and more seldom,
-   * so that copies do not fill the mailbox of somebody who is away.
+   * Whether it may be more than absence that we hear nothing: the receipt was lost and the mailbox swallows every repeat,
+   * or the contact lost the session and cannot tell who writes. Of the oldest entry only, and more and more seldom, so
+   * that copies do not fill the mailbox of somebody who is away.
    */
   private isUnheard({ sequence, contact, puts }: Readonly<Slot>): boolean {
     if (puts < ChatLimits.putsUnheard || !Number.isInteger(Math.log2(puts))) return false
     return this.parts.oldest(contact)?.sequence === sequence
+  }
+
+  /** One copy, in a session that the contact can open whatever it has lost; `Arrivals` does the rest when it answers. */
+  private probe(entry: OutboxEntry, after: After): OutboxEntry | undefined {
+    const { records, sessions, now } = this.parts
+    const contact = records.contact(entry.contact)
+    if (contact === undefined) return undefined
+    try {
+      const { contact: begun, session } = sessions().start(contact, now())
+      records.putContact({ ...begun, probing: session.stamp })
+    } catch (error) {
+      if (!isSottoError(error, 'E_CARD_EXPIRED')) throw error
+    }
+    return this.reseal(entry, after)
   }
 
   /** undefined where a receipt came meanwhile. */
@@ -108,28 +164,16 @@ export class Courier {
     return this.parts.journal.commit((after) => this.reseal(entry, after))
   }
 
-  private targetOf(contact: Contact, entry: OutboxEntry, attempt: number): Address & { readonly body: Uint8Array } {
-    const boxed = this.stranded.has(latin1(contact.uid)) ? [] : contact.addresses
-    if (boxed.length > 0) {
-      const { box, ...address } = turn<BoxedAddress>(boxed, attempt)
-      return { ...address, body: sealForContact(box, entry.id, entry.inner) }
-    }
-    if (contact.card.length === 0) throw new NotPut('the contact has told no address yet')
-    const card = readCard(contact.card)
-    const body = sealForAnybody(card.prekey.key, keyPair(entry.ephemeral), entry.id, entry.inner)
-    if (body === undefined)
-      throw new SottoError('E_CARD_FORMAT', `The card of ${card.name} has a key that cannot be used.`)
-    return { ...turn(card.addresses, attempt), body }
-  }
-
   private finish(entry: OutboxEntry): PutResult {
     this.parts.journal.commit((after) => this.parts.sender().withdraw(entry.sequence, after))
     return 'done'
   }
 }
 
-function turn<T>(list: readonly T[], attempt: number): T {
-  return list[attempt % list.length]!
+/** The same addresses, another one first with each attempt. */
+function turned<T>(list: readonly T[], attempt: number): T[] {
+  const first = attempt % list.length
+  return [...list.slice(first), ...list.slice(0, first)]
 }
 
 async function network<T>(promise: Promise<T>): Promise<T> {
@@ -141,7 +185,6 @@ async function network<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
-function reasonOf(error: unknown): unknown {
-  const cause = error instanceof NotPut ? error.cause : undefined
+function reasonOf({ cause }: NotPut): unknown {
   return cause instanceof Error && 'reason' in cause ? cause.reason : undefined
 }

@@ -67,6 +67,7 @@ export class Engine {
     const courier = new Courier({
       ...{ records, journal, mailbox, queues, now },
       sender: () => this.sender,
+      sessions: () => this.sessions,
       oldest: (contact) => this.outbox.oldest(contact),
       onFault: (error, contact) => this.report(error, contact),
     })
@@ -117,7 +118,7 @@ export class Engine {
   tick(now: Millis): void {
     if (this.closed) return
     for (const contact of this.receipts.take(now)) {
-      if (!this.guard(contact, () => this.sendReceipt(contact, now))) this.owe(contact)
+      if (!this.guard(contact, () => this.sendReceipt(contact, now))) this.receipts.postpone(contact, now)
     }
     if (now >= this.maintained + ChatLimits.maintenanceMs || now < this.maintained) this.maintain(now)
     this.flush()

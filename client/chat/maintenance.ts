@@ -1,6 +1,5 @@
 /** What has to be done now and then: rotating keys and queues, forgetting, telling contacts about it. */
 import type { Millis } from '#protocol/bytes.ts'
-import { isSottoError } from '#protocol/errors.ts'
 import type { Journal } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import type { Contact } from './model.ts'
@@ -61,19 +60,10 @@ export class Maintenance {
   /** Tells an accepted contact what has changed about us, and asks again for what could not be read. */
   private attend(contact: Contact, now: Millis): void {
     if (contact.status !== 'accepted') return
-    const { journal, repairer } = this.parts
-    if (contact.sessions.length > 0) this.greet(contact, now)
-    if (contact.repair.due) {
-      journal.commit((after) => repairer.repair(this.parts.records.contact(contact.uid)!, now, after))
-    }
-  }
-
-  private greet(contact: Contact, now: Millis): void {
-    try {
-      this.parts.journal.commit((after) => this.parts.sender.hello(contact, now, after))
-    } catch (error) {
-      // Nothing to tell without a gateway of our own.
-      if (!isSottoError(error, 'E_CHAT_NO_GATEWAY')) throw error
-    }
+    const { journal, repairer, sender } = this.parts
+    journal.commit((after) => {
+      const greeted = contact.sessions.length > 0 ? sender.greet(contact, now, after) : contact
+      if (greeted.repair.due) repairer.repair(greeted, now, after)
+    })
   }
 }

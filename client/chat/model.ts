@@ -70,6 +70,8 @@ export interface Contact extends PublicIdentity {
   readonly repair: Repair
   /** What was sealed in a session with a lower stamp must be sealed anew: they asked for it. */
   readonly resealBelow: number
+  /** Stamp of a session that was started because nothing was heard for long, until something comes in it; else 0. */
+  readonly probing: number
 }
 
 export interface Session extends SessionRef {

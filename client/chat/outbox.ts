@@ -13,6 +13,8 @@ import type { OutboxEntry } from './model.ts'
 export interface Slot {
   readonly sequence: number
   readonly contact: Uint8Array
+  /** The contact as a key of maps. */
+  readonly key: string
   readonly type: MessageType
   readonly message: Uint8Array
   readonly counter: number
@@ -60,7 +62,8 @@ export class Outbox {
   }
 
   add({ sequence, contact, type, message, counter }: OutboxEntry, due: Millis): void {
-    this.slots.set(sequence, { sequence, contact, type, message, counter, puts: 0, failures: 0, due, flying: false })
+    const fixed = { sequence, contact, key: latin1(contact), type, message, counter }
+    this.slots.set(sequence, { ...fixed, puts: 0, failures: 0, due, flying: false })
   }
 
   delete(sequence: number): void {
@@ -69,7 +72,8 @@ export class Outbox {
 
   /** Those of a contact, oldest first. */
   of(contact: Uint8Array): Readonly<Slot>[] {
-    return [...this.slots.values()].filter((slot) => fastEqual(slot.contact, contact))
+    const key = latin1(contact)
+    return [...this.slots.values()].filter((slot) => slot.key === key)
   }
 
   /** What waits longest for a receipt of a contact. */
@@ -116,9 +120,8 @@ export class Outbox {
   private grounded(): Slot[] {
     const introducing = new Set<string>()
     return [...this.slots.values()].filter((slot) => {
-      const contact = latin1(slot.contact)
-      const waits = introducing.has(contact)
-      if (slot.type === MessageType.hello && slot.puts === 0) introducing.add(contact)
+      const waits = introducing.has(slot.key)
+      if (slot.type === MessageType.hello && slot.puts === 0) introducing.add(slot.key)
       return !waits && !slot.flying
     })
   }

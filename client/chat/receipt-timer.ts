@@ -10,6 +10,11 @@ export class ReceiptTimer {
     this.random = random
   }
 
+  /** It could not be made now. */
+  postpone(contact: Uint8Array, now: Millis): void {
+    this.due.set(latin1(contact), { contact, at: now + ChatLimits.resendMaxMs })
+  }
+
   /** One is owed to this contact; the first time counts. */
   owe(contact: Uint8Array, now: Millis): void {
     const key = latin1(contact)

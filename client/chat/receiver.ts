@@ -45,7 +45,6 @@ export class Receiver {
     const seen = records.seen(message.id)
     if (seen !== undefined) return arrivals.repeated(seen, after)
     const owner = queue.contact.length === 0 ? undefined : queue.contact
-    if (owner !== undefined && records.contact(owner)?.status === 'blocked') return
     const inner = this.unbox(queue, message)
     const opened = inner && this.parts.sessions.open(inner, now)
     const from = senderOf(opened)

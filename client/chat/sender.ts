@@ -3,6 +3,7 @@
  * sent. Every method returns the contact as changed and stored.
  */
 import type { Millis, Random } from '#protocol/bytes.ts'
+import { isSottoError } from '#protocol/errors.ts'
 import { encodeHello, encodeReceipt, encodeResend, encodeText } from './bodies.ts'
 import { chatId, encodeEnvelope, envelopeHash, MESSAGE_ID_LENGTH, MessageType, NO_HASH } from './envelope.ts'
 import type { After } from './journal.ts'
@@ -41,6 +42,16 @@ export class Sender {
   text(contact: Contact, text: string, time: Millis, now: Millis, after: After): Sent {
     const known = contact.announced.length > 0 ? contact : this.hello(contact, now, after)
     return this.counted(known, MessageType.text, encodeText(text), time, now, after)
+  }
+
+  /** As `hello`, unless that cannot be done now: without a gateway of ours, or without a session or a fresh card. */
+  greet(contact: Contact, now: Millis, after: After): Contact {
+    try {
+      return this.hello(contact, now, after)
+    } catch (error) {
+      if (isSottoError(error, 'E_CHAT_NO_GATEWAY') || isSottoError(error, 'E_CARD_EXPIRED')) return contact
+      throw error
+    }
   }
 
   /** Who we are and where this contact reaches us, unless that is what it was told last. */

@@ -6,7 +6,7 @@
  */
 import { type Millis, type Random, wipe } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
-import { readCard } from './card.ts'
+import { readKnownCard } from './card.ts'
 import { pad } from './envelope.ts'
 import type { Identity, PublicIdentity } from './identity.ts'
 import { decodeInner, encodeInner, type Inner } from './inner.ts'
@@ -93,8 +93,8 @@ export class Sessions {
     return { id, stamp, contact: contact.uid, start: encodeStart(started!.header), ratchet }
   }
 
-  private cardOf(contact: Contact): ReturnType<typeof readCard> {
-    if (contact.card.length > 0) return readCard(contact.card)
+  private cardOf(contact: Contact): ReturnType<typeof readKnownCard> {
+    if (contact.card.length > 0) return readKnownCard(contact.card)
     throw new SottoError('E_CARD_EXPIRED', 'The card of this contact has not arrived yet.')
   }
 
@@ -147,7 +147,7 @@ export class Sessions {
     if (from === undefined) return { kind: 'refused', from: uid }
     const next: Session = { id, stamp, contact: uid, start: new Uint8Array(0), ratchet: opened.state }
     const keep = (contact: Contact, after: After): Contact => {
-      this.records.putSession(next, before)
+      this.records.putSession(next, undefined)
       after(() => wipe(...opened.consumed))
       return before === undefined ? this.remember(contact, next) : contact
     }

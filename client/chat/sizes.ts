@@ -6,6 +6,7 @@
  *     envelope  479    3,983   16,783      less 9 for kind and session, 56 for the ratchet
  *               306    3,810   16,610      less 173 more while the start of a session rides along
  *     text      403    3,907   16,384      less 76 for the envelope's header; 16,384 is the limit of a text
+ *               230    3,734   16,384      while the start rides along
  *
  * 592 leaves 176 octets of a 768-octet parcel for the call around it: 121 for `mailbox.put`, 6 for the stream frame, 16
  * for the parcel's tag, and 33 for acknowledgements.

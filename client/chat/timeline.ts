@@ -11,8 +11,9 @@ import type { StoredMessage } from './model.ts'
 import type { PlacedMessage, Records } from './records.ts'
 
 const GAP = 2 ** 20
-/** Messages read at once while a place is looked for. */
-const PAGE = 32
+/** Messages read at once while a place is looked for: the newest alone is nearly always enough. */
+const FIRST_PAGE = 1
+const PAGE = 64
 
 /** Time of a message that comes in order: not before its parent, not far in the future. */
 export function clampTime(time: Millis, parent: Millis, now: Millis): Millis {
@@ -58,10 +59,10 @@ export function findSlot(
 
 function* newestFirst(records: Records, contact: Uint8Array): Generator<PlacedMessage> {
   let below: number | undefined
-  for (let read = 0; read < ChatLimits.reorderWalk; read += PAGE) {
-    const page = records.messages(contact, PAGE, below)
+  for (let read = 0, size = FIRST_PAGE; read < ChatLimits.reorderWalk; read += size, size = PAGE) {
+    const page = records.messages(contact, size, below)
     yield* page
-    if (page.length < PAGE) return
+    if (page.length < size) return
     below = page.at(-1)!.position
   }
 }

@@ -64,6 +64,7 @@ class ChatView {
     })
     member.chat.onEvent((event) => this.onEvent(event))
     member.onStatus((status) => this.onStatus(status))
+    member.onRefusal((error) => this.showError(error))
     this.greet()
     const contacts = member.chat.contacts()
     const first = to === undefined ? (contacts.length === 1 ? contacts[0] : undefined) : contactNamed(contacts, to)

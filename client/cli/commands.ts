@@ -4,15 +4,16 @@ import { type Command, Option } from 'commander'
 import { encodeQR } from 'qr'
 import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
 import type { ChatEvent, ContactView, MessageView } from '#client/chat/events.ts'
+import { ChatLimits } from '#client/chat/limits.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import { Member } from '#client/member.ts'
 import type { Broker } from '#firewall/permit.ts'
-import { SottoError } from '#protocol/errors.ts'
+import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
 import { contactNamed, nameOf } from './contact-names.ts'
 import { runLineProtocol } from './line-protocol.ts'
 import type { Output } from './report.ts'
-import { createOutput } from './report.ts'
+import { createOutput, endWithReader } from './report.ts'
 import { sanitize } from './sanitize.ts'
 import { ask, readText } from './secrets.ts'
 import { describePath, marks, timeOf } from './text.ts'
@@ -34,10 +35,14 @@ interface Options {
   readonly look?: string
 }
 
+/** Milliseconds for receipts to leave; what has not left by then goes out the next time. */
+const SETTLE_MS = 10_000
+
 /** Milliseconds to wait for a gateway before a command that needs it gives up. */
 const REACH_MS = 30_000
 
 export function registerCommands(program: Command, ground: Ground): void {
+  endWithReader(ground.streams.stdout, ground.streams.stderr, () => process.exit())
   const add = (name: string, what: string): Command =>
     program
       .command(name)
@@ -118,7 +123,9 @@ class Commands {
     const newName =
       options.name ?? (stdin.isTTY ? await ask('What shall your contacts call you? ', stdin, stderr) : 'someone')
     await this.with({ ...options, online: true, newName }, async (member) => {
-      await member.reached(REACH_MS)
+      await member.reached(REACH_MS).catch((error: unknown) => {
+        throw withInviteKept(error)
+      })
       const [{ name: place } = { name: '' }] = endpoints
       const joined = endpoints.map(({ name, host }) => ({ name, host }))
       output.result({ joined, me: member.chat.me }, `You have joined ${sanitize(place)}.`)
@@ -200,7 +207,10 @@ class Commands {
       const contact = contactNamed(member.chat.contacts(), name)
       const message = member.chat.send(contact.id, text)
       const status = await leftHere(member, message)
-      output.result({ ...message, status }, `${marks[status]} ${nameOf(contact)}`)
+      const why = status === 'pending' ? member.hindrance() : undefined
+      const waits = why && { code: why.code, what: why.message, kept: why.kept, next: why.next }
+      output.result({ ...message, status, ...(waits && { waits }) }, `${marks[status]} ${nameOf(contact)}`)
+      if (status === 'pending') output.note(describeWaiting(why))
     })
   }
 
@@ -210,8 +220,8 @@ class Commands {
       const show = (message: MessageView): void => {
         const contact = member.chat.contacts().find(({ id }) => id === message.contact)
         const who = contact === undefined ? message.contact.slice(0, 8) : nameOf(contact)
-        output.result({ ...message, name: who }, `${timeOf(message.time)} ${who}  ${sanitize(message.text, true)}`)
-        member.chat.markRead(message.contact)
+        const text = `${timeOf(message.time)} ${who}  ${sanitize(message.text, true)}`
+        output.result({ ...message, name: who }, text, () => member.chat.markRead(message.contact, message.id))
       }
       for (const contact of member.chat.contacts()) {
         if (contact.unread === 0) continue
@@ -226,6 +236,7 @@ class Commands {
       else {
         await member.reached(REACH_MS)
         await quiet(member, this.ground.clockwork)
+        await member.settled(ChatLimits.receiptMs + ChatLimits.receiptJitterMs, SETTLE_MS)
       }
     })
   }
@@ -289,10 +300,22 @@ function listContacts(contacts: readonly ContactView[], output: Output): void {
   }
 }
 
+/** The invite was taken in before its gateway was asked. */
+function withInviteKept(error: unknown): unknown {
+  if (!isSottoError(error)) return error
+  const kept = 'The invite is kept: sotto chat, or sotto join with the same link, goes on from here.'
+  return new SottoError(error.code, error.message, { kept, next: error.next, cause: error })
+}
+
+function describeWaiting(why: SottoError | undefined): string {
+  const kept = why?.kept ?? 'The message is kept here, and goes out when Sotto is next connected.'
+  return why === undefined ? `Not sent yet. ${kept}` : `Not sent yet: ${why.message} (${why.code}).\n  ${kept}`
+}
+
 /** Milliseconds to wait for a message to leave. It stays in the outbox after that. */
 const LEAVE_MS = 30_000
 
-/** Resolves once a message has left this machine, or after `LEAVE_MS` with `pending`. */
+/** Resolves once a message has left this machine; with `pending` where the gateway refuses it, or after `LEAVE_MS`. */
 function leftHere(member: Member, message: MessageView): Promise<MessageView['status']> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve('pending'), LEAVE_MS)
@@ -304,6 +327,8 @@ function leftHere(member: Member, message: MessageView): Promise<MessageView['st
       if (event.type === 'receipt' && event.messages.includes(message.id)) done(() => resolve(event.status))
       if (event.type === 'problem' && event.contact === message.contact) done(() => reject(event.error))
     })
+    // Others may be refused, and this one not: wait for what is under way.
+    member.onRefusal(() => void member.settled(0, LEAVE_MS).then(() => done(() => resolve('pending'))))
   })
 }
 

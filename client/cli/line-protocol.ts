@@ -25,6 +25,7 @@ export async function runLineProtocol({ member, input, output }: LineProtocolInp
     if (event.type === 'problem') sayError(event.error)
     else say(event)
   })
+  member.onRefusal(sayError)
   member.onStatus(({ state, template }) => say({ type: 'status', state, template }))
   for (const contact of member.chat.contacts()) say({ type: 'contact', contact })
   for await (const line of createInterface({ input })) {

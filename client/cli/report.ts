@@ -2,19 +2,36 @@
 import { isSottoError } from '#protocol/errors.ts'
 
 export interface Output {
-  /** Where `json`: the value as one line of JSON; otherwise the text. */
-  result(value: unknown, text: string): void
+  /** Where `json`: the value as one line of JSON; otherwise the text. `written` is called once the reader has it. */
+  result(value: unknown, text: string, written?: () => void): void
   /** For the person, never for scripts. */
   note(text: string): void
 }
 
 export function createOutput(json: boolean, out: NodeJS.WritableStream, err: NodeJS.WritableStream): Output {
   return {
-    result: (value, text) => out.write(`${json ? JSON.stringify(value) : text}\n`),
+    result: (value, text, written) => {
+      out.write(`${json ? JSON.stringify(value) : text}\n`, (error) => {
+        if (!error) written?.()
+      })
+    },
     note: (text) => {
       if (!json) err.write(`${text}\n`)
     },
   }
+}
+
+/**
+ * Whoever reads our output may leave first (`sotto recv | head -1`): then there is nothing more to do, and no complaint.
+ * What was stored is stored; what was not read stays unread.
+ */
+export function endWithReader(out: NodeJS.WritableStream, err: NodeJS.WritableStream, end: () => void): void {
+  out.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') err.write(`E_FILE: the output cannot be written (${error.code})\n`)
+    end()
+  })
+  // Nobody is left to be told.
+  err.on('error', () => {})
 }
 
 /** An error for a person: what happened, what was kept, what to do next. For scripts: the same as one line of JSON. */
@@ -33,8 +50,8 @@ export function formatError(error: unknown, json: boolean): string {
 /** 2: the command was wrong. 3: the state or configuration is. 4: the network or gateway. 1: anything else. */
 export function exitStatus(error: unknown): number {
   if (!isSottoError(error)) return 1
-  if (error.code === 'E_USAGE' || error.code.startsWith('E_INVITE') || error.code.startsWith('E_CARD')) return 2
+  if (/^E_(USAGE$|SECRET_IN_ARGV$|INVITE|CARD)/.test(error.code)) return 2
   if (error.code.startsWith('E_STATE') || error.code === 'E_CONFIG' || error.code === 'E_DISK_FULL') return 3
-  if (/^E_(PATH|TUNNEL|NOT_RECOGNISED|REVOKED|FIREWALL)/.test(error.code)) return 4
+  if (/^E_(PATH|TUNNEL|NOT_RECOGNISED|REVOKED|FIREWALL|MAILBOX)/.test(error.code)) return 4
   return 1
 }

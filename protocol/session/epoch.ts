@@ -81,5 +81,6 @@ export class Epoch {
 
 /** Public value that both ends derive from root 0: prologue of every rekey, so that it fits no other session. */
 export function sessionTranscript(root: Uint8Array): Uint8Array {
-  return hkdfSha256(root, empty, utf8('sotto/1/transcript'), 32)
+  // Copied, because what OpenSSL returns has memory of its own; a short copy lies with its object (250 octets less).
+  return hkdfSha256(root, empty, utf8('sotto/1/transcript'), 32).slice()
 }

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import type { Program } from './processes.ts'
-import { start } from './processes.ts'
+import { start, startGateway } from './processes.ts'
 import type { Report } from './report.ts'
 import { median, round } from './report.ts'
 
@@ -31,11 +31,7 @@ async function measure(load: Program, server: Program, port: number, kind: 'site
 }
 
 export async function decoy(): Promise<Report> {
-  const [gateway, site, load] = [
-    start(here('gateway.ts'), ['http']),
-    start(here('h3-site.ts'), []),
-    start(here('load.ts'), []),
-  ]
+  const [gateway, site, load] = [startGateway(['http']), start(here('h3-site.ts'), []), start(here('load.ts'), [])]
   const ports = [
     ((await gateway.next()) as { port: number }).port,
     ((await site.next()) as { port: number }).port,

@@ -7,11 +7,11 @@ import { createInterface } from 'node:readline'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { compileTemplate } from '#engine/compile.ts'
 import type { HttpRequest } from '#engine/template.ts'
-import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { initiate } from '#protocol/handshake.ts'
 import type { Invite } from '#protocol/invite.ts'
 import { parseInvite } from '#protocol/invite.ts'
+import { aeads } from '#protocol/parcel.ts'
 import { deriveCohort, requestBinding } from '#protocol/recognition.ts'
 import { ClientSession } from '#protocol/session/client-session.ts'
 import { loadBuiltin } from '../../camouflage-templates/builtin.ts'
@@ -86,7 +86,7 @@ async function open(invite: Invite): Promise<ClientSession> {
   const done = contact.finish(shape.decodeResponse(answer)!)!
   const session = new ClientSession({
     root: done.keys.root,
-    aead: aes256gcm,
+    aead: aeads[done.reply[0]!]!,
     now: Date.now(),
     random: randomBytes,
     events: {},

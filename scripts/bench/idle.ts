@@ -1,6 +1,6 @@
 /** What one held, idle session costs the gateway in resident memory, behind a proxy (plain HTTP on loopback). */
 import { join } from 'node:path'
-import { start } from './processes.ts'
+import { start, startGateway } from './processes.ts'
 import type { Report } from './report.ts'
 import { round } from './report.ts'
 
@@ -9,7 +9,7 @@ const here = (name: string): string => join(import.meta.dirname, name)
 
 export async function idle(): Promise<Report> {
   // 32 members an invite, so that no member has more sessions than it may.
-  const gateway = start(here('gateway.ts'), ['http', '0', String(Math.ceil(SESSIONS / 32)), '32'], ['--expose-gc'])
+  const gateway = startGateway(['http', '0', String(Math.ceil(SESSIONS / 32)), '32'], ['--expose-gc'])
   const { port, links } = (await gateway.next()) as { port: number; links: string[] }
   const memory = async (): Promise<{ rss: number; sessions: number }> => {
     gateway.tell({ run: 'memory' })

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './ports.ts'
 import type { Program } from './processes.ts'
-import { start } from './processes.ts'
+import { start, startGateway } from './processes.ts'
 import type { Report, Row } from './report.ts'
 import { quantile, round } from './report.ts'
 
@@ -50,7 +50,7 @@ async function webSockets(slow: boolean): Promise<Pair> {
 
 async function members(slow: boolean): Promise<Pair> {
   const publicPort = slow ? await freePort() : 0
-  const gateway = start(here('gateway.ts'), ['https', String(publicPort)])
+  const gateway = startGateway(['https', String(publicPort)])
   const { port, links } = (await gateway.next()) as { port: number; links: string[] }
   const relay = slow ? await delayed(port, publicPort) : undefined
   const folders = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'sotto-bench-client-')))

@@ -2,6 +2,7 @@
 
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 export interface Program {
@@ -16,6 +17,11 @@ export interface Program {
 /** A TypeScript program of ours under the same Node; its standard output is lines of JSON. */
 export function start(script: string, args: readonly string[], nodeArgs: readonly string[] = []): Program {
   return attach(spawn(process.execPath, [...nodeArgs, script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] }))
+}
+
+/** `gateway.ts` under the same flags of Node as `scripts/sotto gateway`. */
+export function startGateway(args: readonly string[], nodeArgs: readonly string[] = []): Program {
+  return start(join(import.meta.dirname, 'gateway.ts'), args, ['--max-semi-space-size=8', ...nodeArgs])
 }
 
 /** Any program. */

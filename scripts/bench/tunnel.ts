@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Program } from './processes.ts'
-import { start } from './processes.ts'
+import { start, startGateway } from './processes.ts'
 import type { Report, Row } from './report.ts'
 import { median, round } from './report.ts'
 import { startV2ray, v2rayInstalled } from './v2ray.ts'
@@ -32,7 +32,7 @@ async function plain(): Promise<Contestant> {
 }
 
 async function sotto(template: string): Promise<Contestant> {
-  const gateway = start(here('gateway.ts'), ['https'])
+  const gateway = startGateway(['https'])
   const { links } = (await gateway.next()) as { links: string[] }
   const state = mkdtempSync(join(tmpdir(), 'sotto-bench-client-'))
   const client = start(here('client.ts'), ['--state', state])

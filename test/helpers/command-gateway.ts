@@ -1,9 +1,9 @@
 /** A gateway in a process of its own, on TLS with a certificate of its own, and members who have each other's card. */
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ExecutionContext } from 'ava'
 import { freePort } from '../../scripts/bench/ports.ts'
 import { gatewayMain } from '../../scripts/demo/commands.ts'
+import type { Owner } from './command.ts'
 import { Command, member, operator, temporaryFolder } from './command.ts'
 
 export interface GatewayProcess {
@@ -23,7 +23,7 @@ export interface Made {
 }
 
 /** Set up, and not yet started. */
-export async function makeGateway(t: ExecutionContext, place?: readonly string[]): Promise<GatewayProcess> {
+export async function makeGateway(t: Owner, place?: readonly string[]): Promise<GatewayProcess> {
   const state = join(await temporaryFolder(t), 'gateway')
   const port = await freePort()
   const where = place ?? ['--listen', `https://127.0.0.1:${port}`, '--self-signed', '--port', String(port)]
@@ -48,7 +48,7 @@ export async function makeGateway(t: ExecutionContext, place?: readonly string[]
   }
 }
 
-export async function startedGateway(t: ExecutionContext, place?: readonly string[]): Promise<GatewayProcess> {
+export async function startedGateway(t: Owner, place?: readonly string[]): Promise<GatewayProcess> {
   const gateway = await makeGateway(t, place)
   await gateway.start()
   return gateway
@@ -59,7 +59,7 @@ export function configure({ state }: GatewayProcess, lines: string): Promise<voi
   return appendFile(join(state, 'gateway.yaml'), lines)
 }
 
-export async function invite(t: ExecutionContext, { state }: GatewayProcess): Promise<Made> {
+export async function invite(t: Owner, { state }: GatewayProcess): Promise<Made> {
   const { out, err, status } = await operator(t, ['invite', 'create', '--state', state, '--json'])
   if (status !== 0) throw new Error(err)
   return (JSON.parse(out) as Made[])[0]!
@@ -67,7 +67,7 @@ export async function invite(t: ExecutionContext, { state }: GatewayProcess): Pr
 
 /** Joins with an invite of their own; `change` may alter the link. Returns the state folder. */
 export async function joined(
-  t: ExecutionContext,
+  t: Owner,
   gateway: GatewayProcess,
   name: string,
   change: (link: string) => string = (link) => link,
@@ -87,7 +87,7 @@ export async function succeed(run: ReturnType<typeof member>): Promise<string> {
 
 /** Two members who have taken in each other's card. */
 export async function pairOf(
-  t: ExecutionContext,
+  t: Owner,
   gateway: GatewayProcess,
   names: readonly [string, string],
   change?: (link: string) => string,

@@ -4,11 +4,28 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ExecutionContext } from 'ava'
 import { gatewayMain, memberMain } from '../../scripts/demo/commands.ts'
 
 /** Milliseconds after which a process that does not end or does not say what is awaited counts as stuck. */
 const DEADLINE_MS = 90_000
+
+/** What ends with a test, or with a whole file. */
+export interface Owner {
+  teardown(undo: () => void | Promise<void>): void
+}
+
+/** An owner for what several tests use; to be ended in `after.always`. */
+export class SharedOwner implements Owner {
+  private readonly undone: (() => void | Promise<void>)[] = []
+
+  teardown(undo: () => void | Promise<void>): void {
+    this.undone.push(undo)
+  }
+
+  async end(): Promise<void> {
+    for (const undo of this.undone.splice(0).reverse()) await undo()
+  }
+}
 
 export interface Outcome {
   readonly status: number | null
@@ -26,10 +43,10 @@ export class Command {
   private over = false
   private readonly watchers = new Set<() => void>()
 
-  constructor(t: ExecutionContext, argv: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+  constructor(t: Owner, argv: readonly string[], env: NodeJS.ProcessEnv = process.env) {
     const child = spawn(process.execPath, argv, { stdio: ['pipe', 'pipe', 'pipe'], env })
     this.child = child
-    t.teardown(() => child.kill('SIGKILL'))
+    t.teardown(() => void child.kill('SIGKILL'))
     // Who does not read what we write has ended, which is told by `ended`.
     child.stdin.on('error', () => {})
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.more(() => (this.out += text)))
@@ -89,7 +106,7 @@ export function jsonLines(text: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
-export async function temporaryFolder(t: ExecutionContext, prefix = 'sotto-test-'): Promise<string> {
+export async function temporaryFolder(t: Owner, prefix = 'sotto-test-'): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), prefix))
   // Processes of the test end at the same time; what they still write is removed by another try.
   t.teardown(() => rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }))
@@ -97,19 +114,19 @@ export async function temporaryFolder(t: ExecutionContext, prefix = 'sotto-test-
 }
 
 /** `sotto gateway ...`, `sotto invite ...` */
-export function operator(t: ExecutionContext, args: readonly string[]): Promise<Outcome> {
+export function operator(t: Owner, args: readonly string[]): Promise<Outcome> {
   const command = new Command(t, [gatewayMain, ...args])
   command.child.stdin.end()
   return command.ended
 }
 
 /** A member's command on a state folder, left running; its input stays open. */
-export function startMember(t: ExecutionContext, state: string, args: readonly string[]): Command {
+export function startMember(t: Owner, state: string, args: readonly string[]): Command {
   return new Command(t, [memberMain, ...args, '--state', state])
 }
 
 /** A member's command, to its end. */
-export function member(t: ExecutionContext, state: string, args: readonly string[], input = ''): Promise<Outcome> {
+export function member(t: Owner, state: string, args: readonly string[], input = ''): Promise<Outcome> {
   const command = startMember(t, state, args)
   command.child.stdin.end(input)
   return command.ended

@@ -1,0 +1,113 @@
+/** Sees what goes through the mailboxes: whether something is under way, and whether a gateway has no room for it. */
+import type { MailboxPort, NewQueue, OutgoingMessage, QueueRef } from '#client/chat/ports.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { ServiceFailure } from '#protocol/services/service.ts'
+
+const KEPT = 'The message is kept here, and goes out as soon as there is room.'
+
+export class MailboxWatch implements MailboxPort {
+  private readonly inner: MailboxPort
+  private readonly listeners: ((error: SottoError) => void)[] = []
+  private readonly waiting = new Set<() => void>()
+  private underWay = 0
+  /** Why the latest message was not taken; undefined where it was. */
+  refusal: SottoError | undefined
+
+  constructor(inner: MailboxPort) {
+    this.inner = inner
+  }
+
+  get idle(): boolean {
+    return this.underWay === 0
+  }
+
+  /** Told once when messages begin to be refused. */
+  onRefusal(listener: (error: SottoError) => void): void {
+    this.listeners.push(listener)
+  }
+
+  /** Calls `run` when nothing is under way any more; returns how to cancel. */
+  whenIdle(run: () => void): () => void {
+    this.waiting.add(run)
+    return () => void this.waiting.delete(run)
+  }
+
+  homes(): readonly Uint8Array[] {
+    return this.inner.homes()
+  }
+
+  create(queue: NewQueue): Promise<void> {
+    return this.watch(this.refusable(this.inner.create(queue)))
+  }
+
+  put(message: OutgoingMessage): Promise<'delivered' | 'stored' | 'duplicate'> {
+    return this.watch(this.refusable(this.inner.put(message)))
+  }
+
+  ack(queue: QueueRef, ids: readonly Uint8Array[]): Promise<void> {
+    return this.watch(this.inner.ack(queue, ids))
+  }
+
+  remove(queue: QueueRef): Promise<void> {
+    return this.watch(this.inner.remove(queue))
+  }
+
+  setQueues(queues: readonly QueueRef[]): void {
+    this.inner.setQueues(queues)
+  }
+
+  onLost(handler: (rid: Uint8Array) => void): void {
+    this.inner.onLost(handler)
+  }
+
+  onMessage(handler: Parameters<MailboxPort['onMessage']>[0]): void {
+    this.inner.onMessage(handler)
+  }
+
+  private async watch<T>(work: Promise<T>): Promise<T> {
+    this.underWay++
+    try {
+      return await work
+    } finally {
+      // What the answer sets off begins first.
+      queueMicrotask(() => this.landed())
+    }
+  }
+
+  private landed(): void {
+    this.underWay--
+    if (this.underWay > 0) return
+    for (const run of [...this.waiting]) {
+      this.waiting.delete(run)
+      run()
+    }
+  }
+
+  private async refusable<T>(work: Promise<T>): Promise<T> {
+    try {
+      const result = await work
+      this.refusal = undefined
+      return result
+    } catch (error) {
+      const refusal = refusalOf(error)
+      const isNews = refusal !== undefined && this.refusal === undefined
+      if (refusal !== undefined) this.refusal = refusal
+      if (isNews) for (const listener of this.listeners) listener(refusal)
+      throw error
+    }
+  }
+}
+
+function refusalOf(error: unknown): SottoError | undefined {
+  if (!(error instanceof ServiceFailure)) return undefined
+  const details = { kept: KEPT, cause: error }
+  if (error.reason === 'full')
+    return new SottoError(
+      'E_MAILBOX_FULL',
+      'the mailbox of your contact is full until they fetch their messages',
+      details,
+    )
+  if (error.reason === 'unavailable')
+    return new SottoError('E_MAILBOX_FULL', 'the gateway cannot store messages now', details)
+  return undefined
+}

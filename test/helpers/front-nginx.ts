@@ -1,0 +1,105 @@
+/** nginx in front of a gateway, as an operator configures it: it owns TLS and the website, the gateway answers its members. */
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Owner } from './command.ts'
+
+export const NGINX = '/usr/sbin/nginx'
+
+export const hasNginx = (): boolean => existsSync(NGINX)
+
+/** Paths that the templates use, as regular expressions of nginx's locations. */
+export const templatePaths: readonly string[] = ['^/api/features/', '^/api/support/', '^/photos/']
+
+/**
+ * The website, and nothing but the website. Every request ends in this named location: those that the gateway does not
+ * know, too, since its decoy is `accel: "@decoy"`.
+ */
+export function websiteText(root: string): string {
+  return `
+    root ${root};
+    index index.html;
+    error_page 404 /404.html;
+    client_max_body_size 1m;
+
+    location @decoy {
+      try_files $uri $uri/index.html =404;
+    }`
+}
+
+/** What is added for the gateway. Without the gateway (stopped, restarting) the website answers as well. */
+export function gatewayText(socketPath: string): string {
+  return `
+    location ~ ${templatePaths.map((path) => `(?:${path})`).join('|')} {
+      proxy_pass http://unix:${socketPath};
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_set_header Connection "";
+      proxy_request_buffering off;
+      proxy_buffering off;
+      proxy_read_timeout 75s;
+      error_page 502 503 504 = @decoy;
+    }`
+}
+
+export interface FrontPlace {
+  readonly port: number
+  /** Locations beside the website's. */
+  readonly extra: string
+}
+
+export interface NginxInput {
+  /** For its configuration, logs and temporary files. */
+  readonly folder: string
+  readonly root: string
+  readonly certificate: string
+  readonly key: string
+  readonly fronts: readonly FrontPlace[]
+}
+
+export function configurationText({ folder, root, certificate, key, fronts }: NginxInput): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((name) => `  ${name}_temp_path ${folder}/${name};`)
+    .join('\n')
+  const servers = fronts.map(
+    ({ port, extra }) => `
+  server {
+    listen 127.0.0.1:${port} ssl;
+    server_name localhost;
+    ssl_certificate ${certificate};
+    ssl_certificate_key ${key};
+${websiteText(root)}
+    location / {
+      try_files /no-such-file @decoy;
+    }
+${extra}
+  }`,
+  )
+  return `daemon off;
+master_process off;
+pid ${folder}/nginx.pid;
+error_log ${folder}/error.log;
+events { worker_connections 256; }
+http {
+  include /etc/nginx/mime.types;
+  access_log off;
+${temporary}
+${servers.join('\n')}
+}
+`
+}
+
+/** Runs until its owner ends. */
+export async function startNginx(owner: Owner, input: NginxInput): Promise<void> {
+  const file = join(input.folder, 'nginx.conf')
+  await writeFile(file, configurationText(input))
+  const child: ChildProcess = spawn(NGINX, ['-c', file, '-e', join(input.folder, 'error.log')], { stdio: 'ignore' })
+  owner.teardown(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGQUIT')
+    await once(child, 'exit')
+  })
+}

@@ -1,0 +1,19 @@
+/** One request over a TLS connection of its own, octet by octet as given, and everything that comes back. */
+import { connect } from 'node:tls'
+
+/** What a prober compares: all of the answer but the clock. */
+export function exchangeRaw(port: number, request: string | Uint8Array): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, servername: 'localhost', rejectUnauthorized: false })
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    // A server that refuses a body may cut the connection while it is still coming.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (chunks.length === 0 && error.code !== 'EPIPE' && error.code !== 'ECONNRESET') reject(error)
+    })
+    socket.on('close', () => resolve(withoutClock(Buffer.concat(chunks).toString('latin1'))))
+    socket.write(request)
+  })
+}
+
+const withoutClock = (answer: string): string => answer.replace(/^Date: [^\r]*\r$/gm, 'Date:\r')
