@@ -10,7 +10,9 @@ export class MailboxWatch implements MailboxPort {
   private readonly listeners: ((error: SottoError) => void)[] = []
   private readonly waiting = new Set<() => void>()
   private underWay = 0
-  /** Why the latest message was not taken; undefined where it was. */
+  /** True from a refusal on until something is taken. */
+  private refused = false
+  /** The latest refusal there was. */
   refusal: SottoError | undefined
 
   constructor(inner: MailboxPort) {
@@ -83,16 +85,21 @@ export class MailboxWatch implements MailboxPort {
     }
   }
 
+  private note(refusal: SottoError): void {
+    this.refusal = refusal
+    if (this.refused) return
+    this.refused = true
+    for (const listener of this.listeners) listener(refusal)
+  }
+
   private async refusable<T>(work: Promise<T>): Promise<T> {
     try {
       const result = await work
-      this.refusal = undefined
+      this.refused = false
       return result
     } catch (error) {
       const refusal = refusalOf(error)
-      const isNews = refusal !== undefined && this.refusal === undefined
-      if (refusal !== undefined) this.refusal = refusal
-      if (isNews) for (const listener of this.listeners) listener(refusal)
+      if (refusal !== undefined) this.note(refusal)
       throw error
     }
   }

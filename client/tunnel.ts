@@ -305,10 +305,17 @@ export class Tunnel {
       const total = epoch.sends + epoch.polls
       // The last place is kept for what is urgent: a file under way must not delay a message.
       const room = total < rhythm.concurrency - 1 || (total < rhythm.concurrency && session.mux.urgent)
-      if (room && session.pending(1) > 0) this.send(epoch)
-      else if (epoch.polls < this.polls(epoch) && !session.mux.isClosed) this.poll(epoch)
+      const pollDue = epoch.polls < this.polls(epoch) && !session.mux.isClosed
+      // What a poll can carry rides in one that is due anyway: most of all the credit for what a poll has just brought.
+      if (room && session.pending(1) > 0 && !(pollDue && this.fitsPoll(session))) this.send(epoch)
+      else if (pollDue) this.poll(epoch)
       else return
     }
+  }
+
+  private fitsPoll(session: ClientSession): boolean {
+    const { max } = this.template.shape('poll').up
+    return session.pending(max) + PARCEL_OVERHEAD <= max
   }
 
   /** Polls to keep open: the template's, and while much comes down as many as it allows. */
@@ -332,8 +339,9 @@ export class Tunnel {
   private poll(epoch: Epoch): void {
     const shape = this.template.shape('poll')
     const wanted = epoch.session.pending(shape.up.max) + PARCEL_OVERHEAD
-    epoch.polls++
-    this.exchange(epoch, shape, shape.up.fit(wanted), this.drawHold(), () => epoch.polls--)
+    // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
+    const isExtra = epoch.polls++ >= this.template.rhythm.polls
+    this.exchange(epoch, shape, shape.up.fit(wanted), isExtra ? SEND_HOLD : this.drawHold(), () => epoch.polls--)
   }
 
   private drawHold(): number {

@@ -332,6 +332,23 @@ test('offline: everything waits; when the network is back it goes at once', asyn
   t.deepEqual(bob.texts(alice), ['waiting'])
 })
 
+test('a receipt that the gateway lost: within two hours it is asked for by a copy, which is not shown again', async (t) => {
+  const { world, alice, bob } = await pair()
+  alice.chat.send(bob.id, 'hello')
+  bob.chat.send(alice.id, 'hello')
+  await world.pass(MINUTE)
+  alice.chat.send(bob.id, 'did you get this?')
+  await world.pass(100)
+  world.gateway.faults = { ...world.gateway.faults, messageLost: 1 }
+  await world.pass(10 * MINUTE)
+  world.gateway.faults = { ...world.gateway.faults, messageLost: 0 }
+  t.deepEqual(statuses(alice, bob).at(-1), 'did you get this?: sent')
+  await world.pass(110 * MINUTE)
+  t.deepEqual(statuses(alice, bob).at(-1), 'did you get this?: delivered')
+  t.deepEqual(bob.told(alice), ['hello', 'did you get this?'])
+  t.is(bob.chat.contact(alice.id).unread, 2)
+})
+
 test('ChatLimits.window: no more is taken on until something is received', async (t) => {
   const { world, alice, bob } = await pair()
   alice.mailbox.online = false
@@ -517,6 +534,7 @@ test('what was received is forgotten: keys after 30 days, ids after 30 days', as
   const receiving = session.ratchet.receiving.map((chain) => ({ ...chain, kept }))
   bob.store.transaction(() => bob.records.putSession({ ...session, ratchet: { ...session.ratchet, receiving } }))
   t.is(bob.records.sessionsWithKept().length, 1)
+  for (const person of [alice, bob]) person.mailbox.online = false
   await world.pass(32 * DAY)
   t.is(bob.records.seen(key), undefined)
   t.is(bob.records.sessionsWithKept().length, 0)

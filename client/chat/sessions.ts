@@ -147,7 +147,7 @@ export class Sessions {
     if (from === undefined) return { kind: 'refused', from: uid }
     const next: Session = { id, stamp, contact: uid, start: new Uint8Array(0), ratchet: opened.state }
     const keep = (contact: Contact, after: After): Contact => {
-      this.records.putSession(next, undefined)
+      this.records.putSession(next, before)
       after(() => wipe(...opened.consumed))
       return before === undefined ? this.remember(contact, next) : contact
     }

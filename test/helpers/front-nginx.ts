@@ -30,7 +30,10 @@ export function websiteText(root: string): string {
     }`
 }
 
-/** What is added for the gateway. Without the gateway (stopped, restarting) the website answers as well. */
+/**
+ * What is added for the gateway. Without the gateway (stopped, restarting) the website answers as well. Members never
+ * send `Expect`, and nginx answers it before it asks anybody: such a request is the website's at once.
+ */
 export function gatewayText(socketPath: string): string {
   return `
     location ~ ${templatePaths.map((path) => `(?:${path})`).join('|')} {
@@ -41,7 +44,10 @@ export function gatewayText(socketPath: string): string {
       proxy_request_buffering off;
       proxy_buffering off;
       proxy_read_timeout 75s;
-      error_page 502 503 504 = @decoy;
+      error_page 418 502 503 504 = @decoy;
+      if ($http_expect) {
+        return 418;
+      }
     }`
 }
 
