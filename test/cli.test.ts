@@ -116,25 +116,6 @@ test('a gateway that is down: told within the deadline, the invite is kept, and 
   t.is(again.me.name, 'Early')
 })
 
-test('a revoked invite: a newcomer and a member both hear that it is not the network', async (t) => {
-  const [unused, used] = [await invite(t, gateway), await invite(t, gateway)]
-  const folder = await temporaryFolder(t)
-  const old = join(folder, 'old')
-  await succeed(member(t, old, ['join', '--name', 'old'], used.link))
-  const chat = startMember(t, old, ['chat', '--json'])
-  await chat.told(({ state }) => (state as { kind?: string } | undefined)?.kind === 'ready', 'a connection')
-  for (const { id } of [unused, used]) {
-    t.is((await operator(t, ['invite', 'revoke', id, '--state', gateway.state])).status, 0)
-  }
-  const isFailing = ({ state }: Record<string, unknown>): boolean =>
-    ['E_REVOKED', 'E_NOT_RECOGNISED'].includes((state as { code?: string } | undefined)?.code ?? '')
-  const newcomer = member(t, join(folder, 'new'), ['join', '--json', '--name', 'new'], unused.link)
-  await chat.told(isFailing, 'a loss of membership')
-  chat.child.stdin.end()
-  t.is((await chat.ended).status, 0)
-  t.regex(refused(t, await newcomer, 'E_NOT_RECOGNISED', 4).next, /invite/)
-})
-
 test.serial('clocks that are wrong by hours: they join, and talk to each other', async (t) => {
   const folder = await temporaryFolder(t)
   const script = join(import.meta.dirname, 'helpers', 'command-shifted.ts')
