@@ -116,6 +116,25 @@ test('a gateway that is down: told within the deadline, the invite is kept, and 
   t.is(again.me.name, 'Early')
 })
 
+test('a revoked invite: a newcomer and a member both hear that it is not the network', async (t) => {
+  const [unused, used] = [await invite(t, gateway), await invite(t, gateway)]
+  const folder = await temporaryFolder(t)
+  const old = join(folder, 'old')
+  await succeed(member(t, old, ['join', '--name', 'old'], used.link))
+  const chat = startMember(t, old, ['chat', '--json'])
+  await chat.told(({ state }) => (state as { kind?: string } | undefined)?.kind === 'ready', 'a connection')
+  for (const { id } of [unused, used]) {
+    t.is((await operator(t, ['invite', 'revoke', id, '--state', gateway.state])).status, 0)
+  }
+  const isFailing = ({ state }: Record<string, unknown>): boolean =>
+    ['E_REVOKED', 'E_NOT_RECOGNISED'].includes((state as { code?: string } | undefined)?.code ?? '')
+  const newcomer = member(t, join(folder, 'new'), ['join', '--json', '--name', 'new'], unused.link)
+  await chat.told(isFailing, 'a loss of membership')
+  chat.child.stdin.end()
+  t.is((await chat.ended).status, 0)
+  t.regex(refused(t, await newcomer, 'E_NOT_RECOGNISED', 4).next, /invite/)
+})
+
 test.serial('clocks that are wrong by hours: they join, and talk to each other', async (t) => {
   const folder = await temporaryFolder(t)
   const script = join(import.meta.dirname, 'helpers', 'command-shifted.ts')
@@ -123,7 +142,7 @@ test.serial('clocks that are wrong by hours: they join, and talk to each other',
     (hours: number, name: string) =>
     async (args: readonly string[], input = ''): Promise<string> => {
       const env = { ...process.env, SOTTO_CLOCK_SHIFT: String(hours * 3_600_000) }
-      const command = new Command(t, [script, ...args, '--state', join(folder, name)], env)
+      const command = new Command(t, [script, ...args, '--state', join(folder, name)], { env })
       command.child.stdin.end(input)
       return await succeed(command.ended)
     }
@@ -313,6 +332,12 @@ test.serial('names, texts and pipes of all kinds', async (t) => {
   refused(t, await member(t, state, ['send', 'Ben', '--json'], 'x'.repeat(200_000)), 'E_USAGE', 2)
   refused(t, await member(t, state, ['send', '--json', 'Nobody', 'hi']), 'E_CONTACT_UNKNOWN', 1)
   refused(t, await member(t, state, ['contacts', 'dance', '--json']), 'E_USAGE', 2)
+  const typed = await member(t, state, ['chat', '--json'], 'x\nnull\n5\n"to"\n[1]\n{}\n')
+  const codes = jsonLines(typed.out).flatMap(({ error }) => (error === undefined ? [] : [(error as Told).code]))
+  t.deepEqual(
+    codes,
+    Array.from({ length: 6 }, () => 'E_USAGE'),
+  )
   const odd = ['🦊👩‍👩‍👧‍👦', '\u001b]0;owned\u0007\u202eevil', 'x'.repeat(16_384)]
   for (const text of odd) await succeed(member(t, state, ['send', 'Ben'], text))
 

@@ -4,10 +4,10 @@ import type { CompiledTemplate } from '#engine/compile.ts'
 import type { HttpRequest } from '#engine/template.ts'
 import { hex } from '#protocol/bytes.ts'
 import { BUCKET_MS } from '#protocol/constants.ts'
-import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import type { FirstContact } from '#protocol/handshake.ts'
 import { initiate } from '#protocol/handshake.ts'
+import { aeads } from '#protocol/parcel.ts'
 import type { CohortKeys } from '#protocol/recognition.ts'
 import { requestBinding } from '#protocol/recognition.ts'
 import { ClientSession } from '#protocol/session/client-session.ts'
@@ -109,7 +109,7 @@ test('in a session: flipped, replayed late, or on another path, an exchange is a
   const done = contact.finish(shape.decodeResponse(await ask(gateway.port, request))!)!
   const session = new ClientSession({
     root: done.keys.root,
-    aead: aes256gcm,
+    aead: aeads[done.reply[0] ?? -1]!,
     now: Date.now(),
     random: randomBytes,
     events: {},

@@ -7,6 +7,7 @@ import { NO_FAULTS } from './fixtures/mailbox.ts'
 import { cards, Person, World } from './fixtures/world.ts'
 
 const long = process.env.SOTTO_LONG === '1'
+const numRuns = long ? 10_000 : 40
 const HOUR = 3_600_000
 
 type Operation =
@@ -147,6 +148,7 @@ async function tell(story: Story, disturb: (pair: Pair, at: number) => void): Pr
 }
 
 test('loss, repeats, disorder, restarts and crashes: everything arrives once and in order, and nothing needs mending', async (t) => {
+  t.timeout(HOUR)
   const property = fc.asyncProperty(story, async (each) => {
     const { people } = await tell(each, () => undefined)
     for (const person of people) {
@@ -154,11 +156,12 @@ test('loss, repeats, disorder, restarts and crashes: everything arrives once and
         assert.deepEqual(repair, { attempts: [], pending: 0, due: false })
     }
   })
-  await fc.assert(property, { numRuns: long ? Number(process.env.RUNS ?? 10_000) : 40, includeErrorInReport: true })
+  await fc.assert(property, { numRuns, includeErrorInReport: true })
   t.pass()
 })
 
 test('sessions lost again and again, and queues that a gateway forgot: mended, with nothing lost', async (t) => {
+  t.timeout(HOUR)
   const damage = fc.record({ at: fc.nat(39), who, what: fc.constantFrom('sessions' as const, 'queues') })
   const property = fc.asyncProperty(story, fc.array(damage, { minLength: 1, maxLength: 6 }), async (each, damages) => {
     await tell(each, ({ world, people }, i) => {
@@ -169,6 +172,6 @@ test('sessions lost again and again, and queues that a gateway forgot: mended, w
       }
     })
   })
-  await fc.assert(property, { numRuns: long ? Number(process.env.RUNS ?? 10_000) : 40, includeErrorInReport: true })
+  await fc.assert(property, { numRuns, includeErrorInReport: true })
   t.pass()
 })

@@ -30,11 +30,22 @@ export async function runLineProtocol({ member, input, output }: LineProtocolInp
   for (const contact of member.chat.contacts()) say({ type: 'contact', contact })
   for await (const line of createInterface({ input })) {
     try {
-      if (line.trim() !== '') perform(member, JSON.parse(line), say)
+      if (line.trim() !== '') perform(member, commandOf(line), say)
     } catch (error) {
-      sayError(error instanceof SyntaxError ? new SottoError('E_USAGE', 'a line is not JSON') : error)
+      sayError(error)
     }
   }
+}
+
+function commandOf(line: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    throw new SottoError('E_USAGE', 'a line is not JSON')
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new SottoError('E_USAGE', 'a line is no object', { next: 'It takes to, read, look, add or accept.' })
 }
 
 function perform(member: Member, command: Record<string, unknown>, say: (value: unknown) => void): void {

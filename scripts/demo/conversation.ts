@@ -38,6 +38,9 @@ interface CheckInput {
 }
 
 export async function checkConversation({ state, port, tell }: CheckInput): Promise<CheckResult> {
+  // Ended by `exit`, what was started here ends as well (set-up.ts).
+  process.once('SIGINT', () => process.exit(130))
+  process.once('SIGTERM', () => process.exit(143))
   const began = Date.now()
   const seen = new Set<string>()
   const running = await setUp({ state, port, tell, observe: collectTemplates(seen) })

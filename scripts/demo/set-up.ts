@@ -134,6 +134,10 @@ async function makeGateway(
 async function startGateway(state: string, socketPath: string): Promise<ChildProcess> {
   const args = [gatewayMain, 'gateway', 'run', '--state', gatewayFolder(state)]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  // Whatever ends this program ends the gateway.
+  const end = (): void => void child.kill('SIGKILL')
+  process.once('exit', end)
+  child.once('exit', () => process.off('exit', end))
   let said = ''
   child.stderr.on('data', (chunk) => {
     said += chunk

@@ -36,7 +36,7 @@ export async function makeGateway(t: Owner, place?: readonly string[]): Promise<
     state,
     port,
     start: async () => {
-      const run = new Command(t, [gatewayMain, 'gateway', 'run', '--state', state])
+      const run = new Command(t, [gatewayMain, 'gateway', 'run', '--state', state], { server: true })
       runs.push(run)
       await run.until(({ err }) => (/ is up/.test(err) ? true : undefined), 'being up')
     },

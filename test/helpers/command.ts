@@ -43,7 +43,12 @@ export class Command {
   private over = false
   private readonly watchers = new Set<() => void>()
 
-  constructor(t: Owner, argv: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+  /** `server`: runs as long as its owner, and has no deadline of its own. */
+  constructor(
+    t: Owner,
+    argv: readonly string[],
+    { env = process.env, server = false }: { readonly env?: NodeJS.ProcessEnv; readonly server?: boolean } = {},
+  ) {
     const child = spawn(process.execPath, argv, { stdio: ['pipe', 'pipe', 'pipe'], env })
     this.child = child
     t.teardown(() => void child.kill('SIGKILL'))
@@ -51,7 +56,7 @@ export class Command {
     child.stdin.on('error', () => {})
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.more(() => (this.out += text)))
     child.stderr.setEncoding('utf8').on('data', (text: string) => this.more(() => (this.err += text)))
-    const late = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS)
+    const late = server ? undefined : setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS)
     this.ended = new Promise((resolve, reject) => {
       child.once('error', reject)
       child.once('close', (status, signal) => {

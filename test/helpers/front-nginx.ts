@@ -31,11 +31,15 @@ export function websiteText(root: string): string {
 }
 
 /**
- * What is added for the gateway. Without the gateway (stopped, restarting) the website answers as well. Members never
- * send `Expect`, and nginx answers it before it asks anybody: such a request is the website's at once.
+ * What is added for the gateway. Without the gateway (stopped, restarting) the website answers as well. What no member
+ * sends is the website's at once: `Expect`, which nginx answers before it asks anybody; a method that no template has, and
+ * HTTP/1.0 without `Host`, which a gateway's HTTP parser refuses in its own words. The website's own error page must
+ * follow then, too (`recursive_error_pages`).
  */
 export function gatewayText(socketPath: string): string {
   return `
+    recursive_error_pages on;
+
     location ~ ${templatePaths.map((path) => `(?:${path})`).join('|')} {
       proxy_pass http://unix:${socketPath};
       proxy_http_version 1.1;
@@ -46,6 +50,12 @@ export function gatewayText(socketPath: string): string {
       proxy_read_timeout 75s;
       error_page 418 502 503 504 = @decoy;
       if ($http_expect) {
+        return 418;
+      }
+      if ($request_method !~ ^(?:GET|POST)$) {
+        return 418;
+      }
+      if ($http_host = "") {
         return 418;
       }
     }`
