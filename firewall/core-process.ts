@@ -14,7 +14,11 @@ export interface CorePlan {
   readonly state: string
   readonly core: string
   readonly args: readonly string[]
+  /** Flags under which the launcher itself runs: those of the heap hold for the core as well. */
+  readonly launcherFlags?: readonly string[]
 }
+
+const heapFlag = /^--(external-memory-accounted-in-global-limit$|initial-old-space-size=\d+$)/
 
 /** Variables that the core may see: how to talk to a person, and our own. Nothing that loads code or names a proxy. */
 const passed = /^(HOME|LANG|LANGUAGE|LC_\w+|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|COLUMNS|LINES|TZ|SOTTO_\w+)$/
@@ -36,6 +40,7 @@ export function coreArguments(plan: CorePlan): string[] {
     `--allow-fs-write=${core}`,
     // V8's own flags can make it write files anywhere (--trace-turbo-path): fixed once the process runs.
     '--freeze-flags-after-init',
+    ...(plan.launcherFlags ?? []).filter((flag) => heapFlag.test(flag)),
     '--disable-sigusr1',
     `--import=${pathToFileURL(join(import.meta.dirname, `confine${extname(import.meta.filename)}`))}`,
     entry,

@@ -48,7 +48,8 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   await privateFolder(core)
   const broker = await options.openBroker(brokerFolder(options.args, options.env))
   try {
-    const argv = coreArguments({ entry: options.entry, root: options.root, state, core, args: options.args })
+    const { entry, root, args } = options
+    const argv = coreArguments({ entry, root, state, core, args, launcherFlags: process.execArgv })
     const stdio: StdioOptions = ['inherit', 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]
     const child = spawn(process.execPath, argv, { stdio, env: coreEnvironment(options.env, core) })
     return await accompany(child, broker)

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './ports.ts'
 import type { Program } from './processes.ts'
-import { start, startGateway } from './processes.ts'
+import { start, startClient, startGateway } from './processes.ts'
 import type { Report, Row } from './report.ts'
 import { quantile, round } from './report.ts'
 
@@ -54,7 +54,7 @@ async function members(slow: boolean): Promise<Pair> {
   const { port, links } = (await gateway.next()) as { port: number; links: string[] }
   const relay = slow ? await delayed(port, publicPort) : undefined
   const folders = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'sotto-bench-client-')))
-  const clients = folders.map((folder) => start(here('client.ts'), ['--state', folder]))
+  const clients = folders.map((folder) => startClient(['--state', folder]))
   for (const [i, client] of clients.entries()) await ask(client, { link: links[i], template: TEMPLATE })
   const [a, b] = [await ask(clients[0]!, { run: 'queue' }), await ask(clients[1]!, { run: 'queue' })]
   await ask(clients[1]!, { run: 'answer', ...a, octets: OCTETS })

@@ -4,6 +4,7 @@ import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { gatewayFlags, memberFlags } from '../node-flags.ts'
 
 export interface Program {
   readonly child: ChildProcess
@@ -19,9 +20,14 @@ export function start(script: string, args: readonly string[], nodeArgs: readonl
   return attach(spawn(process.execPath, [...nodeArgs, script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] }))
 }
 
-/** `gateway.ts` under the same flags of Node as `scripts/sotto gateway`. */
+/** `gateway.ts` under the flags of Node that a gateway has. */
 export function startGateway(args: readonly string[], nodeArgs: readonly string[] = []): Program {
-  return start(join(import.meta.dirname, 'gateway.ts'), args, ['--max-semi-space-size=8', ...nodeArgs])
+  return start(join(import.meta.dirname, 'gateway.ts'), args, [...gatewayFlags, ...nodeArgs])
+}
+
+/** `client.ts` under the flags of Node that a member's client has. */
+export function startClient(args: readonly string[]): Program {
+  return start(join(import.meta.dirname, 'client.ts'), args, memberFlags)
 }
 
 /** Any program. */

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Program } from './processes.ts'
-import { start, startGateway } from './processes.ts'
+import { start, startClient, startGateway } from './processes.ts'
 import type { Report, Row } from './report.ts'
 import { median, round } from './report.ts'
 import { startV2ray, v2rayInstalled } from './v2ray.ts'
@@ -35,7 +35,7 @@ async function sotto(template: string): Promise<Contestant> {
   const gateway = startGateway(['https'])
   const { links } = (await gateway.next()) as { links: string[] }
   const state = mkdtempSync(join(tmpdir(), 'sotto-bench-client-'))
-  const client = start(here('client.ts'), ['--state', state])
+  const client = startClient(['--state', state])
   client.tell({ link: links[0], template, rhythm: { concurrency: CONNECTIONS + 1 } })
   await client.next()
   const contestant = meter('sotto', `${template}, ${CONNECTIONS} exchanges, cover off, broker and core`, client, [

@@ -11,6 +11,7 @@ import { createMatcher } from '#engine/match.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
 import { quantile, round } from '../bench/report.ts'
+import { memberFlags } from '../node-flags.ts'
 import { ended, memberMain } from './commands.ts'
 import type { Seen } from './front.ts'
 import { members, nameOfMember } from './members.ts'
@@ -159,7 +160,7 @@ class TalkingMember {
 
   constructor(state: string, member: string, score: Score) {
     this.other = members.find((each) => each !== member)!
-    const args = [memberMain, 'chat', '--json', '--state', memberFolder(state, member)]
+    const args = [...memberFlags, memberMain, 'chat', '--json', '--state', memberFolder(state, member)]
     this.child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     createInterface({ input: this.child.stdout! }).on('line', (line) => {
       const event = JSON.parse(line) as ChatEvent | { type: 'error'; error: { code: string; what: string } }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { SottoError } from '#protocol/errors.ts'
+import { memberFlags } from '../node-flags.ts'
 import { memberMain } from './commands.ts'
 
 export const members: readonly string[] = ['alice', 'bob']
@@ -23,7 +24,7 @@ export async function openChat(state: string, member: string, viewPort: number):
       next: 'Run ./scripts/start in another terminal first, and leave it running.',
     })
   }
-  const args = [memberMain, 'chat', '--state', folder, '--events-fd', '4']
+  const args = [...memberFlags, memberMain, 'chat', '--state', folder, '--events-fd', '4']
   const child = spawn(process.execPath, args, { stdio: ['inherit', 'inherit', 'inherit', 'ignore', 'pipe'] })
   // Ctrl-C is for the chat; it ends, and then this does.
   process.on('SIGINT', () => {})

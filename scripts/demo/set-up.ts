@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 import { encodeInvite, parseInvite } from '#protocol/invite.ts'
 import { makeCertificate } from '../bench/certificate.ts'
+import { gatewayFlags } from '../node-flags.ts'
 import { ended, gatewayMain, memberMain, run, runJson } from './commands.ts'
 import type { Front, Seen } from './front.ts'
 import { startFront } from './front.ts'
@@ -132,7 +133,7 @@ async function makeGateway(
 }
 
 async function startGateway(state: string, socketPath: string): Promise<ChildProcess> {
-  const args = [gatewayMain, 'gateway', 'run', '--state', gatewayFolder(state)]
+  const args = [...gatewayFlags, gatewayMain, 'gateway', 'run', '--state', gatewayFolder(state)]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   // Whatever ends this program ends the gateway.
   const end = (): void => void child.kill('SIGKILL')
