@@ -78,8 +78,8 @@ export class ReplayCache<Answer> {
     if (this.seen.size > Limits.firstContacts) this.seen.delete(this.seen.keys().next().value!)
   }
 
-  /** Entries stand in order of arrival: stop at the first one that is still young. */
-  private expire(now: Millis): void {
+  /** Forgets what is too old. Entries stand in order of arrival: stop at the first one that is still young. */
+  expire(now: Millis): void {
     for (const [key, entry] of this.seen) {
       if (now - entry.at > Limits.firstContactBuckets * BUCKET_MS) this.seen.delete(key)
       else break

@@ -149,8 +149,9 @@ export class Sessions implements Keeper {
     for (const live of this.byMember.get(member) ?? []) live.session.close(CloseCode.revoked)
   }
 
-  /** Forgets sessions that have been silent for too long. Call about once a minute. */
+  /** Forgets sessions that have been silent for too long, and old first contacts. Call about once a minute. */
   sweep(now: Millis): void {
+    this.replays.expire(now)
     for (const { session } of [...this.live.values()]) {
       if (now - session.lastSeen > Limits.sessionIdleMs) session.close(CloseCode.gone)
     }

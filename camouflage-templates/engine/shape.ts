@@ -106,7 +106,6 @@ function compileResponse(context: Context, data: ResponseData, at: Path): Messag
 
 /** `lines` without the target. */
 function headersOf(message: Message, lines: readonly string[]): [string, string][] {
-  const headers: [string, string][] = []
-  for (const [index, { name }] of message.lines.entries()) if (name !== '') headers.push([name, lines[index]!])
-  return headers
+  const first = message.lines[0]?.name === '' ? 1 : 0
+  return lines.slice(first).map((value, index) => [message.lines[first + index]!.name, value])
 }

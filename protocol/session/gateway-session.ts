@@ -1,7 +1,7 @@
 /** The gateway's end of a session: expects tokens, opens requests, seals answers. Spec sections 3.2 and 4-7. */
 
 import type { Millis, Random } from '../bytes.ts'
-import { concat, empty } from '../bytes.ts'
+import { concat, empty, fromLatin1, latin1 } from '../bytes.ts'
 import { Limits } from '../constants.ts'
 import type { Aead } from '../crypto/aead.ts'
 import { mlkem768 } from '../crypto/mlkem.ts'
@@ -40,10 +40,11 @@ export class GatewaySession implements MultiplexerEvents {
   private readonly random: Random
   private readonly noise: NoiseAnswer
   private readonly events: MultiplexerEvents
-  private readonly transcript: Uint8Array
+  /** As `latin1`: as an array it would cost five times as much for every idle session. */
+  private readonly transcript: string
   private readonly control = new ControlReader()
   /** Newest last. More than one only while a key agreement settles. */
-  private readonly windows: TokenWindow[] = []
+  private windows: readonly TokenWindow[]
   /** Numbers taken in whose answers may still be asked for again. */
   private readonly used = new Map<number, Epoch>()
   private highest = 0
@@ -57,12 +58,12 @@ export class GatewaySession implements MultiplexerEvents {
     this.random = input.random
     this.noise = input.noise
     this.events = input.events
-    this.transcript = sessionTranscript(input.root)
+    this.transcript = latin1(sessionTranscript(input.root))
     this.lastSeen = input.now
     this.switchedAt = input.now
     this.mux = new Multiplexer('gateway', this)
     this.mux.control.onData = (bytes) => this.onControl(bytes)
-    this.windows.push(new TokenWindow(new Epoch(0, input.aead, input.root), this, this.tokens, 0))
+    this.windows = [new TokenWindow(new Epoch(0, input.aead, input.root), this, this.tokens, 0)]
   }
 
   /** A request whose token led here. undefined where it is not authentic; then nothing has changed. */
@@ -120,14 +121,14 @@ export class GatewaySession implements MultiplexerEvents {
     if (noise === undefined || kem === undefined || this.windows.length > 2) return false
     const answer = concat(kem.ciphertext, noise.reply)
     const epoch = current.epoch.next(kem.shared, noise.secret, offer, answer)
-    this.windows.push(new TokenWindow(epoch, this, this.tokens, this.highest))
+    this.windows = this.windows.concat(new TokenWindow(epoch, this, this.tokens, this.highest))
     this.mux.control.write(encodeControl(AgreementType.answer, answer))
     return true
   }
 
   /** The first agreement has no Noise part, every later one must have it. */
   private answerNoise(message: Uint8Array, epoch: Epoch): { reply: Uint8Array; secret: Uint8Array } | undefined {
-    if (epoch.index > 0) return this.noise(message, this.transcript)
+    if (epoch.index > 0) return this.noise(message, fromLatin1(this.transcript))
     return message.length === 0 ? { reply: empty, secret: new Uint8Array(0) } : undefined
   }
 
@@ -148,9 +149,10 @@ export class GatewaySession implements MultiplexerEvents {
     const isOver = now - this.switchedAt >= Limits.rekeyOverlapMs
     while (this.windows[0]!.epoch.index < this.newestUsed) {
       if (!isOver && this.isOutstanding(this.windows[0]!)) return
-      const old = this.windows.shift()!
-      old.close()
-      old.epoch.wipe()
+      const [old, ...newer] = this.windows
+      old!.close()
+      old!.epoch.wipe()
+      this.windows = newer
     }
   }
 

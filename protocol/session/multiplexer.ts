@@ -79,7 +79,7 @@ export class Multiplexer implements StreamOwner {
   private dueLost: number[] = []
   private closeCode: number | undefined
   /** Streams cut from this side whose end the peer has not named yet, with the octets counted so far. */
-  private readonly cutStreams = new Map<number, number>()
+  private cutStreams: Map<number, number> | undefined
 
   constructor(role: Role, events: MultiplexerEvents) {
     this.role = role
@@ -334,13 +334,13 @@ export class Multiplexer implements StreamOwner {
 
   /** Octets of a stream that was cut here still count against the session's window until the peer names the end. */
   private bury(id: number, stop: number, end: boolean): boolean {
-    const counted = this.cutStreams.get(id)
+    const counted = this.cutStreams?.get(id)
     if (counted === undefined) return true
     const growth = Math.max(0, stop - counted)
     if (!this.account(growth)) return false
     this.consumed(growth)
-    if (end) this.cutStreams.delete(id)
-    else this.cutStreams.set(id, counted + growth)
+    if (end) this.cutStreams!.delete(id)
+    else this.cutStreams!.set(id, counted + growth)
     return true
   }
 
@@ -356,7 +356,7 @@ export class Multiplexer implements StreamOwner {
     const known = this.streams.get(id)
     if (known !== undefined || id < this.nextPeer || id % 2 !== this.nextPeer % 2) return known
     while (this.nextPeer <= id) {
-      if (this.streams.size + this.cutStreams.size > Limits.streams) return undefined
+      if (this.streams.size + (this.cutStreams?.size ?? 0) > Limits.streams) return undefined
       const stream = new Stream(this.nextPeer, Priority.normal, Limits.streamWindow, this)
       this.streams.set(stream.id, stream)
       this.nextPeer += 2
@@ -398,6 +398,7 @@ export class Multiplexer implements StreamOwner {
     const { highest, isDone } = stream.receiving
     if (!isDone) {
       this.consumed(stream.receiving.discard(highest))
+      this.cutStreams ??= new Map()
       this.cutStreams.set(stream.id, highest)
     }
     this.reset(stream, code)
