@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { memberFlags } from '../node-flags.ts'
 import type { Program } from './processes.ts'
 import { start, startClient, startGateway } from './processes.ts'
 import type { Report, Row } from './report.ts'
@@ -24,11 +25,12 @@ interface Contestant {
   end(): Promise<void>
 }
 
-async function plain(): Promise<Contestant> {
-  const server = start(here('plain-server.ts'), [])
+async function plain(name: string, flags: readonly string[], note: string): Promise<Contestant> {
+  const server = start(here('plain-server.ts'), [], flags)
   const { port } = (await server.next()) as { port: number }
-  const client = start(here('plain-client.ts'), [String(port), String(CONNECTIONS)])
-  return meter('plain', `undici to node:https, bodies of 256 KiB, ${CONNECTIONS} connections`, client, [server])
+  const client = start(here('plain-client.ts'), [String(port), String(CONNECTIONS)], flags)
+  const setting = `undici to node:https, bodies of 256 KiB, ${CONNECTIONS} connections, ${note}`
+  return meter(name, setting, client, [server])
 }
 
 async function sotto(template: string): Promise<Contestant> {
@@ -70,7 +72,13 @@ async function v2ray(): Promise<Contestant> {
 }
 
 export async function tunnel(template = 'gallery'): Promise<Report> {
-  const contestants = [await plain(), await sotto(template), ...(v2rayInstalled() ? [await v2ray()] : [])]
+  const contestants = [
+    await plain('plain', [], 'Node as it is'),
+    // V8 collects less with our flags, in anybody's program: said apart, so that no ratio hides it.
+    await plain('plain_same_flags', memberFlags, 'with our flags of Node'),
+    await sotto(template),
+    ...(v2rayInstalled() ? [await v2ray()] : []),
+  ]
   const speeds = new Map<string, number[]>()
   const run = async (contestant: Contestant, direction: Direction, octets: number): Promise<void> => {
     const key = `${contestant.name} ${direction}`
@@ -105,6 +113,8 @@ function report(contestants: readonly Contestant[], speeds: ReadonlyMap<string, 
   }
   result.up_ratio = ratio('up', 'plain')
   result.down_ratio = ratio('down', 'plain')
+  result.same_flags_up_ratio = ratio('up', 'plain_same_flags')
+  result.same_flags_down_ratio = ratio('down', 'plain_same_flags')
   result.v2ray_up_ratio = ratio('up', 'v2ray')
   result.v2ray_down_ratio = ratio('down', 'v2ray')
   return { rows, result }
