@@ -29,12 +29,14 @@ export const DialLimits = {
   headerBytes: 8_192,
   /** Answer's header section. Attack: memory. Node's own default. */
   responseHeaderBytes: 16_384,
-  /** Longest time for one exchange, milliseconds. Attack: parked sockets. The longest hold seen (125 s) and its round trips, twice. */
+  /** Longest wait for an answer to begin, milliseconds. Attack: parked sockets. The longest hold seen (125 s) and its round trips, twice. */
   timeoutMs: 300_000,
   /** Time to a usable connection, name and all addresses, milliseconds. A lost SYN is repeated after 1, 3 and 7 s. */
   connectMs: 10_000,
   /** Pause between two pieces of one answer, milliseconds. Attack: the freeze after about 16 KB that some censors do. */
   stallMs: 10_000,
+  /** From the beginning of an answer to its end, milliseconds. Attack: octet by octet. The largest parcel at 1 kB/s. */
+  answerMs: 300_000,
   /** Idle time after which a connection is closed, milliseconds. Just below the 60 s after which common edges do. */
   idleMs: 55_000,
   /** Connections to one endpoint, by count. Attack: parallel handshakes give the member away; browsers open six. */

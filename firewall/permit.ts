@@ -41,7 +41,7 @@ export interface ExchangeRequest {
 }
 
 export interface ExchangeOptions {
-  /** From the call to the last octet of the answer, milliseconds. */
+  /** From the call until the answer begins, milliseconds. From then on `DialLimits.stallMs` and `answerMs` hold. */
   readonly timeoutMs: number
   /** Exchanges of one name share one connection, in order. Without a name: any idle connection, or a new one. */
   readonly connection?: string

@@ -14,6 +14,7 @@ export class Answer implements Dispatcher.DispatchHandler {
   private readonly resolve: (response: ExchangeResponse) => void
   private readonly reject: (error: SottoError) => void
   private readonly name: string
+  private readonly begun: () => void
   private readonly done: () => void
   private controller: Controller | undefined
   private failure: SottoError | undefined
@@ -27,10 +28,12 @@ export class Answer implements Dispatcher.DispatchHandler {
 
   /**
    * @param name the endpoint's, for error texts
+   * @param begun the answer has begun
    * @param done undici has finished with the request, which may be later than `result` is settled
    */
-  constructor(name: string, done: () => void) {
+  constructor(name: string, begun: () => void, done: () => void) {
     this.name = name
+    this.begun = begun
     this.done = done
     const { promise, resolve, reject } = Promise.withResolvers<ExchangeResponse>()
     this.result = promise
@@ -52,6 +55,7 @@ export class Answer implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Controller, status: number, headers: Record<string, unknown>): void {
     this.phase = 'in the middle of the answer'
+    this.begun()
     this.status = status
     this.headers = rawPairs(controller.rawHeaders)
     const announced = Number(headers['content-length'] ?? 0)
@@ -75,8 +79,13 @@ export class Answer implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Controller, error: Error): void {
-    this.reject(this.failure ?? toPathError(error, this.name))
+    this.reject(this.failure ?? this.told(toPathError(error, this.name)))
     this.done()
+  }
+
+  /** Where in the answer time ran out. */
+  private told(error: SottoError): SottoError {
+    return error.code === 'E_PATH_TIMEOUT' ? pathError(error.code, this.name, this.phase, error.cause) : error
   }
 
   private fail(error: SottoError): void {

@@ -23,16 +23,19 @@ interface Lane {
 
 export class Connections {
   private readonly name: string
+  private readonly answerMs: number
   private readonly open: () => Dispatcher
   /** In order of use: the first was idle for longest. */
   private readonly lanes = new Set<Lane>()
 
   /**
    * @param name the endpoint's, for error texts
+   * @param answerMs from the beginning of an answer to its end
    * @param open makes an HTTP client that holds at most one connection
    */
-  constructor(name: string, open: () => Dispatcher) {
+  constructor(name: string, answerMs: number, open: () => Dispatcher) {
     this.name = name
+    this.answerMs = answerMs
     this.open = open
   }
 
@@ -40,13 +43,18 @@ export class Connections {
   async exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse> {
     if (options.signal?.aborted) throw pathError('E_PATH_CLOSED', this.name, undefined, options.signal.reason)
     const lane = this.pick(options.connection)
-    const answer = new Answer(this.name, () => this.finished(lane))
+    // A slow link must not be given up in the middle: once the answer has begun, it has the time of an answer.
+    const begun = (): void => {
+      clearTimeout(timer)
+      timer = setTimeout(leave, this.answerMs, 'E_PATH_TIMEOUT')
+    }
+    const answer = new Answer(this.name, begun, () => this.finished(lane))
     const job: Job = { request: toDispatch(request), answer }
     const leave = (code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT'): void => {
       lane.line = lane.line.filter((other) => other !== job)
       answer.giveUp(code, options.signal?.reason)
     }
-    const timer = setTimeout(leave, options.timeoutMs, 'E_PATH_TIMEOUT')
+    let timer = setTimeout(leave, options.timeoutMs, 'E_PATH_TIMEOUT')
     const aborted = (): void => leave('E_PATH_CLOSED')
     options.signal?.addEventListener('abort', aborted, { once: true })
     lane.line.push(job)

@@ -18,6 +18,8 @@ export interface UndiciDialerOptions {
   readonly connector: Connector
   /** Milliseconds between two pieces of an answer. */
   readonly stallMs?: number
+  /** Milliseconds from the beginning of an answer to its end. */
+  readonly answerMs?: number
   /** Makes the HTTP client of one connection. */
   readonly client?: (origin: string, options: Client.Options) => Dispatcher
 }
@@ -32,7 +34,9 @@ export function undiciDialer(options: UndiciDialerOptions): Dialer {
     const present = open.get(target.id)
     if (present !== undefined) return present
     const connect = reported(options.connector(target), target.id, report)
-    const made = new Connections(target.name, () => makeClient(options, target, connect))
+    const made = new Connections(target.name, options.answerMs ?? DialLimits.answerMs, () =>
+      makeClient(options, target, connect),
+    )
     open.set(target.id, made)
     return made
   }
@@ -68,7 +72,7 @@ function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: C
     keepAliveTimeout: DialLimits.idleMs,
     keepAliveMaxTimeout: DialLimits.idleMs,
     maxHeaderSize: DialLimits.responseHeaderBytes,
-    // The whole exchange has its own deadline; a stall in the middle of an answer shows earlier.
+    // The beginning and the end of an answer have deadlines of their own; a stall in the middle shows earlier.
     headersTimeout: 0,
     bodyTimeout: options.stallMs ?? DialLimits.stallMs,
   })
