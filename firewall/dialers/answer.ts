@@ -79,13 +79,14 @@ export class Answer implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Controller, error: Error): void {
-    this.reject(this.failure ?? this.told(toPathError(error, this.name)))
+    this.reject(this.failure ?? this.explain(error))
     this.done()
   }
 
-  /** Where in the answer time ran out. */
-  private told(error: SottoError): SottoError {
-    return error.code === 'E_PATH_TIMEOUT' ? pathError(error.code, this.name, this.phase, error.cause) : error
+  private explain(cause: Error): SottoError {
+    const error = toPathError(cause, this.name)
+    const isStall = error !== cause && error.code === 'E_PATH_TIMEOUT'
+    return isStall ? pathError(error.code, this.name, this.phase, cause) : error
   }
 
   private fail(error: SottoError): void {
