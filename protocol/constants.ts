@@ -50,8 +50,8 @@ export const Limits = {
   storedReplyBytes: 1_048_576,
   /** Streams open at once in one session. Attack: memory per stream, about 1 KiB. */
   streams: 128,
-  /** Octets a peer may send on one stream before it is granted more. Attack: memory of a slow reader. Fills 4 bulk parcels. */
-  streamWindow: 1_048_576,
+  /** Octets a peer may send on one stream before it is granted more. Attack: memory of a slow reader. Fills 8 bulk parcels. */
+  streamWindow: 2_097_152,
   /** Octets a peer may send on all streams of a session before it is granted more. Attack: as above, summed over streams. */
   sessionWindow: 4_194_304,
   /** Acknowledgement ranges in one parcel. Attack: a long list of gaps; 32 is four times the exchanges in flight. */
