@@ -69,7 +69,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     fault: report,
   })
   const matcher = createMatcher(input.templates)
-  const { decoy, close: closeDecoy } = await openDecoy(state.config.decoy, report)
+  const { decoy, upgrade, close: closeDecoy } = await openDecoy(state.config.decoy, report)
   const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy })
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
@@ -82,7 +82,11 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     await release()
   }
   try {
-    const server = await startServer(state.config.listen, (request, response) => carrier.handle(request, response))
+    const server = await startServer(
+      state.config.listen,
+      (request, response) => carrier.handle(request, response),
+      upgrade,
+    )
     return {
       port: server.port,
       sessions,

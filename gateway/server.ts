@@ -9,6 +9,7 @@ import { H3 } from 'h3'
 import { toNodeHandler } from 'h3/node'
 import { SottoError } from '#protocol/errors.ts'
 import type { Listen } from './config.ts'
+import type { Upgrades } from './decoy/decoy.ts'
 import type { TlsPair } from './tls-files.ts'
 import { readTlsFiles } from './tls-files.ts'
 
@@ -32,8 +33,8 @@ const SERVER_OPTIONS = {
 } as const
 
 /** @throws SottoError E_PORT_TAKEN, E_CONFIG (certificate or key not usable, address not ours), E_STATE_UNREADABLE */
-export async function startServer(listen: Listen, handle: Handler): Promise<RunningServer> {
-  const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle)
+export async function startServer(listen: Listen, handle: Handler, upgrades?: Upgrades): Promise<RunningServer> {
+  const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle, upgrades)
   await listening(server, listen)
   const address = server.address()
   return {
@@ -42,11 +43,17 @@ export async function startServer(listen: Listen, handle: Handler): Promise<Runn
   }
 }
 
-function createServer(tls: TlsPair | undefined, handle: Handler): Server {
+function createServer(tls: TlsPair | undefined, handle: Handler, upgrades: Upgrades | undefined): Server {
   const listener = application(handle)
-  if (tls === undefined) return createHttp(SERVER_OPTIONS, listener)
+  // What nobody wants to be an upgrade is a request like any other.
+  const options = { ...SERVER_OPTIONS, shouldUpgradeCallback: upgrades?.wanted ?? (() => false) }
   try {
-    return createHttps({ ...SERVER_OPTIONS, ...tls, ALPNProtocols: ['http/1.1'] }, listener)
+    const server =
+      tls === undefined
+        ? createHttp(options, listener)
+        : createHttps({ ...options, ...tls, ALPNProtocols: ['http/1.1'] }, listener)
+    if (upgrades !== undefined) server.on('upgrade', upgrades.handle)
+    return server
   } catch (cause) {
     throw new SottoError('E_CONFIG', 'the certificate and its key cannot be used for TLS', { cause })
   }

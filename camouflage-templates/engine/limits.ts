@@ -50,6 +50,12 @@ const limits = {
   pictureEdge: 1_024,
   /** Picture dimensions of one body. */
   pictures: 64,
+  /** Octets on one line, in one attachment or frame, at the least. Attack: thousands of tiny ones in one body. */
+  stretchBytes: 256,
+  /** Packets in front of a binary event. */
+  packets: 8,
+  /** Octets of one sample of a fragment, at the least. Attack: a table of samples larger than what they hold. */
+  sampleBytes: 64,
   /** Milliseconds a poll may be held. Documented and measured edges cut at 10 to 125 s. */
   holdMs: 120_000,
   /** Exchanges of one member open at once. Equal to what the gateway parks for a session. */

@@ -6,7 +6,7 @@ import { TemplateLimits } from './limits.ts'
 import { TemplateError } from './template-error.ts'
 
 const plain = 'plain YAML without anchors, aliases and tags'
-const kinds = 'one of the keys number, run, oneOf, token, payload'
+const kinds = 'one of the keys number, run, oneOf, token, payload, jwe'
 
 const bad: Record<string, Bad> = {
   'not YAML': {
@@ -143,7 +143,7 @@ const bad: Record<string, Bad> = {
     from: '      body:\n',
     to: '      body:\n        raw: true\n',
     path: 'shapes.sync.request.body',
-    expected: 'one of the keys text, raw, png, multipart',
+    expected: 'one of the keys text, raw, png, zip, segment, fmp4, ndjson, engineio, grpcWeb, multipart',
   },
 }
 

@@ -14,6 +14,7 @@ import { hex } from '#protocol/bytes.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
 import { SottoError } from '#protocol/errors.ts'
+import type { Membership } from '#protocol/handshake.ts'
 import { initiate, initiateRekey, provesMembership } from '#protocol/handshake.ts'
 import type { CohortKeys } from '#protocol/recognition.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
@@ -87,10 +88,23 @@ function close(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()))
 }
 
+/** What a permit holds of an invite. */
+export interface PermitKeys {
+  readonly gatewayKey: Uint8Array
+  readonly cohort: CohortKeys
+  readonly membership: Membership
+}
+
+const ownKeys: PermitKeys = {
+  gatewayKey: x25519PublicKey(gatewaySecret),
+  cohort,
+  membership: { kind: 'credential', credentialId, credentialKey },
+}
+
 /** A permit without a firewall: the same mathematics, an undici agent of its own. */
-export function testPermit(port: number): Permit {
+export function testPermit(port: number, keys: PermitKeys = ownKeys): Permit {
   const agent = new Agent({ connections: 8 })
-  const gatewayKey = x25519PublicKey(gatewaySecret)
+  const { gatewayKey, cohort, membership } = keys
   const endpoint = {
     id: 'e',
     kind: 'gateway',
@@ -104,7 +118,6 @@ export function testPermit(port: number): Permit {
   return {
     endpoint,
     firstContact: async (input) => {
-      const membership = { kind: 'credential', credentialId, credentialKey } as const
       const contact = initiate({ ...input, gatewayKey, cohort, membership, random: randomBytes })
       return { ...contact, finish: async (parcel) => contact.finish(parcel) }
     },
@@ -122,7 +135,7 @@ async function exchange(
   request: ExchangeRequest,
   options: { timeoutMs: number; signal?: AbortSignal },
 ): Promise<ExchangeResponse> {
-  const timeout = AbortSignal.timeout(options.timeoutMs)
+  const timeout = AbortSignal.timeout(Math.ceil(options.timeoutMs))
   try {
     const response = await undiciRequest(`http://127.0.0.1:${port}${request.target}`, {
       dispatcher: agent,
