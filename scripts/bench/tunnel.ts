@@ -71,7 +71,7 @@ async function v2ray(): Promise<Contestant> {
   return { ...peer, name: 'v2ray', setting: 'VLESS, WebSocket, TLS; one connection' }
 }
 
-export async function tunnel(template = 'gallery'): Promise<Report> {
+export async function tunnel(template = 'downloads'): Promise<Report> {
   const contestants = [
     await plain('plain', [], 'Node as it is'),
     // V8 collects less with our flags, in anybody's program: said apart, so that no ratio hides it.
