@@ -9,6 +9,8 @@ export const errorCodes = {
   E_USAGE: 'Run the command with --help.',
   E_CONFIG: 'Correct the named field of the configuration file.',
   E_TEMPLATE: 'Correct the template at the named line, then load it again.',
+  E_HAR: 'Export the recording again from the browser’s developer tools, as HAR with content.',
+  E_LEARN: 'Record a longer visit that uses everything the site can do, or write a template by hand.',
   E_STATE_UNREADABLE: 'Check the owner and mode of the state folder, or restore it from a copy.',
   E_STATE_BUSY: 'Another Sotto process uses this state folder: close it, or name another with --state.',
   E_DISK_FULL: 'Free some space and try again.',
