@@ -6,17 +6,17 @@ import { compileTemplate } from '#engine/compile.ts'
 import { loadTemplate } from '#engine/load.ts'
 import type { Template } from '#engine/template.ts'
 
-const folder = join(import.meta.dirname, 'templates')
+export const builtinFolder: string = join(import.meta.dirname, 'templates')
 
 /** Ids, in alphabetical order. */
 export function builtinIds(): string[] {
-  const entries = readdirSync(folder, { withFileTypes: true })
+  const entries = readdirSync(builtinFolder, { withFileTypes: true })
   return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort()
 }
 
 /** @throws an error of node:fs where there is no such template, TemplateError where the file was changed for the worse */
 export function loadBuiltin(id: string): Template {
-  const file = join(folder, id, 'template.yaml')
+  const file = join(builtinFolder, id, 'template.yaml')
   return loadTemplate(readFileSync(file, 'utf8'), file)
 }
 

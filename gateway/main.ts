@@ -1,8 +1,9 @@
-/** `sotto gateway ...` and `sotto invite ...`: the operator's command line. */
+/** `sotto gateway ...`, `sotto invite ...` and `sotto templates ...`: the operator's command line. */
 import { Command } from 'commander'
 import { compileTemplate } from '#engine/compile.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { builtinIds, loadBuiltin } from '../camouflage-templates/builtin.ts'
+import { addTemplateTools } from '../camouflage-templates/tools/commands.ts'
 import { registerAdminCommands } from './admin/commands.ts'
 import { startGateway } from './gateway.ts'
 import type { GatewayState } from './state.ts'
@@ -11,6 +12,7 @@ import { openState } from './state.ts'
 process.umask(0o077)
 const program = new Command('sotto').description('Run a gateway behind an ordinary website, and invite members to it.')
 registerAdminCommands(program)
+addTemplateTools(program.command('templates').description('Make and judge what traffic looks like.'))
 program.commands
   .find((command) => command.name() === 'gateway')!
   .command('run')

@@ -48,6 +48,7 @@ const ARRIVAL_MS = 20_000
 const SHORT_HOLD = [1_000, 1_200] as const
 /** Idle exchanges counted, both members together. */
 const IDLE_EXCHANGES = 6
+const IDLE_MOST_MS = 60_000
 const DAY_S = 86_400
 
 /** @throws SottoError E_TUNNEL_TIMEOUT where nothing gets through, and what gateway and members throw */
@@ -151,8 +152,12 @@ function getPage(agent: Agent, port: number): Promise<void> {
 
 /** Octets of one exchange in which nothing is said. */
 async function measureIdle({ members, relay }: Parties): Promise<number> {
+  const deadline = performance.now() + IDLE_MOST_MS
   const until = async (exchanges: number): Promise<void> => {
-    while (exchangesOf(members) < exchanges) await new Promise((resolve) => setTimeout(resolve, 20))
+    while (exchangesOf(members) < exchanges) {
+      if (performance.now() > deadline) throw new SottoError('E_TUNNEL_TIMEOUT', 'idle polls are not answered')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
   }
   // From the beginning of one exchange to that of another, so that whole ones are counted.
   await until(exchangesOf(members) + 1)
