@@ -109,7 +109,8 @@ function memberAt(pieces: readonly Piece[], at: number): string | undefined {
     .filter((piece) => typeof piece === 'string')
     .join('')
   if (/boundary=[^;]*$/.test(before)) return 'boundary'
-  return /"([^"\\]+)"\s*:\s*"?[^",{}[\]]*$/.exec(before)?.[1]
+  const member = /"([^"\\]+)"\s*:\s*"?[^",{}[\]]*$/.exec(before) ?? /(?:^|&)([^&=]+)=[^&=]*$/.exec(before)
+  return member?.[1]
 }
 
 function describe({ name, opaque }: Found): string {

@@ -6,6 +6,8 @@ import { learnJson, parseJson, styleOf } from './json.ts'
 import { SAMPLES_LEAST } from './limits.ts'
 import type { Notebook } from './notebook.ts'
 import { readPicture } from './picture.ts'
+import { pairsOf } from './routes.ts'
+import type { Piece } from './values.ts'
 import { learnText } from './values.ts'
 
 export interface BodyInput {
@@ -29,6 +31,7 @@ export function learnBody(input: BodyInput): DraftBody | undefined {
   if (type === 'image/png') return { kind: 'file', file: picture(samples) }
   if (type === 'application/octet-stream') return { kind: 'file', file: octets(samples) }
   if (type === 'multipart/form-data') return learnForm(input)
+  if (type === 'application/x-www-form-urlencoded') return learnPairs(input)
   if (type === 'application/json' || type.endsWith('+json')) return learnJsonBody(input)
   throw new Unusable(`${type || 'a body without a type'} is no kind of body that templates write`)
 }
@@ -43,6 +46,20 @@ function learnJsonBody({ samples, where, notebook }: BodyInput): DraftBody {
   const at = values.findIndex((value) => value !== undefined)
   const style = styleOf(bodies[at]!, values[at])
   return { kind: 'text', pieces: learnJson(whole, style, { where, name: '', notebook }) }
+}
+
+/** Names are those of the first; the route has only bodies with the same ones. Values stay as they are encoded. */
+function learnPairs({ samples, where, notebook }: BodyInput): DraftBody {
+  const bodies = samples.flatMap(({ body }) => (body === undefined ? [] : [pairsOf(body)]))
+  if (bodies.length < SAMPLES_LEAST) {
+    throw new Unusable(`the recording has ${bodies.length} of its bodies, ${SAMPLES_LEAST} are needed`)
+  }
+  const pieces = bodies[0]!.flatMap(([name], at): Piece[] => {
+    const field = { name, where: `${where}: ${name}`, notebook, typed: true }
+    const values = bodies.map((pairs) => pairs[at]?.[1] ?? '')
+    return [`${at === 0 ? '' : '&'}${name}=`, ...learnText(values, field)]
+  })
+  return { kind: 'text', pieces }
 }
 
 /** Octets that are not text say nothing of anybody once others stand there; lengths are all that is kept. */

@@ -13,7 +13,7 @@ import { SAMPLES_LEAST } from './limits.ts'
 import { Notebook } from './notebook.ts'
 import { quantileOf } from './rhythm.ts'
 import type { Route } from './routes.ts'
-import { segmentsOf } from './routes.ts'
+import { pairsOf, segmentsOf } from './routes.ts'
 import type { Piece } from './values.ts'
 import { learnText } from './values.ts'
 import { toYaml } from './yaml.ts'
@@ -140,7 +140,7 @@ function learnPath({ exchanges, name: where }: Route, notebook: Notebook): Piece
 }
 
 function learnQuery({ exchanges, name: where }: Route, notebook: Notebook): DraftText[] {
-  const all = exchanges.map(({ url }) => rawQuery(url))
+  const all = exchanges.map(({ url }) => pairsOf(url.search.slice(1)))
   return all[0]!.map(([name], at) => {
     const field = { name, where: `${where}: ?${name}`, notebook, typed: true }
     return {
@@ -151,18 +151,6 @@ function learnQuery({ exchanges, name: where }: Route, notebook: Notebook): Draf
       ),
     }
   })
-}
-
-/** As written: what stands encoded in a URL stays so. */
-function rawQuery(url: URL): [string, string][] {
-  if (url.search.length < 2) return []
-  return url.search
-    .slice(1)
-    .split('&')
-    .map((pair) => {
-      const [name, ...value] = pair.split('=')
-      return [name!, value.join('=')]
-    })
 }
 
 /** Asks the engine about the shape alone. What a whole template must have besides is looked at later. */

@@ -43,13 +43,19 @@ function entryOf(made: MadeUp, common: Readonly<Record<string, string>>, began: 
   const { method = 'GET', type, body, headers, status = 200, answerType = 'application/json', answer = '{}' } = made
   const list = (all: Readonly<Record<string, string>>): object[] =>
     Object.entries(all).map(([name, value]) => ({ name, value }))
+  // Where the client's own headers name the type, it stands where they have it.
+  const sent = Object.entries(common).flatMap(([name, value]): [string, string][] => {
+    if (name !== 'Content-Type') return [[name, value]]
+    return type === undefined ? [] : [[name, type]]
+  })
+  const first: Record<string, string> = type === undefined || 'Content-Type' in common ? {} : { 'content-type': type }
   const answerHeaders = { 'content-type': answerType, 'cache-control': 'no-store', ...made.answerHeaders }
   return {
     startedDateTime: new Date(began).toISOString(),
     time: waitMs,
     request: {
       ...{ method, url: new URL(made.url, 'https://site.example').href, bodySize: body?.length ?? 0 },
-      headers: list({ ...(type === undefined ? {} : { 'content-type': type }), ...headers, ...common }),
+      headers: list({ ...first, ...headers, ...Object.fromEntries(sent) }),
       ...(body === undefined ? {} : { postData: { mimeType: type, text: body } }),
     },
     response: {

@@ -184,6 +184,49 @@ test('a form with a picture in it', async (t) => {
   checkCarries(t, learned)
 })
 
+test('a form of pairs', async (t) => {
+  const har = makeHar(
+    many(10, (at) => ({
+      ...{ method: 'POST', url: '/sync', type: 'application/x-www-form-urlencoded' },
+      body: `since=${randomBytes(16).toString('hex')}&who=bella+berg&page=${at}&state=${randomBytes(100 + 100 * at).toString('base64url')}`,
+      answer: JSON.stringify({ events: base64(120 + 110 * at) }),
+    })),
+  )
+  const learned = await learnTemplate(har, 'made-up', 'pairs')
+  t.is(learned.data.shapes.sync!.request.body?.text, 'since={{since}}&who=&page={{page}}&state={{state}}')
+  checkCarries(t, learned)
+})
+
+test('Firefox: its order is that of the recording, and lint has nothing against it', async (t) => {
+  const headers = {
+    'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0',
+    Accept: '*/*',
+    'Accept-Language': 'en-US,en;q=0.5',
+    'Accept-Encoding': 'gzip, deflate, br, zstd',
+    Referer: 'https://site.example/',
+    'Content-Type': '',
+    Origin: 'https://site.example',
+    'Sec-Fetch-Dest': 'empty',
+    'Sec-Fetch-Mode': 'cors',
+    'Sec-Fetch-Site': 'same-origin',
+  }
+  const har = makeHar(
+    many(10, (at) => post(carrying(at), { waitMs: 5_000 + 300 * at })),
+    headers,
+  )
+  const text = har.replace('"*/*"', '"text/html,*/*;q=0.8"')
+  const { data, report } = await learnTemplate(text, 'made-up', 'firefox')
+  t.is(data.family, 'firefox')
+  t.deepEqual(
+    data.shapes.sync!.request.headers.slice(0, 3).map(([name]) => name),
+    ['User-Agent', 'Accept', 'Accept-Language'],
+  )
+  t.deepEqual(
+    report.lint.map(({ rule }) => rule),
+    ['compression'],
+  )
+})
+
 test('raw octets, a longer token in hex, and a second sealed member of fixed length', async (t) => {
   const har = makeHar(
     many(10, (at) => ({

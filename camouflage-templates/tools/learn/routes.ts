@@ -45,8 +45,22 @@ function formOf(segment: string, at: number, all: readonly string[]): string {
 }
 
 function bodyKey({ type, body }: Exchange['request']): string {
+  if (body !== undefined && type.endsWith('urlencoded')) {
+    return pairsOf(body)
+      .map(([name]) => name)
+      .join('&')
+  }
   if (body === undefined || !type.endsWith('json')) return ''
   return skeletonOf(parseJson(body))
+}
+
+/** Names and values of a query or a form, as they are encoded. */
+export function pairsOf(text: string): [string, string][] {
+  if (text === '') return []
+  return text.split('&').map((pair) => {
+    const [name, ...value] = pair.split('=')
+    return [name!, value.join('=')]
+  })
 }
 
 export function segmentsOf(url: URL): string[] {

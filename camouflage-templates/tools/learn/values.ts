@@ -27,6 +27,9 @@ export interface Field {
 const keyword = /^[A-Za-z][A-Za-z0-9_.:/+-]{0,39}$|^[0-9]{1,4}$/
 /** A document of a query language, which is part of the application. */
 const program = /^\s*(query|mutation|subscription|fragment)\b|^\s*\{\s*\w+/
+/** Parameters of queries and forms whose words are the application's. */
+const protocolName =
+  /^(v|ver|version|api[-_]?version|format|fmt|output|alt|transport|eio|client|platform|device|fit|crop|auto|mode|action|op|do|method)$/i
 /** Names of constants that look random and belong to the application, not to a session. */
 const buildConstant = /hash|sha\d*|digest|build|revision|version|release/i
 /** Different words that may count as a choice. */
@@ -45,6 +48,9 @@ export function learnText(values: readonly string[], field: Field): readonly Pie
 function constant(value: string, field: Field): readonly Piece[] {
   if (value === '') return ['']
   const random = /^[A-Za-z0-9+/=_-]{16,}$/.test(value) && /\d/.test(value)
+  if (field.typed && !/^\d{1,4}$/.test(value) && !protocolName.test(field.name)) {
+    return replaced([value], field, 'a word that somebody may have typed')
+  }
   const keep = random ? buildConstant.test(field.name) : keyword.test(value) || program.test(value)
   if (!keep) return replaced([value], field, random ? 'a constant that looks like a key' : 'words')
   field.notebook.note('kept', field.where, `«${value.length > 60 ? `${value.slice(0, 57)}...` : value}»`)

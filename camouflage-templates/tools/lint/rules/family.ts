@@ -9,14 +9,20 @@ interface Headers {
   readonly path: Path
   readonly headers: readonly HeaderData[]
   readonly page: boolean
+  readonly method: 'GET' | 'POST'
 }
 
 /** Of the page and of every request. */
 function requestHeaders({ data }: Subject): Headers[] {
   const shapes = Object.entries(data.shapes).map(([name, { request }]) => {
-    return { path: ['shapes', name, 'request', 'headers'], headers: request.headers, page: false }
+    return {
+      path: ['shapes', name, 'request', 'headers'],
+      headers: request.headers,
+      page: false,
+      method: request.method,
+    }
   })
-  return [{ path: ['page', 'headers'], headers: data.page.headers, page: true }, ...shapes]
+  return [{ path: ['page', 'headers'], headers: data.page.headers, page: true, method: 'GET' }, ...shapes]
 }
 
 const platforms: readonly (readonly [RegExp, string])[] = [
@@ -76,14 +82,31 @@ export const familyRules: readonly Rule[] = [
     example: { model: 'browser', good: '- [sec-fetch-dest, empty]', bad: '- [dnt, "1"]' },
     *check(subject) {
       const facts = families[subject.data.family]
-      for (const { headers, path, page } of requestHeaders(subject)) {
+      for (const { headers, path, page, method } of requestHeaders(subject)) {
         const names = headers.map(([name]) => name.toLowerCase())
-        const missing = facts.always.filter((name) => !names.includes(name))
+        const always = method === 'POST' && subject.data.family !== 'node' ? [...facts.always, 'origin'] : facts.always
+        const missing = always.filter((name) => !names.includes(name))
         if (missing.length > 0) yield { path, found: `without ${missing.join(', ')}` }
         const foreign = names.filter(
           (name) => facts.never.test(name) && !(page && name === 'upgrade-insecure-requests'),
         )
         if (foreign.length > 0) yield { path, found: `with ${foreign.join(', ')}` }
+      }
+    },
+  },
+  {
+    id: 'referer-of-no-page',
+    severity: 'warning',
+    what: 'The referer names another page than the one that was loaded.',
+    why: 'On this connection only the page of `page` was asked for; whoever compares the two sees a visitor come from nowhere.',
+    mend: 'Name the page in both, or leave the referer out as programs do.',
+    example: { model: 'browser', good: '[referer, "https://{{host}}/"]', bad: '[referer, "https://{{host}}/account"]' },
+    *check(subject) {
+      for (const { headers, path, page } of requestHeaders(subject)) {
+        const referer = headerValue(headers, 'referer')
+        const wanted = `https://{{host}}${subject.data.page.path}`
+        if (!page && referer !== undefined && referer !== wanted)
+          yield { path, found: `${referer}, the page is ${wanted}` }
       }
     },
   },

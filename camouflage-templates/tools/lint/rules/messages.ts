@@ -85,6 +85,25 @@ export const messageRules: readonly Rule[] = [
     },
   },
   {
+    id: 'accept-and-answer',
+    severity: 'warning',
+    what: 'The answer is of a type that the request did not ask for.',
+    why: 'Servers answer 406 or something else; a client that says it takes JSON and is given a picture each time is none.',
+    mend: 'Write the `accept` that the real application sends with this request.',
+    example: { good: '- [accept, application/json]', bad: '- [accept, image/png]' },
+    *check({ data, requests, responses }) {
+      for (const name of Object.keys(data.shapes)) {
+        const request = requests.find(({ shape }) => shape === name)!
+        const accepted = headerOf(request.message, 'accept')
+        const type = headerOf(responses.find(({ shape }) => shape === name)!.message, 'content-type').split(';')[0]!
+        const ranges = accepted.split(',').map((range) => range.split(';')[0]!.trim())
+        const fits = ranges.some((range) => range === type || range === '*/*' || range === `${type.split('/')[0]}/*`)
+        if (accepted !== '' && !fits)
+          yield { path: [...request.path, 'headers'], found: `accept: ${accepted}, and ${type} comes` }
+      }
+    },
+  },
+  {
     id: 'one-size',
     severity: 'warning',
     what: 'All answers of a shape are equally long.',
