@@ -1,9 +1,8 @@
 /** A route as a shape of the template: drafted once, assigned as often as needed. */
-import { compileTemplate } from '#engine/compile.ts'
 import { TemplateLimits } from '#engine/limits.ts'
-import { loadTemplate } from '#engine/load.ts'
 import type { Family, HeaderData, ShapeData, TemplateData } from '#engine/template.ts'
 import { TemplateError } from '#engine/template-error.ts'
+import { lintAlone } from '../lint/lint.ts'
 import type { Assigned } from './assign.ts'
 import { assign, Namer } from './assign.ts'
 import { learnBody, Unusable } from './bodies.ts'
@@ -38,7 +37,8 @@ export interface RouteInput {
 }
 
 /** @throws Unusable saying why the route cannot be a shape */
-export function learnRoute({ route, family, hosts }: RouteInput): Candidate {
+export function learnRoute(input: RouteInput): Candidate {
+  const { route, family, hosts } = input
   const { exchanges, name: where } = route
   const { status } = exchanges[0]!.response
   if (route.method !== 'GET' && route.method !== 'POST') throw new Unusable('templates use GET and POST')
@@ -63,11 +63,11 @@ export function learnRoute({ route, family, hosts }: RouteInput): Candidate {
   }
   if (response.body === undefined) throw new Unusable('its answers have no body')
   if (route.method === 'GET') checkCaching(response.headers)
-  return createCandidate(route, { request: withTypes(request), response }, status, notebook)
+  return createCandidate(input, { request: withTypes(request), response }, status, notebook)
 }
 
 function createCandidate(
-  route: Route,
+  { route, family }: RouteInput,
   { request, response }: { request: DraftMessage; response: DraftMessage },
   status: number,
   notebook: Notebook,
@@ -87,7 +87,7 @@ function createCandidate(
     }
   }
   const { up, down } = both(new Namer())
-  checkShape(shape)
+  checkShape(shape, family)
   return {
     ...{ route, notebook, up: up.classes, down: down.classes, token: up.token!, shape },
     payload: { up: up.payload, down: down.payload },
@@ -130,6 +130,7 @@ function checkCaching(headers: readonly DraftText[]): void {
 }
 
 function learnPath({ exchanges, name: where }: Route, notebook: Notebook): Piece[] {
+  notebook.note('kept', where, 'its path, but for what differs')
   const all = exchanges.map(({ url }) => segmentsOf(url))
   return all[0]!.flatMap((first, at): Piece[] => {
     const values = all.map((segments) => segments[at]!)
@@ -153,8 +154,8 @@ function learnQuery({ exchanges, name: where }: Route, notebook: Notebook): Draf
   })
 }
 
-/** Asks the engine about the shape alone. What a whole template must have besides is looked at later. */
-function checkShape(shape: (namer: Namer) => ShapeData): void {
+/** Asks engine and lint about the shape alone. What a whole template must have besides is looked at later. */
+function checkShape(shape: (namer: Namer) => ShapeData, family: Family): void {
   const namer = new Namer()
   const page: { path: string; headers: HeaderData[] } = { path: '/', headers: [] }
   const rhythm = { holdMs: [1_000, 1_300], concurrency: 2, polls: 1 } as const
@@ -164,7 +165,7 @@ function checkShape(shape: (namer: Namer) => ShapeData): void {
     format: 1,
     id: 'one',
     version: 1,
-    family: 'node',
+    family,
     page,
     rhythm,
     kinds,
@@ -172,7 +173,11 @@ function checkShape(shape: (namer: Namer) => ShapeData): void {
     shapes,
   }
   try {
-    compileTemplate(loadTemplate(toYaml(data), 'route'))
+    const errors = lintAlone(toYaml(data), 'route').filter(
+      ({ severity, path }) => severity === 'error' && path.startsWith('shapes.'),
+    )
+    if (errors.length === 0) return
+    throw new Unusable(errors.map(({ rule, found }) => `it would give away (${rule}): ${found}`).join('; '))
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error
     if (/, for a (text message|first contact)$/.test(error.expectation)) return

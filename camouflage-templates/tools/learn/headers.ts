@@ -6,7 +6,7 @@ import { mostCommon } from './json.ts'
 import type { Notebook } from './notebook.ts'
 import { findOpaque } from './opaque.ts'
 import { isCredential, personalReason } from './personal.ts'
-import { learnText } from './values.ts'
+import { learnText, looksLikeKey } from './values.ts'
 
 type Headers = readonly (readonly [string, string])[]
 
@@ -17,9 +17,9 @@ const foreign =
 const ofAnswers =
   /^(content-type|content-disposition|content-language|cache-control|pragma|etag|vary|x-content-type-options)$/i
 
-/** Headers that say what client this is, and of what kind the request. */
-const ofClients =
-  /^(accept.*|content-type|user-agent|sec-(ch|fetch)-.*|upgrade-insecure-requests|priority|origin|referer)$/
+/** Headers that say what client this is, and of what kind the message. */
+const ordinary =
+  /^(accept.*|content-type|user-agent|sec-(ch|fetch)-.*|upgrade-insecure-requests|priority|origin|referer|cache-control|pragma|vary|x-content-type-options)$/
 
 export interface HeaderInput {
   /** Of each sample. */
@@ -66,14 +66,21 @@ function learnHeader(name: string, lower: string, values: readonly string[], inp
   // The most common one: a route's first request after a page may differ in its referer.
   const value = mostCommon(cleaned)
   const steady = cleaned.filter((each) => each === value).length >= 0.8 * cleaned.length
-  if (steady && (ofClients.test(lower) || personalReason(lower, value) === undefined)) {
-    return /^[\x20-\x7e]*$/.test(value) ? [{ name, pieces: [value] }] : []
+  const reason = ordinary.test(lower) ? undefined : constantReason(lower, value)
+  if (steady && reason === undefined && /^[\x20-\x7e]*$/.test(value)) {
+    if (!ordinary.test(lower)) notebook.note('kept', place, `«${value}»`)
+    return [{ name, pieces: [value] }]
   }
   if (findOpaque(cleaned) !== undefined || lower === 'etag' || lower === 'content-type') {
     return [{ name, pieces: learnText(cleaned, { name: lower, where: place, notebook }) }]
   }
-  notebook.note('dropped', place, 'a value that differs')
+  notebook.note('dropped', place, (steady ? reason : undefined) ?? 'a value that differs')
   return []
+}
+
+/** Why a header that never differs is left out all the same. */
+function constantReason(name: string, value: string): string | undefined {
+  return personalReason(name, value) ?? (looksLikeKey(value) ? 'a constant that looks like a key' : undefined)
 }
 
 /** Addresses of the site are addresses of the gateway; a referer keeps its path where that has no parameters. */

@@ -18,9 +18,10 @@ export function mask(text: string): string {
 
 /** Request and answer as `.http` files. */
 export function samplesOf({ method, url, request, response }: Exchange): { request: string; response: string } {
+  const path = url.pathname.replaceAll(/[^/]*\d[^/]*/g, mask)
   const query = url.search.replaceAll(/=([^&]*)/g, (_, value: string) => `=${mask(value)}`)
   return {
-    request: httpText(`${method} ${url.pathname}${query} HTTP/1.1`, request),
+    request: httpText(`${method} ${path}${query} HTTP/1.1`, request),
     response: httpText(`HTTP/1.1 ${response.status} OK`, response),
   }
 }

@@ -47,7 +47,7 @@ export function learnText(values: readonly string[], field: Field): readonly Pie
 
 function constant(value: string, field: Field): readonly Piece[] {
   if (value === '') return ['']
-  const random = /^[A-Za-z0-9+/=_-]{16,}$/.test(value) && /\d/.test(value)
+  const random = looksLikeKey(value)
   if (field.typed && !/^\d{1,4}$/.test(value) && !protocolName.test(field.name)) {
     return replaced([value], field, 'a word that somebody may have typed')
   }
@@ -55,6 +55,11 @@ function constant(value: string, field: Field): readonly Piece[] {
   if (!keep) return replaced([value], field, random ? 'a constant that looks like a key' : 'words')
   field.notebook.note('kept', field.where, `«${value.length > 60 ? `${value.slice(0, 57)}...` : value}»`)
   return [value]
+}
+
+/** A constant that belongs to a session or a device, not to the application. */
+export function looksLikeKey(value: string): boolean {
+  return /^[A-Za-z0-9+/=_-]{16,}$/.test(value) && /\d/.test(value)
 }
 
 function choice(values: readonly string[], field: Field): readonly Piece[] | undefined {

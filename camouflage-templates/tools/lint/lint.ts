@@ -1,5 +1,6 @@
 /** Asks every rule about a template. */
 import { loadTemplate } from '#engine/load.ts'
+import type { Template } from '#engine/template.ts'
 import { TemplateError } from '#engine/template-error.ts'
 import type { Severity } from './rule.ts'
 import { REFUSED, rules } from './rules.ts'
@@ -24,17 +25,26 @@ export async function lintTemplate(text: string, file: string, site?: Site): Pro
   try {
     const template = loadTemplate(text, file)
     const subject = createSubject(template)
-    const asked: Subject = { ...subject, site: site && (await askSite(subject, site)) }
-    return rules.flatMap((rule) =>
-      [...rule.check(asked)].map(({ path, found }) => {
-        const place = { file, line: template.source.line(path), path: path.join('.') }
-        return { rule: rule.id, severity: rule.severity, ...place, found, mend: rule.mend }
-      }),
-    )
+    return judge(template, { ...subject, site: site && (await askSite(subject, site)) })
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error
     return [refusal(error)]
   }
+}
+
+/** As `lintTemplate`, without a site. @throws TemplateError */
+export function lintAlone(text: string, file: string): Finding[] {
+  const template = loadTemplate(text, file)
+  return judge(template, { ...createSubject(template), site: undefined })
+}
+
+function judge({ source }: Template, subject: Subject): Finding[] {
+  return rules.flatMap((rule) =>
+    [...rule.check(subject)].map(({ path, found }) => {
+      const place = { file: source.file, line: source.line(path), path: path.join('.') }
+      return { rule: rule.id, severity: rule.severity, ...place, found, mend: rule.mend }
+    }),
+  )
 }
 
 function refusal({ file, line, path, expectation }: TemplateError): Finding {

@@ -5,6 +5,9 @@ import type { Rule } from '../rule.ts'
 const HOLD_SAFE_MS = 10_000
 const HOLD_MOST_MS = 50_000
 const CONNECTIONS = 6
+const DAY_MS = 86_400_000
+/** Exchanges of one idle member: about one in four seconds. */
+const IDLE_MOST = 20_000
 /** Words in a path or query behind which an answer may take its time. */
 const waiting =
   /(poll|sync|event|update|wait|stream|subscri|notif|messag|change|live|feed|socket\.io|presence|inbox|watch|push|conversation|queue|job|progress)/i
@@ -72,6 +75,19 @@ export const rhythmRules: readonly Rule[] = [
       } else if (ms === undefined && !waiting.test(request.path)) {
         yield { path, found: `no word in ${request.path} says that an answer may wait` }
       }
+    },
+  },
+  {
+    id: 'idle-cost',
+    severity: 'warning',
+    what: `A member who says nothing makes more than ${IDLE_MOST.toLocaleString('en')} exchanges a day.`,
+    why: 'Each costs about a thousand octets and a wake-up of a phone’s radio, and no visitor of a site comes near such a count: accumulated over a day, it is what tells hosts apart.',
+    mend: 'Hold fewer polls, or hold them longer where the path allows it. `sotto templates try` measures what a day costs.',
+    example: { good: 'polls: 1', bad: 'polls: 3' },
+    *check({ data }) {
+      const { holdMs, polls } = data.rhythm
+      const exchanges = Math.round((polls * DAY_MS * 2) / (holdMs[0] + holdMs[1]))
+      if (exchanges > IDLE_MOST) yield { path: ['rhythm'], found: `${exchanges} exchanges a day` }
     },
   },
   {
