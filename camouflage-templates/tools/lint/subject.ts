@@ -164,6 +164,8 @@ function longestValue(hole: HoleData, largestClass: number): number {
     const octets = hole.exact ?? largestClass
     return hole.payload === 'hex' ? 2 * octets : Math.ceil((4 * octets) / 3)
   }
+  // Header, two short parts and a ciphertext.
+  if ('jwe' in hole) return 128 + Math.ceil((4 * (hole.exact ?? largestClass)) / 3)
   if ('run' in hole) return hole.length[1]
   if ('oneOf' in hole) return Math.max(...hole.oneOf.map((value) => value.length))
   return String(hole.number[1]).length
@@ -171,7 +173,7 @@ function longestValue(hole: HoleData, largestClass: number): number {
 
 /** It carries sealed octets. */
 export function carries({ data }: Place): boolean {
-  return 'token' in data || 'payload' in data
+  return 'token' in data || 'payload' in data || 'jwe' in data
 }
 
 /** Value of a header of a drawn message, '' where there is none. */

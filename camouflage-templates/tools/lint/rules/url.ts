@@ -86,6 +86,7 @@ export const urlRules: readonly Rule[] = [
 
 function randomOctets(data: Subject['places'][number]['data'], longest: number): number {
   if ('token' in data) return 16
+  if ('jwe' in data) return Math.floor((longest * 3) / 4)
   if ('payload' in data) return Math.floor(data.payload === 'hex' ? longest / 2 : (longest * 3) / 4)
   return 'run' in data ? Math.floor(longest / 2) : 0
 }
