@@ -12,6 +12,7 @@ import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
+import { keptSeed, seedFor } from './rhythm-seed.ts'
 import { Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
@@ -195,7 +196,11 @@ async function openTunnels(input: MemberInput, builtins: readonly CompiledTempla
       permit: await broker.permit(id),
     })),
   )
-  return parts.map((part) => new Tunnel({ ...part, clockwork, preferredAead: preferred }))
+  const seed = keptSeed(input.folder, clockwork.random)
+  return parts.map((part) => {
+    const rhythmSeed = seedFor(seed, part.permit.endpoint.id)
+    return new Tunnel({ ...part, clockwork, preferredAead: preferred, rhythmSeed })
+  })
 }
 
 /** One timer: the chat says when it wants to be called next. */

@@ -4,6 +4,9 @@
  * sees calls and subscriptions that survive all of that.
  */
 import type { CompiledTemplate } from '#engine/compile.ts'
+import { TemplateLimits } from '#engine/limits.ts'
+import type { Rhythm } from '#engine/rhythm.ts'
+import { createRhythm, RHYTHM_SEED_LENGTH } from '#engine/rhythm.ts'
 import type { EndpointInfo, Permit } from '#firewall/permit.ts'
 import { PARCEL_MIN } from '#protocol/constants.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
@@ -52,6 +55,8 @@ export interface TunnelInput {
   readonly clockwork: Clockwork
   /** Index into `aeads` of the suite this machine is quickest with. */
   readonly preferredAead: number
+  /** Of the member's rhythm with this gateway, 16 octets, secret; drawn where nothing is given. */
+  readonly rhythmSeed?: Uint8Array
 }
 
 /** One session, from introduction to its end, and the exchanges that carry it. */
@@ -63,6 +68,8 @@ interface Epoch {
   /** Polls worth keeping open while the gateway has much to say. */
   appetite: number
   pumping: boolean
+  /** Ends the wait for the next exchange that the rhythm has put off. */
+  unwait: () => void
 }
 
 export class Tunnel {
@@ -78,12 +85,16 @@ export class Tunnel {
   private exchanges = 0
   private sessions = 0
   private readonly random: Clockwork['random']
+  private readonly rhythmSeed: Uint8Array
+  private rhythm: Rhythm
 
   constructor(input: TunnelInput) {
     this.input = input
     this.template = input.template
     this.random = input.clockwork.random
     this.since = input.clockwork.now()
+    this.rhythmSeed = input.rhythmSeed ?? this.random(RHYTHM_SEED_LENGTH)
+    this.rhythm = createRhythm(this.template.rhythm, this.rhythmSeed, this.since)
     this.path = new Path(input.clockwork, () => this.onPath())
     void this.run()
   }
@@ -102,6 +113,7 @@ export class Tunnel {
   /** Exchanges from now on look like this template; what is under way ends as it began. */
   use(template: CompiledTemplate): void {
     this.template = template
+    this.rhythm = createRhythm(template.rhythm, this.rhythmSeed, this.input.clockwork.now())
     const { current } = this
     if (current !== undefined) this.pump(current)
   }
@@ -224,6 +236,7 @@ export class Tunnel {
       this.current = epoch
       this.pump(epoch)
       await aborted(epoch.abort.signal)
+      epoch.unwait()
       this.current = undefined
       if (!signal.aborted) this.become({ kind: 'connecting' })
     }
@@ -258,7 +271,7 @@ export class Tunnel {
         closed: (code) => this.onClosed(epoch, code),
       },
     })
-    const epoch: Epoch = { session, abort, sends: 0, polls: 0, appetite: 0, pumping: false }
+    const epoch: Epoch = { session, abort, sends: 0, polls: 0, appetite: 0, pumping: false, unwait: () => {} }
     session.renew()
     this.sessions++
     return epoch
@@ -296,21 +309,54 @@ export class Tunnel {
     })
   }
 
-  /** Begins as many exchanges as there is reason for. */
+  /** Begins as many exchanges as there is reason for, and waits for those that the rhythm puts off. */
   private pump(epoch: Epoch): void {
     const { session } = epoch
-    const { rhythm } = this.template
-    if (session.rekeyDue(this.input.clockwork.now())) void this.rekey(epoch)
+    const now = this.input.clockwork.now()
+    epoch.unwait()
+    if (session.rekeyDue(now)) void this.rekey(epoch)
     while (!epoch.abort.signal.aborted && session.mayTake) {
-      const total = epoch.sends + epoch.polls
-      // The last place is kept for what is urgent: a file under way must not delay a message.
-      const room = total < rhythm.concurrency - 1 || (total < rhythm.concurrency && session.mux.urgent)
-      const pollDue = epoch.polls < this.polls(epoch) && !session.mux.isClosed
-      // What a poll can carry rides in one that is due anyway: most of all the credit for what a poll has just brought.
-      if (room && session.pending(1) > 0 && !(pollDue && this.fitsPoll(session))) this.send(epoch)
-      else if (pollDue) this.poll(epoch)
-      else return
+      const due = this.nextExchange(epoch, now)
+      if (due === undefined) return this.waitForRhythm(epoch, now)
+      this[due](epoch)
     }
+  }
+
+  /** What there is reason for right now. */
+  private nextExchange(epoch: Epoch, now: number): 'send' | 'poll' | 'cover' | undefined {
+    const { session } = epoch
+    const { rhythm } = this.template
+    const { pollAt, sendAt, coverAt } = this.rhythm
+    const total = epoch.sends + epoch.polls
+    // The last place is kept for what is urgent: a file under way must not delay a message.
+    const room = total < rhythm.concurrency - 1 || (total < rhythm.concurrency && session.mux.urgent)
+    const pollWanted = this.wantsPoll(epoch)
+    // Much that comes down is not waited for.
+    const pollIn = epoch.appetite > 0 ? 0 : pollAt - now
+    const pollSoon = pollIn <= 0 || (pollIn <= TemplateLimits.thinkMs && !session.mux.urgent)
+    // What a poll can carry rides in one that is due anyway: most of all the credit for what a poll has just brought.
+    const rides = pollWanted && pollSoon && this.fitsPoll(session)
+    const mayStart = room && sendAt <= now && !this.rhythm.constant
+    if (mayStart && session.pending(1) > 0 && !rides) return 'send'
+    if (pollWanted && pollIn <= 0) return 'poll'
+    return room && coverAt !== undefined && coverAt <= now && !session.mux.isClosed ? 'cover' : undefined
+  }
+
+  private wantsPoll(epoch: Epoch): boolean {
+    return epoch.polls < this.polls(epoch) && !epoch.session.mux.isClosed
+  }
+
+  /** Comes back when the earliest of what the rhythm has put off is due; sets no timer where it puts nothing off. */
+  private waitForRhythm(epoch: Epoch, now: number): void {
+    const { pollAt, sendAt, coverAt } = this.rhythm
+    const times = [
+      coverAt,
+      this.wantsPoll(epoch) ? pollAt : undefined,
+      epoch.session.pending(1) > 0 ? sendAt : undefined,
+    ]
+    const later = times.filter((time) => time !== undefined && time > now)
+    if (later.length === 0) return
+    epoch.unwait = this.input.clockwork.after(Math.min(...(later as number[])) - now, () => this.pump(epoch))
   }
 
   private fitsPoll(session: ClientSession): boolean {
@@ -332,22 +378,36 @@ export class Tunnel {
     const isSmall = wanted <= small.up.max
     const shape = isSmall ? small : bulk
     epoch.sends++
+    this.rhythm.began('send', this.input.clockwork.now())
     // A large one is followed by more: its place is worth more than an answer that rides back.
     this.exchange(epoch, shape, shape.up.fit(wanted), isSmall ? SEND_HOLD : 0, () => epoch.sends--)
   }
 
-  private poll(epoch: Epoch): void {
-    const shape = this.template.shape('poll')
-    const wanted = epoch.session.pending(shape.up.max) + PARCEL_OVERHEAD
-    // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
-    const isExtra = epoch.polls++ >= this.template.rhythm.polls
-    this.exchange(epoch, shape, shape.up.fit(wanted), isExtra ? SEND_HOLD : this.drawHold(), () => epoch.polls--)
+  /** As a send of a message, with whatever there is to say by then and otherwise nothing. */
+  private cover(epoch: Epoch): void {
+    const shape = this.template.shape('send')
+    epoch.sends++
+    this.rhythm.began(epoch.session.pending(1) > 0 ? 'send' : 'cover', this.input.clockwork.now())
+    this.exchange(epoch, shape, shape.up.fit(this.rhythm.coverBytes), SEND_HOLD, () => epoch.sends--)
   }
 
-  private drawHold(): number {
-    const [least, most] = this.template.rhythm.holdMs
-    const bytes = this.random(2)
-    return Math.round(least + ((most - least) * (bytes[0]! * 256 + bytes[1]!)) / 65_535)
+  private poll(epoch: Epoch): void {
+    const shape = this.template.shape('poll')
+    // Where sends are constant, polls are too.
+    const said = this.rhythm.constant ? 0 : epoch.session.pending(shape.up.max)
+    // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
+    const isExtra = epoch.polls++ >= this.template.rhythm.polls
+    this.exchange(
+      epoch,
+      shape,
+      shape.up.fit(said + PARCEL_OVERHEAD),
+      isExtra ? SEND_HOLD : this.rhythm.hold(),
+      (result) => {
+        epoch.polls--
+        const news = result !== undefined && result.octets > shape.down.classes[0]!
+        if (!isExtra) this.rhythm.polled(this.input.clockwork.now(), news)
+      },
+    )
   }
 
   private exchange(
@@ -355,7 +415,7 @@ export class Tunnel {
     shape: ReturnType<CompiledTemplate['shape']>,
     length: number,
     hold: number,
-    done: () => void,
+    done: (result: ExchangeResult | undefined) => void,
   ): void {
     const { session, abort } = epoch
     const { clockwork, permit } = this.input
@@ -364,10 +424,13 @@ export class Tunnel {
     this.exchanges++
     const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)
     performExchange({ permit, path: this.path, clockwork, shape, request, hold, accept, signal: abort.signal })
-      .then((result) => this.onResult(epoch, result))
-      .catch(() => {})
-      .finally(() => {
-        done()
+      .then((result) => {
+        this.onResult(epoch, result)
+        return result
+      })
+      .catch(() => undefined)
+      .then((result) => {
+        done(result)
         if (!abort.signal.aborted) this.pump(epoch)
       })
   }

@@ -227,6 +227,37 @@ const named = <T>(value: v.GenericSchema<unknown, T>, most: number): v.GenericSc
     v.check((map) => Object.keys(map).length <= most, `at most ${most} entries`),
   )
 
+const { thinkMs, restMs, coverMs, coverTail, coverBytes } = TemplateLimits
+const burst = v.strictObject(
+  { exchanges: whole(1, TemplateLimits.burst), gapMs: range(0, thinkMs) },
+  'an object with exchanges and gapMs',
+)
+const factor = 'a number from 1 to 4'
+const idle = v.strictObject(
+  {
+    afterMs: whole(10_000, 3_600_000),
+    restMs: range(0, restMs),
+    factor: v.pipe(v.number(factor), v.minValue(1, factor), v.maxValue(4, factor)),
+    mostMs: whole(1_000, restMs),
+  },
+  'an object with afterMs, restMs, factor and mostMs',
+)
+const cover = v.pipe(
+  v.strictObject(
+    {
+      mode: v.picklist(['off', 'adaptive', 'constant'], 'off, adaptive or constant'),
+      everyMs: range(coverMs, restMs),
+      tail: v.optional(range(1, coverTail)),
+      bytes: whole(TemplateLimits.smallestClass, coverBytes),
+    },
+    'an object with mode, everyMs and bytes',
+  ),
+  v.check(
+    ({ mode, tail }) => (mode === 'adaptive') === (tail !== undefined),
+    'a tail where cover is adaptive, and only there',
+  ),
+)
+
 export const templateSchema: v.GenericSchema<unknown, TemplateData> = v.strictObject({
   format: v.literal(1, '1'),
   id: identity,
@@ -238,6 +269,10 @@ export const templateSchema: v.GenericSchema<unknown, TemplateData> = v.strictOb
       holdMs: range(1_000, TemplateLimits.holdMs),
       concurrency: whole(1, TemplateLimits.concurrency),
       polls: whole(1, TemplateLimits.concurrency),
+      thinkMs: v.optional(range(0, TemplateLimits.thinkMs)),
+      burst: v.optional(burst),
+      idle: v.optional(idle),
+      cover: v.optional(cover),
     }),
     v.check((rhythm) => rhythm.polls <= rhythm.concurrency, 'no more polls than concurrent exchanges'),
   ),

@@ -183,6 +183,38 @@ export interface ShapeData {
   readonly response: ResponseData
 }
 
+/** When exchanges begin (rhythm.ts). Times in milliseconds, ranges with both ends included. */
+export interface RhythmData {
+  /** Between these a poll is held. */
+  readonly holdMs: readonly [number, number]
+  /** Exchanges open at once, held polls included. */
+  readonly concurrency: number
+  /** Held polls kept open. */
+  readonly polls: number
+  /** From the end of a poll to the next. None: at once. */
+  readonly thinkMs?: readonly [number, number] | undefined
+  /** So many sends at once, then one in every gap. None: as they come. */
+  readonly burst?: { readonly exchanges: number; readonly gapMs: readonly [number, number] } | undefined
+  /** Without content for `afterMs`, polls rest longer each time: `restMs`, times `factor`, up to `mostMs`. */
+  readonly idle?: IdleData | undefined
+  /** Sends without content. */
+  readonly cover?: CoverData | undefined
+}
+export interface IdleData {
+  readonly afterMs: number
+  readonly restMs: readonly [number, number]
+  readonly factor: number
+  readonly mostMs: number
+}
+export interface CoverData {
+  readonly mode: 'off' | 'adaptive' | 'constant'
+  readonly everyMs: readonly [number, number]
+  /** How many follow a send, where `adaptive`. */
+  readonly tail?: readonly [number, number] | undefined
+  /** Octets that each claims to carry: the class that holds them. */
+  readonly bytes: number
+}
+
 export type Kind = 'poll' | 'send' | 'bulk'
 export type Family = 'node' | 'chromium' | 'firefox'
 
@@ -195,14 +227,7 @@ export interface TemplateData {
   readonly family: Family
   /** What a visitor's client loads first on a connection. */
   readonly page: { readonly path: string; readonly headers: readonly HeaderData[] }
-  readonly rhythm: {
-    /** Between these a poll is held, milliseconds. */
-    readonly holdMs: readonly [number, number]
-    /** Exchanges open at once, held polls included. */
-    readonly concurrency: number
-    /** Held polls kept open. */
-    readonly polls: number
-  }
+  readonly rhythm: RhythmData
   /** Which shape serves which kind of exchange. */
   readonly kinds: Readonly<Record<Kind, string>>
   readonly holes: Readonly<Record<string, HoleData>>

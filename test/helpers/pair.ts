@@ -25,7 +25,7 @@ import { plainMatcher, plainTemplate } from './plain-template.ts'
 export const gatewaySecret: Uint8Array = randomBytes(32)
 export const cohort: CohortKeys = deriveCohort(randomBytes(32))
 const credentialId = randomBytes(16)
-const credentialKey = randomBytes(32)
+export const credentialKey: Uint8Array = randomBytes(32)
 
 /** What a faulty network does to one exchange before or after the gateway sees it. */
 export type Fault = (request: IncomingMessage, response: ServerResponse, pass: () => void) => void
