@@ -46,6 +46,27 @@ for (const shape of allShapes()) {
     }
   })
 
+  test(`${nameOf(shape)}: content of any length from nothing to the largest class arrives in the class that holds it`, (t) => {
+    const lengths = (max: number): fc.Arbitrary<number> =>
+      fc.oneof(fc.constantFrom(0, 1, max - 1, max), fc.integer({ min: 0, max: Math.min(max, 2_000) }), fc.nat({ max }))
+    /** Content in front, the rest filled up, as a session does it. */
+    const filled = (content: Uint8Array, length: number): Uint8Array => {
+      const parcel = seeded(length)(length)
+      parcel.set(content)
+      return parcel
+    }
+    const property = fc.property(lengths(shape.up.max), lengths(shape.down.max), seeds, (up, down, seed) => {
+      const random = seeded(seed)
+      const [above, below] = [random(up), random(down)]
+      const drawn = { token: random(16), parcel: filled(above, shape.up.fit(up)), host: 'a.example', random }
+      const received = receiveRequest(shape, shape.encodeRequest(drawn)).parcel
+      t.true(received !== undefined && fastEqual(received.subarray(0, up), above))
+      const back = receiveResponse(shape, shape.encodeResponse({ parcel: filled(below, shape.down.fit(down)), random }))
+      t.true(back !== undefined && fastEqual(back.subarray(0, down), below))
+    })
+    fc.assert(property, { numRuns: 5 * numRuns })
+  })
+
   test(`${nameOf(shape)}: parcels of one repeated octet arrive`, (t) => {
     for (const value of [0, 255]) {
       const token = new Uint8Array(16).fill(value)
