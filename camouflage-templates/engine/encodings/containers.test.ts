@@ -208,6 +208,25 @@ test('days that do not exist, and days upside down, are refused', (t) => {
   t.throws(make(['2025-01-02', '2025-01-01']), { message: 'days in ascending order' })
 })
 
+test('what others would write soundly is not ours: other days, other sizes of samples, other cuts', (t) => {
+  const read = (binary: Binary, written: Binary): unknown =>
+    binary.decode(written.encode(seeded(1)(700), drawOf(1), valuesOf()), new Map())
+  const zip = (from: string, to: string): Binary =>
+    createZip({ ...zipData, method: 'store', modified: [from, to] }, pattern(zipData.name))
+  t.truthy(read(binaries.store!, zip('2024-05-01', '2024-05-01')))
+  t.is(read(binaries.store!, zip('2024-02-28', '2024-02-28')), undefined)
+  t.is(read(binaries.store!, zip('2025-01-01', '2025-01-01')), undefined)
+  for (const sample of [
+    [64, 89],
+    [401, 700],
+  ] as const) {
+    t.is(read(binaries.fmp4!, createFmp4({ ...fmp4, sample }, [700])), undefined)
+  }
+  t.is(read(binaries.fmp4!, createFmp4({ ...fmp4, sequence: [1, 2] }, [700])), undefined)
+  t.is(read(binaries.stream!, createGrpcWeb({ field: 18_999, bytes: 299, trailer: true })), undefined)
+  t.is(read(binaries.stream!, createGrpcWeb({ field: 18_998, bytes: 300, trailer: true })), undefined)
+})
+
 test('fragments are boxes of an independent reader, samples add up and time goes on', (t) => {
   for (const length of [96, 5_000, 196_608]) {
     const bytes = seeded(length)(length)
@@ -376,8 +395,17 @@ test('lines are JSON, each with its share', (t) => {
   const read = (text: string): unknown => ndjson.decode(utf8(text))
   const line = (octets: number): string => `{"k":"a","n":5,"s":"${Buffer.alloc(octets).toString('base64')}"}\n`
   t.truthy(read(line(300) + line(1)))
-  for (const text of [line(299) + line(300), line(301), line(0), line(300).trimEnd(), `\n${line(300)}`, '\n', '']) {
-    t.true(read(text) === undefined || text === '', text.slice(0, 40))
+  for (const text of [
+    line(299) + line(300),
+    line(301),
+    line(0),
+    line(300).trimEnd(),
+    `${line(300).trimEnd()}x`,
+    `\n${line(300)}`,
+    '\n',
+    '',
+  ]) {
+    t.is(read(text), undefined, text.slice(0, 40))
   }
 })
 

@@ -28,6 +28,7 @@ export function createNdjson(line: Pattern, size: number): PlainBinary {
       return fromLatin1(text)
     },
     decode(file) {
+      if (file.length === 0) return undefined
       const text = latin1(file)
       const parts: Uint8Array[] = []
       for (let at = 0; at < text.length; ) {
