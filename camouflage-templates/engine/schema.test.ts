@@ -18,6 +18,13 @@ const bad: Record<string, Bad> = {
   },
   'an anchor': { from: 'page:\n', to: 'page: &a\n', line: '  path: /', path: '', expected: plain },
   'a tag': { from: 'id: support-chat', to: 'id: !!str support-chat', path: '', expected: plain },
+  'a key that is a list': {
+    from: 'version: 1',
+    to: 'version: 1\n[1, 2]: 3',
+    line: '[1, 2]',
+    path: '',
+    expected: plain,
+  },
   'a key twice': {
     from: 'version: 1',
     to: 'version: 1\nversion: 2',
