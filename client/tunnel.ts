@@ -9,6 +9,7 @@ import { PARCEL_MIN } from '#protocol/constants.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { aeads } from '#protocol/parcel.ts'
+import { bindingOf } from '#protocol/recognition.ts'
 import type { Subscription } from '#protocol/services/rpc.ts'
 import { CallInterrupted, call, subscribe } from '#protocol/services/rpc.ts'
 import type { Outgoing } from '#protocol/session/client-session.ts'
@@ -359,7 +360,7 @@ export class Tunnel {
   ): void {
     const { session, abort } = epoch
     const { clockwork, permit } = this.input
-    const outgoing: Outgoing = session.take(length, hold)
+    const outgoing: Outgoing = session.take(length, hold, bindingOf(shape))
     const request = shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
     this.exchanges++
     const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)

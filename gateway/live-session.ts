@@ -6,6 +6,7 @@ import type { Shape } from '#engine/shape.ts'
 import type { HttpResponse } from '#engine/template.ts'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { Limits, PARCEL_MIN } from '#protocol/constants.ts'
+import { bindingOf } from '#protocol/recognition.ts'
 import type { Caller } from '#protocol/services/service.ts'
 import type { GatewaySession } from '#protocol/session/gateway-session.ts'
 import type { MultiplexerEvents } from '#protocol/session/multiplexer.ts'
@@ -83,7 +84,7 @@ export class LiveSession implements MultiplexerEvents {
     reply: Reply,
   ): { readonly gone: () => void } | undefined {
     const now = this.around.now()
-    const received = this.session.receive(now, expected, parcel)
+    const received = this.session.receive(now, expected, parcel, bindingOf(shape))
     if (received === undefined) return undefined
     const { number } = expected
     if (received.kind === 'repeat') return this.repeat(number, shape, reply)
@@ -169,7 +170,7 @@ export class LiveSession implements MultiplexerEvents {
   private answer({ number, shape, reply }: Open): void {
     this.open.delete(number)
     const wanted = this.session.pending(shape.down.max) + PARCEL_OVERHEAD
-    const parcel = this.session.answer(number, shape.down.fit(wanted))
+    const parcel = this.session.answer(number, shape.down.fit(wanted), bindingOf(shape))
     const response = shape.encodeResponse({ parcel, random: this.around.random })
     this.keep(number, response)
     reply?.(response)

@@ -6,7 +6,7 @@ import { Limits } from '#protocol/constants.ts'
 import type { Claim, FirstContactRequest } from '#protocol/handshake.ts'
 import { openFirstContact, respondRekey } from '#protocol/handshake.ts'
 import { aeads } from '#protocol/parcel.ts'
-import { requestBinding } from '#protocol/recognition.ts'
+import { bindingOf } from '#protocol/recognition.ts'
 import { serve } from '#protocol/services/rpc.ts'
 import type { Caller, Service } from '#protocol/services/service.ts'
 import { CloseCode } from '#protocol/session/frames.ts'
@@ -76,7 +76,7 @@ export class Sessions implements Keeper {
     const opened = openFirstContact({
       gatewaySecret: this.input.gatewaySecret,
       cohort: exchange.cohort.keys,
-      binding: requestBinding(exchange.shape.binding),
+      binding: bindingOf(exchange.shape),
       parcel: exchange.parcel,
     })
     if (opened === undefined) return undefined

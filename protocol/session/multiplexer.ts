@@ -5,7 +5,7 @@
 import { Limits } from '../constants.ts'
 import type { Range } from '../ranges.ts'
 import { RangeSet } from '../ranges.ts'
-import type { Frame } from './frames.ts'
+import type { Frame, PackPointer } from './frames.ts'
 import { BodyWriter, CloseCode, decodeBody, FrameType } from './frames.ts'
 import type { Segment } from './send-buffer.ts'
 import type { StreamOwner } from './stream.ts'
@@ -23,6 +23,7 @@ interface Sent {
   readonly lost: number[]
   readonly acks: readonly Range[]
   sessionWindow: boolean
+  pointer: PackPointer | undefined
 }
 
 interface Reset {
@@ -44,6 +45,8 @@ export interface MultiplexerEvents {
   abandoned?(number: number): void
   /** A parcel that this side sent has arrived. */
   acknowledged?(number: number): void
+  /** Client: which pack the gateway wants it to use. */
+  pointed?(pointer: PackPointer): void
 }
 
 /** What an accepted parcel asked for besides stream data. */
@@ -78,6 +81,8 @@ export class Multiplexer implements StreamOwner {
   private dueResets: Reset[] = []
   private dueLost: number[] = []
   private closeCode: number | undefined
+  private duePointer: PackPointer | undefined
+  private latestPointer: PackPointer | undefined
   /** Streams cut from this side whose end the peer has not named yet, with the octets counted so far. */
   private readonly cutStreams = new Map<number, number>()
 
@@ -157,7 +162,15 @@ export class Multiplexer implements StreamOwner {
     const writer = new BodyWriter(length)
     const ranges = this.arrived.list()
     const acks = ranges.slice(0, writer.acks(ranges))
-    const sent: Sent = { segments: [], windows: [], resets: [], lost: [], acks, sessionWindow: false }
+    const sent: Sent = {
+      segments: [],
+      windows: [],
+      resets: [],
+      lost: [],
+      acks,
+      sessionWindow: false,
+      pointer: undefined,
+    }
     if (hold !== undefined) writer.numbers(FrameType.hold, hold)
     if (this.closeCode !== undefined) writer.numbers(FrameType.close, this.closeCode)
     else this.fill(writer, sent, services)
@@ -169,6 +182,7 @@ export class Multiplexer implements StreamOwner {
     this.fillLost(writer, sent)
     this.fillResets(writer, sent)
     this.fillWindows(writer, sent)
+    if (services) this.fillPointer(writer, sent)
     for (const stream of this.inOrder(services)) this.fillStream(writer, sent, stream)
   }
 
@@ -195,6 +209,21 @@ export class Multiplexer implements StreamOwner {
       sent.windows.push(stream)
       this.dueWindows.shift()
     }
+  }
+
+  private fillPointer(writer: BodyWriter, sent: Sent): void {
+    if (this.duePointer === undefined || !writer.pointer(this.duePointer)) return
+    sent.pointer = this.duePointer
+    this.duePointer = undefined
+  }
+
+  /**
+   * Gateway: tells the client which pack to use, in whichever parcel goes next. It wakes nobody: a thousand held exchanges
+   * that are answered at one moment would say that something has happened here.
+   */
+  point(pointer: PackPointer): void {
+    this.latestPointer = pointer
+    this.duePointer = pointer
   }
 
   /** By priority; among equals a different one begins each time. */
@@ -243,6 +272,7 @@ export class Multiplexer implements StreamOwner {
     this.dueResets.push(...sent.resets)
     this.dueLost.push(...sent.lost)
     if (sent.sessionWindow) this.dueSessionWindow = true
+    if (sent.pointer !== undefined && sent.pointer === this.latestPointer) this.duePointer = sent.pointer
   }
 
   /** Client: tell the gateway that the answer of `number` will never be seen. */
@@ -298,6 +328,8 @@ export class Multiplexer implements StreamOwner {
       case 'close':
         this.finish(frame.code)
         return true
+      case 'packPointer':
+        return this.acceptPointer(frame.pointer, services)
     }
   }
 
@@ -341,6 +373,12 @@ export class Multiplexer implements StreamOwner {
     this.consumed(growth)
     if (end) this.cutStreams.delete(id)
     else this.cutStreams.set(id, counted + growth)
+    return true
+  }
+
+  private acceptPointer(pointer: PackPointer, services: boolean): boolean {
+    if (this.role === 'gateway' || !services) return false
+    this.events.pointed?.(pointer)
     return true
   }
 
