@@ -79,17 +79,17 @@ test('a pack pointer is read as it was written, and nothing else is one', (t) =>
     { stage: PackStage.canary, ttl: 60, hash },
     { stage: PackStage.none, ttl: 3_600, hash: new Uint8Array(0) },
   ]) {
-    const bytes = body((writer) => t.true(writer.pointer(pointer)))
-    t.deepEqual(decodeBody(bytes)?.frames, [{ kind: 'packPointer', pointer }])
+    const bytes = body((writer) => t.true(writer.pointer(9, pointer)))
+    t.deepEqual(decodeBody(bytes)?.frames, [{ kind: 'packPointer', sequence: 9, pointer }])
   }
   const refused = [
-    body((writer) => writer.numbers(FrameType.packPointer, 3, 60)),
-    body((writer) => writer.numbers(FrameType.packPointer, 2, PackLimits.ttlSeconds[1] + 1)),
-    body((writer) => writer.numbers(FrameType.packPointer, 2, 60), 30),
+    body((writer) => writer.numbers(FrameType.packPointer, 1, 3, 60)),
+    body((writer) => writer.numbers(FrameType.packPointer, 1, 2, PackLimits.ttlSeconds[1] + 1)),
+    body((writer) => writer.numbers(FrameType.packPointer, 1, 2, 60), 30),
   ]
   for (const bytes of refused) t.is(decodeBody(bytes), undefined)
   const tight = new BodyWriter(37)
   tight.acks([])
-  t.false(tight.pointer({ stage: PackStage.current, ttl: 3_600, hash }))
+  t.false(tight.pointer(9, { stage: PackStage.current, ttl: 3_600, hash }))
   t.deepEqual(decodeBody(tight.finish())?.frames, [], 'what does not fit leaves nothing behind')
 })

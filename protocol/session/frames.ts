@@ -11,7 +11,7 @@
  *     0x06        hold: milliseconds the client is ready to wait for the answer   (client to gateway)
  *     0x07        lost: exchange whose answer the client will never see          (client to gateway)
  *     0x08        close: code                                                    the session is over
- *     0x09        pack pointer: stage || ttl || hash 32                          (gateway to client; no hash at stage 0)
+ *     0x09        pack pointer: sequence || stage || ttl || hash 32              (gateway to client; no hash at stage 0)
  *
  * All numbers are varints (varint.ts). Anything else is not a parcel body.
  */
@@ -61,7 +61,7 @@ export type Frame =
   | { readonly kind: 'hold'; readonly ms: number }
   | { readonly kind: 'lost'; readonly number: number }
   | { readonly kind: 'close'; readonly code: number }
-  | { readonly kind: 'packPointer'; readonly pointer: PackPointer }
+  | { readonly kind: 'packPointer'; readonly sequence: number; readonly pointer: PackPointer }
 
 export interface ParcelBody {
   readonly acks: readonly Range[]
@@ -131,13 +131,14 @@ function decodeStream(reader: Reader, end: boolean): Frame | undefined {
 }
 
 function decodePointer(reader: Reader): Frame | undefined {
+  const sequence = reader.varint()
   const stage = reader.varint()
   const ttl = reader.varint()
-  if ((stage !== 0 && stage !== 1 && stage !== 2) || ttl === undefined || ttl > PackLimits.ttlSeconds[1])
-    return undefined
+  if (sequence === undefined || ttl === undefined || ttl > PackLimits.ttlSeconds[1]) return undefined
+  if (stage !== 0 && stage !== 1 && stage !== 2) return undefined
   const hash = reader.take(stage === PackStage.none ? 0 : PACK_HASH_LENGTH)
   // Copied: it outlives the parcel.
-  return hash === undefined ? undefined : { kind: 'packPointer', pointer: { stage, ttl, hash: hash.slice() } }
+  return hash && { kind: 'packPointer', sequence, pointer: { stage, ttl, hash: hash.slice() } }
 }
 
 function numbers(reader: Reader, count: number, make: (values: readonly number[]) => Frame): Frame | undefined {
@@ -193,9 +194,10 @@ export class BodyWriter {
   }
 
   /** False (and nothing written) where it does not fit. */
-  pointer({ stage, ttl, hash }: PackPointer): boolean {
-    if (2 + varintLength(ttl) + hash.length > this.room || !this.numbers(FrameType.packPointer, stage, ttl))
-      return false
+  pointer(sequence: number, { stage, ttl, hash }: PackPointer): boolean {
+    const need = 2 + varintLength(sequence) + varintLength(ttl) + hash.length
+    if (need > this.room) return false
+    this.numbers(FrameType.packPointer, sequence, stage, ttl)
     this.bytes.set(hash, this.at)
     this.at += hash.length
     return true

@@ -23,7 +23,8 @@ interface Sent {
   readonly lost: number[]
   readonly acks: readonly Range[]
   sessionWindow: boolean
-  pointer: PackPointer | undefined
+  /** Sequence of the pack pointer. */
+  pointer: number | undefined
 }
 
 interface Reset {
@@ -81,8 +82,10 @@ export class Multiplexer implements StreamOwner {
   private dueResets: Reset[] = []
   private dueLost: number[] = []
   private closeCode: number | undefined
-  private duePointer: PackPointer | undefined
-  private latestPointer: PackPointer | undefined
+  /** Gateway: the newest one said. Client: sequence of the newest one heard. Answers overtake each other. */
+  private pointer: PackPointer | undefined
+  private pointerSequence = 0
+  private pointerDue = false
   /** Streams cut from this side whose end the peer has not named yet, with the octets counted so far. */
   private readonly cutStreams = new Map<number, number>()
 
@@ -212,9 +215,9 @@ export class Multiplexer implements StreamOwner {
   }
 
   private fillPointer(writer: BodyWriter, sent: Sent): void {
-    if (this.duePointer === undefined || !writer.pointer(this.duePointer)) return
-    sent.pointer = this.duePointer
-    this.duePointer = undefined
+    if (!this.pointerDue || !writer.pointer(this.pointerSequence, this.pointer!)) return
+    sent.pointer = this.pointerSequence
+    this.pointerDue = false
   }
 
   /**
@@ -222,8 +225,9 @@ export class Multiplexer implements StreamOwner {
    * that are answered at one moment would say that something has happened here.
    */
   point(pointer: PackPointer): void {
-    this.latestPointer = pointer
-    this.duePointer = pointer
+    this.pointer = pointer
+    this.pointerSequence++
+    this.pointerDue = true
   }
 
   /** By priority; among equals a different one begins each time. */
@@ -272,7 +276,7 @@ export class Multiplexer implements StreamOwner {
     this.dueResets.push(...sent.resets)
     this.dueLost.push(...sent.lost)
     if (sent.sessionWindow) this.dueSessionWindow = true
-    if (sent.pointer !== undefined && sent.pointer === this.latestPointer) this.duePointer = sent.pointer
+    if (sent.pointer === this.pointerSequence) this.pointerDue = true
   }
 
   /** Client: tell the gateway that the answer of `number` will never be seen. */
@@ -329,7 +333,7 @@ export class Multiplexer implements StreamOwner {
         this.finish(frame.code)
         return true
       case 'packPointer':
-        return this.acceptPointer(frame.pointer, services)
+        return this.acceptPointer(frame, services)
     }
   }
 
@@ -376,9 +380,11 @@ export class Multiplexer implements StreamOwner {
     return true
   }
 
-  private acceptPointer(pointer: PackPointer, services: boolean): boolean {
+  private acceptPointer(frame: Extract<Frame, { kind: 'packPointer' }>, services: boolean): boolean {
     if (this.role === 'gateway' || !services) return false
-    this.events.pointed?.(pointer)
+    if (frame.sequence <= this.pointerSequence) return true
+    this.pointerSequence = frame.sequence
+    this.events.pointed?.(frame.pointer)
     return true
   }
 

@@ -268,8 +268,21 @@ test('the newest pack pointer arrives, whatever the network does, and wakes nobo
   }
 })
 
+test('a pack pointer that was overtaken by a newer one is not heard', (t) => {
+  const heard: number[] = []
+  const gateway = new Multiplexer('gateway', {})
+  const client = new Multiplexer('client', { pointed: ({ ttl }) => heard.push(ttl) })
+  gateway.point({ stage: PackStage.none, ttl: 61, hash: new Uint8Array(0) })
+  const earlier = gateway.build(1, 80, true)
+  gateway.point({ stage: PackStage.none, ttl: 62, hash: new Uint8Array(0) })
+  const later = gateway.build(2, 80, true)
+  client.accept(2, later, true)
+  client.accept(1, earlier, true)
+  t.deepEqual(heard, [62])
+})
+
 test('a pack pointer from a client, or before the hybrid keys, breaks the protocol', (t) => {
-  const body = Uint8Array.of(0, FrameType.packPointer, PackStage.none, 60, 0)
+  const body = Uint8Array.of(0, FrameType.packPointer, 1, PackStage.none, 60, 0)
   const gateway = new Multiplexer('gateway', {})
   gateway.accept(1, body, true)
   t.true(gateway.isClosed)
