@@ -12,11 +12,14 @@ import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
+import type { PackInUse } from './packs/keeper.ts'
+import { PACK_TABLES } from './packs/memory.ts'
+import type { PackedTunnel } from './packs/packed-tunnel.ts'
+import { openPackedTunnel } from './packs/packed-tunnel.ts'
 import { Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import type { TunnelStatus } from './tunnel.ts'
-import { Tunnel } from './tunnel.ts'
 
 export interface MemberInput {
   /** The core's own part of the state folder. */
@@ -35,7 +38,7 @@ export class Member {
   readonly chat: Chat
   private readonly store: Store
   private readonly builtins: readonly CompiledTemplate[]
-  private readonly tunnels: readonly Tunnel[]
+  private readonly tunnels: readonly PackedTunnel[]
   private readonly statusListeners: ((status: TunnelStatus) => void)[] = []
   private readonly alarm: Alarm
   private readonly watch: MailboxWatch
@@ -47,7 +50,7 @@ export class Member {
     clockwork: Clockwork
     store: Store
     builtins: readonly CompiledTemplate[]
-    tunnels: readonly Tunnel[]
+    tunnels: readonly PackedTunnel[]
     alarm: Alarm
   }) {
     this.chat = parts.chat
@@ -58,7 +61,7 @@ export class Member {
     this.watch = parts.watch
     this.clockwork = parts.clockwork
     parts.alarm.ring = (now) => this.chat.tick(now)
-    for (const tunnel of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
+    for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
   }
 
   /**
@@ -69,14 +72,18 @@ export class Member {
     const { clockwork, folder, newName } = input
     // The dialer says what it looks like on the wire; a template that claims another client would give it away.
     const builtins = compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
-    const store = openStore({ folder: join(folder, 'chat'), tables: CHAT_TABLES, random: clockwork.random })
-    const tunnels: Tunnel[] = []
+    const store = openStore({
+      folder: join(folder, 'chat'),
+      tables: [...CHAT_TABLES, ...PACK_TABLES],
+      random: clockwork.random,
+    })
+    const tunnels: PackedTunnel[] = []
     const alarm = new Alarm(clockwork)
     try {
       const mailboxes = new Mailboxes(clockwork)
       const watch = new MailboxWatch(mailboxes)
-      if (input.online) tunnels.push(...(await openTunnels(input, builtins)))
-      for (const tunnel of tunnels) mailboxes.add(tunnel)
+      if (input.online) tunnels.push(...(await openTunnels(input, builtins, store)))
+      for (const { tunnel } of tunnels) mailboxes.add(tunnel)
       const { random, now } = clockwork
       const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
       const chat = Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName))
@@ -98,7 +105,7 @@ export class Member {
 
   /** Id of the template in use. */
   get template(): string | undefined {
-    return this.tunnels[0]?.status.template
+    return this.tunnels[0]?.tunnel.status.template
   }
 
   onStatus(listener: (status: TunnelStatus) => void): void {
@@ -106,12 +113,17 @@ export class Member {
   }
 
   status(): TunnelStatus[] {
-    return this.tunnels.map((tunnel) => tunnel.status)
+    return this.tunnels.map(({ tunnel }) => tunnel.status)
+  }
+
+  /** The template pack in use with each gateway, in the order of `status`; undefined where there is none. */
+  packs(): (PackInUse | undefined)[] {
+    return this.tunnels.map(({ pack }) => pack())
   }
 
   /** Resolves once every gateway has been reached. @throws SottoError E_TUNNEL_TIMEOUT with the reason */
   async reached(timeoutMs: number): Promise<void> {
-    await Promise.all(this.tunnels.map((tunnel) => tunnel.session(timeoutMs)))
+    await Promise.all(this.tunnels.map(({ tunnel }) => tunnel.session(timeoutMs)))
   }
 
   /** Told once whenever a gateway begins to refuse messages for want of room (E_MAILBOX_FULL); they are kept here. */
@@ -151,10 +163,10 @@ export class Member {
     }
   }
 
-  /** From now on traffic looks like this. @throws SottoError E_USAGE where there is no such template */
+  /** From now on traffic looks like this, whatever packs say. @throws SottoError E_USAGE where there is no such template */
   use(id: string): void {
     const template = templateNamed(this.builtins, id)
-    for (const tunnel of this.tunnels) tunnel.use(template)
+    for (const { pin } of this.tunnels) pin(template)
   }
 
   private onTunnel(status: TunnelStatus): void {
@@ -180,7 +192,11 @@ function templateNamed(builtins: readonly CompiledTemplate[], id: string): Compi
   throw new SottoError('E_USAGE', `there is no template «${id}»`, { next: `There are: ${names}.` })
 }
 
-async function openTunnels(input: MemberInput, builtins: readonly CompiledTemplate[]): Promise<Tunnel[]> {
+async function openTunnels(
+  input: MemberInput,
+  builtins: readonly CompiledTemplate[],
+  store: Store,
+): Promise<PackedTunnel[]> {
   const { broker, clockwork } = input
   const endpoints = (await broker.endpoints()).filter(({ kind }) => kind === 'gateway')
   if (endpoints.length === 0) throw notJoined()
@@ -193,7 +209,9 @@ async function openTunnels(input: MemberInput, builtins: readonly CompiledTempla
       permit: await broker.permit(id),
     })),
   )
-  return parts.map((part) => new Tunnel({ ...part, clockwork, preferredAead: preferred }))
+  const pinned = input.template !== undefined
+  const network = (): Promise<Uint8Array> => broker.network()
+  return parts.map((part) => openPackedTunnel({ ...part, clockwork, preferredAead: preferred, store, network, pinned }))
 }
 
 /** One timer: the chat says when it wants to be called next. */

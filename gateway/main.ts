@@ -1,9 +1,10 @@
-/** `sotto gateway ...` and `sotto invite ...`: the operator's command line. */
+/** `sotto gateway ...`, `sotto invite ...` and `sotto templates ...`: the operator's command line. */
 import { Command } from 'commander'
 import { compileTemplate } from '#engine/compile.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { builtinIds, loadBuiltin } from '../camouflage-templates/builtin.ts'
-import { registerAdminCommands } from './admin/commands.ts'
+import { here, registerAdminCommands } from './admin/commands.ts'
+import { registerPackCommands } from './admin/packs-commands.ts'
 import { startGateway } from './gateway.ts'
 import type { GatewayState } from './state.ts'
 import { openState } from './state.ts'
@@ -11,6 +12,8 @@ import { openState } from './state.ts'
 process.umask(0o077)
 const program = new Command('sotto').description('Run a gateway behind an ordinary website, and invite members to it.')
 registerAdminCommands(program)
+const templates = program.command('templates').description('How traffic looks: packs of templates, made and rotated.')
+registerPackCommands(templates, here)
 program.commands
   .find((command) => command.name() === 'gateway')!
   .command('run')

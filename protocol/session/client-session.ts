@@ -103,11 +103,20 @@ export class ClientSession {
    * is involved.
    */
   take(length: number, hold?: number, binding: Uint8Array = empty): Outgoing {
+    return this.next(binding, (number) => this.mux.build(number, bodyLength(length), this.epoch.index > 0, hold))
+  }
+
+  /** As `take`, with nothing in it that would be missed: to try whether a kind of request gets through. */
+  takeBare(length: number, binding: Uint8Array = empty): Outgoing {
+    return this.next(binding, (number) => this.mux.buildBare(number, bodyLength(length)))
+  }
+
+  private next(binding: Uint8Array, build: (number: number) => Uint8Array): Outgoing {
     const { epoch } = this
     const number = ++this.number
     const token = epoch.token(number)
     const associated = concat(token, binding)
-    const body = this.mux.build(number, bodyLength(length), epoch.index > 0, hold)
+    const body = build(number)
     this.flights.set(number, { epoch, associated })
     this.retire()
     return { number, token, parcel: epoch.sealRequest(number, associated, body) }

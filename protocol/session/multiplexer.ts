@@ -161,24 +161,28 @@ export class Multiplexer implements StreamOwner {
    * `hold`: the client's patience for the answer, milliseconds.
    */
   build(number: number, length: number, services: boolean, hold?: number): Uint8Array {
-    if (this.sent.has(number)) throw new RangeError(`exchange ${number} has its parcel already`)
-    const writer = new BodyWriter(length)
-    const ranges = this.arrived.list()
-    const acks = ranges.slice(0, writer.acks(ranges))
-    const sent: Sent = {
-      segments: [],
-      windows: [],
-      resets: [],
-      lost: [],
-      acks,
-      sessionWindow: false,
-      pointer: undefined,
-    }
+    const { writer, sent } = this.begin(number, length)
     if (hold !== undefined) writer.numbers(FrameType.hold, hold)
     if (this.closeCode !== undefined) writer.numbers(FrameType.close, this.closeCode)
     else this.fill(writer, sent, services)
     this.sent.set(number, sent)
     return writer.finish()
+  }
+
+  /** As `build`, with acknowledgements and nothing else. */
+  buildBare(number: number, length: number): Uint8Array {
+    const { writer, sent } = this.begin(number, length)
+    this.sent.set(number, sent)
+    return writer.finish()
+  }
+
+  private begin(number: number, length: number): { readonly writer: BodyWriter; readonly sent: Sent } {
+    if (this.sent.has(number)) throw new RangeError(`exchange ${number} has its parcel already`)
+    const writer = new BodyWriter(length)
+    const ranges = this.arrived.list()
+    const acks = ranges.slice(0, writer.acks(ranges))
+    const none = { segments: [], windows: [], resets: [], lost: [] }
+    return { writer, sent: { ...none, acks, sessionWindow: false, pointer: undefined } }
   }
 
   private fill(writer: BodyWriter, sent: Sent, services: boolean): void {
