@@ -19,8 +19,8 @@ export interface Place {
   /** State folder of the gateway. */
   readonly state: string
   readonly edge: Edge
-  /** A new member, connected. */
-  join(name: string): Promise<Person>
+  /** New members, each connected. */
+  join(count: number): Promise<Person[]>
   /** Runs `sotto ...` of the operator on the state folder; what it printed, as JSON. */
   operator(...args: readonly string[]): Promise<unknown>
   stop(): Promise<void>
@@ -47,11 +47,13 @@ export async function openPlace(): Promise<Place> {
   const operator = (...args: readonly string[]): Promise<unknown> => runJson(gatewayMain, [...args, '--state', state])
   return {
     ...{ state, edge, operator },
-    join: async (name) => {
-      const made = (await operator('invite', 'create', '--name', name)) as { readonly link: string }[]
-      const joined = await joinAs(name, join(folder, `member-${name}`), withPin(made[0]!.link, certificate))
-      people.push(joined)
-      return joined.person
+    join: async (count) => {
+      const made = (await operator('invite', 'create', '--count', String(count))) as { readonly link: string }[]
+      for (const { link } of made) {
+        const name = `m${people.length}`
+        people.push(await joinAs(name, join(folder, name), withPin(link, certificate)))
+      }
+      return people.map(({ person }) => person)
     },
     stop: async () => {
       await Promise.all(people.map(({ close }) => close()))

@@ -62,8 +62,7 @@ export async function rotateUnderTraffic(input: RotationInput): Promise<Rotation
   const folder = mkdtempSync(join(tmpdir(), 'sotto-lab-packs-'))
   let talk: Talk | undefined
   try {
-    const people: Person[] = []
-    for (let n = 0; n < input.members; n++) people.push(await place.join(`m${n}`))
+    const people = await place.join(input.members)
     input.tell(`${people.length} members are connected`)
     await place.operator('templates', 'delegate')
     talk = await startTalk(people, input.everyMs)

@@ -65,6 +65,7 @@ function trimmed(state: PackState): PackState {
 
 /**
  * Begins the canary of a pack, or promotes it at once: where the pack says so (its share is everybody), or `atOnce` does.
+ * The pack that everybody uses already stays it.
  * @throws SottoError E_PACK_BUSY, E_PACK_EXPIRED, E_PACK_FLOOR
  */
 export function rotate(
@@ -73,7 +74,8 @@ export function rotate(
   { atOnce, watchMs, ...actor }: Actor & { readonly atOnce: boolean; readonly watchMs: number },
 ): Step {
   requireUsable(state, pack, actor.now)
-  const { canary } = state
+  const { canary, current } = state
+  if (canary === null && current !== null && fastEqual(current, pack.hash)) return { state, log: [] }
   if (canary !== null && !fastEqual(canary.hash, pack.hash)) {
     const serial = recordOf(state, canary.hash)?.manifest.serial
     throw new SottoError('E_PACK_BUSY', `Pack ${serial} is being tried by its canaries.`)
