@@ -41,10 +41,29 @@ export interface LivePacksInput {
   readonly fault: (error: unknown) => void
 }
 
+/** What members said of one pack, counted as they say it. */
+class Reports {
+  private readonly outcomes = new Map<string, Outcome>()
+  private readonly counts = { applied: 0, failed: 0 }
+
+  get tally(): Tally {
+    return { ...this.counts }
+  }
+
+  /** The latest word of each member counts. */
+  take(member: string, outcome: Outcome): void {
+    const before = this.outcomes.get(member)
+    if (before === undefined && this.outcomes.size >= PackKeepLimits.reports) return
+    if (before !== undefined) this.counts[before]--
+    this.counts[outcome]++
+    this.outcomes.set(member, outcome)
+  }
+}
+
 export class LivePacks {
   private readonly input: LivePacksInput
   private readonly compiled = new Map<string, readonly CompiledTemplate[]>()
-  private readonly reports = new Map<string, Map<string, Outcome>>()
+  private readonly reports = new Map<string, Reports>()
   private state: PackState
   private version = Number.NaN
   private currentPointer: PackPointer | undefined
@@ -77,13 +96,15 @@ export class LivePacks {
     return liveHashes(this.state).some((live) => fastEqual(live, hash)) ? this.input.packs.body(hash) : undefined
   }
 
-  /** A member's latest word on a live pack; one a member. */
+  /** A member's latest word on a live pack; one a member, and on a canary only from those who are to try it. */
   report(member: string, hash: Uint8Array, outcome: Outcome): void {
     if (!liveHashes(this.state).some((live) => fastEqual(live, hash))) return
+    const { canary } = this.state
+    if (canary !== null && fastEqual(canary.hash, hash) && !this.isCanary(member)) return
     const key = hex(hash)
-    const reports = this.reports.get(key) ?? new Map<string, Outcome>()
+    const reports = this.reports.get(key) ?? new Reports()
     this.reports.set(key, reports)
-    if (reports.size < PackKeepLimits.reports || reports.has(member)) reports.set(member, outcome)
+    reports.take(member, outcome)
   }
 
   look(): void {
@@ -111,9 +132,8 @@ export class LivePacks {
   }
 
   private tally(hash: Uint8Array | undefined): Tally {
-    const outcomes = hash === undefined ? [] : [...(this.reports.get(hex(hash))?.values() ?? [])]
-    const failed = outcomes.filter((outcome) => outcome === 'failed').length
-    return { failed, applied: outcomes.length - failed }
+    const reports = hash === undefined ? undefined : this.reports.get(hex(hash))
+    return reports?.tally ?? { applied: 0, failed: 0 }
   }
 
   /** Templates first, pointers after: nobody is sent where nothing would be recognised. */
