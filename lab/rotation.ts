@@ -147,7 +147,7 @@ class Rotations {
   private async goBack(): Promise<void> {
     const status = (await this.place.operator('templates', 'rollback')) as Status
     const serial = status.current?.serial ?? 0
-    const isBack = serial > 0 && serial < this.current
+    const isBack = serial < this.current
     this.current = serial
     await this.everybodyOn(serial)
     this.rolledBack = isBack
