@@ -143,12 +143,13 @@ test('each refusal has its code and its reason', async (t) => {
     await sotto('templates pack', templateFile(here, n))
     await sotto('templates rotate --now')
   }
+  await refused('templates pack --serial 3', 'E_USAGE', /higher than 3/)
   await refused('templates rotate 1', 'E_PACK_FLOOR', /Pack 1 is older than the floor, 2/)
   await refused('templates rotate 77', 'E_PACK_UNKNOWN', /0 packs fit "77"/)
   await refused('templates rotate 1 --file x', 'E_USAGE', /not both/)
   await sotto('templates pack', templateFile(here, 4))
   await sotto('templates rotate')
-  await sotto('templates pack', templateFile(here, 5))
+  await sotto('templates pack --serial 5', templateFile(here, 5))
   await refused('templates rotate', 'E_PACK_BUSY', /Pack 4 is being tried/)
   clock.now += 40 * DAY
   await refused('templates rotate 5 --now', 'E_PACK_EXPIRED', /not valid now/)

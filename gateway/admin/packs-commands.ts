@@ -79,6 +79,7 @@ function registerPack(add: Add, print: Print, now: () => number): void {
     )
     .option('--canary <percent>', 'members who try it first', wholeNumber('--canary', 1, 100), 10)
     .option('--floor <serial>', 'none older is used again once it is promoted', wholeNumber('--floor', 0, 999_999_999))
+    .option('--serial <number>', 'its number (default: the next one)', wholeNumber('--serial', 1, 999_999_999))
     .option('--out <file>', 'write it to a file as well')
     .action(async (templates: string[], { json, ...options }: Flags & Omit<PackOptions, 'templates'>) => {
       const pack = await makePack({ ...options, templates }, now())

@@ -10,7 +10,7 @@ import { SottoError } from '#protocol/errors.ts'
 import type { PackManifest } from '#protocol/pack.ts'
 import { sealPack, WHOLE_SHARE } from '#protocol/pack.ts'
 import { builtinIds, builtinText } from '../../camouflage-templates/builtin.ts'
-import type { HistoryEntry, PackRecord } from '../packs/records.ts'
+import type { HistoryEntry, PackRecord, PackState } from '../packs/records.ts'
 import { liveHashes, recordOf } from '../packs/rotation.ts'
 import { type GatewayState, openState } from '../state.ts'
 import { stateFault } from '../store/faults.ts'
@@ -121,6 +121,8 @@ export interface PackOptions {
   readonly canary: number
   /** Serial; undefined: that of the pack in use, so that one step back stays possible. */
   readonly floor: number | undefined
+  /** undefined: the next one. */
+  readonly serial: number | undefined
   /** File that gets the pack as well. */
   readonly out: string | undefined
 }
@@ -138,7 +140,7 @@ export async function makePack(options: PackOptions, now: Millis): Promise<PackI
     const inUse = kept.current === null ? undefined : recordOf(kept, kept.current)
     const from = Math.max(Math.floor(now / 1000) - CLOCK_SECONDS, certificate.from)
     const manifest: PackManifest = {
-      serial: kept.lastSerial + 1,
+      serial: serialFor(kept, options.serial),
       floor: Math.max(kept.floor, options.floor ?? inUse?.manifest.serial ?? 0),
       from,
       until: Math.min(from + options.days * DAY_SECONDS, certificate.until),
@@ -149,6 +151,12 @@ export async function makePack(options: PackOptions, now: Millis): Promise<PackI
     if (options.out !== undefined) await writePack(options.out, bytes)
     return infoOf(record)
   })
+}
+
+/** A serial is used once: after an old copy of the store was restored, members know higher ones. */
+function serialFor({ lastSerial }: PackState, wanted: number | undefined): number {
+  if (wanted === undefined || wanted > lastSerial) return wanted ?? lastSerial + 1
+  throw new SottoError('E_USAGE', `--serial must be higher than ${lastSerial}, which the newest pack has.`)
 }
 
 function sealed(make: () => Uint8Array): Uint8Array {
