@@ -126,16 +126,22 @@ export class Tunnel {
     return { endpoint, state, since, template: this.template.id, rttMs: this.path.rtt, exchanges, sessions }
   }
 
-  /** Called whenever the state changes. */
+  /** Called whenever the state or the template changes. */
   onChange(listener: (status: TunnelStatus) => void): void {
     this.listeners.push(listener)
   }
 
   /** Exchanges from now on look like this template; what is under way ends as it began. */
   use(template: CompiledTemplate): void {
-    this.template = template
+    this.wear(template)
     const { current } = this
     if (current !== undefined) this.pump(current)
+  }
+
+  private wear(template: CompiledTemplate): void {
+    if (template === this.template) return
+    this.template = template
+    for (const listener of this.listeners) listener(this.status)
   }
 
   /** Template of the exchanges that begin now. */
@@ -311,7 +317,7 @@ export class Tunnel {
       const introduced = await introduce({ permit, template, clockwork, preferredAead, signal })
       this.path.worked(introduced.rttMs, 0)
       this.starts = 0
-      this.template = template
+      this.wear(template)
       looks?.took(template)
       return this.adopt(introduced.keys.root, introduced.suite)
     } catch (error) {
@@ -498,7 +504,7 @@ export class Tunnel {
       const before = this.template
       for (const template of await looks.candidates()) {
         if (template === before || (await this.trial(template)) !== 'carried') continue
-        this.template = template
+        this.wear(template)
         epoch.refused = false
         // What looks like those that do not carry goes out again in the new one.
         for (const [given, look] of epoch.underWay) if (look !== template) given.abort()
