@@ -463,7 +463,7 @@ export class Tunnel {
     const given = new AbortController()
     const { signal } = given
     const failing = (since: Millis): void => {
-      if (clockwork.now() - since >= epoch.shiftAfter) void this.shift(epoch)
+      if (clockwork.now() - since >= epoch.shiftAfter) this.shift(epoch).catch(() => {})
     }
     epoch.underWay.set(given, this.template)
     performExchange({ permit, path: this.path, clockwork, shape, request, hold, accept, signal, failing })

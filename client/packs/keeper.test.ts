@@ -57,6 +57,7 @@ class World implements PackTunnel {
   pointer: PackPointer = { stage: 0, ttl: 3_600, hash: new Uint8Array(0) }
   network: Uint8Array = new Uint8Array(16)
   fetches = 0
+  piece = 1_000
   calls = 0
   look: CompiledTemplate = bootstrap
 
@@ -68,7 +69,7 @@ class World implements PackTunnel {
     this.fetches++
     const body = this.bodies.get(hex(hash))
     if (body === undefined) throw new Error('unknown')
-    return { length: body.length, data: body.subarray(offset, offset + 1_000) }
+    return { length: body.length, data: body.subarray(offset, offset + this.piece) }
   }
 
   readonly serials = new Map<string, number>()
@@ -250,6 +251,18 @@ for (const [name, { bytes, served }] of Object.entries(refused)) {
     again.keeper.close()
   })
 }
+
+test('a gateway that gives a pack octet by octet is not waited for', async (t) => {
+  const { world, open } = setting(t)
+  const { keeper } = open()
+  world.piece = 1
+  const hash = world.offer(1, pack(1, [template(1)]))
+  keeper.pointed({ stage: 2, ttl: 3_600, hash })
+  for (let i = 0; i < 20; i++) await settle()
+  t.deepEqual(world.reports, ['1 failed'])
+  t.true(world.fetches <= 64)
+  keeper.close()
+})
 
 test('below the floor nothing comes back; a step back within it does', async (t) => {
   const { world, open } = setting(t)

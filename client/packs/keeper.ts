@@ -38,6 +38,8 @@ export interface PackKeeperInput {
 
 /** Milliseconds until what could not be decided is tried again. */
 const AGAIN_MS = 10_000
+/** Pieces that one pack may come in: a gateway gives eight at the most. Attack: one octet at a time. */
+const PIECES = 64
 /** Times that the tunnel may leave a pack whose templates carry when they are tried, and not when they are used. */
 const RELAPSES = 2
 /** Verdicts about packs that are remembered. A gateway that turned hostile could point to another one each time. */
@@ -142,6 +144,7 @@ export class PackKeeper {
   }
 
   private tryAgain(): void {
+    if (this.closed) return
     this.cancelAgain?.()
     this.cancelAgain = this.input.clockwork.after(AGAIN_MS, () => this.work())
   }
@@ -211,7 +214,9 @@ export class PackKeeper {
   /** undefined where the octets are not what was named. */
   private async fetch(hash: Uint8Array): Promise<Uint8Array | undefined> {
     let bytes = new Uint8Array(0)
+    let pieces = 0
     for (let length = 1; bytes.length < length; ) {
+      if (++pieces > PIECES) return undefined
       const piece = pieceIn(await this.tunnel!.call('packs.fetch', { hash, offset: bytes.length }))
       if (piece === undefined || bytes.length + piece.data.length > piece.length) return undefined
       length = piece.length

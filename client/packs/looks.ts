@@ -46,7 +46,8 @@ export class Looks {
   }
 
   async candidates(): Promise<readonly CompiledTemplate[]> {
-    const known = (await this.memory?.worked()) ?? []
+    // Without a name for the network nothing is known of it; there are templates all the same.
+    const known = (await this.memory?.worked().catch(() => [])) ?? []
     const inOrder = [...this.sets, [this.bootstrap]].flatMap((set) => byMemory(set, known))
     const byBinding = new Map<string, CompiledTemplate>()
     for (const template of inOrder) if (!byBinding.has(template.bindingId)) byBinding.set(template.bindingId, template)
