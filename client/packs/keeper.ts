@@ -6,19 +6,19 @@
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { compileSet } from '#engine/compile-set.ts'
 import { fastEqual, hex } from '#protocol/bytes.ts'
-import { sha256 } from '#protocol/crypto/hash.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import type { PackManifest } from '#protocol/pack.ts'
-import { openPack, PACK_HASH_LENGTH, PackLimits } from '#protocol/pack.ts'
+import { openPack, PackLimits } from '#protocol/pack.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import { PackStage } from '#protocol/session/frames.ts'
 import type { Clockwork } from '../clockwork.ts'
+import type { PackCalls } from './calls.ts'
+import { askPointer, fetchPack, reportPack } from './calls.ts'
 import type { Looks } from './looks.ts'
 import type { LooksMemory, PackShelf } from './memory.ts'
 
 /** What the keeper needs of a tunnel. */
-export interface PackTunnel {
-  call(method: string, args: unknown): Promise<unknown>
+export interface PackTunnel extends PackCalls {
   /** Carries one exchange of each kind that looks like this, beside what goes on. 'busy': it could not be tried now. */
   trial(template: CompiledTemplate): Promise<'carried' | 'failed' | 'busy'>
   use(template: CompiledTemplate): void
@@ -38,8 +38,6 @@ export interface PackKeeperInput {
 
 /** Milliseconds until what could not be decided is tried again. */
 const AGAIN_MS = 10_000
-/** Pieces that one pack may come in: a gateway gives eight at the most. Attack: one octet at a time. */
-const PIECES = 64
 /** Times that the tunnel may leave a pack whose templates carry when they are tried, and not when they are used. */
 const RELAPSES = 2
 /** Verdicts about packs that are remembered. A gateway that turned hostile could point to another one each time. */
@@ -163,7 +161,7 @@ export class PackKeeper {
     this.failed.clear()
     this.relapses = 0
     try {
-      const pointer = pointerIn(await this.tunnel?.call('packs.pointer', {}))
+      const pointer = await askPointer(this.tunnel!)
       if (pointer !== undefined) return this.pointed(pointer)
     } catch {
       // The session ended meanwhile, or this gateway has no packs; asked again later all the same.
@@ -200,7 +198,7 @@ export class PackKeeper {
   private async obtain(hash: Uint8Array, verdict: string): Promise<Loaded | undefined> {
     const { good } = this.kept
     if (good !== undefined && fastEqual(good.hash, hash)) return good
-    const bytes = await this.fetch(hash)
+    const bytes = await fetchPack(this.tunnel!, hash)
     try {
       if (bytes === undefined) throw new SottoError('E_PACK_FORMAT', 'The gateway gave another pack than it named.')
       return this.load(bytes, this.kept.floor)
@@ -209,20 +207,6 @@ export class PackKeeper {
       await this.fail(hash, verdict)
       return undefined
     }
-  }
-
-  /** undefined where the octets are not what was named. */
-  private async fetch(hash: Uint8Array): Promise<Uint8Array | undefined> {
-    let bytes = new Uint8Array(0)
-    let pieces = 0
-    for (let length = 1; bytes.length < length; ) {
-      if (++pieces > PIECES) return undefined
-      const piece = pieceIn(await this.tunnel!.call('packs.fetch', { hash, offset: bytes.length }))
-      if (piece === undefined || bytes.length + piece.data.length > piece.length) return undefined
-      length = piece.length
-      bytes = Buffer.concat([bytes, piece.data])
-    }
-    return fastEqual(sha256(bytes), hash) ? new Uint8Array(bytes) : undefined
   }
 
   /** @throws SottoError E_PACK_*, E_TEMPLATE */
@@ -254,7 +238,7 @@ export class PackKeeper {
       if (pointer.stage === PackStage.current) this.confirm()
       tunnel.use(template)
       await this.input.looks.worked(template)
-      await this.report(pack.hash, 'applied')
+      await reportPack(tunnel, pack.hash, 'applied')
       return true
     }
     // A network that carries nothing at all says nothing about the pack.
@@ -271,7 +255,7 @@ export class PackKeeper {
     if (applied !== undefined && fastEqual(applied.hash, hash)) {
       this.keep({ applied: good !== undefined && fastEqual(good.hash, hash) ? undefined : good })
     }
-    await this.report(hash, 'failed')
+    await reportPack(this.tunnel!, hash, 'failed')
   }
 
   /** The pack in use is everybody's: it is the good one from now on, and nothing below its floor comes back. */
@@ -307,25 +291,4 @@ export class PackKeeper {
   private show(): void {
     this.input.looks.setPacks(this.kept.applied?.templates ?? [], this.kept.good?.templates ?? [])
   }
-
-  /** One a change; what cannot be said now is not worth repeating. */
-  private async report(hash: Uint8Array, outcome: 'applied' | 'failed'): Promise<void> {
-    await this.tunnel!.call('packs.report', { hash, outcome }).catch(() => {})
-  }
-}
-
-/** undefined for anything but a pointer. */
-function pointerIn(value: unknown): PackPointer | undefined {
-  const { stage, ttl, hash } = (value ?? {}) as Partial<PackPointer>
-  if (stage !== 0 && stage !== 1 && stage !== 2) return undefined
-  const [least, most] = PackLimits.ttlSeconds
-  const length = stage === PackStage.none ? 0 : PACK_HASH_LENGTH
-  const good = Number.isInteger(ttl) && ttl! >= least && ttl! <= most
-  return good && hash instanceof Uint8Array && hash.length === length ? { stage, ttl: ttl!, hash } : undefined
-}
-
-function pieceIn(value: unknown): { readonly length: number; readonly data: Uint8Array } | undefined {
-  const { length, data } = (value ?? {}) as { readonly length?: unknown; readonly data?: unknown }
-  if (typeof length !== 'number' || !Number.isInteger(length) || length > PackLimits.bytes) return undefined
-  return data instanceof Uint8Array && data.length > 0 ? { length, data } : undefined
 }

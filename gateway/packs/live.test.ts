@@ -228,6 +228,18 @@ test('a pack with a bad template, a bad signature or an old serial is not even k
   t.is(packs.state().packs.length, 2)
 })
 
+test('PackKeepLimits.reports: more members than that are not remembered', async (t) => {
+  const { packs, live, clock, look } = await scene(t)
+  const { hash } = await packs.add(pack(1), START * 1000)
+  await packs.rotate('1', rotateNow)
+  await look()
+  for (let n = 0; n < PackKeepLimits.reports + 50; n++) live.report(`m${n}`, hash, 'applied')
+  live.report('m1', hash, 'failed')
+  clock.now += 2_000
+  await look()
+  t.like(packs.find('1'), { applied: PackKeepLimits.reports - 1, failed: 1 })
+})
+
 test('PackKeepLimits.history: the oldest lines go', async (t) => {
   const { packs, clock } = await scene(t)
   await packs.add(pack(1), clock.now)

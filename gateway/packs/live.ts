@@ -13,7 +13,8 @@ import type { PackPointer } from '#protocol/session/frames.ts'
 import { PackStage } from '#protocol/session/frames.ts'
 import type { Packs } from './packs.ts'
 import type { PackState } from './records.ts'
-import { PackKeepLimits } from './records.ts'
+import type { Outcome } from './reports.ts'
+import { Reports } from './reports.ts'
 import type { Tally } from './rotation.ts'
 import { liveHashes, recordOf, settle } from './rotation.ts'
 
@@ -22,8 +23,6 @@ const LOOK_MS = 250
 const COUNT_MS = 1_000
 /** Time between two questions where no pack says it, seconds. */
 const BARE_TTL = 3_600
-
-export type Outcome = 'applied' | 'failed'
 
 export interface LivePacksInput {
   readonly packs: Packs
@@ -39,25 +38,6 @@ export interface LivePacksInput {
   /** One line for the operator. */
   readonly log: (line: string) => void
   readonly fault: (error: unknown) => void
-}
-
-/** What members said of one pack, counted as they say it. */
-class Reports {
-  private readonly outcomes = new Map<string, Outcome>()
-  private readonly counts = { applied: 0, failed: 0 }
-
-  get tally(): Tally {
-    return { ...this.counts }
-  }
-
-  /** The latest word of each member counts. */
-  take(member: string, outcome: Outcome): void {
-    const before = this.outcomes.get(member)
-    if (before === undefined && this.outcomes.size >= PackKeepLimits.reports) return
-    if (before !== undefined) this.counts[before]--
-    this.counts[outcome]++
-    this.outcomes.set(member, outcome)
-  }
 }
 
 export class LivePacks {

@@ -2,7 +2,8 @@
 import { PACK_HASH_LENGTH } from '#protocol/pack.ts'
 import type { Service } from '#protocol/services/service.ts'
 import { ServiceFailure } from '#protocol/services/service.ts'
-import type { LivePacks, Outcome } from '../packs/live.ts'
+import type { LivePacks } from '../packs/live.ts'
+import type { Outcome } from '../packs/reports.ts'
 
 /** Octets of one piece. Four of them stay below what one bulk parcel of the usual templates carries. */
 export const PIECE = 32_768
