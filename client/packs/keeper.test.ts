@@ -252,6 +252,34 @@ for (const [name, { bytes, served }] of Object.entries(refused)) {
   })
 }
 
+test('a kept pack that has expired, or was damaged, is left out at the next start; the last good one stands in', async (t) => {
+  const { world, store, open } = setting(t)
+  const { keeper } = open()
+  await point(keeper, 2, world.offer(1, pack(1, [template(1)])))
+  await point(keeper, 1, world.offer(2, pack(2, [template(2)], { until: START + 1_000 })))
+  t.like(keeper.inUse, { serial: 2 })
+  keeper.close()
+  world.time.now += 2_000_000
+  const expired = open()
+  t.like(expired.keeper.inUse, { serial: 1 })
+  t.deepEqual(
+    (await expired.looks.candidates()).map(({ id }) => id),
+    ['look-1', 'support-chat'],
+  )
+  expired.keeper.close()
+  const shelf = new PackShelf(store, 'e')
+  shelf.save({ ...shelf.load(), applied: randomBytes(3_000), good: randomBytes(3_000) })
+  const damaged = open()
+  t.is(damaged.keeper.inUse, undefined)
+  t.deepEqual(
+    (await damaged.looks.candidates()).map(({ id }) => id),
+    ['support-chat'],
+  )
+  await point(damaged.keeper, 2, world.offer(1, pack(1, [template(1)])))
+  t.like(damaged.keeper.inUse, { serial: 1 }, 'and it comes again')
+  damaged.keeper.close()
+})
+
 test('a gateway that gives a pack octet by octet is not waited for', async (t) => {
   const { world, open } = setting(t)
   const { keeper } = open()
@@ -281,6 +309,19 @@ test('below the floor nothing comes back; a step back within it does', async (t)
   await point(again.keeper, 2, hashes[0])
   t.like(again.keeper.inUse, { serial: 2 }, 'and after a restart')
   again.keeper.close()
+})
+
+test('a pack that has expired makes way for the invite’s template, whatever its floor', async (t) => {
+  const { world, open } = setting(t)
+  const { keeper } = open()
+  await point(keeper, 2, world.offer(1, pack(1, [template(1)], { floor: 1, until: START + 1_000 })))
+  await point(keeper, 0)
+  t.is(world.look.id, 'look-1')
+  world.time.now += 1_000_000
+  await point(keeper, 0)
+  t.is(world.look, bootstrap)
+  t.is(keeper.inUse, undefined)
+  keeper.close()
 })
 
 test('a canary’s floor counts only once it is everybody’s', async (t) => {

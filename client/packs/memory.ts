@@ -4,7 +4,7 @@
  * leaves the device.
  */
 import { concat, hex, latin1, utf8 } from '#protocol/bytes.ts'
-import { PackLimits } from '#protocol/pack.ts'
+import { isSottoError } from '#protocol/errors.ts'
 import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
 import type { Store } from '../store/store.ts'
 
@@ -43,9 +43,14 @@ export class PackShelf {
     }
   }
 
+  /** A damaged one is as good as none: it comes again from the gateway. */
   private body(name: string): Uint8Array | undefined {
-    const bytes = this.store.get('packs', this.key(name))
-    return bytes !== undefined && bytes.length <= PackLimits.bytes ? bytes : undefined
+    try {
+      return this.store.get('packs', this.key(name))
+    } catch (error) {
+      if (isSottoError(error, 'E_STATE_UNREADABLE')) return undefined
+      throw error
+    }
   }
 
   /** All of it, or nothing; on disk when it returns. */

@@ -118,7 +118,8 @@ export class LivePacks {
 
   /** Templates first, pointers after: nobody is sent where nothing would be recognised. */
   private take(state: PackState): void {
-    if (state.version === this.version) return
+    // What a settling wrote may arrive after what was written since.
+    if (state.version <= this.version) return
     const before = this.state
     const isFirst = Number.isNaN(this.version)
     this.state = state
