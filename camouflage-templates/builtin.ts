@@ -14,10 +14,16 @@ export function builtinIds(): string[] {
   return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort()
 }
 
+const fileOf = (id: string): string => join(builtinFolder, id, 'template.yaml')
+
+/** Its YAML. @throws an error of node:fs where there is no such template */
+export function builtinText(id: string): string {
+  return readFileSync(fileOf(id), 'utf8')
+}
+
 /** @throws an error of node:fs where there is no such template, TemplateError where the file was changed for the worse */
 export function loadBuiltin(id: string): Template {
-  const file = join(builtinFolder, id, 'template.yaml')
-  return loadTemplate(readFileSync(file, 'utf8'), file)
+  return loadTemplate(builtinText(id), fileOf(id))
 }
 
 /** All of them, ready for use, in alphabetical order. */

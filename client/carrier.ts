@@ -6,6 +6,7 @@
 import type { Shape } from '#engine/shape.ts'
 import type { HttpRequest } from '#engine/template.ts'
 import type { Permit } from '#firewall/permit.ts'
+import type { Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
 import type { Path } from './path.ts'
@@ -26,6 +27,8 @@ export interface ExchangeInput {
   /** Checks and takes in the parcel; false where it is not authentic. */
   readonly accept: (parcel: Uint8Array) => boolean
   readonly signal: AbortSignal
+  /** Told after every attempt that failed, with the time since when it goes on. */
+  readonly failing: (since: Millis) => void
 }
 
 export interface ExchangeResult {
@@ -36,6 +39,7 @@ export interface ExchangeResult {
 
 /** Resolves with the first answer that means something; rejects only when `signal` aborts. */
 export async function performExchange(input: ExchangeInput): Promise<ExchangeResult> {
+  let since: Millis | undefined
   for (;;) {
     input.signal.throwIfAborted()
     const began = input.clockwork.now()
@@ -49,7 +53,22 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
       if (!isPassing(answer)) return { kind: 'stranger', octets: 0 }
       input.path.failed(busy(answer))
     }
+    since ??= input.clockwork.now()
+    input.failing(since)
     await input.path.rest(input.signal)
+  }
+}
+
+/** One attempt at an exchange that is answered at once; true where the answer was authentic. Tells nobody but the caller. */
+export async function tryExchange(
+  input: Pick<ExchangeInput, 'permit' | 'shape' | 'request' | 'accept' | 'signal'> & { readonly timeoutMs: number },
+): Promise<boolean> {
+  const { permit, shape, request, timeoutMs, signal } = input
+  try {
+    const parcel = shape.decodeResponse(toAnswer(await permit.exchange(request, { timeoutMs, signal })))
+    return parcel !== undefined && input.accept(parcel)
+  } catch {
+    return false
   }
 }
 

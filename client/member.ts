@@ -12,12 +12,15 @@ import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
+import type { PackInUse } from './packs/keeper.ts'
+import { PACK_TABLES } from './packs/memory.ts'
+import type { PackedTunnel } from './packs/packed-tunnel.ts'
+import { openPackedTunnel } from './packs/packed-tunnel.ts'
 import { keptSeed, seedFor } from './rhythm-seed.ts'
 import { Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import type { TunnelStatus } from './tunnel.ts'
-import { Tunnel } from './tunnel.ts'
 
 export interface MemberInput {
   /** The core's own part of the state folder. */
@@ -38,7 +41,7 @@ export class Member {
   readonly chat: Chat
   private readonly store: Store
   private readonly builtins: readonly CompiledTemplate[]
-  private readonly tunnels: readonly Tunnel[]
+  private readonly tunnels: readonly PackedTunnel[]
   private readonly statusListeners: ((status: TunnelStatus) => void)[] = []
   private readonly alarm: Alarm
   private readonly watch: MailboxWatch
@@ -50,7 +53,7 @@ export class Member {
     clockwork: Clockwork
     store: Store
     builtins: readonly CompiledTemplate[]
-    tunnels: readonly Tunnel[]
+    tunnels: readonly PackedTunnel[]
     alarm: Alarm
   }) {
     this.chat = parts.chat
@@ -61,7 +64,7 @@ export class Member {
     this.watch = parts.watch
     this.clockwork = parts.clockwork
     parts.alarm.ring = (now) => this.chat.tick(now)
-    for (const tunnel of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
+    for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
   }
 
   /**
@@ -72,14 +75,18 @@ export class Member {
     const { clockwork, folder, newName } = input
     // The dialer says what it looks like on the wire; a template that claims another client would give it away.
     const builtins = input.templates ?? compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
-    const store = openStore({ folder: join(folder, 'chat'), tables: CHAT_TABLES, random: clockwork.random })
-    const tunnels: Tunnel[] = []
+    const store = openStore({
+      folder: join(folder, 'chat'),
+      tables: [...CHAT_TABLES, ...PACK_TABLES],
+      random: clockwork.random,
+    })
+    const tunnels: PackedTunnel[] = []
     const alarm = new Alarm(clockwork)
     try {
       const mailboxes = new Mailboxes(clockwork)
       const watch = new MailboxWatch(mailboxes)
-      if (input.online) tunnels.push(...(await openTunnels(input, builtins)))
-      for (const tunnel of tunnels) mailboxes.add(tunnel)
+      if (input.online) tunnels.push(...(await openTunnels(input, builtins, store)))
+      for (const { tunnel } of tunnels) mailboxes.add(tunnel)
       const { random, now } = clockwork
       const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
       const chat = Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName))
@@ -101,7 +108,7 @@ export class Member {
 
   /** Id of the template in use. */
   get template(): string | undefined {
-    return this.tunnels[0]?.status.template
+    return this.tunnels[0]?.tunnel.status.template
   }
 
   onStatus(listener: (status: TunnelStatus) => void): void {
@@ -109,12 +116,17 @@ export class Member {
   }
 
   status(): TunnelStatus[] {
-    return this.tunnels.map((tunnel) => tunnel.status)
+    return this.tunnels.map(({ tunnel }) => tunnel.status)
+  }
+
+  /** The template pack in use with each gateway, in the order of `status`; undefined where there is none. */
+  packs(): (PackInUse | undefined)[] {
+    return this.tunnels.map(({ pack }) => pack())
   }
 
   /** Resolves once every gateway has been reached. @throws SottoError E_TUNNEL_TIMEOUT with the reason */
   async reached(timeoutMs: number): Promise<void> {
-    await Promise.all(this.tunnels.map((tunnel) => tunnel.session(timeoutMs)))
+    await Promise.all(this.tunnels.map(({ tunnel }) => tunnel.session(timeoutMs)))
   }
 
   /** Told once whenever a gateway begins to refuse messages for want of room (E_MAILBOX_FULL); they are kept here. */
@@ -154,10 +166,10 @@ export class Member {
     }
   }
 
-  /** From now on traffic looks like this. @throws SottoError E_USAGE where there is no such template */
+  /** From now on traffic looks like this, whatever packs say. @throws SottoError E_USAGE where there is no such template */
   use(id: string): void {
     const template = templateNamed(this.builtins, id)
-    for (const tunnel of this.tunnels) tunnel.use(template)
+    for (const { pin } of this.tunnels) pin(template)
   }
 
   private onTunnel(status: TunnelStatus): void {
@@ -183,7 +195,11 @@ function templateNamed(builtins: readonly CompiledTemplate[], id: string): Compi
   throw new SottoError('E_USAGE', `there is no template «${id}»`, { next: `There are: ${names}.` })
 }
 
-async function openTunnels(input: MemberInput, builtins: readonly CompiledTemplate[]): Promise<Tunnel[]> {
+async function openTunnels(
+  input: MemberInput,
+  builtins: readonly CompiledTemplate[],
+  store: Store,
+): Promise<PackedTunnel[]> {
   const { broker, clockwork } = input
   const endpoints = (await broker.endpoints()).filter(({ kind }) => kind === 'gateway')
   if (endpoints.length === 0) throw notJoined()
@@ -197,9 +213,11 @@ async function openTunnels(input: MemberInput, builtins: readonly CompiledTempla
     })),
   )
   const seed = keptSeed(input.folder, clockwork.random)
+  const pinned = input.template !== undefined
+  const network = (): Promise<Uint8Array> => broker.network()
   return parts.map((part) => {
     const rhythmSeed = seedFor(seed, part.permit.endpoint.id)
-    return new Tunnel({ ...part, clockwork, preferredAead: preferred, rhythmSeed })
+    return openPackedTunnel({ ...part, clockwork, preferredAead: preferred, rhythmSeed, store, network, pinned })
   })
 }
 

@@ -3,23 +3,26 @@
  * the template, retries, renews keys hourly, and begins anew when the gateway has forgotten the session. What uses it
  * sees calls and subscriptions that survive all of that.
  */
-import type { CompiledTemplate } from '#engine/compile.ts'
+import type { CompiledTemplate, Shape } from '#engine/compile.ts'
 import { TemplateLimits } from '#engine/limits.ts'
 import type { Rhythm } from '#engine/rhythm.ts'
 import { createRhythm, RHYTHM_SEED_LENGTH } from '#engine/rhythm.ts'
 import type { EndpointInfo, Permit } from '#firewall/permit.ts'
+import type { Millis } from '#protocol/bytes.ts'
 import { PARCEL_MIN } from '#protocol/constants.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { aeads } from '#protocol/parcel.ts'
+import { bindingOf } from '#protocol/recognition.ts'
 import type { Subscription } from '#protocol/services/rpc.ts'
 import { CallInterrupted, call, subscribe } from '#protocol/services/rpc.ts'
 import type { Outgoing } from '#protocol/session/client-session.ts'
 import { ClientSession } from '#protocol/session/client-session.ts'
+import type { PackPointer } from '#protocol/session/frames.ts'
 import { CloseCode } from '#protocol/session/frames.ts'
 import type { Priority } from '#protocol/session/stream.ts'
 import type { ExchangeResult } from './carrier.ts'
-import { performExchange } from './carrier.ts'
+import { performExchange, tryExchange } from './carrier.ts'
 import type { Clockwork } from './clockwork.ts'
 import { hostOf, introduce } from './introduction.ts'
 import { Path } from './path.ts'
@@ -33,6 +36,12 @@ const SEND_HOLD = 100
 const PARCEL_OVERHEAD = PARCEL_MIN
 /** A parcel down of at least this many octets means more is waiting: keep more polls open. */
 const PLENTY = 8_192
+/** Milliseconds that an exchange may go on failing until another template is tried; twice as long each time. */
+const SHIFT_MS = 6_000
+/** Tries of a template at the start of a session before the next one has its turn. */
+const TRIES_EACH = 2
+/** Numbers of a session that may be spent on templates that do not carry, since one did. The gateway expects 16 ahead. */
+const SPARE_NUMBERS = 6
 
 export type TunnelState =
   | { readonly kind: 'connecting' | 'ready' | 'stopped' }
@@ -57,6 +66,18 @@ export interface TunnelInput {
   readonly preferredAead: number
   /** Of the member's rhythm with this gateway, 16 octets, secret; drawn where nothing is given. */
   readonly rhythmSeed?: Uint8Array
+  /** Where other templates come from; without it there is the one. */
+  readonly looks?: TunnelLooks
+}
+
+/** Templates that a tunnel may change between, and who wants to know of it. */
+export interface TunnelLooks {
+  /** Best first, never empty. */
+  candidates(): Promise<readonly CompiledTemplate[]>
+  /** The tunnel goes on with this one, which has just carried an exchange. */
+  took(template: CompiledTemplate): void
+  /** The gateway has said which pack to use. */
+  pointed(pointer: PackPointer): void
 }
 
 /** One session, from introduction to its end, and the exchanges that carry it. */
@@ -70,6 +91,15 @@ interface Epoch {
   pumping: boolean
   /** Ends the wait for the next exchange that the rhythm has put off. */
   unwait: () => void
+  /** Exchanges under way, with the template they look like and how to give them up. */
+  readonly underWay: Map<AbortController, CompiledTemplate>
+  /** Numbers spent on templates that did not carry. */
+  spent: number
+  /** Another template is being looked for. */
+  shifting: boolean
+  /** The website answered in place of the gateway: nothing more in this template until another is found. */
+  refused: boolean
+  shiftAfter: number
 }
 
 export class Tunnel {
@@ -87,6 +117,8 @@ export class Tunnel {
   private readonly random: Clockwork['random']
   private readonly rhythmSeed: Uint8Array
   private rhythm: Rhythm
+  /** Failed starts since a session last came about. */
+  private starts = 0
 
   constructor(input: TunnelInput) {
     this.input = input
@@ -105,17 +137,64 @@ export class Tunnel {
     return { endpoint, state, since, template: this.template.id, rttMs: this.path.rtt, exchanges, sessions }
   }
 
-  /** Called whenever the state changes. */
+  /** Called whenever the state or the template changes. */
   onChange(listener: (status: TunnelStatus) => void): void {
     this.listeners.push(listener)
   }
 
   /** Exchanges from now on look like this template; what is under way ends as it began. */
   use(template: CompiledTemplate): void {
-    this.template = template
-    this.rhythm = createRhythm(template.rhythm, this.rhythmSeed, this.input.clockwork.now())
+    this.wear(template)
     const { current } = this
     if (current !== undefined) this.pump(current)
+  }
+
+  private wear(template: CompiledTemplate): void {
+    if (template === this.template) return
+    this.template = template
+    this.rhythm = createRhythm(template.rhythm, this.rhythmSeed, this.input.clockwork.now())
+    for (const listener of this.listeners) listener(this.status)
+  }
+
+  /** Template of the exchanges that begin now. */
+  get look(): CompiledTemplate {
+    return this.template
+  }
+
+  /**
+   * Carries one exchange of each kind of a message in another template, beside everything that goes on. 'busy' where there
+   * is no session, or no number to spare, to try it with.
+   */
+  async trial(template: CompiledTemplate): Promise<'carried' | 'failed' | 'busy'> {
+    const { current: epoch } = this
+    if (epoch === undefined || !epoch.session.mux.ready) return 'busy'
+    for (const shape of new Set([template.shape('send'), template.shape('poll')])) {
+      const outcome = await this.tryShape(epoch, shape)
+      if (outcome !== 'carried') return outcome
+    }
+    return 'carried'
+  }
+
+  /** Two attempts, as anything on a network needs; nothing of it counts for the path in use. */
+  private async tryShape(epoch: Epoch, shape: Shape): Promise<'carried' | 'failed' | 'busy'> {
+    const { session, abort } = epoch
+    const { clockwork, permit } = this.input
+    if (abort.signal.aborted || !session.mayTake || epoch.spent >= SPARE_NUMBERS) return 'busy'
+    const outgoing = session.takeBare(shape.up.fit(PARCEL_OVERHEAD), bindingOf(shape))
+    const request = shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
+    const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)
+    const timeoutMs = this.path.patience
+    this.exchanges++
+    for (let attempt = 0; attempt < 2; attempt++) {
+      if (await tryExchange({ permit, shape, request, timeoutMs, accept, signal: abort.signal })) {
+        epoch.spent = 0
+        return 'carried'
+      }
+      if (abort.signal.aborted) return 'busy'
+    }
+    session.abandon(outgoing.number)
+    epoch.spent++
+    return 'failed'
   }
 
   /** Tells the gateway that the session is over, as far as it can be reached within a second, and ends everything. */
@@ -244,17 +323,28 @@ export class Tunnel {
 
   /** Introduces the client; undefined where that failed (noted in the path and the state). */
   private async begin(): Promise<Epoch | undefined> {
-    const { permit, clockwork, preferredAead } = this.input
+    const { permit, clockwork, preferredAead, looks } = this.input
     const { signal } = this.stopping
     try {
-      const introduced = await introduce({ permit, template: this.template, clockwork, preferredAead, signal })
+      const template = await this.nextLook()
+      const introduced = await introduce({ permit, template, clockwork, preferredAead, signal })
       this.path.worked(introduced.rttMs, 0)
+      this.starts = 0
+      this.wear(template)
+      looks?.took(template)
       return this.adopt(introduced.keys.root, introduced.suite)
     } catch (error) {
       if (signal.aborted) return undefined
+      this.starts++
       this.path.failed(error)
       return undefined
     }
+  }
+
+  /** What a session begins with: the one in use, and after failures the others in turn. */
+  private async nextLook(): Promise<CompiledTemplate> {
+    const all = (await this.input.looks?.candidates()) ?? [this.template]
+    return all[Math.floor(this.starts / TRIES_EACH) % all.length] ?? this.template
   }
 
   private adopt(root: Uint8Array, suite: number): Epoch {
@@ -269,9 +359,16 @@ export class Tunnel {
         wake: () => this.soonPump(epoch),
         ready: () => this.become({ kind: 'ready' }),
         closed: (code) => this.onClosed(epoch, code),
+        pointed: (pointer) => this.input.looks?.pointed(pointer),
       },
     })
-    const epoch: Epoch = { session, abort, sends: 0, polls: 0, appetite: 0, pumping: false, unwait: () => {} }
+    const epoch: Epoch = {
+      ...{ session, abort, sends: 0, polls: 0, appetite: 0, pumping: false, unwait: () => {} },
+      ...{ underWay: new Map(), spent: 0, shifting: false, refused: false, shiftAfter: SHIFT_MS },
+    }
+    abort.signal.addEventListener('abort', () => epoch.underWay.forEach((_, given) => void given.abort()), {
+      once: true,
+    })
     session.renew()
     this.sessions++
     return epoch
@@ -315,7 +412,7 @@ export class Tunnel {
     const now = this.input.clockwork.now()
     epoch.unwait()
     if (session.rekeyDue(now)) void this.rekey(epoch)
-    while (!epoch.abort.signal.aborted && session.mayTake) {
+    while (!epoch.abort.signal.aborted && session.mayTake && !epoch.refused) {
       const due = this.nextExchange(epoch, now)
       if (due === undefined) return this.waitForRhythm(epoch, now)
       this[due](epoch)
@@ -419,31 +516,69 @@ export class Tunnel {
   ): void {
     const { session, abort } = epoch
     const { clockwork, permit } = this.input
-    const outgoing: Outgoing = session.take(length, hold)
+    const outgoing: Outgoing = session.take(length, hold, bindingOf(shape))
     const request = shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
     this.exchanges++
     const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)
-    performExchange({ permit, path: this.path, clockwork, shape, request, hold, accept, signal: abort.signal })
-      .then((result) => {
-        this.onResult(epoch, result)
+    const given = new AbortController()
+    const { signal } = given
+    const failing = (since: Millis): void => {
+      if (clockwork.now() - since >= epoch.shiftAfter) this.shift(epoch).catch(() => {})
+    }
+    epoch.underWay.set(given, this.template)
+    performExchange({ permit, path: this.path, clockwork, shape, request, hold, accept, signal, failing })
+      .then(async (result) => {
+        await this.onResult(epoch, result, outgoing.number)
         return result
       })
-      .catch(() => undefined)
+      .catch(() => {
+        if (!abort.signal.aborted) session.abandon(outgoing.number)
+        return undefined
+      })
       .then((result) => {
+        epoch.underWay.delete(given)
         done(result)
         if (!abort.signal.aborted) this.pump(epoch)
       })
   }
 
-  private onResult(epoch: Epoch, result: ExchangeResult): void {
+  private async onResult(epoch: Epoch, result: ExchangeResult, number: number): Promise<void> {
     if (result.kind === 'stranger') {
-      // The gateway has forgotten the session (a restart, a long sleep): begin anew.
+      // The gateway does not take this template any more, or has forgotten the session (a restart, a long sleep).
+      epoch.session.abandon(number)
+      epoch.refused = true
+      if (epoch.shifting || (await this.shift(epoch)) || epoch.abort.signal.aborted) return
       epoch.session.mux.close(CloseCode.gone)
       epoch.abort.abort()
       return
     }
+    epoch.spent = 0
+    epoch.shiftAfter = SHIFT_MS
     const { polls, concurrency } = this.template.rhythm
     epoch.appetite = result.octets >= PLENTY ? Math.min(Math.max(epoch.appetite, polls) * 2, concurrency) : 0
+  }
+
+  /** Looks for a template that carries, and goes on with it. False where none of the others does. */
+  private async shift(epoch: Epoch): Promise<boolean> {
+    const { looks } = this.input
+    if (looks === undefined || epoch.shifting) return false
+    epoch.shifting = true
+    epoch.shiftAfter *= 2
+    try {
+      const before = this.template
+      for (const template of await looks.candidates()) {
+        if (template === before || (await this.trial(template)) !== 'carried') continue
+        this.wear(template)
+        epoch.refused = false
+        // What looks like those that do not carry goes out again in the new one.
+        for (const [given, look] of epoch.underWay) if (look !== template) given.abort()
+        looks.took(template)
+        return true
+      }
+      return false
+    } finally {
+      epoch.shifting = false
+    }
   }
 
   private async rekey(epoch: Epoch): Promise<void> {

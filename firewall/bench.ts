@@ -37,6 +37,7 @@ const broker: LocalBroker = {
   admitInvite: unused,
   forget: unused,
   permit: async () => permit,
+  network: unused,
   onEvent: () => {},
   refuse: refusalError,
   close: async () => {},

@@ -91,6 +91,13 @@ for (const [way, reach] of Object.entries(ways)) {
     t.deepEqual(await broker.endpoints(), [endpoint!])
   })
 
+  test(`${way}: the network has a name that says nothing, the same each time`, async (t) => {
+    const broker = await open(t)
+    const id = await broker.network()
+    t.is(id.length, 16)
+    t.deepEqual(await broker.network(), id)
+  })
+
   test(`${way}: what is no invite, or an old one, opens nothing`, async (t) => {
     const broker = await open(t)
     t.is(await codeOf(broker.admitInvite('sotto://abc')), 'E_INVITE_FORMAT')

@@ -125,6 +125,7 @@ function handlersFor(broker: LocalBroker): Handlers {
   return {
     endpoints: async () => ({ result: await broker.endpoints() }),
     admit: async ({ link }) => ({ result: await broker.admitInvite(link) }),
+    network: async () => ({ result: await broker.network() }),
     forget: async ({ endpoint }) => {
       permits.delete(endpoint)
       await broker.forget(endpoint)

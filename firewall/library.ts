@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { hex, utf8 } from '#protocol/bytes.ts'
 import { KEY_LENGTH } from '#protocol/constants.ts'
-import { sha256 } from '#protocol/crypto/hash.ts'
+import { hmacSha256, sha256 } from '#protocol/crypto/hash.ts'
 import type { SottoError } from '#protocol/errors.ts'
 import { CREDENTIAL_ID_LENGTH } from '#protocol/handshake.ts'
 import { parseInvite } from '#protocol/invite.ts'
@@ -17,6 +17,7 @@ import { privateFolder } from './folder.ts'
 import { DialLimits } from './limits.ts'
 import { localPermit } from './local-permit.ts'
 import { lockFolder } from './lock.ts'
+import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
 import type { Broker, EndpointInfo, FirewallEvent, FirewallEventKind, Permit } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { confirmed, decideAdmission, decideDial, publicInfo } from './policy.ts'
@@ -29,6 +30,8 @@ export interface BrokerOptions {
   readonly dialer: Dialer
   readonly now: () => Millis
   readonly random: Random
+  /** What tells this network from others (network.ts), as text. Read anew each time. */
+  readonly network?: () => string
 }
 
 export interface LocalBroker extends Broker {
@@ -59,6 +62,7 @@ class Firewall implements LocalBroker {
   private readonly dialer: Dialer
   private readonly now: () => Millis
   private readonly random: Random
+  private readonly facts: () => string
   private readonly audit: AuditLog
   private readonly unlock: () => void
   /** Exchanges under way, by endpoint. */
@@ -72,6 +76,7 @@ class Firewall implements LocalBroker {
     this.dialer = options.dialer
     this.now = options.now
     this.random = options.random
+    this.facts = options.network ?? networkFacts
     this.audit = new AuditLog(join(options.folder, 'audit.log'))
     this.dialer.onDial(({ endpoint, code }) => this.emit('dialed', endpoint, code))
   }
@@ -118,6 +123,10 @@ class Firewall implements LocalBroker {
       dialer: this.dialer,
       random: this.random,
     })
+  }
+
+  async network(): Promise<Uint8Array> {
+    return hmacSha256(this.vault.derive('sotto/1/network'), utf8(this.facts())).slice(0, NETWORK_ID_LENGTH)
   }
 
   onEvent(listener: (event: FirewallEvent) => void): void {

@@ -20,6 +20,7 @@ export interface Failure {
 export interface Calls {
   readonly endpoints: { args: null; result: readonly EndpointInfo[] }
   readonly admit: { args: { link: string }; result: readonly EndpointInfo[] }
+  readonly network: { args: null; result: Uint8Array }
   readonly forget: { args: { endpoint: string }; result: null }
   readonly permit: { args: { endpoint: string }; result: EndpointInfo }
   readonly contact: {
@@ -73,6 +74,7 @@ export const FrameType = {
   rekey: 7,
   finishRekey: 8,
   exchange: 9,
+  network: 10,
   cancel: 16,
   result: 32,
   failure: 33,
@@ -94,11 +96,13 @@ const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   template: v.string(),
   expires: count,
   source: v.picklist(['invite', 'card']),
+  root: v.exactOptional(bytes),
 })
 
 export const argsSchemas: Schemas<'args'> = Object.freeze({
   endpoints: nothing,
   admit: v.strictObject({ link: v.string() }),
+  network: nothing,
   forget: v.strictObject({ endpoint: v.string() }),
   permit: v.strictObject({ endpoint: v.string() }),
   contact: v.strictObject({ endpoint: v.string(), hello: bytes, binding: bytes, length: count, now: v.number() }),
@@ -119,6 +123,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
 export const resultSchemas: Schemas<'result'> = Object.freeze({
   endpoints: v.array(endpointInfo),
   admit: v.array(endpointInfo),
+  network: bytes,
   forget: nothing,
   permit: endpointInfo,
   contact: v.strictObject({ ticket: count, token: bytes }),

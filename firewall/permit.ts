@@ -21,6 +21,8 @@ export interface EndpointInfo {
   /** Unix seconds. Until the gateway has once answered: the invite's end; afterwards `NO_EXPIRY`. */
   readonly expires: number
   readonly source: 'invite' | 'card'
+  /** Public key that the gateway's template packs are signed under; missing where the invite was taken in before there were any. */
+  readonly root?: Uint8Array
 }
 
 /** Client that the dialer's TLS and HTTP look like: only templates of this family go with it. */
@@ -118,5 +120,10 @@ export interface Broker {
   forget(endpointId: string): Promise<void>
   /** @throws SottoError E_FIREWALL_REFUSED */
   permit(endpointId: string): Promise<Permit>
+  /**
+   * The network this machine is on, as 16 opaque octets: the same on the same network, salted on this machine, so that
+   * nobody else can tell which one it is. Never sent anywhere.
+   */
+  network(): Promise<Uint8Array>
   onEvent(listener: (event: FirewallEvent) => void): void
 }

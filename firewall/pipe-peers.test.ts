@@ -35,7 +35,7 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
   }
   const broker: LocalBroker = {
     ...{ endpoints: async () => [info], admitInvite: unused, forget: async () => {}, permit: async () => permit },
-    ...{ onEvent: () => {}, close: async () => {} },
+    ...{ network: unused, onEvent: () => {}, close: async () => {} },
     refuse: (reason) => {
       refusals.push(reason)
       return refusalError(reason)

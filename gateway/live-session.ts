@@ -6,7 +6,9 @@ import type { Shape } from '#engine/shape.ts'
 import type { HttpResponse } from '#engine/template.ts'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { Limits, PARCEL_MIN } from '#protocol/constants.ts'
+import { bindingOf } from '#protocol/recognition.ts'
 import type { Caller } from '#protocol/services/service.ts'
+import type { PackPointer } from '#protocol/session/frames.ts'
 import type { GatewaySession } from '#protocol/session/gateway-session.ts'
 import type { MultiplexerEvents } from '#protocol/session/multiplexer.ts'
 import type { Stream } from '#protocol/session/stream.ts'
@@ -58,6 +60,7 @@ export class LiveSession implements MultiplexerEvents {
   private answeredOctets = 0
   private cancelTimer: (() => void) | undefined
   private flushing = false
+  private toldPointer: PackPointer | undefined
 
   /** `begin` makes the session, which reports to what it is given. */
   constructor(
@@ -83,7 +86,7 @@ export class LiveSession implements MultiplexerEvents {
     reply: Reply,
   ): { readonly gone: () => void } | undefined {
     const now = this.around.now()
-    const received = this.session.receive(now, expected, parcel)
+    const received = this.session.receive(now, expected, parcel, bindingOf(shape))
     if (received === undefined) return undefined
     const { number } = expected
     if (received.kind === 'repeat') return this.repeat(number, shape, reply)
@@ -169,7 +172,7 @@ export class LiveSession implements MultiplexerEvents {
   private answer({ number, shape, reply }: Open): void {
     this.open.delete(number)
     const wanted = this.session.pending(shape.down.max) + PARCEL_OVERHEAD
-    const parcel = this.session.answer(number, shape.down.fit(wanted))
+    const parcel = this.session.answer(number, shape.down.fit(wanted), bindingOf(shape))
     const response = shape.encodeResponse({ parcel, random: this.around.random })
     this.keep(number, response)
     reply?.(response)
@@ -192,6 +195,13 @@ export class LiveSession implements MultiplexerEvents {
     for (const { deadline } of this.held) first = Math.min(first, deadline)
     if (first === Number.POSITIVE_INFINITY) return
     this.cancelTimer = this.around.schedule(Math.max(first, now), () => this.flush())
+  }
+
+  /** Tells the client which pack to use, with whatever goes to it next; nothing where it was told. */
+  point(pointer: PackPointer | undefined): void {
+    if (pointer === undefined || pointer === this.toldPointer) return
+    this.toldPointer = pointer
+    this.session.mux.point(pointer)
   }
 
   /** Answers everything held, so that the client hears of the end. */

@@ -4,7 +4,8 @@ import { compileTemplate } from '#engine/compile.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { builtinIds, loadBuiltin } from '../camouflage-templates/builtin.ts'
 import { addTemplateTools } from '../camouflage-templates/tools/commands.ts'
-import { registerAdminCommands } from './admin/commands.ts'
+import { here, registerAdminCommands } from './admin/commands.ts'
+import { registerPackCommands } from './admin/packs-commands.ts'
 import { startGateway } from './gateway.ts'
 import type { GatewayState } from './state.ts'
 import { openState } from './state.ts'
@@ -12,7 +13,9 @@ import { openState } from './state.ts'
 process.umask(0o077)
 const program = new Command('sotto').description('Run a gateway behind an ordinary website, and invite members to it.')
 registerAdminCommands(program)
-addTemplateTools(program.command('templates').description('Make and judge what traffic looks like.'))
+const templates = program.command('templates').description('Make, judge and rotate what traffic looks like.')
+addTemplateTools(templates)
+registerPackCommands(templates, here)
 program.commands
   .find((command) => command.name() === 'gateway')!
   .command('run')

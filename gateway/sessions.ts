@@ -6,9 +6,10 @@ import { Limits } from '#protocol/constants.ts'
 import type { Claim, FirstContactRequest } from '#protocol/handshake.ts'
 import { openFirstContact, respondRekey } from '#protocol/handshake.ts'
 import { aeads } from '#protocol/parcel.ts'
-import { requestBinding } from '#protocol/recognition.ts'
+import { bindingOf } from '#protocol/recognition.ts'
 import { serve } from '#protocol/services/rpc.ts'
 import type { Caller, Service } from '#protocol/services/service.ts'
+import type { PackPointer } from '#protocol/session/frames.ts'
 import { CloseCode } from '#protocol/session/frames.ts'
 import type { NoiseAnswer } from '#protocol/session/gateway-session.ts'
 import { GatewaySession } from '#protocol/session/gateway-session.ts'
@@ -30,6 +31,8 @@ export interface SessionsInput extends Surroundings {
   readonly services: readonly Service[]
   /** Judges a claim; undefined for anybody who is no member. */
   readonly admit: (claim: Claim, cohort: Cohort) => Promise<Caller | undefined>
+  /** Where a member is to be pointed (spec section 14.3); the same object until that changes. */
+  readonly pointer?: (member: string) => PackPointer | undefined
   /** What a service handler threw and no caller may see. */
   readonly report: (error: unknown) => void
 }
@@ -76,7 +79,7 @@ export class Sessions implements Keeper {
     const opened = openFirstContact({
       gatewaySecret: this.input.gatewaySecret,
       cohort: exchange.cohort.keys,
-      binding: requestBinding(exchange.shape.binding),
+      binding: bindingOf(exchange.shape),
       parcel: exchange.parcel,
     })
     if (opened === undefined) return undefined
@@ -113,6 +116,7 @@ export class Sessions implements Keeper {
       (events) => new GatewaySession({ root, aead: aeads[suite]!, now, random, tokens, noise, events }),
     )
     this.live.set(live.session, live)
+    live.point(this.input.pointer?.(caller.member))
     this.enrol(live)
   }
 
@@ -142,6 +146,16 @@ export class Sessions implements Keeper {
     if (left.length === 0) this.byMember.delete(member)
     else this.byMember.set(member, left)
     this.input.soon(() => live.end())
+  }
+
+  /** Tells all clients anew which pack to use, where that has changed. */
+  repoint(): void {
+    for (const live of this.live.values()) live.point(this.input.pointer?.(live.caller.member))
+  }
+
+  /** Members with a session. */
+  members(): Iterable<string> {
+    return this.byMember.keys()
   }
 
   /** Ends every session of a member at once. */

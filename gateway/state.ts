@@ -4,8 +4,9 @@
  *     gateway.yaml     what the operator decides (config.ts)
  *     gateway.key      static X25519 key, pinned in every invite                            0600
  *     store.key        opens the store                                                      0600
- *     pack-root.key    signs template packs; belongs on another machine once it is needed   0600
+ *     pack-root.key    vouches for keys that sign template packs; belongs on another machine 0600
  *     pack-root.pub    its public half, in every invite
+ *     pack-signing.*   key that signs packs here, with its certificate (admin/signing-key.ts)
  *     store/           members, mail (store/store.ts)
  */
 import { existsSync } from 'node:fs'
@@ -17,6 +18,8 @@ import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
 import { type GatewayConfig, loadConfig } from './config.ts'
 import { Members } from './members.ts'
 import { MEMBER_TABLES } from './members-records.ts'
+import { Packs } from './packs/packs.ts'
+import { PACK_TABLES } from './packs/records.ts'
 import { MAILBOX_TABLES } from './services/mailbox/mailbox.ts'
 import { stateFault, unreadable } from './store/faults.ts'
 import { HOLDER_TABLE } from './store/holder.ts'
@@ -34,11 +37,11 @@ export const CONFIG_FILE = 'gateway.yaml'
 const STORE_FOLDER = 'store'
 const gatewayKind: SecretKind = { name: 'gateway-key', length: 32 }
 const storeKind: SecretKind = { name: 'store-key', length: 32 }
-const rootKind: SecretKind = { name: 'pack-root-key', length: 32 }
+export const rootKind: SecretKind = { name: 'pack-root-key', length: 32 }
 const rootPublicKind: SecretKind = { name: 'pack-root-public', length: 32 }
 
 /** Every table a gateway keeps. */
-export const STATE_TABLES: readonly string[] = [HOLDER_TABLE, ...MEMBER_TABLES, ...MAILBOX_TABLES]
+export const STATE_TABLES: readonly string[] = [HOLDER_TABLE, ...MEMBER_TABLES, ...MAILBOX_TABLES, ...PACK_TABLES]
 
 export interface GatewayState {
   readonly folder: string
@@ -50,6 +53,7 @@ export interface GatewayState {
   readonly packRoot: Uint8Array
   readonly store: Store
   readonly members: Members
+  readonly packs: Packs
   close(): Promise<void>
 }
 
@@ -71,6 +75,7 @@ export async function openState(folder: string): Promise<GatewayState> {
     ...{ folder, config, gatewaySecret, packRoot, store },
     gatewayKey: x25519PublicKey(gatewaySecret),
     members: new Members(store, randomBytes),
+    packs: new Packs(store, packRoot),
     close: () => store.close(),
   }
 }

@@ -84,7 +84,7 @@ function sources(folder: string): string[] {
   })
 }
 
-const folders = ['protocol', 'camouflage-templates', 'gateway', 'client', 'firewall', 'scripts']
+const folders = ['protocol', 'camouflage-templates', 'gateway', 'client', 'firewall', 'scripts', 'lab']
 const aliases: Record<string, string> = {
   protocol: 'protocol',
   engine: 'camouflage-templates/engine',

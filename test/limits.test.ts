@@ -5,7 +5,7 @@ import type { Surroundings } from '#gateway/live-session.ts'
 import { LiveSession } from '#gateway/live-session.ts'
 import { latin1 } from '#protocol/bytes.ts'
 import { BUCKET_MS, Limits } from '#protocol/constants.ts'
-import { bucketOf, cohortToken, deriveCohort } from '#protocol/recognition.ts'
+import { bindingOf, bucketOf, cohortToken, deriveCohort } from '#protocol/recognition.ts'
 import { writeMessage } from '#protocol/services/message-stream.ts'
 import { serve } from '#protocol/services/rpc.ts'
 import { CloseCode } from '#protocol/session/frames.ts'
@@ -40,7 +40,7 @@ async function young(): Promise<{ link: SessionLink; live: LiveSession; around: 
 
 /** One more exchange, as its request arrives. */
 function arrive(link: SessionLink, live: LiveSession, hold: number, reply: () => void): boolean {
-  const outgoing = link.client.take(96, hold)
+  const outgoing = link.client.take(96, hold, bindingOf(shape))
   const expected = link.tokens.find(latin1(outgoing.token))
   return expected !== undefined && live.exchange(expected, shape, outgoing.parcel, reply) !== undefined
 }
@@ -189,7 +189,9 @@ test('tokens of first contact are expected for three buckets and no more', (t) =
 
 test('Limits.storedReplies and storedReplyBytes: old answers are not kept for retries, and never made anew', async (t) => {
   const { link, live } = await young()
-  const outgoing = Array.from({ length: Limits.storedReplies + 1 }, () => link.client.take(96))
+  const outgoing = Array.from({ length: Limits.storedReplies + 1 }, () =>
+    link.client.take(96, undefined, bindingOf(shape)),
+  )
   const answers: unknown[] = []
   const ask = (i: number): boolean => {
     const expected = link.tokens.find(latin1(outgoing[i]!.token))!

@@ -269,7 +269,12 @@ class Commands {
     const output = this.output(options)
     await this.with({ ...options, online: true }, async (member) => {
       await member.reached(REACH_MS).catch(() => {})
-      for (const status of member.status()) output.result(status, describePath(status))
+      const packs = member.packs()
+      for (const [index, status] of member.status().entries()) {
+        const pack = packs[index]
+        const look = pack === undefined ? '' : `, pack ${pack.serial}`
+        output.result({ ...status, ...(pack && { pack }) }, `${describePath(status)}${look}`)
+      }
     })
   }
 

@@ -18,7 +18,7 @@ export interface AdminSurroundings {
   readonly terminal: boolean
 }
 
-const here: AdminSurroundings = {
+export const here: AdminSurroundings = {
   out: (text) => void process.stdout.write(text),
   now: () => Date.now(),
   terminal: process.stdout.isTTY === true,

@@ -1,7 +1,7 @@
 /** The client's end of a session: numbers exchanges, seals requests, opens answers, renews the keys. Spec sections 4-7. */
 
 import type { Millis, Random } from '../bytes.ts'
-import { concat } from '../bytes.ts'
+import { concat, empty } from '../bytes.ts'
 import { Limits } from '../constants.ts'
 import type { Aead } from '../crypto/aead.ts'
 import { mlkem768 } from '../crypto/mlkem.ts'
@@ -38,7 +38,8 @@ export interface ClientSessionInput {
 
 interface Flight {
   readonly epoch: Epoch
-  readonly token: Uint8Array
+  /** Token and binding: the answer is sealed under the same. */
+  readonly associated: Uint8Array
 }
 
 interface Offer {
@@ -98,22 +99,33 @@ export class ClientSession {
 
   /**
    * The next request: a parcel of exactly `length` octets. `hold`: milliseconds to wait for an answer with content;
-   * undefined wants the answer at once.
+   * undefined wants the answer at once. `binding`: of the kind of request that will carry it; empty only where no template
+   * is involved.
    */
-  take(length: number, hold?: number): Outgoing {
+  take(length: number, hold?: number, binding: Uint8Array = empty): Outgoing {
+    return this.next(binding, (number) => this.mux.build(number, bodyLength(length), this.epoch.index > 0, hold))
+  }
+
+  /** As `take`, with nothing in it that would be missed: to try whether a kind of request gets through. */
+  takeBare(length: number, binding: Uint8Array = empty): Outgoing {
+    return this.next(binding, (number) => this.mux.buildBare(number, bodyLength(length)))
+  }
+
+  private next(binding: Uint8Array, build: (number: number) => Uint8Array): Outgoing {
     const { epoch } = this
     const number = ++this.number
     const token = epoch.token(number)
-    const body = this.mux.build(number, bodyLength(length), epoch.index > 0, hold)
-    this.flights.set(number, { epoch, token })
+    const associated = concat(token, binding)
+    const body = build(number)
+    this.flights.set(number, { epoch, associated })
     this.retire()
-    return { number, token, parcel: epoch.sealRequest(number, token, body) }
+    return { number, token, parcel: epoch.sealRequest(number, associated, body) }
   }
 
   /** Answer of exchange `number`. False where it is not authentic; then nothing has changed. */
   receive(now: Millis, number: number, parcel: Uint8Array): boolean {
     const flight = this.flights.get(number)
-    const body = flight?.epoch.openAnswer(number, flight.token, parcel)
+    const body = flight?.epoch.openAnswer(number, flight.associated, parcel)
     if (flight === undefined || body === undefined) return false
     this.flights.delete(number)
     this.lastAnswer = now

@@ -48,20 +48,20 @@ export class Epoch {
     return sessionToken(this.recognition, number)
   }
 
-  sealRequest(number: number, token: Uint8Array, body: Uint8Array): Uint8Array {
-    return sealParcel(this.aead, this.request, number, token, body)
+  sealRequest(number: number, associated: Uint8Array, body: Uint8Array): Uint8Array {
+    return sealParcel(this.aead, this.request, number, associated, body)
   }
 
-  openRequest(number: number, token: Uint8Array, parcel: Uint8Array): Uint8Array | undefined {
-    return openParcel(this.aead, this.request, number, token, parcel)
+  openRequest(number: number, associated: Uint8Array, parcel: Uint8Array): Uint8Array | undefined {
+    return openParcel(this.aead, this.request, number, associated, parcel)
   }
 
-  sealAnswer(number: number, token: Uint8Array, body: Uint8Array): Uint8Array {
-    return sealParcel(this.aead, this.answer, number, token, body)
+  sealAnswer(number: number, associated: Uint8Array, body: Uint8Array): Uint8Array {
+    return sealParcel(this.aead, this.answer, number, associated, body)
   }
 
-  openAnswer(number: number, token: Uint8Array, parcel: Uint8Array): Uint8Array | undefined {
-    return openParcel(this.aead, this.answer, number, token, parcel)
+  openAnswer(number: number, associated: Uint8Array, parcel: Uint8Array): Uint8Array | undefined {
+    return openParcel(this.aead, this.answer, number, associated, parcel)
   }
 
   /** Keys after a completed agreement. `secrets` are wiped. */

@@ -66,10 +66,13 @@ export class GatewaySession implements MultiplexerEvents {
     this.windows = [new TokenWindow(new Epoch(0, input.aead, input.root), this, this.tokens, 0)]
   }
 
-  /** A request whose token led here. undefined where it is not authentic; then nothing has changed. */
-  receive(now: Millis, expected: Expected, parcel: Uint8Array): Received | undefined {
+  /**
+   * A request whose token led here, of the kind that `binding` names. undefined where it is not authentic; then nothing
+   * has changed.
+   */
+  receive(now: Millis, expected: Expected, parcel: Uint8Array, binding: Uint8Array = empty): Received | undefined {
     const { epoch, number, token } = expected
-    const body = epoch.openRequest(number, token, parcel)
+    const body = epoch.openRequest(number, concat(token, binding), parcel)
     if (body === undefined) return undefined
     this.lastSeen = now
     if (this.used.has(number)) return { kind: 'repeat' }
@@ -84,13 +87,16 @@ export class GatewaySession implements MultiplexerEvents {
     return { kind: 'fresh', hold: accepted?.hold }
   }
 
-  /** The answer of an exchange taken in by `receive`: a parcel of exactly `length` octets. Once for each number. */
-  answer(number: number, length: number): Uint8Array {
+  /**
+   * The answer of an exchange taken in by `receive`, of the same kind: a parcel of exactly `length` octets. Once for each
+   * number.
+   */
+  answer(number: number, length: number, binding: Uint8Array = empty): Uint8Array {
     const epoch = this.used.get(number)
     if (epoch === undefined) throw new RangeError(`exchange ${number} has no request to answer`)
     const services = epoch.index > 0 && this.mux.ready
     const body = this.mux.build(number, bodyLength(length), services)
-    return epoch.sealAnswer(number, epoch.token(number), body)
+    return epoch.sealAnswer(number, concat(epoch.token(number), binding), body)
   }
 
   /** Octets worth sending in the answer of `number`; stops counting at `enough`. */

@@ -5,7 +5,7 @@
 import { Limits } from '../constants.ts'
 import type { Range } from '../ranges.ts'
 import { RangeSet } from '../ranges.ts'
-import type { Frame } from './frames.ts'
+import type { Frame, PackPointer } from './frames.ts'
 import { BodyWriter, CloseCode, decodeBody, FrameType } from './frames.ts'
 import type { Segment } from './send-buffer.ts'
 import type { StreamOwner } from './stream.ts'
@@ -23,6 +23,8 @@ interface Sent {
   readonly lost: number[]
   readonly acks: readonly Range[]
   sessionWindow: boolean
+  /** Sequence of the pack pointer. */
+  pointer: number | undefined
 }
 
 interface Reset {
@@ -44,6 +46,8 @@ export interface MultiplexerEvents {
   abandoned?(number: number): void
   /** A parcel that this side sent has arrived. */
   acknowledged?(number: number): void
+  /** Client: which pack the gateway wants it to use. */
+  pointed?(pointer: PackPointer): void
 }
 
 /** What an accepted parcel asked for besides stream data. */
@@ -78,6 +82,10 @@ export class Multiplexer implements StreamOwner {
   private dueResets: Reset[] = []
   private dueLost: number[] = []
   private closeCode: number | undefined
+  /** Gateway: the newest one said. Client: sequence of the newest one heard. Answers overtake each other. */
+  private pointer: PackPointer | undefined
+  private pointerSequence = 0
+  private pointerDue = false
   /** Streams cut from this side whose end the peer has not named yet, with the octets counted so far. */
   private cutStreams: Map<number, number> | undefined
 
@@ -153,11 +161,7 @@ export class Multiplexer implements StreamOwner {
    * `hold`: the client's patience for the answer, milliseconds.
    */
   build(number: number, length: number, services: boolean, hold?: number): Uint8Array {
-    if (this.sent.has(number)) throw new RangeError(`exchange ${number} has its parcel already`)
-    const writer = new BodyWriter(length)
-    const ranges = this.arrived.list()
-    const acks = ranges.slice(0, writer.acks(ranges))
-    const sent: Sent = { segments: [], windows: [], resets: [], lost: [], acks, sessionWindow: false }
+    const { writer, sent } = this.begin(number, length)
     if (hold !== undefined) writer.numbers(FrameType.hold, hold)
     if (this.closeCode !== undefined) writer.numbers(FrameType.close, this.closeCode)
     else this.fill(writer, sent, services)
@@ -165,10 +169,27 @@ export class Multiplexer implements StreamOwner {
     return writer.finish()
   }
 
+  /** As `build`, with acknowledgements and nothing else. */
+  buildBare(number: number, length: number): Uint8Array {
+    const { writer, sent } = this.begin(number, length)
+    this.sent.set(number, sent)
+    return writer.finish()
+  }
+
+  private begin(number: number, length: number): { readonly writer: BodyWriter; readonly sent: Sent } {
+    if (this.sent.has(number)) throw new RangeError(`exchange ${number} has its parcel already`)
+    const writer = new BodyWriter(length)
+    const ranges = this.arrived.list()
+    const acks = ranges.slice(0, writer.acks(ranges))
+    const none = { segments: [], windows: [], resets: [], lost: [] }
+    return { writer, sent: { ...none, acks, sessionWindow: false, pointer: undefined } }
+  }
+
   private fill(writer: BodyWriter, sent: Sent, services: boolean): void {
     this.fillLost(writer, sent)
     this.fillResets(writer, sent)
     this.fillWindows(writer, sent)
+    if (services) this.fillPointer(writer, sent)
     for (const stream of this.inOrder(services)) this.fillStream(writer, sent, stream)
   }
 
@@ -195,6 +216,22 @@ export class Multiplexer implements StreamOwner {
       sent.windows.push(stream)
       this.dueWindows.shift()
     }
+  }
+
+  private fillPointer(writer: BodyWriter, sent: Sent): void {
+    if (!this.pointerDue || !writer.pointer(this.pointerSequence, this.pointer!)) return
+    sent.pointer = this.pointerSequence
+    this.pointerDue = false
+  }
+
+  /**
+   * Gateway: tells the client which pack to use, in whichever parcel goes next. It wakes nobody: a thousand held exchanges
+   * that are answered at one moment would say that something has happened here.
+   */
+  point(pointer: PackPointer): void {
+    this.pointer = pointer
+    this.pointerSequence++
+    this.pointerDue = true
   }
 
   /** By priority; among equals a different one begins each time. */
@@ -243,6 +280,7 @@ export class Multiplexer implements StreamOwner {
     this.dueResets.push(...sent.resets)
     this.dueLost.push(...sent.lost)
     if (sent.sessionWindow) this.dueSessionWindow = true
+    if (sent.pointer === this.pointerSequence) this.pointerDue = true
   }
 
   /** Client: tell the gateway that the answer of `number` will never be seen. */
@@ -298,6 +336,8 @@ export class Multiplexer implements StreamOwner {
       case 'close':
         this.finish(frame.code)
         return true
+      case 'packPointer':
+        return this.acceptPointer(frame, services)
     }
   }
 
@@ -341,6 +381,14 @@ export class Multiplexer implements StreamOwner {
     this.consumed(growth)
     if (end) this.cutStreams!.delete(id)
     else this.cutStreams!.set(id, counted + growth)
+    return true
+  }
+
+  private acceptPointer(frame: Extract<Frame, { kind: 'packPointer' }>, services: boolean): boolean {
+    if (this.role === 'gateway' || !services) return false
+    if (frame.sequence <= this.pointerSequence) return true
+    this.pointerSequence = frame.sequence
+    this.events.pointed?.(frame.pointer)
     return true
   }
 

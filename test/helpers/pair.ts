@@ -7,6 +7,7 @@ import { Agent, request as undiciRequest } from 'undici'
 import { realClockwork } from '#client/clockwork.ts'
 import type { TunnelInput } from '#client/tunnel.ts'
 import { Tunnel } from '#client/tunnel.ts'
+import type { Matcher } from '#engine/match.ts'
 import type { ExchangeRequest, ExchangeResponse, Permit } from '#firewall/permit.ts'
 import { Carrier } from '#gateway/carrier.ts'
 import { Sessions, surroundings } from '#gateway/sessions.ts'
@@ -19,6 +20,7 @@ import { initiate, initiateRekey, provesMembership } from '#protocol/handshake.t
 import type { CohortKeys } from '#protocol/recognition.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
 import type { Service } from '#protocol/services/service.ts'
+import type { PackPointer } from '#protocol/session/frames.ts'
 import { TokenTable } from '#protocol/session/token-table.ts'
 import { plainMatcher, plainTemplate } from './plain-template.ts'
 
@@ -37,11 +39,16 @@ export interface TestGateway {
   readonly strangers: string[]
   readonly requests: number
   fault: Fault
+  /** Templates accepted from now on. */
+  accept(matcher: Matcher): void
+  /** Points all clients to a pack. */
+  point(pointer: PackPointer): void
   stop(): Promise<void>
 }
 
 /** `port` 0: any free one. Starting again on the same port is a restart: sessions are gone. */
 export async function startGateway(services: readonly Service[], port = 0): Promise<TestGateway> {
+  const live: { matcher: Matcher; pointer: PackPointer | undefined } = { matcher: plainMatcher, pointer: undefined }
   const tokens = new TokenTable()
   const strangers: string[] = []
   const sessions = new Sessions({
@@ -54,6 +61,7 @@ export async function startGateway(services: readonly Service[], port = 0): Prom
       claim.kind === 'credential' && provesMembership(claim, credentialKey)
         ? { member: hex(claim.credentialId), role: 'member' }
         : undefined,
+    pointer: () => live.pointer,
     report: (error) => {
       throw error
     },
@@ -64,8 +72,18 @@ export async function startGateway(services: readonly Service[], port = 0): Prom
     response.writeHead(404, { 'content-type': 'text/plain' })
     response.end('not found')
   }
-  const carrier = new Carrier({ matcher: () => plainMatcher, tokens, sessions, decoy })
-  const gateway = { requests: 0, fault: ((_req, _res, pass) => pass()) as Fault }
+  const carrier = new Carrier({ matcher: () => live.matcher, tokens, sessions, decoy })
+  const gateway = {
+    requests: 0,
+    fault: ((_req, _res, pass) => pass()) as Fault,
+    accept: (matcher: Matcher): void => {
+      live.matcher = matcher
+    },
+    point: (pointer: PackPointer): void => {
+      live.pointer = pointer
+      sessions.repoint()
+    },
+  }
   const server = createServer((request, response) => {
     gateway.requests++
     gateway.fault(request, response, () => void carrier.handle(request, response))

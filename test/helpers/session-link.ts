@@ -7,6 +7,7 @@ import { Limits } from '#protocol/constants.ts'
 import { aes256gcm, chacha20poly1305 } from '#protocol/crypto/aead.ts'
 import type { Outgoing } from '#protocol/session/client-session.ts'
 import { ClientSession } from '#protocol/session/client-session.ts'
+import type { PackPointer } from '#protocol/session/frames.ts'
 import type { NoiseAnswer } from '#protocol/session/gateway-session.ts'
 import { GatewaySession } from '#protocol/session/gateway-session.ts'
 import type { Stream } from '#protocol/session/stream.ts'
@@ -39,6 +40,8 @@ export class SessionLink {
   readonly incoming: { client: Stream[]; gateway: Stream[] } = { client: [], gateway: [] }
   readonly closed: { client?: number; gateway?: number } = {}
   onStream: ((side: 'client' | 'gateway', stream: Stream) => void) | undefined
+  /** What the client was told of packs. */
+  readonly pointers: PackPointer[] = []
   strangers = 0
   exchanges = 0
   private readonly rng: Prng
@@ -82,6 +85,7 @@ export class SessionLink {
       events: {
         stream: (stream) => this.arrive('client', stream),
         wake: () => this.time.after(0, () => this.pump()),
+        pointed: (pointer) => this.pointers.push(pointer),
         closed: (code) => {
           this.closed.client = code
         },
