@@ -107,7 +107,8 @@ export class Connections {
 
   private finished(lane: Lane): void {
     lane.current = undefined
-    this.advance(lane)
+    // Not at once: undici may be in the middle of telling requests of a failure, and breaks where a new one comes then.
+    queueMicrotask(() => this.advance(lane))
   }
 
   private dropIdle(lane: Lane): void {
