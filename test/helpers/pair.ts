@@ -140,7 +140,7 @@ async function exchange(
   request: ExchangeRequest,
   options: { timeoutMs: number; signal?: AbortSignal },
 ): Promise<ExchangeResponse> {
-  const timeout = AbortSignal.timeout(options.timeoutMs)
+  const timeout = AbortSignal.timeout(Math.ceil(options.timeoutMs))
   try {
     const response = await undiciRequest(`http://127.0.0.1:${port}${request.target}`, {
       dispatcher: agent,
