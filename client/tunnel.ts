@@ -63,6 +63,7 @@ interface Epoch {
   /** Polls worth keeping open while the gateway has much to say. */
   appetite: number
   pumping: boolean
+  rekeying: boolean
 }
 
 export class Tunnel {
@@ -258,7 +259,7 @@ export class Tunnel {
         closed: (code) => this.onClosed(epoch, code),
       },
     })
-    const epoch: Epoch = { session, abort, sends: 0, polls: 0, appetite: 0, pumping: false }
+    const epoch: Epoch = { session, abort, sends: 0, polls: 0, appetite: 0, pumping: false, rekeying: false }
     session.renew()
     this.sessions++
     return epoch
@@ -384,8 +385,16 @@ export class Tunnel {
   }
 
   private async rekey(epoch: Epoch): Promise<void> {
-    const noise = await this.input.permit.rekey({ prologue: epoch.session.transcript })
-    if (!epoch.abort.signal.aborted && epoch.session.rekeyDue(this.input.clockwork.now())) epoch.session.renew(noise)
+    if (epoch.rekeying) return
+    epoch.rekeying = true
+    try {
+      const noise = await this.input.permit.rekey({ prologue: epoch.session.transcript })
+      if (!epoch.abort.signal.aborted && epoch.session.rekeyDue(this.input.clockwork.now())) epoch.session.renew(noise)
+    } catch {
+      // The firewall refuses or has gone; it is asked again with the next exchange, and those fail with the reason.
+    } finally {
+      epoch.rekeying = false
+    }
   }
 
   /** One last exchange that carries the end of the session. */

@@ -70,7 +70,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   })
   const matcher = createMatcher(input.templates)
   const { decoy, close: closeDecoy } = await openDecoy(state.config.decoy, report)
-  const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy })
+  const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy, report })
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
     mailbox.sweep().catch(report)

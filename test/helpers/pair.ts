@@ -43,6 +43,9 @@ export interface TestGateway {
 export async function startGateway(services: readonly Service[], port = 0): Promise<TestGateway> {
   const tokens = new TokenTable()
   const strangers: string[] = []
+  const report = (error: unknown): void => {
+    throw error
+  }
   const sessions = new Sessions({
     ...surroundings(randomBytes),
     gatewaySecret,
@@ -53,9 +56,7 @@ export async function startGateway(services: readonly Service[], port = 0): Prom
       claim.kind === 'credential' && provesMembership(claim, credentialKey)
         ? { member: hex(claim.credentialId), role: 'member' }
         : undefined,
-    report: (error) => {
-      throw error
-    },
+    report,
   })
   sessions.setCohorts([{ id: 'test', keys: cohort }])
   const decoy = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -63,7 +64,7 @@ export async function startGateway(services: readonly Service[], port = 0): Prom
     response.writeHead(404, { 'content-type': 'text/plain' })
     response.end('not found')
   }
-  const carrier = new Carrier({ matcher: () => plainMatcher, tokens, sessions, decoy })
+  const carrier = new Carrier({ matcher: () => plainMatcher, tokens, sessions, decoy, report })
   const gateway = { requests: 0, fault: ((_req, _res, pass) => pass()) as Fault }
   const server = createServer((request, response) => {
     gateway.requests++
