@@ -214,6 +214,20 @@ test('tokens of first contact are expected for three buckets and no more', (t) =
   t.deepEqual(found, [false, true, true, true, false])
 })
 
+test('a gateway that is swept once a second computes no token of first contact while a request waits', (t) => {
+  const keys = deriveCohort(prng(6).bytes(32))
+  const tokens = new CohortTokens()
+  tokens.setCohorts(Array.from({ length: 301 }, (_, i) => ({ id: `c${i}`, keys })))
+  const start = 1_700_000_000_000
+  tokens.fill(start)
+  for (let now = start; now < start + 3 * BUCKET_MS; now += 1_000) {
+    t.true(tokens.isPrepared(now), `${(now - start) / 1000} s`)
+    tokens.prepare(now)
+  }
+  const now = start + 3 * BUCKET_MS
+  t.truthy(tokens.find(latin1(cohortToken(keys, bucketOf(now), 63)), now))
+})
+
 test('Limits.storedReplies and storedReplyBytes: old answers are not kept for retries, and never made anew', async (t) => {
   const { link, live } = await young()
   const outgoing = Array.from({ length: Limits.storedReplies + 1 }, () => link.client.take(96))

@@ -74,11 +74,13 @@ export class GatewaySession implements MultiplexerEvents {
   /** A request whose token led here. undefined where it is not authentic; then nothing has changed. */
   receive(now: Millis, expected: Expected, parcel: Uint8Array): Received | undefined {
     const { epoch, number, token } = expected
-    if (!this.isExpected(now, expected)) return undefined
+    if (!this.isExpected(expected)) return undefined
     const body = epoch.openRequest(number, token, parcel)
     if (body === undefined) return undefined
+    const isRepeat = this.used.has(number)
+    if (!isRepeat && epoch.index < this.newestUsed && this.isOverlapOver(now)) return undefined
     this.lastSeen = now
-    if (this.used.has(number)) return { kind: 'repeat' }
+    if (isRepeat) return { kind: 'repeat' }
     this.used.set(number, epoch)
     this.highest = Math.max(this.highest, number)
     this.use(now, epoch, number)
@@ -95,10 +97,9 @@ export class GatewaySession implements MultiplexerEvents {
    * Asked again once the whole request is here: its body may have come long after its token, and what was settled or
    * renewed meanwhile must not be taken in, or answered, a second time.
    */
-  private isExpected(now: Millis, { epoch, number, token }: Expected): boolean {
+  private isExpected({ epoch, number, token }: Expected): boolean {
     const still = this.tokens.find(latin1(token))
-    if (still?.session !== this || still.epoch !== epoch || still.number !== number) return false
-    return epoch.index >= this.newestUsed || !this.isOverlapOver(now)
+    return still?.session === this && still.epoch === epoch && still.number === number
   }
 
   /** The answer of an exchange taken in by `receive`: a parcel of exactly `length` octets. Once for each number. */
