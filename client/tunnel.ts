@@ -100,6 +100,7 @@ interface Epoch {
   /** The website answered in place of the gateway: nothing more in this template until another is found. */
   refused: boolean
   shiftAfter: number
+  rekeying: boolean
 }
 
 export class Tunnel {
@@ -363,7 +364,7 @@ export class Tunnel {
       },
     })
     const epoch: Epoch = {
-      ...{ session, abort, sends: 0, polls: 0, appetite: 0, pumping: false, unwait: () => {} },
+      ...{ session, abort, sends: 0, polls: 0, appetite: 0, pumping: false, unwait: () => {}, rekeying: false },
       ...{ underWay: new Map(), spent: 0, shifting: false, refused: false, shiftAfter: SHIFT_MS },
     }
     abort.signal.addEventListener('abort', () => epoch.underWay.forEach((_, given) => void given.abort()), {
@@ -582,8 +583,16 @@ export class Tunnel {
   }
 
   private async rekey(epoch: Epoch): Promise<void> {
-    const noise = await this.input.permit.rekey({ prologue: epoch.session.transcript })
-    if (!epoch.abort.signal.aborted && epoch.session.rekeyDue(this.input.clockwork.now())) epoch.session.renew(noise)
+    if (epoch.rekeying) return
+    epoch.rekeying = true
+    try {
+      const noise = await this.input.permit.rekey({ prologue: epoch.session.transcript })
+      if (!epoch.abort.signal.aborted && epoch.session.rekeyDue(this.input.clockwork.now())) epoch.session.renew(noise)
+    } catch {
+      // The firewall refuses or has gone; it is asked again with the next exchange, and those fail with the reason.
+    } finally {
+      epoch.rekeying = false
+    }
   }
 
   /** One last exchange that carries the end of the session. */

@@ -49,7 +49,7 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
   const line = new Line(socket, onLost)
   return {
     endpoints: async () => [...(await line.call('endpoints', null)).result],
-    admitInvite: async (link) => [...(await line.call('admit', { link })).result],
+    joined: async () => [...(await line.call('joined', null)).result],
     forget: async (endpoint) => {
       await line.call('forget', { endpoint })
     },

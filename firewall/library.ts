@@ -8,7 +8,7 @@ import type { Millis, Random } from '#protocol/bytes.ts'
 import { hex, utf8 } from '#protocol/bytes.ts'
 import { KEY_LENGTH } from '#protocol/constants.ts'
 import { hmacSha256, sha256 } from '#protocol/crypto/hash.ts'
-import type { SottoError } from '#protocol/errors.ts'
+import { SottoError } from '#protocol/errors.ts'
 import { CREDENTIAL_ID_LENGTH } from '#protocol/handshake.ts'
 import { parseInvite } from '#protocol/invite.ts'
 import { AuditLog } from './audit.ts'
@@ -35,6 +35,12 @@ export interface BrokerOptions {
 }
 
 export interface LocalBroker extends Broker {
+  /**
+   * Adds the gateways of an invite to the allow-list; the same invite again changes nothing. For who holds the firewall
+   * itself, never over the pipe.
+   * @throws SottoError E_INVITE_*, E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  admitInvite(link: string): Promise<EndpointInfo[]>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
   /** Closes connections, log, vault and lock. */
@@ -68,6 +74,7 @@ class Firewall implements LocalBroker {
   /** Exchanges under way, by endpoint. */
   private readonly load = new Map<string, number>()
   private readonly listeners: ((event: FirewallEvent) => void)[] = []
+  private admission: Promise<EndpointInfo[]> | undefined
   private closing: Promise<void> | undefined
 
   constructor(options: BrokerOptions, vault: Vault, unlock: () => void) {
@@ -85,7 +92,17 @@ class Firewall implements LocalBroker {
     return [...this.vault.endpoints.values()].map(publicInfo)
   }
 
-  async admitInvite(link: string): Promise<EndpointInfo[]> {
+  admitInvite(link: string): Promise<EndpointInfo[]> {
+    this.admission = this.admit(link)
+    return this.admission
+  }
+
+  async joined(): Promise<EndpointInfo[]> {
+    if (this.admission === undefined) throw new SottoError('E_NOT_JOINED', 'No invite was given.')
+    return await this.admission
+  }
+
+  private async admit(link: string): Promise<EndpointInfo[]> {
     const invite = parseInvite(link, this.now())
     const fresh = {
       invite: sha256(utf8('sotto/1/invite'), invite.code).slice(0, 16),

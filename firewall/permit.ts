@@ -112,10 +112,12 @@ export interface FirewallEvent {
 export interface Broker {
   endpoints(): Promise<EndpointInfo[]>
   /**
-   * Adds the gateways of an invite to the allow-list; the same invite again changes nothing.
-   * @throws SottoError E_INVITE_*, E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
+   * What the person has joined in this run of the program. The link was read, and judged, before the core began: there is
+   * no way to admit an invite from the core.
+   * @throws SottoError E_NOT_JOINED where there was no invite; E_INVITE_*, E_FIREWALL_REFUSED, E_DISK_FULL,
+   *   E_STATE_UNREADABLE where it was not admitted
    */
-  admitInvite(link: string): Promise<EndpointInfo[]>
+  joined(): Promise<EndpointInfo[]>
   /** Removes the endpoint with its credential and closes its connections. Unknown ids: nothing to do. */
   forget(endpointId: string): Promise<void>
   /** @throws SottoError E_FIREWALL_REFUSED */

@@ -17,20 +17,50 @@ export interface Cohort {
 /** Tokens of one bucket, of all cohorts. */
 type Bucket = Map<string, Cohort>
 
+/** Calls of `prepare`, one a second, that the tokens of a bucket are spread over: less than a bucket has. */
+const PREPARE_CALLS = 200
+
 export class CohortTokens {
   private cohorts: readonly Cohort[] = []
   private readonly buckets = new Map<number, Bucket>()
+  /** The bucket that is being prepared, and how many cohorts are in it. */
+  private ahead: { readonly bucket: number; readonly tokens: Bucket; done: number } | undefined
 
   /** Replaces the set of cohorts; takes effect at once. */
   setCohorts(cohorts: readonly Cohort[]): void {
     this.cohorts = cohorts
     this.buckets.clear()
+    this.ahead = undefined
+  }
+
+  /** Computes all that is needed now, and the next bucket. */
+  fill(now: Millis): void {
+    for (const bucket of [...neighbours(now), bucketOf(now) + 2]) this.tokens(bucket)
+  }
+
+  /**
+   * Computes a part of what the next bucket will need. Call it about once a second: then no request waits for tokens to be
+   * computed when a bucket begins, which anybody could measure, and tell by it what answers.
+   */
+  prepare(now: Millis): void {
+    const bucket = bucketOf(now) + 2
+    if (this.buckets.has(bucket)) return
+    if (this.ahead?.bucket !== bucket) this.ahead = { bucket, tokens: new Map(), done: 0 }
+    const { ahead } = this
+    const stop = ahead.done + Math.ceil(this.cohorts.length / PREPARE_CALLS)
+    for (const cohort of this.cohorts.slice(ahead.done, stop)) addTokens(ahead.tokens, cohort, bucket)
+    ahead.done = stop
+    if (stop >= this.cohorts.length) this.keep(bucket, ahead.tokens)
+  }
+
+  /** True where no request has to wait for tokens now. */
+  isPrepared(now: Millis): boolean {
+    return neighbours(now).every((bucket) => this.buckets.has(bucket))
   }
 
   /** The cohort whose token this is in the bucket of `now` or in one beside it: clocks differ by up to a bucket. */
   find(token: string, now: Millis): Cohort | undefined {
-    const current = bucketOf(now)
-    for (const bucket of [current, current - 1, current + 1]) {
+    for (const bucket of neighbours(now)) {
       const cohort = this.tokens(bucket).get(token)
       if (cohort !== undefined) return cohort
     }
@@ -41,13 +71,25 @@ export class CohortTokens {
     const known = this.buckets.get(bucket)
     if (known !== undefined) return known
     const tokens: Bucket = new Map()
-    for (const cohort of this.cohorts) {
-      for (let slot = 0; slot < COHORT_SLOTS; slot++) tokens.set(latin1(cohortToken(cohort.keys, bucket, slot)), cohort)
-    }
-    for (const old of this.buckets.keys()) if (Math.abs(old - bucket) > 2) this.buckets.delete(old)
+    for (const cohort of this.cohorts) addTokens(tokens, cohort, bucket)
+    return this.keep(bucket, tokens)
+  }
+
+  private keep(bucket: number, tokens: Bucket): Bucket {
+    for (const old of this.buckets.keys()) if (Math.abs(old - bucket) > 3) this.buckets.delete(old)
     this.buckets.set(bucket, tokens)
     return tokens
   }
+}
+
+/** The buckets whose tokens are expected, the likeliest first: clocks differ by up to a bucket. */
+function neighbours(now: Millis): readonly number[] {
+  const current = bucketOf(now)
+  return [current, current - 1, current + 1]
+}
+
+function addTokens(tokens: Bucket, cohort: Cohort, bucket: number): void {
+  for (let slot = 0; slot < COHORT_SLOTS; slot++) tokens.set(latin1(cohortToken(cohort.keys, bucket, slot)), cohort)
 }
 
 interface Entry<Answer> {

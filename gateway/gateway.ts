@@ -86,7 +86,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   })
   const stopPacks = packs.start()
   const { decoy, upgrade, close: closeDecoy } = await openDecoy(state.config.decoy, report)
-  const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy })
+  const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy, report })
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
     mailbox.sweep().catch(report)

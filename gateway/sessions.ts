@@ -60,6 +60,8 @@ export class Sessions implements Keeper {
 
   setCohorts(cohorts: readonly Cohort[]): void {
     this.cohorts.setCohorts(cohorts)
+    // Now rather than in somebody's request.
+    this.cohorts.fill(this.input.now())
   }
 
   cohortOf(token: string): Cohort | undefined {
@@ -163,9 +165,10 @@ export class Sessions implements Keeper {
     for (const live of this.byMember.get(member) ?? []) live.session.close(CloseCode.revoked)
   }
 
-  /** Forgets sessions that have been silent for too long, and old first contacts. Call about once a minute. */
+  /** Forgets sessions that have been silent for too long, and old first contacts; looks ahead. Call about once a second. */
   sweep(now: Millis): void {
     this.replays.expire(now)
+    this.cohorts.prepare(now)
     for (const { session } of [...this.live.values()]) {
       if (now - session.lastSeen > Limits.sessionIdleMs) session.close(CloseCode.gone)
     }

@@ -56,10 +56,18 @@ export const Limits = {
   sessionWindow: 4_194_304,
   /** Acknowledgement ranges in one parcel. Attack: a long list of gaps; 32 is four times the exchanges in flight. */
   ackRanges: 32,
-  /** Parcels sent and not yet acknowledged. Attack: memory of a peer that never acknowledges. */
+  /** Exchanges taken in whose answers are not acknowledged. Attack: memory of a peer that never acknowledges. */
   unackedParcels: 256,
   /** Fragments held out of order on one stream. Attack: one-octet fragments with gaps, 100 octets of book-keeping each. */
   streamFragments: 512,
+  /** The same over all streams of a session: four for each stream, which is more than parcels can overtake each other. */
+  sessionFragments: 1_024,
+  /** Frames in one parcel. Attack: work for each frame of two octets; eight for each stream is more than anybody needs. */
+  frames: 1_024,
+  /** Resets of one side that the other has not acknowledged. Attack: streams opened and cut at once, with work behind each. */
+  resets: 256,
+  /** Requests of one number that wait for its answer at once. Attack: parked sockets. Edges deliver two or three times. */
+  copies: 4,
 
   /** Sessions of one member. Attack: one leaked credential fills the table. Two devices, each with a successor. */
   sessionsPerMember: 8,

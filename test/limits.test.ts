@@ -8,7 +8,7 @@ import { BUCKET_MS, Limits } from '#protocol/constants.ts'
 import { bindingOf, bucketOf, cohortToken, deriveCohort } from '#protocol/recognition.ts'
 import { writeMessage } from '#protocol/services/message-stream.ts'
 import { serve } from '#protocol/services/rpc.ts'
-import { CloseCode } from '#protocol/session/frames.ts'
+import { BodyWriter, CloseCode, decodeBody, FrameType } from '#protocol/session/frames.ts'
 import { Multiplexer } from '#protocol/session/multiplexer.ts'
 import { ReceiveBuffer } from '#protocol/session/receive-buffer.ts'
 import { Priority } from '#protocol/session/stream.ts'
@@ -98,6 +98,33 @@ test('Limits.streamFragments: octets with gaps are not collected for ever', (t) 
   t.is(accepted, Limits.streamFragments)
 })
 
+test('Limits.sessionFragments: nor on all streams of a session together', (t) => {
+  const gateway = new Multiplexer('gateway', {})
+  let pieces = 0
+  for (let number = 1; !gateway.isClosed && pieces < 10_000; number++) {
+    const writer = new BodyWriter(20_000)
+    writer.acks([])
+    for (let i = 0; i < 500; i++, pieces++) {
+      const [id, offset] = [2 + 2 * (pieces % 100), 1 + 2 * Math.floor(pieces / 100)]
+      writer.stream(id, offset, 1, false, () => {})
+    }
+    gateway.accept(number, writer.finish(), true)
+  }
+  t.is(pieces, Math.ceil((Limits.sessionFragments + 1) / 500) * 500)
+})
+
+test('Limits.frames: a parcel with more breaks the protocol, and none is made', (t) => {
+  const body = new Uint8Array(Limits.frames * 3 + 5)
+  for (let i = 0; i <= Limits.frames; i++) body.set([FrameType.window, 0, 1], 1 + 3 * i)
+  t.is(decodeBody(body), undefined)
+  t.is(decodeBody(body.subarray(0, 1 + 3 * Limits.frames))?.frames.length, Limits.frames)
+  const client = new Multiplexer('client', {})
+  for (let i = 0; i < 2 * Limits.frames; i++) client.sayLost(i)
+  const first = decodeBody(client.build(1, 200_000, true))
+  t.is(first?.frames.length, Limits.frames)
+  t.is(decodeBody(client.build(2, 200_000, true))?.frames.length, Limits.frames)
+})
+
 test('Limits.unackedParcels: a client that never acknowledges is cut off', async (t) => {
   const link = new SessionLink(prng(3), calm)
   await link.time.run(() => link.client.mux.ready, 10_000)
@@ -185,6 +212,20 @@ test('tokens of first contact are expected for three buckets and no more', (t) =
     (off) => tokens.find(latin1(cohortToken(keys, bucketOf(now) + off, 3)), now) !== undefined,
   )
   t.deepEqual(found, [false, true, true, true, false])
+})
+
+test('a gateway that is swept once a second computes no token of first contact while a request waits', (t) => {
+  const keys = deriveCohort(prng(6).bytes(32))
+  const tokens = new CohortTokens()
+  tokens.setCohorts(Array.from({ length: 301 }, (_, i) => ({ id: `c${i}`, keys })))
+  const start = 1_700_000_000_000
+  tokens.fill(start)
+  for (let now = start; now < start + 3 * BUCKET_MS; now += 1_000) {
+    t.true(tokens.isPrepared(now), `${(now - start) / 1000} s`)
+    tokens.prepare(now)
+  }
+  const now = start + 3 * BUCKET_MS
+  t.truthy(tokens.find(latin1(cohortToken(keys, bucketOf(now), 63)), now))
 })
 
 test('Limits.storedReplies and storedReplyBytes: old answers are not kept for retries, and never made anew', async (t) => {

@@ -59,7 +59,7 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>): Promise<
       return (await sessions.firstContact(contact))!.body
     }
     const live = sessions.of(expected.session)!
-    return await new Promise((resolve) => live.exchange(expected, shape, parcel, ({ body }) => resolve(body)))
+    return await new Promise((resolve) => live.exchange(expected, shape, parcel, (answer) => resolve(answer!.body)))
   }
   const permit: Permit = {
     ...testPermit(0),

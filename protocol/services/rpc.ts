@@ -137,11 +137,12 @@ export function serve(
 /** True where the question is for a stream handler, which has the stream from now on. */
 function serveRaw(stream: Stream, services: readonly Service[], caller: Caller, message: unknown): boolean {
   const { m, a } = (message ?? {}) as { m?: unknown; a?: unknown }
-  const service = services.find(({ stream: handlers }) => handlers !== undefined && Object.hasOwn(handlers, String(m)))
+  if (typeof m !== 'string') return false
+  const service = services.find(({ stream: handlers }) => handlers !== undefined && Object.hasOwn(handlers, m))
   if (service === undefined) return false
   stream.onData = undefined
   stream.onReset = undefined
-  service.stream![String(m)]!(a, caller, stream)
+  service.stream![m]!(a, caller, stream)
   return true
 }
 

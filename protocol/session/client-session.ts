@@ -161,20 +161,23 @@ export class ClientSession {
     if (messages === undefined) return this.mux.close(CloseCode.protocol)
     for (const { type, content } of messages) {
       if (type !== AgreementType.answer) return this.mux.close(CloseCode.protocol)
-      void this.agree(content)
+      // What fails here is on our side (the firewall has gone): the session cannot go on.
+      this.agree(content).catch(() => this.mux.close(CloseCode.gone))
     }
   }
 
   private async agree(answer: Uint8Array): Promise<void> {
     const { offer } = this
     if (offer === undefined || answer.length < ANSWER_KEM_LENGTH) return this.mux.close(CloseCode.protocol)
+    // An offer is answered once: a second answer finds none.
+    this.offer = undefined
+    this.agreedAt = this.lastAnswer
     const shared = mlkem768.decapsulate(offer.secretKey, answer.subarray(0, ANSWER_KEM_LENGTH))
     const noise = await finishNoise(offer.noise, answer.subarray(ANSWER_KEM_LENGTH))
+    if (this.mux.isClosed) return
     if (shared === undefined || noise === undefined) return this.mux.close(CloseCode.protocol)
     this.previous = this.epoch
     this.epoch = this.epoch.next(shared, noise, offer.content, answer)
-    this.offer = undefined
-    this.agreedAt = this.lastAnswer
     if (!this.mux.ready) {
       this.mux.ready = true
       this.events.ready?.()

@@ -77,7 +77,7 @@ export function decodeBody(bytes: Uint8Array): ParcelBody | undefined {
   while (reader.left > 0) {
     const type = reader.octet()
     if (type === FrameType.padding) break
-    const frame = decodeFrame(type!, reader)
+    const frame = frames.length < Limits.frames ? decodeFrame(type!, reader) : undefined
     if (frame === undefined) return undefined
     frames.push(frame)
   }
@@ -155,6 +155,7 @@ function numbers(reader: Reader, count: number, make: (values: readonly number[]
 export class BodyWriter {
   private readonly bytes: Uint8Array
   private at = 0
+  private frames = 0
 
   constructor(length: number) {
     this.bytes = new Uint8Array(length)
@@ -183,11 +184,12 @@ export class BodyWriter {
     return count
   }
 
-  /** A frame of numbers only; false (and nothing written) where it does not fit. */
+  /** A frame of numbers only; false (and nothing written) where it does not fit, or the parcel has `Limits.frames`. */
   numbers(type: number, ...values: readonly number[]): boolean {
     let need = 1
     for (const value of values) need += varintLength(value)
-    if (need > this.room) return false
+    if (need > this.room || this.frames === Limits.frames) return false
+    this.frames++
     this.bytes[this.at++] = type
     for (const value of values) this.at = writeVarint(this.bytes, this.at, value)
     return true
@@ -205,6 +207,7 @@ export class BodyWriter {
 
   /** Octets of data that a stream frame at this offset can still hold; 0 or less: none. */
   streamRoom(id: number, offset: number): number {
+    if (this.frames === Limits.frames) return 0
     const fixed = 1 + varintLength(id) + varintLength(offset)
     const length = varintLength(Math.max(0, this.room - fixed))
     return this.room - fixed - length
@@ -218,6 +221,7 @@ export class BodyWriter {
     end: boolean,
     copy: (target: Uint8Array, at: number) => void,
   ): void {
+    this.frames++
     this.bytes[this.at++] = end ? FrameType.streamEnd : FrameType.stream
     this.at = writeVarint(this.bytes, this.at, id)
     this.at = writeVarint(this.bytes, this.at, offset)

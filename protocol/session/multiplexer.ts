@@ -81,6 +81,8 @@ export class Multiplexer implements StreamOwner {
   private dueSessionWindow = false
   private dueResets: Reset[] = []
   private dueLost: number[] = []
+  /** Resets due or under way: what the peer has made us say and not heard yet. */
+  private openResets = 0
   private closeCode: number | undefined
   /** Gateway: the newest one said. Client: sequence of the newest one heard. Answers overtake each other. */
   private pointer: PackPointer | undefined
@@ -261,13 +263,20 @@ export class Multiplexer implements StreamOwner {
     const sent = this.sent.get(number)
     if (sent === undefined) return
     this.sent.delete(number)
+    this.openResets -= sent.resets.length
     for (const [start, end] of sent.acks) this.arrived.remove(start, end)
+    this.forgetArrival(number)
     for (const segment of sent.segments) {
       segment.stream.sending.onAcked(segment)
       segment.stream.onDrain?.()
       segment.stream.settle()
     }
     this.events.acknowledged?.(number)
+  }
+
+  /** Who has the answer of a request, or wants none, need not be told that the request arrived. */
+  private forgetArrival(number: number): void {
+    if (this.role === 'gateway') this.arrived.remove(number, number + 1)
   }
 
   /** The parcel of exchange `number` will never arrive: what it held is due again. */
@@ -304,9 +313,11 @@ export class Multiplexer implements StreamOwner {
     let hold: number | undefined
     for (const frame of decoded.frames) {
       if (frame.kind === 'hold') hold = frame.ms
+      else if (frame.kind === 'lost' && frame.number === number) return this.violation()
       else if (!this.acceptFrame(frame, services)) return this.violation()
       if (this.isClosed) return undefined
     }
+    if (this.openResets > Limits.resets) this.close(CloseCode.limit)
     return { hold }
   }
 
@@ -345,7 +356,17 @@ export class Multiplexer implements StreamOwner {
     const stream = this.incoming(frame.id)
     const stop = frame.offset + frame.data.length
     if (stream === undefined) return this.wasOpened(frame.id) && this.bury(frame.id, stop, frame.end)
-    return this.account(stop - stream.receiving.highest) && stream.accept(frame.offset, frame.data, frame.end)
+    if (!this.account(stop - stream.receiving.highest)) return false
+    const before = stream.receiving.fragmentCount
+    if (!stream.accept(frame.offset, frame.data, frame.end)) return false
+    return stream.receiving.fragmentCount <= before || this.fragments <= Limits.sessionFragments
+  }
+
+  /** Held out of order on all streams. */
+  private get fragments(): number {
+    let count = 0
+    for (const { receiving } of this.streams.values()) count += receiving.fragmentCount
+    return count
   }
 
   /** Counts octets against the session's window; false where the peer went beyond it. */
@@ -396,6 +417,7 @@ export class Multiplexer implements StreamOwner {
     if (this.role === 'client') return false
     this.events.abandoned?.(number)
     this.lose(number)
+    this.forgetArrival(number)
     return true
   }
 
@@ -444,8 +466,8 @@ export class Multiplexer implements StreamOwner {
   /** A stream is cut from this side. */
   cutOff(stream: Stream, code: number): void {
     const { highest, isDone } = stream.receiving
+    this.consumed(stream.receiving.discard(highest))
     if (!isDone) {
-      this.consumed(stream.receiving.discard(highest))
       this.cutStreams ??= new Map()
       this.cutStreams.set(stream.id, highest)
     }
@@ -453,11 +475,13 @@ export class Multiplexer implements StreamOwner {
   }
 
   private reset(stream: Stream, code: number): void {
+    this.openResets++
     this.dueResets.push({ id: stream.id, final: stream.sending.sent, code })
     this.events.wake?.()
   }
 
   settled(stream: Stream): void {
+    this.consumed(stream.receiving.discard(stream.receiving.highest))
     this.streams.delete(stream.id)
     this.dueWindows = this.dueWindows.filter((other) => other !== stream)
   }

@@ -37,8 +37,8 @@ async function sotto(template: string): Promise<Contestant> {
   const gateway = startGateway(['https'])
   const { links } = (await gateway.next()) as { links: string[] }
   const state = mkdtempSync(join(tmpdir(), 'sotto-bench-client-'))
-  const client = startClient(['--state', state])
-  client.tell({ link: links[0], template, rhythm: { concurrency: CONNECTIONS + 1 } })
+  const client = startClient(links[0]!, ['--state', state])
+  client.tell({ template, rhythm: { concurrency: CONNECTIONS + 1 } })
   await client.next()
   const contestant = meter('sotto', `${template}, ${CONNECTIONS} exchanges, cover off, broker and core`, client, [
     gateway,

@@ -51,6 +51,9 @@ export async function startGateway(services: readonly Service[], port = 0): Prom
   const live: { matcher: Matcher; pointer: PackPointer | undefined } = { matcher: plainMatcher, pointer: undefined }
   const tokens = new TokenTable()
   const strangers: string[] = []
+  const report = (error: unknown): void => {
+    throw error
+  }
   const sessions = new Sessions({
     ...surroundings(randomBytes),
     gatewaySecret,
@@ -62,9 +65,7 @@ export async function startGateway(services: readonly Service[], port = 0): Prom
         ? { member: hex(claim.credentialId), role: 'member' }
         : undefined,
     pointer: () => live.pointer,
-    report: (error) => {
-      throw error
-    },
+    report,
   })
   sessions.setCohorts([{ id: 'test', keys: cohort }])
   const decoy = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -72,7 +73,7 @@ export async function startGateway(services: readonly Service[], port = 0): Prom
     response.writeHead(404, { 'content-type': 'text/plain' })
     response.end('not found')
   }
-  const carrier = new Carrier({ matcher: () => live.matcher, tokens, sessions, decoy })
+  const carrier = new Carrier({ matcher: () => live.matcher, tokens, sessions, decoy, report })
   const gateway = {
     requests: 0,
     fault: ((_req, _res, pass) => pass()) as Fault,

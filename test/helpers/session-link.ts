@@ -72,6 +72,7 @@ export class SessionLink {
           this.answers.delete(number)
           this.held.delete(number)
         },
+        expiring: (number) => this.answer(number),
         closed: (code) => {
           this.closed.gateway = code
         },
@@ -174,14 +175,20 @@ export class SessionLink {
   }
 
   private flush(): void {
-    for (const [number, { deadline, reply }] of [...this.held].sort((a, b) => a[1].deadline - b[1].deadline)) {
+    for (const [number, { deadline }] of [...this.held].sort((a, b) => a[1].deadline - b[1].deadline)) {
       if (deadline > this.time.now && this.gateway.pending(1) === 0 && !this.gateway.mux.isClosed) continue
-      this.held.delete(number)
-      const wanted = this.gateway.pending(SIZES.at(-1)!) + 48
-      const parcel = this.gateway.answer(number, SIZES.find((each) => each >= wanted) ?? SIZES.at(-1)!)
-      this.answers.set(number, parcel)
-      if (this.answers.size > 4 * Limits.storedReplies) throw new Error('answers pile up')
-      reply(parcel)
+      this.answer(number)
     }
+  }
+
+  private answer(number: number): void {
+    const held = this.held.get(number)
+    if (held === undefined) return
+    this.held.delete(number)
+    const wanted = this.gateway.pending(SIZES.at(-1)!) + 48
+    const parcel = this.gateway.answer(number, SIZES.find((each) => each >= wanted) ?? SIZES.at(-1)!)
+    this.answers.set(number, parcel)
+    if (this.answers.size > 4 * Limits.storedReplies) throw new Error('answers pile up')
+    held.reply(parcel)
   }
 }
