@@ -328,10 +328,12 @@ export class Tunnel {
     const { signal } = this.stopping
     try {
       const template = await this.nextLook()
+      const before = this.template
       const introduced = await introduce({ permit, template, clockwork, preferredAead, signal })
       this.path.worked(introduced.rttMs, 0)
       this.starts = 0
-      this.wear(template)
+      // A look that was chosen while this was under way stays.
+      if (this.template === before) this.wear(template)
       looks?.took(template)
       return this.adopt(introduced.keys.root, introduced.suite)
     } catch (error) {

@@ -4,6 +4,7 @@ import type { Service } from '#protocol/services/service.ts'
 import { ServiceFailure } from '#protocol/services/service.ts'
 import { Priority } from '#protocol/session/stream.ts'
 import { openTunnel, startGateway } from './helpers/pair.ts'
+import { plainTemplate } from './helpers/plain-template.ts'
 import { prng } from './helpers/prng.ts'
 
 const echo: Service = {
@@ -121,4 +122,22 @@ test('a gateway that is not there gives an error in time, and the call can be ma
   t.is(await tunnel.call('test.echo', 2), 2)
   await tunnel.stop()
   await again.stop()
+})
+
+test('a template chosen while the first contact is under way is the one from then on', async (t) => {
+  const gateway = await startGateway([echo])
+  let release = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  gateway.fault = (request, _response, pass) => void (request.url === '/' ? pass() : held.then(pass))
+  const tunnel = openTunnel(gateway.port)
+  while (gateway.requests < 2) await new Promise((resolve) => setImmediate(resolve))
+  const chosen = { ...plainTemplate, id: 'chosen' }
+  tunnel.use(chosen)
+  release()
+  t.is(await tunnel.call('test.echo', 1), 1)
+  t.is(tunnel.status.template, 'chosen')
+  await tunnel.stop()
+  await gateway.stop()
 })

@@ -8,6 +8,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 import { encodeInvite, parseInvite } from '#protocol/invite.ts'
+import { builtinIds } from '../../camouflage-templates/builtin.ts'
 import { makeCertificate } from '../bench/certificate.ts'
 import { gatewayFlags } from '../node-flags.ts'
 import { ended, gatewayMain, memberMain, run, runJson } from './commands.ts'
@@ -30,7 +31,8 @@ export interface Running {
   stop(): Promise<void>
 }
 
-const TEMPLATES = ['support-chat', 'gallery', 'beacon']
+/** All there are; the first one goes into invites. */
+const TEMPLATES = [...new Set(['support-chat', ...builtinIds()])]
 
 /** @throws SottoError E_PORT_TAKEN, E_STATE_UNREADABLE, and what the commands throw */
 export async function setUp(input: SetUpInput): Promise<Running> {

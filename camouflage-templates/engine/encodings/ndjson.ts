@@ -1,5 +1,6 @@
 /** Lines of JSON, each with a stretch of the payload; what varies in a line is drawn for each one. */
 import { concat, fromLatin1, latin1 } from '#protocol/bytes.ts'
+import { createDraw, pooled } from '../draw.ts'
 import type { Filler, Slot } from '../hole.ts'
 import type { Pattern, Values } from '../pattern.ts'
 import { holesOf, longest, render, scanAll } from '../pattern.ts'
@@ -17,7 +18,8 @@ export function createNdjson(line: Pattern, size: number): PlainBinary {
       const full = Math.ceil(bytes / size) - 1
       return full * lengthWith(size) + lengthWith(bytes - full * size)
     },
-    encode(bytes, draw) {
+    encode(bytes, { bytes: random }) {
+      const draw = createDraw(pooled(random))
       let text = ''
       const values: Values = new Map()
       for (let at = 0; at < bytes.length; at += size) {
