@@ -25,11 +25,14 @@ export interface ExchangeInput {
   readonly hold: number
   /** Checks and takes in the parcel; false where it is not authentic. */
   readonly accept: (parcel: Uint8Array) => boolean
+  /** False where the gateway may not expect the request any more. */
+  readonly mayRetry: () => boolean
   readonly signal: AbortSignal
 }
 
 export interface ExchangeResult {
-  readonly kind: 'authentic' | 'stranger'
+  /** `late`: it came to nothing, and is too old to be tried again. */
+  readonly kind: 'authentic' | 'stranger' | 'late'
   /** Octets of the parcel that came down. */
   readonly octets: number
 }
@@ -50,6 +53,7 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
       input.path.failed(busy(answer))
     }
     await input.path.rest(input.signal)
+    if (!input.mayRetry()) return { kind: 'late', octets: 0 }
   }
 }
 

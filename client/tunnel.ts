@@ -364,8 +364,19 @@ export class Tunnel {
     const request = shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
     this.exchanges++
     const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)
-    performExchange({ permit, path: this.path, clockwork, shape, request, hold, accept, signal: abort.signal })
-      .then((result) => this.onResult(epoch, result))
+    const mayRetry = (): boolean => session.mayRetry(outgoing.number)
+    performExchange({
+      permit,
+      path: this.path,
+      clockwork,
+      shape,
+      request,
+      hold,
+      accept,
+      mayRetry,
+      signal: abort.signal,
+    })
+      .then((result) => this.onResult(epoch, outgoing.number, result))
       .catch(() => {})
       .finally(() => {
         done()
@@ -373,7 +384,8 @@ export class Tunnel {
       })
   }
 
-  private onResult(epoch: Epoch, result: ExchangeResult): void {
+  private onResult(epoch: Epoch, number: number, result: ExchangeResult): void {
+    if (result.kind === 'late') return epoch.session.abandon(number)
     if (result.kind === 'stranger') {
       // The gateway has forgotten the session (a restart, a long sleep): begin anew.
       epoch.session.mux.close(CloseCode.gone)

@@ -12,6 +12,7 @@ import { BodyWriter, CloseCode, decodeBody, FrameType } from '#protocol/session/
 import { Multiplexer } from '#protocol/session/multiplexer.ts'
 import { ReceiveBuffer } from '#protocol/session/receive-buffer.ts'
 import { Priority } from '#protocol/session/stream.ts'
+import { MemberByHand } from './helpers/member-by-hand.ts'
 import { openTunnel, startGateway } from './helpers/pair.ts'
 import { plainMatcher } from './helpers/plain-template.ts'
 import { prng } from './helpers/prng.ts'
@@ -226,6 +227,23 @@ test('a gateway that is swept once a second computes no token of first contact w
   }
   const now = start + 3 * BUCKET_MS
   t.truthy(tokens.find(latin1(cohortToken(keys, bucketOf(now), 63)), now))
+})
+
+test('Limits.tokensBehind: what the gateway does not expect any more, the client does not try again', async (t) => {
+  const member = await MemberByHand.ready()
+  const lost = member.client.take(96, 0)
+  let expected = 0
+  for (let i = 0; i < 2 * Limits.tokensBehind; i++) {
+    if (member.find(lost) !== undefined) expected++
+    else t.false(member.client.mayRetry(lost.number))
+    if (i < Limits.tokensBehind - 1) t.true(member.client.mayRetry(lost.number))
+    await member.exchange()
+  }
+  t.is(expected, Limits.tokensBehind)
+  t.false(member.over)
+  member.client.abandon(lost.number)
+  await member.exchange()
+  t.is(member.client.inFlight, 0)
 })
 
 test('Limits.storedReplies and storedReplyBytes: old answers are not kept for retries, and never made anew', async (t) => {

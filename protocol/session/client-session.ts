@@ -91,6 +91,11 @@ export class ClientSession {
     return this.number < this.confirmed + Limits.tagWindow && this.flights.size < Limits.parkedExchanges
   }
 
+  /** False where the gateway may not expect `number` any more, because others went on without it: give it up. */
+  mayRetry(number: number): boolean {
+    return this.number - number < Limits.tokensBehind
+  }
+
   /** Octets worth sending now; stops counting at `enough`. */
   pending(enough: number): number {
     return this.mux.pending(enough)

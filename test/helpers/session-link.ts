@@ -129,7 +129,8 @@ export class SessionLink {
     const cancel = this.time.after(hold + 3_000, () => {
       if (over) return
       over = true
-      if (tries >= 3 && this.rng.chance(this.faults.abandon)) {
+      const givesUp = tries >= 3 && this.rng.chance(this.faults.abandon)
+      if (givesUp || !this.client.mayRetry(outgoing.number)) {
         this.client.abandon(outgoing.number)
         done()
       } else this.attempt(outgoing, hold, tries + 1, done)
