@@ -149,10 +149,14 @@ export class Tunnel {
     for (;;) {
       const left = deadline - this.input.clockwork.now()
       const session = await this.session(left)
+      const late = new AbortController()
       try {
-        return await this.within(call(session.mux, method, args, options.priority), left)
+        return await this.within(call(session.mux, method, args, options.priority, late.signal), left)
       } catch (error) {
-        if (!(error instanceof CallInterrupted)) throw error
+        if (error instanceof CallInterrupted) continue
+        // Otherwise calls that came too late would pile up in the session, and all go out once the path works again.
+        if (isSottoError(error)) late.abort()
+        throw error
       }
     }
   }
