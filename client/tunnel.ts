@@ -368,7 +368,7 @@ export class Tunnel {
     const request = shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
     this.exchanges++
     const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)
-    const mayRetry = (): boolean => session.mayRetry(outgoing.number)
+    const mayRetry = (): boolean => session.mayRetry(clockwork.now(), outgoing.number)
     performExchange({
       permit,
       path: this.path,

@@ -235,8 +235,8 @@ test('Limits.tokensBehind: what the gateway does not expect any more, the client
   let expected = 0
   for (let i = 0; i < 2 * Limits.tokensBehind; i++) {
     if (member.find(lost) !== undefined) expected++
-    else t.false(member.client.mayRetry(lost.number))
-    if (i < Limits.tokensBehind - 1) t.true(member.client.mayRetry(lost.number))
+    else t.false(member.client.mayRetry(member.time.now, lost.number))
+    if (i < Limits.tokensBehind - 1) t.true(member.client.mayRetry(member.time.now, lost.number))
     await member.exchange()
   }
   t.is(expected, Limits.tokensBehind)
@@ -244,6 +244,18 @@ test('Limits.tokensBehind: what the gateway does not expect any more, the client
   member.client.abandon(lost.number)
   await member.exchange()
   t.is(member.client.inFlight, 0)
+})
+
+test('Limits.rekeyOverlapMs: the client gives up what it sealed under older keys before they end', async (t) => {
+  const member = await MemberByHand.ready()
+  const lost = member.client.take(96, 0)
+  await member.renew()
+  t.true(member.client.mayRetry(member.time.now, lost.number))
+  await member.pass(Limits.rekeyOverlapMs / 2)
+  t.false(member.client.mayRetry(member.time.now, lost.number))
+  t.not(member.find(lost), undefined, 'the gateway would still take it')
+  const fresh = member.client.take(96, 0)
+  t.true(member.client.mayRetry(member.time.now, fresh.number))
 })
 
 test('Limits.storedReplies and storedReplyBytes: old answers are not kept for retries, and never made anew', async (t) => {

@@ -130,7 +130,7 @@ export class SessionLink {
       if (over) return
       over = true
       const givesUp = tries >= 3 && this.rng.chance(this.faults.abandon)
-      if (givesUp || !this.client.mayRetry(outgoing.number)) {
+      if (givesUp || !this.client.mayRetry(this.time.now, outgoing.number)) {
         this.client.abandon(outgoing.number)
         done()
       } else this.attempt(outgoing, hold, tries + 1, done)
