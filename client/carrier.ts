@@ -26,13 +26,16 @@ export interface ExchangeInput {
   readonly hold: number
   /** Checks and takes in the parcel; false where it is not authentic. */
   readonly accept: (parcel: Uint8Array) => boolean
+  /** False where the gateway may not expect the request any more. */
+  readonly mayRetry: () => boolean
   readonly signal: AbortSignal
   /** Told after every attempt that failed, with the time since when it goes on. */
   readonly failing: (since: Millis) => void
 }
 
 export interface ExchangeResult {
-  readonly kind: 'authentic' | 'stranger'
+  /** `late`: it came to nothing, and is too old to be tried again. */
+  readonly kind: 'authentic' | 'stranger' | 'late'
   /** Octets of the parcel that came down. */
   readonly octets: number
 }
@@ -56,6 +59,7 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
     since ??= input.clockwork.now()
     input.failing(since)
     await input.path.rest(input.signal)
+    if (!input.mayRetry()) return { kind: 'late', octets: 0 }
   }
 }
 

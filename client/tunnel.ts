@@ -240,10 +240,14 @@ export class Tunnel {
     for (;;) {
       const left = deadline - this.input.clockwork.now()
       const session = await this.session(left)
+      const late = new AbortController()
       try {
-        return await this.within(call(session.mux, method, args, options.priority), left)
+        return await this.within(call(session.mux, method, args, options.priority, late.signal), left)
       } catch (error) {
-        if (!(error instanceof CallInterrupted)) throw error
+        if (error instanceof CallInterrupted) continue
+        // Otherwise calls that came too late would pile up in the session, and all go out once the path works again.
+        if (isSottoError(error)) late.abort()
+        throw error
       }
     }
   }
@@ -529,7 +533,9 @@ export class Tunnel {
       if (clockwork.now() - since >= epoch.shiftAfter) this.shift(epoch).catch(() => {})
     }
     epoch.underWay.set(given, this.template)
-    performExchange({ permit, path: this.path, clockwork, shape, request, hold, accept, signal, failing })
+    const mayRetry = (): boolean => session.mayRetry(clockwork.now(), outgoing.number)
+    const told = { accept, mayRetry, failing, signal }
+    performExchange({ permit, path: this.path, clockwork, shape, request, hold, ...told })
       .then(async (result) => {
         await this.onResult(epoch, result, outgoing.number)
         return result
@@ -546,6 +552,7 @@ export class Tunnel {
   }
 
   private async onResult(epoch: Epoch, result: ExchangeResult, number: number): Promise<void> {
+    if (result.kind === 'late') return epoch.session.abandon(number)
     if (result.kind === 'stranger') {
       // The gateway does not take this template any more, or has forgotten the session (a restart, a long sleep).
       epoch.session.abandon(number)

@@ -44,6 +44,8 @@ export const Limits = {
   parkedExchanges: 8,
   /** Tags the gateway expects ahead of the highest number used. Attack: memory per session; 16 is twice the exchanges in flight. */
   tagWindow: 16,
+  /** Tags still expected behind the highest number used, where they are outstanding. Attack: as above. Eight times those in flight. */
+  tokensBehind: 64,
   /** Answers kept for a bit-identical retry, by count. Edges retry within seconds; 16 covers all exchanges in flight twice. */
   storedReplies: 16,
   /** Octets of answers kept for a retry, per session. Attack: memory; big answers drop out of the ring first. */

@@ -12,6 +12,7 @@ import { BodyWriter, CloseCode, decodeBody, FrameType } from '#protocol/session/
 import { Multiplexer } from '#protocol/session/multiplexer.ts'
 import { ReceiveBuffer } from '#protocol/session/receive-buffer.ts'
 import { Priority } from '#protocol/session/stream.ts'
+import { MemberByHand } from './helpers/member-by-hand.ts'
 import { openTunnel, startGateway } from './helpers/pair.ts'
 import { plainMatcher } from './helpers/plain-template.ts'
 import { prng } from './helpers/prng.ts'
@@ -226,6 +227,35 @@ test('a gateway that is swept once a second computes no token of first contact w
   }
   const now = start + 3 * BUCKET_MS
   t.truthy(tokens.find(latin1(cohortToken(keys, bucketOf(now), 63)), now))
+})
+
+test('Limits.tokensBehind: what the gateway does not expect any more, the client does not try again', async (t) => {
+  const member = await MemberByHand.ready()
+  const lost = member.client.take(96, 0)
+  let expected = 0
+  for (let i = 0; i < 2 * Limits.tokensBehind; i++) {
+    if (member.find(lost) !== undefined) expected++
+    else t.false(member.client.mayRetry(member.time.now, lost.number))
+    if (i < Limits.tokensBehind - 1) t.true(member.client.mayRetry(member.time.now, lost.number))
+    await member.exchange()
+  }
+  t.is(expected, Limits.tokensBehind)
+  t.false(member.over)
+  member.client.abandon(lost.number)
+  await member.exchange()
+  t.is(member.client.inFlight, 0)
+})
+
+test('Limits.rekeyOverlapMs: the client gives up what it sealed under older keys before they end', async (t) => {
+  const member = await MemberByHand.ready()
+  const lost = member.client.take(96, 0)
+  await member.renew()
+  t.true(member.client.mayRetry(member.time.now, lost.number))
+  await member.pass(Limits.rekeyOverlapMs / 2)
+  t.false(member.client.mayRetry(member.time.now, lost.number))
+  t.not(member.find(lost), undefined, 'the gateway would still take it')
+  const fresh = member.client.take(96, 0)
+  t.true(member.client.mayRetry(member.time.now, fresh.number))
 })
 
 test('Limits.storedReplies and storedReplyBytes: old answers are not kept for retries, and never made anew', async (t) => {

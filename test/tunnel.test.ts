@@ -10,6 +10,7 @@ import { prng } from './helpers/prng.ts'
 const echo: Service = {
   unary: {
     'test.echo': (args) => args,
+    'test.never': () => new Promise(() => {}),
     'test.refuse': () => {
       throw new ServiceFailure('no')
     },
@@ -34,6 +35,20 @@ test('calls come back, refusals keep their reason', async (t) => {
   await tunnel.stop()
   t.is(gateway.sessions.count, 0, 'the gateway hears of the end')
   t.deepEqual(gateway.strangers, [])
+  await gateway.stop()
+})
+
+test('calls that are not answered in time leave nothing behind in the session', async (t) => {
+  const gateway = await startGateway([echo])
+  const tunnel = openTunnel(gateway.port)
+  const { mux } = await tunnel.session(10_000)
+  const calls = Array.from({ length: 100 }, () => tunnel.call('test.never', {}, { timeoutMs: 50 }))
+  for (const call of calls) await t.throwsAsync(call, { code: 'E_TUNNEL_TIMEOUT' })
+  t.is(mux.streamCount, 1)
+  const again = Array.from({ length: 100 }, (_, i) => tunnel.call('test.echo', i))
+  t.is((await Promise.all(again)).length, 100)
+  t.false(mux.isClosed)
+  await tunnel.stop()
   await gateway.stop()
 })
 

@@ -92,6 +92,13 @@ export class ClientSession {
     return this.number < this.confirmed + Limits.tagWindow && this.flights.size < Limits.parkedExchanges
   }
 
+  /** False where the gateway may not expect `number` any more: others went on without it, or its keys end. Give it up. */
+  mayRetry(now: Millis, number: number): boolean {
+    const isOld = (this.flights.get(number)?.epoch ?? this.epoch) !== this.epoch
+    if (isOld && now - this.agreedAt >= Limits.rekeyOverlapMs / 2) return false
+    return this.number - number < Limits.tokensBehind
+  }
+
   /** Octets worth sending now; stops counting at `enough`. */
   pending(enough: number): number {
     return this.mux.pending(enough)

@@ -133,7 +133,8 @@ export class SessionLink {
     const cancel = this.time.after(hold + 3_000, () => {
       if (over) return
       over = true
-      if (tries >= 3 && this.rng.chance(this.faults.abandon)) {
+      const givesUp = tries >= 3 && this.rng.chance(this.faults.abandon)
+      if (givesUp || !this.client.mayRetry(this.time.now, outgoing.number)) {
         this.client.abandon(outgoing.number)
         done()
       } else this.attempt(outgoing, hold, tries + 1, done)
