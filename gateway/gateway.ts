@@ -9,6 +9,7 @@ import { deriveCohort } from '#protocol/recognition.ts'
 import type { Service } from '#protocol/services/service.ts'
 import { TokenTable } from '#protocol/session/token-table.ts'
 import { Carrier } from './carrier.ts'
+import { accelRefusal } from './decoy/accel.ts'
 import { openDecoy } from './decoy/decoy.ts'
 import { watchMembers } from './members-watch.ts'
 import { startServer } from './server.ts'
@@ -82,7 +83,11 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     await release()
   }
   try {
-    const server = await startServer(state.config.listen, (request, response) => carrier.handle(request, response))
+    const server = await startServer(
+      state.config.listen,
+      (request, response) => carrier.handle(request, response),
+      state.config.decoy.kind === 'accel' ? accelRefusal(state.config.decoy.location) : undefined,
+    )
     return {
       port: server.port,
       sessions,

@@ -5,6 +5,7 @@ import { createServer as createHttp } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createConnection } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { H3 } from 'h3'
 import { toNodeHandler } from 'h3/node'
 import { SottoError } from '#protocol/errors.ts'
@@ -31,9 +32,19 @@ const SERVER_OPTIONS = {
   maxHeaderSize: 32_768,
 } as const
 
-/** @throws SottoError E_PORT_TAKEN, E_CONFIG (certificate or key not usable, address not ours), E_STATE_UNREADABLE */
-export async function startServer(listen: Listen, handle: Handler): Promise<RunningServer> {
+/**
+ * What a web server in front has accepted, Node must not refuse in its own words: nginx stops at 32 KiB of headers, Caddy
+ * at 1 MiB. Who can reach this socket is that server, and it bounds what strangers may send.
+ */
+const BEHIND_FRONT = { ...SERVER_OPTIONS, maxHeaderSize: 1_114_112 } as const
+
+/**
+ * @param refused written, as it is, for what is no HTTP in Node's eyes; without it Node's own answer, or nothing
+ * @throws SottoError E_PORT_TAKEN, E_CONFIG (certificate or key not usable, address not ours), E_STATE_UNREADABLE
+ */
+export async function startServer(listen: Listen, handle: Handler, refused?: string): Promise<RunningServer> {
   const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle)
+  if (refused !== undefined) server.on('clientError', (_, socket) => refuse(socket, refused))
   await listening(server, listen)
   const address = server.address()
   return {
@@ -44,12 +55,18 @@ export async function startServer(listen: Listen, handle: Handler): Promise<Runn
 
 function createServer(tls: TlsPair | undefined, handle: Handler): Server {
   const listener = application(handle)
-  if (tls === undefined) return createHttp(SERVER_OPTIONS, listener)
+  if (tls === undefined) return createHttp(BEHIND_FRONT, listener)
   try {
     return createHttps({ ...SERVER_OPTIONS, ...tls, ALPNProtocols: ['http/1.1'] }, listener)
   } catch (cause) {
     throw new SottoError('E_CONFIG', 'the certificate and its key cannot be used for TLS', { cause })
   }
+}
+
+/** The rest of what came cannot be understood, so the connection ends. */
+function refuse(socket: Duplex, answer: string): void {
+  if (socket.writable) socket.end(answer)
+  else socket.destroy()
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { encodeInvite } from '#protocol/invite.ts'
+import type { GatewayConfig } from '../config.ts'
 import type { InviteInfo, NewInvite, Role } from '../members-records.ts'
 import { type GatewayState, openState } from '../state.ts'
 import { certificatePin } from '../tls-files.ts'
@@ -23,13 +24,17 @@ export interface CreatedInvite extends InviteInfo {
 /** @throws SottoError E_STATE_UNREADABLE, E_CONFIG, E_DISK_FULL, E_USAGE */
 export async function createInvites(options: CreateOptions, now: Millis): Promise<CreatedInvite[]> {
   return await withState(options.state, async (state) => {
-    const { listen } = state.config
-    const pin = listen.kind === 'https' ? await certificatePin(listen) : undefined
+    const certificate = certificateOf(state.config)
+    const pin = certificate === undefined ? undefined : await certificatePin({ certificate })
     const { count, name, uses, days, role } = options
     const created = await state.members.createInvites(count, { name, uses, days, role }, now)
     return created.map((invite) => ({ ...invite.info, link: linkOf(state, invite, pin) }))
   })
 }
+
+/** What members see on the way: the gateway's own, or the one the configuration names for the server in front. */
+const certificateOf = ({ listen, front }: GatewayConfig): string | undefined =>
+  listen.kind === 'https' ? listen.certificate : front?.certificate
 
 /** Oldest first. @throws SottoError E_STATE_UNREADABLE, E_CONFIG */
 export async function listInvites(folder: string, now: Millis): Promise<InviteInfo[]> {
