@@ -6,40 +6,41 @@
  *   route as if it had not asked.
  * - an application gets it from the gateway itself, which passes the request on, body and all, and the answer back.
  */
+import { basename, dirname } from 'node:path'
 import { type Plan, SITE_MARK } from './plan.ts'
 import type { Route } from './routes.ts'
-
-/** Loopback port of the stand-in that answers "website" for a gateway that is away. */
-export const CADDY_AWAY_PORT = 8791
 
 export const CADDY_SNIPPET = 'sotto-gateway.caddy'
 
 const tabs = (depth: number, lines: readonly string[]): string[] =>
   lines.map((line) => (line === '' ? '' : `${'\t'.repeat(depth)}${line}`))
 
-function matcher(route: Route, name: string): string[] {
-  const paths =
-    route.paths.length === 1 ? route.paths[0]! : `^(?:${route.paths.map((path) => path.slice(1, -1)).join('|')})$`
+/** Without the gateway (stopped, restarting) its socket is not there, and the website answers alone. */
+function matcher({ methods, paths }: Route, name: string, socket: string): string[] {
+  const whole = paths.length === 1 ? paths[0]! : `^(?:${paths.map((path) => path.slice(1, -1)).join('|')})$`
   return [
     `@${name} {`,
-    ...tabs(1, [`method ${route.methods.join(' ')}`, `path_regexp ${paths}`, 'not header Expect *']),
+    ...tabs(1, [
+      `method ${methods.join(' ')}`,
+      `path_regexp ${whole}`,
+      '# What no member sends is the website’s at once.',
+      'not header Expect *',
+      'file {',
+      `\troot ${dirname(socket)}`,
+      `\ttry_files ${basename(socket)}`,
+      '}',
+    ]),
     '}',
   ]
 }
 
-/** Where the gateway is away, the second in the list answers: the stand-in, or the application itself. */
-function proxy({ socket, site, patienceS }: Plan, name: string, awayPort: number): string[] {
-  const second = site.kind === 'folder' ? `127.0.0.1:${awayPort}` : site.url
-  const back = [`@away header X-Accel-Redirect ${SITE_MARK}`, 'handle_response @away {', '\tvars sotto site', '}']
+function proxy({ socket, site, patienceS }: Plan, name: string): string[] {
+  const back = [`@back header X-Accel-Redirect ${SITE_MARK}`, 'handle_response @back {', '\tvars sotto site', '}']
   return [
-    `reverse_proxy @${name} unix/${socket} ${second} {`,
+    `reverse_proxy @${name} unix/${socket} {`,
     ...tabs(1, [
-      'lb_policy first',
-      'lb_retries 1',
-      'fail_duration 1s',
       'header_down -X-Accel-Redirect',
       'transport http {',
-      '\tcompression off',
       '\tdial_timeout 5s',
       `\tresponse_header_timeout ${patienceS}s`,
       '}',
@@ -49,19 +50,12 @@ function proxy({ socket, site, patienceS }: Plan, name: string, awayPort: number
   ]
 }
 
-/** Top level of the Caddyfile: the snippet `sotto`, and the stand-in. */
-export function caddySnippet(plan: Plan, awayPort: number = CADDY_AWAY_PORT): string {
+/** The snippet `sotto`, for the top of the Caddyfile. */
+export function caddySnippet(plan: Plan): string {
   const routes = plan.routes.flatMap((route, at) => {
     const name = `sotto${at}`
-    return ['', ...matcher(route, name), ...proxy(plan, name, awayPort)]
+    return ['', ...matcher(route, name, plan.socket!), ...proxy(plan, name)]
   })
-  const standIn = [
-    '',
-    '# Says "the website answers" while the gateway is away.',
-    `http://:${awayPort} {`,
-    ...tabs(1, ['bind 127.0.0.1', `header X-Accel-Redirect ${SITE_MARK}`, 'respond 200']),
-    '}',
-  ]
   return [
     '# Written by `sotto gateway init` from the templates in use: run it again when they change.',
     '# Import this file at the top of the Caddyfile, and write in the website’s block:',
@@ -72,7 +66,6 @@ export function caddySnippet(plan: Plan, awayPort: number = CADDY_AWAY_PORT): st
     '(sotto) {',
     ...tabs(1, routes.slice(1)),
     '}',
-    ...(plan.site.kind === 'folder' ? standIn : []),
     '',
   ].join('\n')
 }
