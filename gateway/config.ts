@@ -85,6 +85,10 @@ export interface GatewayConfig {
   readonly mailboxLimits: MailboxOverrides
 }
 
+/** What members see on the way: the gateway's own certificate, or the one that is named for the server in front. */
+export const certificateOf = ({ listen, front }: GatewayConfig): string | undefined =>
+  listen.kind === 'https' ? listen.certificate : front?.certificate
+
 // ---- every message completes the sentence "expected ..." ------------------------------------------------------------
 
 const pattern = (regex: RegExp, expectation: string) => v.pipe(v.string(expectation), v.regex(regex, expectation))

@@ -29,7 +29,7 @@ function place(t: ExecutionContext, terminal = false, answer = false): Place {
     const out = (text: string): void => {
       printed += text
     }
-    registerAdminCommands(program, { out, now: () => now, terminal, confirm: async () => answer })
+    registerAdminCommands(program, { out, now: () => now, terminal, confirm: async () => answer, status: () => {} })
     await program.parseAsync([...line.split(' '), ...more, '--state', state], { from: 'user' })
     return printed
   }

@@ -8,9 +8,10 @@ import { encodeQR } from 'qr'
 import { SottoError } from '#protocol/errors.ts'
 import type { InviteInfo } from '../members-records.ts'
 import { MemberLimits } from '../members-records.ts'
+import { registerDoctor } from './doctor-command.ts'
 import { type InitOptions, initGateway } from './init.ts'
 import { type CreatedInvite, createInvites, listInvites, revokeInvite } from './invites.ts'
-import { collect, DEFAULT_STATE, wholeNumber } from './options.ts'
+import { collect, jsonOption, stateOption, wholeNumber } from './options.ts'
 import { planUninstall, uninstall } from './uninstall.ts'
 
 /** What the commands need from outside. */
@@ -21,6 +22,8 @@ export interface AdminSurroundings {
   readonly terminal: boolean
   /** Asks whether to go on; never where nobody can answer. */
   readonly confirm: (what: string) => Promise<boolean>
+  /** Exit status of a command that went well and has bad news. */
+  readonly status: (code: number) => void
 }
 
 const here: AdminSurroundings = {
@@ -28,6 +31,9 @@ const here: AdminSurroundings = {
   now: () => Date.now(),
   terminal: process.stdout.isTTY === true,
   confirm: askOnTerminal,
+  status: (code) => {
+    process.exitCode = code
+  },
 }
 
 async function askOnTerminal(what: string): Promise<boolean> {
@@ -40,14 +46,12 @@ async function askOnTerminal(what: string): Promise<boolean> {
   }
 }
 
-const stateOption = (): Option => new Option('--state <folder>', 'the gateway’s state folder').default(DEFAULT_STATE)
-const jsonOption = (): Option => new Option('--json', 'print one JSON value').default(false)
-
-/** Adds `gateway init|uninstall` and `invite create|list|revoke`. */
+/** Adds `gateway init|uninstall|doctor` and `invite create|list|revoke`. */
 export function registerAdminCommands(program: Command, around: AdminSurroundings = here): void {
   const gateway = program.command('gateway').description('Set up and run a gateway.')
   registerInit(gateway, around)
   registerUninstall(gateway, around)
+  registerDoctor(gateway, around)
   const invite = program.command('invite').description('Invite members, and end invites.')
   registerCreate(invite, around)
   registerList(invite, around)

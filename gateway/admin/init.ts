@@ -7,7 +7,7 @@ import { builtinIds } from '../../camouflage-templates/builtin.ts'
 import { type GatewayConfig, loadConfig, parseConfig } from '../config.ts'
 import { systemFiles } from '../deploy/files.ts'
 import { type Fate, Made } from '../deploy/made.ts'
-import { type FrontKind, planOf } from '../deploy/plan.ts'
+import { type FrontKind, PROGRAM, planOf } from '../deploy/plan.ts'
 import { liveTemplates } from '../live-templates.ts'
 import { CONFIG_FILE, initState } from '../state.ts'
 import { createSelfSigned, readTlsFiles, type TlsFiles } from '../tls-files.ts'
@@ -50,8 +50,6 @@ export interface WrittenFile {
   readonly fate: Fate
 }
 
-/** Folder of the program, where `scripts/` is. */
-export const PROGRAM: string = resolve(import.meta.dirname, '../..')
 const SITE_FOLDER = 'site'
 const DEPLOY_FOLDER = 'deploy'
 

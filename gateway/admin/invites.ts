@@ -2,7 +2,7 @@
 import type { Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { encodeInvite } from '#protocol/invite.ts'
-import type { GatewayConfig } from '../config.ts'
+import { certificateOf } from '../config.ts'
 import type { InviteInfo, NewInvite, Role } from '../members-records.ts'
 import { type GatewayState, openState } from '../state.ts'
 import { certificatePin } from '../tls-files.ts'
@@ -31,10 +31,6 @@ export async function createInvites(options: CreateOptions, now: Millis): Promis
     return created.map((invite) => ({ ...invite.info, link: linkOf(state, invite, pin) }))
   })
 }
-
-/** What members see on the way: the gateway's own, or the one the configuration names for the server in front. */
-const certificateOf = ({ listen, front }: GatewayConfig): string | undefined =>
-  listen.kind === 'https' ? listen.certificate : front?.certificate
 
 /** Oldest first. @throws SottoError E_STATE_UNREADABLE, E_CONFIG */
 export async function listInvites(folder: string, now: Millis): Promise<InviteInfo[]> {

@@ -1,9 +1,12 @@
 /** What the generated system files are made of: the configuration, and where things are. Pure. */
+import { resolve } from 'node:path'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { GatewayConfig, Website } from '../config.ts'
 import { type Route, routesOf } from './routes.ts'
 
+/** Folder of the program, where `scripts/` is. */
+export const PROGRAM: string = resolve(import.meta.dirname, '../..')
 export const SERVICE = 'sotto-gateway'
 /** User the gateway runs as. */
 export const SERVICE_USER = 'sotto'
