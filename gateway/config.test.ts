@@ -31,6 +31,7 @@ test('a configuration with its defaults; paths count from its folder', (t) => {
       key: '/etc/keys/privkey.pem',
     },
     decoy: { kind: 'folder', folder: '/srv/sotto/site' },
+    front: undefined,
     templates: ['support-chat', 'gallery'],
     mailbox: { policy: 'disk' },
     holdMs: 50_000,

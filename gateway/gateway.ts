@@ -9,6 +9,7 @@ import { deriveCohort } from '#protocol/recognition.ts'
 import type { Service } from '#protocol/services/service.ts'
 import { TokenTable } from '#protocol/session/token-table.ts'
 import { Carrier } from './carrier.ts'
+import { accelRefusal } from './decoy/accel.ts'
 import { openDecoy } from './decoy/decoy.ts'
 import { watchMembers } from './members-watch.ts'
 import { LivePacks } from './packs/live.ts'
@@ -99,11 +100,10 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     await release()
   }
   try {
-    const server = await startServer(
-      state.config.listen,
-      (request, response) => carrier.handle(request, response),
-      upgrade,
-    )
+    const server = await startServer(state.config.listen, (request, response) => carrier.handle(request, response), {
+      ...(upgrade === undefined ? {} : { upgrades: upgrade }),
+      ...(state.config.decoy.kind === 'accel' ? { refused: accelRefusal(state.config.decoy.location) } : {}),
+    })
     return {
       port: server.port,
       sessions,

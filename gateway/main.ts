@@ -1,13 +1,11 @@
 /** `sotto gateway ...`, `sotto invite ...` and `sotto templates ...`: the operator's command line. */
 import { Command } from 'commander'
-import { compileTemplate } from '#engine/compile.ts'
-import { isSottoError, SottoError } from '#protocol/errors.ts'
-import { builtinIds, loadBuiltin } from '../camouflage-templates/builtin.ts'
+import { isSottoError } from '#protocol/errors.ts'
 import { addTemplateTools } from '../camouflage-templates/tools/commands.ts'
 import { here, registerAdminCommands } from './admin/commands.ts'
 import { registerPackCommands } from './admin/packs-commands.ts'
 import { startGateway } from './gateway.ts'
-import type { GatewayState } from './state.ts'
+import { liveTemplates } from './live-templates.ts'
 import { openState } from './state.ts'
 
 process.umask(0o077)
@@ -34,7 +32,7 @@ async function run(folder: string): Promise<void> {
   const state = await openState(folder)
   const log = (line: string): void => void process.stderr.write(`${line}\n`)
   try {
-    const gateway = await startGateway({ state, templates: templatesOf(state), log })
+    const gateway = await startGateway({ state, templates: liveTemplates(state.config.templates), log })
     log(`gateway «${state.config.name}» is up${gateway.port === undefined ? '' : ` on port ${gateway.port}`}`)
     await stopped()
     log('stopping ...')
@@ -42,15 +40,6 @@ async function run(folder: string): Promise<void> {
   } finally {
     await state.close()
   }
-}
-
-function templatesOf(state: GatewayState): ReturnType<typeof compileTemplate>[] {
-  const known = builtinIds()
-  return state.config.templates.map((id) => {
-    if (!known.includes(id))
-      throw new SottoError('E_CONFIG', `there is no template «${id}»; there are ${known.join(', ')}`)
-    return compileTemplate(loadBuiltin(id))
-  })
 }
 
 function stopped(): Promise<void> {

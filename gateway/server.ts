@@ -5,6 +5,7 @@ import { createServer as createHttp } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createConnection } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { H3 } from 'h3'
 import { toNodeHandler } from 'h3/node'
 import { SottoError } from '#protocol/errors.ts'
@@ -32,9 +33,27 @@ const SERVER_OPTIONS = {
   maxHeaderSize: 32_768,
 } as const
 
+/**
+ * What a web server in front has accepted, Node must not refuse in its own words: nginx stops at 32 KiB of headers, Caddy
+ * at 1 MiB. Who can reach this socket is that server, and it bounds what strangers may send.
+ */
+const BEHIND_FRONT = { ...SERVER_OPTIONS, maxHeaderSize: 1_114_112 } as const
+
+export interface ServerOptions {
+  /** For a site that speaks more than HTTP. */
+  readonly upgrades?: Upgrades
+  /** Written, as it is, for what is no HTTP in Node's eyes; without it Node's own answer, or nothing. */
+  readonly refused?: string
+}
+
 /** @throws SottoError E_PORT_TAKEN, E_CONFIG (certificate or key not usable, address not ours), E_STATE_UNREADABLE */
-export async function startServer(listen: Listen, handle: Handler, upgrades?: Upgrades): Promise<RunningServer> {
+export async function startServer(
+  listen: Listen,
+  handle: Handler,
+  { upgrades, refused }: ServerOptions = {},
+): Promise<RunningServer> {
   const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle, upgrades)
+  if (refused !== undefined) server.on('clientError', (_, socket) => refuse(socket, refused))
   await listening(server, listen)
   const address = server.address()
   return {
@@ -46,7 +65,8 @@ export async function startServer(listen: Listen, handle: Handler, upgrades?: Up
 function createServer(tls: TlsPair | undefined, handle: Handler, upgrades: Upgrades | undefined): Server {
   const listener = application(handle)
   // What nobody wants to be an upgrade is a request like any other.
-  const options = { ...SERVER_OPTIONS, shouldUpgradeCallback: upgrades?.wanted ?? (() => false) }
+  const limits = tls === undefined ? BEHIND_FRONT : SERVER_OPTIONS
+  const options = { ...limits, shouldUpgradeCallback: upgrades?.wanted ?? (() => false) }
   try {
     const server =
       tls === undefined
@@ -57,6 +77,12 @@ function createServer(tls: TlsPair | undefined, handle: Handler, upgrades: Upgra
   } catch (cause) {
     throw new SottoError('E_CONFIG', 'the certificate and its key cannot be used for TLS', { cause })
   }
+}
+
+/** The rest of what came cannot be understood, so the connection ends. */
+function refuse(socket: Duplex, answer: string): void {
+  if (socket.writable) socket.end(answer)
+  else socket.destroy()
 }
 
 /**

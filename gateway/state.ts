@@ -8,6 +8,7 @@
  *     pack-root.pub    its public half, in every invite
  *     pack-signing.*   key that signs packs here, with its certificate (admin/signing-key.ts)
  *     store/           members, mail (store/store.ts)
+ *     made.json        what `gateway init` has written beside all this (deploy/made.ts)         0600
  */
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, stat } from 'node:fs/promises'
@@ -34,11 +35,22 @@ import {
 import { openStore, type Store } from './store/store.ts'
 
 export const CONFIG_FILE = 'gateway.yaml'
-const STORE_FOLDER = 'store'
+export const STORE_FOLDER = 'store'
 const gatewayKind: SecretKind = { name: 'gateway-key', length: 32 }
 const storeKind: SecretKind = { name: 'store-key', length: 32 }
 export const rootKind: SecretKind = { name: 'pack-root-key', length: 32 }
 const rootPublicKind: SecretKind = { name: 'pack-root-public', length: 32 }
+
+/** Everything a state folder may hold that is of no use to anybody but the gateway. */
+export const STATE_FILES: readonly string[] = [
+  CONFIG_FILE,
+  'gateway.key',
+  'store.key',
+  'pack-root.key',
+  'pack-root.pub',
+  'certificate.pem',
+  'tls.key',
+]
 
 /** Every table a gateway keeps. */
 export const STATE_TABLES: readonly string[] = [HOLDER_TABLE, ...MEMBER_TABLES, ...MAILBOX_TABLES, ...PACK_TABLES]

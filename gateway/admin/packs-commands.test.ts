@@ -33,7 +33,7 @@ async function place(t: ExecutionContext): Promise<Place> {
       printed += text
     }
     const program = new Command('sotto').exitOverride()
-    const around = { out, now: () => clock.now, terminal: false }
+    const around = { out, now: () => clock.now, terminal: false, confirm: async () => false, status: () => {} }
     registerAdminCommands(program, around)
     registerPackCommands(program.command('templates'), around)
     await program.parseAsync([...line.split(' '), ...more, '--state', state], { from: 'user' })

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { SottoError } from '#protocol/errors.ts'
 import { PackLimits } from '#protocol/pack.ts'
 import type { AdminSurroundings } from './commands.ts'
-import { DEFAULT_STATE, wholeNumber } from './options.ts'
+import { stateOption, wholeNumber } from './options.ts'
 import type { DelegateOptions, HistoryLine, PackInfo, PackOptions, PackStatus, RotateChoice } from './packs.ts'
 import { delegate, makePack, packHistory, packStatus, rollBackPack, rotatePack } from './packs.ts'
 
@@ -18,7 +18,7 @@ export function registerPackCommands(templates: Command, { out, now }: AdminSurr
     templates
       .command(name)
       .description(what)
-      .addOption(new Option('--state <folder>', 'the gateway’s state folder').default(DEFAULT_STATE))
+      .addOption(stateOption())
       .addOption(new Option('--json', 'print one JSON value').default(false))
   const print = (json: boolean, value: unknown, text: string): void => out(json ? `${JSON.stringify(value)}\n` : text)
   registerDelegate(add, print, now)

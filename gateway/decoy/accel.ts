@@ -12,3 +12,8 @@ export function accelDecoy(location: string): Decoy {
     if (!request.complete) request.resume()
   }
 }
+
+/** The same for a request that Node's parser refuses: it never becomes one that `accelDecoy` could see. */
+export function accelRefusal(location: string): string {
+  return `HTTP/1.1 200 OK\r\nX-Accel-Redirect: ${location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`
+}

@@ -52,7 +52,14 @@ async function startTrialGateway(
   undo: Undo,
 ): Promise<void> {
   const listen = `https://127.0.0.1:${port}`
-  const where = { domain: 'localhost', address: ['127.0.0.1'], listen, port: publicPort, selfSigned: true }
+  const where = {
+    domain: 'localhost',
+    address: ['127.0.0.1'],
+    listen,
+    port: publicPort,
+    selfSigned: true,
+    force: false,
+  }
   // The configuration names a built-in template; what the gateway takes is given to it below.
   await initGateway({ state: folder, name: 'Trial', template: ['support-chat'], ...where }, new Date())
   const state = await openState(folder)
