@@ -13,6 +13,7 @@ import { freePort, reachable } from '../scripts/bench/ports.ts'
 import { jsonLines, member, type Owner, operator, temporaryFolder } from './helpers/command.ts'
 import { pairOf, startedGateway, succeed } from './helpers/command-gateway.ts'
 import { hasCaddy, startCaddy } from './helpers/front-caddy.ts'
+import { exchangeH2 } from './helpers/front-h2.ts'
 import { hasNginx, mainText, runNginx } from './helpers/front-nginx.ts'
 import { exchangeRaw } from './helpers/front-raw.ts'
 import { type Stranger, strangers, templateRequests, withBody } from './helpers/strangers.ts'
@@ -44,7 +45,7 @@ async function startNginxTwins(t: Owner, etc: string, folder: string, port: numb
     .slice(site.lastIndexOf('server {'))
     .replace(/^ +include snippets.*\n/m, '')
     .replace(`listen ${port} `, `listen ${plain} `)
-  await runNginx(t, join(etc, 'nginx'), mainText(folder, `${site}\n${twin}`))
+  await runNginx(t, join(etc, 'nginx'), mainText(folder, `lingering_timeout 1s;\n${site}\n${twin}`))
 }
 
 async function startCaddyTwins(t: Owner, etc: string, folder: string, port: number, plain: number): Promise<void> {
@@ -58,6 +59,16 @@ async function same(t: ExecutionContext, { port, plain }: Twins, [name, request]
   const octets = Buffer.from(request, 'latin1')
   const [seen, expected] = await Promise.all([exchangeRaw(port, octets), exchangeRaw(plain, octets)])
   t.regex(expected, /^HTTP\/1\.[01] \d\d\d /, name)
+  equal(t, name, seen, expected)
+}
+
+async function sameH2(t: ExecutionContext, { port, plain }: Twins, [name, request]: Stranger): Promise<void> {
+  const [seen, expected] = await Promise.all([exchangeH2(port, request), exchangeH2(plain, request)])
+  t.regex(expected, /^\{":status":\d\d\d/, name)
+  equal(t, `${name}, HTTP/2`, seen, expected)
+}
+
+function equal(t: ExecutionContext, name: string, seen: string, expected: string): void {
   if (seen === expected) return
   // Short where they differ: the first place.
   const at = [...expected].findIndex((character, i) => character !== seen[i])
@@ -66,6 +77,7 @@ async function same(t: ExecutionContext, { port, plain }: Twins, [name, request]
 
 async function sameAll(t: ExecutionContext, twins: Twins, requests: readonly Stranger[], where: string): Promise<void> {
   await Promise.all(requests.map(([name, request]) => same(t, twins, [`${where}: ${name}`, request])))
+  await Promise.all(templateRequests().map(([name, request]) => sameH2(t, twins, [`${where}: ${name}`, request])))
 }
 
 /** An application that tells what it was asked, a body's hash included. */

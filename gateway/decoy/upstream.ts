@@ -69,6 +69,8 @@ async function relay(
       responseHeaders: 'raw',
       signal: gone.signal,
     })
+    // A server in front sets the date of an answer that has none, in its own way.
+    if (!isSecure(request)) response.sendDate = false
     response.writeHead(answer.statusCode, answer.statusText, responseHeaders(answer.headers, response))
     await pipeline(answer.body, response)
   } finally {
@@ -100,13 +102,15 @@ function withoutHopByHop(pairs: readonly string[], connection: string | undefine
   return kept
 }
 
+const isSecure = ({ socket }: IncomingMessage): boolean => (socket as Partial<TLSSocket>).encrypted === true
+
 function requestHeaders(request: IncomingMessage): string[] {
   const headers = withoutHopByHop(request.rawHeaders, request.headers.connection)
-  const secure = (request.socket as Partial<TLSSocket>).encrypted === true
   const { remoteAddress } = request.socket
   // Over a unix socket there is no address: the server in front has said all there is.
   if (remoteAddress !== undefined) headers.push('X-Forwarded-For', remoteAddress)
-  if (request.headers['x-forwarded-proto'] === undefined) headers.push('X-Forwarded-Proto', secure ? 'https' : 'http')
+  if (request.headers['x-forwarded-proto'] === undefined)
+    headers.push('X-Forwarded-Proto', isSecure(request) ? 'https' : 'http')
   return headers
 }
 

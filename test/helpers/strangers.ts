@@ -70,5 +70,8 @@ export const strangers: readonly Stranger[] = [
   ['long query', head('GET', `/api/features/desktop.json?context=${'A'.repeat(5_000)}`)],
   ['too long', head('GET', `/api/features/desktop.json?context=${'A'.repeat(9_000)}`)],
   ['redirect of one’s own', head('GET', picture, ['X-Accel-Redirect: /index.html'])],
+  ['long header', head('GET', picture, [`X-Long: ${'a'.repeat(40_000)}`])],
+  ['expects', withBody('POST', upload, 'a=1', ['Expect: 100-continue'])],
+  ['expects something else', withBody('POST', upload, 'a=1', ['Expect: the-best'])],
   ['old protocol', `GET ${picture} HTTP/1.0\r\n\r\n`],
 ]
