@@ -10,7 +10,7 @@ test('an exchange that calls itself lost ends its session and nothing else', asy
   const member = await MemberByHand.ready()
   const { number } = await member.exchange()
   member.client.mux.sayLost(number + 1)
-  const delivered = member.deliver(member.client.take(96, 0))
+  const delivered = member.deliver(member.take(96, 0))
   await t.notThrowsAsync(member.pass())
   t.is(delivered?.parcels.length, 1, 'its connection is not left waiting')
   t.true(member.over)
@@ -18,10 +18,10 @@ test('an exchange that calls itself lost ends its session and nothing else', asy
 
 test('what is held when its keys end is answered before, and under those keys', async (t) => {
   const member = await MemberByHand.ready()
-  const held = member.client.take(96, 50_000)
+  const held = member.take(96, 50_000)
   await member.pass()
   await member.renew()
-  const later = member.client.take(96, 50_000)
+  const later = member.take(96, 50_000)
   await member.pass(Limits.rekeyOverlapMs - 20_000)
   const delivered = member.deliver(held)
   await member.pass(19_999)
@@ -35,7 +35,7 @@ test('what is held when its keys end is answered before, and under those keys', 
 
 test('what arrives when its keys have ended is a stranger’s, though its token came before', async (t) => {
   const member = await MemberByHand.ready()
-  const late = member.client.take(96, 0)
+  const late = member.take(96, 0)
   const early = member.find(late)!
   await member.renew()
   await member.pass(Limits.rekeyOverlapMs)
@@ -61,7 +61,7 @@ test('nothing is sealed under keys that were wiped', async (t) => {
 
 test('a copy of a request whose body comes after its answer was acknowledged is a stranger’s: one answer for a number', async (t) => {
   const member = await MemberByHand.ready()
-  const outgoing = member.client.take(96, 0)
+  const outgoing = member.take(96, 0)
   const early = member.find(outgoing)!
   const first = member.deliver(outgoing)!
   await member.pass()
@@ -76,8 +76,8 @@ test('a copy of a request whose body comes after its answer was acknowledged is 
 
 test('connections of exchanges that the client calls lost are ended, held or answered', async (t) => {
   const member = await MemberByHand.ready()
-  const held = member.client.take(96, 50_000)
-  const answered = member.client.take(96, 0)
+  const held = member.take(96, 50_000)
+  const answered = member.take(96, 0)
   const first = member.deliver(held)!
   const second = member.deliver(answered)!
   await member.pass()
@@ -91,7 +91,7 @@ test('connections of exchanges that the client calls lost are ended, held or ans
 
 test('Limits.copies: all copies of a held request get the one answer, and the oldest gives way', async (t) => {
   const member = await MemberByHand.ready()
-  const outgoing = member.client.take(96, 5_000)
+  const outgoing = member.take(96, 5_000)
   const copies = Array.from({ length: Limits.copies + 1 }, () => member.deliver(outgoing)!)
   await member.pass()
   t.deepEqual(
@@ -110,7 +110,7 @@ test('Limits.unackedParcels: exchanges whose connections are gone pile up no fur
   const member = await MemberByHand.ready()
   let rounds = 0
   for (; !member.over && rounds < 1_000; rounds++) {
-    const outgoing = member.client.take(96, 50_000)
+    const outgoing = member.take(96, 50_000)
     member.deliver(outgoing)?.leave()
   }
   t.true(rounds <= Limits.unackedParcels + 1)
@@ -123,7 +123,7 @@ test('numbers used with gaps and never settled pile up no further', async (t) =>
   for (let i = 0; i < 600 && !member.over; i++) {
     // A number that is never used.
     ;(member.client as unknown as { number: number }).number++
-    const outgoing = member.client.take(96, 0)
+    const outgoing = member.take(96, 0)
     const delivered = member.deliver(outgoing)
     await member.pass()
     delivered?.leave()
@@ -135,7 +135,7 @@ test('numbers used with gaps and never settled pile up no further', async (t) =>
 test('Limits.resets: streams opened and cut at once end the session', async (t) => {
   const member = await MemberByHand.ready()
   for (let i = 0; i < Limits.resets + 1; i++) member.client.mux.open(Priority.normal).reset(CloseCode.cancelled)
-  member.deliver(member.client.take(32_768, 0))
+  member.deliver(member.take(32_768, 0))
   await member.pass()
   t.true(member.over)
   t.true(member.streams.length <= Limits.frames)

@@ -231,7 +231,7 @@ test('a gateway that is swept once a second computes no token of first contact w
 
 test('Limits.tokensBehind: what the gateway does not expect any more, the client does not try again', async (t) => {
   const member = await MemberByHand.ready()
-  const lost = member.client.take(96, 0)
+  const lost = member.take(96, 0)
   let expected = 0
   for (let i = 0; i < 2 * Limits.tokensBehind; i++) {
     if (member.find(lost) !== undefined) expected++
@@ -248,13 +248,13 @@ test('Limits.tokensBehind: what the gateway does not expect any more, the client
 
 test('Limits.rekeyOverlapMs: the client gives up what it sealed under older keys before they end', async (t) => {
   const member = await MemberByHand.ready()
-  const lost = member.client.take(96, 0)
+  const lost = member.take(96, 0)
   await member.renew()
   t.true(member.client.mayRetry(member.time.now, lost.number))
   await member.pass(Limits.rekeyOverlapMs / 2)
   t.false(member.client.mayRetry(member.time.now, lost.number))
   t.not(member.find(lost), undefined, 'the gateway would still take it')
-  const fresh = member.client.take(96, 0)
+  const fresh = member.take(96, 0)
   t.true(member.client.mayRetry(member.time.now, fresh.number))
 })
 

@@ -5,6 +5,7 @@ import { latin1 } from '#protocol/bytes.ts'
 import { Limits } from '#protocol/constants.ts'
 import type { Aead } from '#protocol/crypto/aead.ts'
 import { aes256gcm } from '#protocol/crypto/aead.ts'
+import { bindingOf } from '#protocol/recognition.ts'
 import type { Outgoing } from '#protocol/session/client-session.ts'
 import { ClientSession } from '#protocol/session/client-session.ts'
 import { GatewaySession } from '#protocol/session/gateway-session.ts'
@@ -81,6 +82,11 @@ export class MemberByHand {
     this.client = new ClientSession({ root: root.slice(), aead, now, random, events: {} })
   }
 
+  /** The next request, for the one shape that is used here. */
+  take(length: number, hold: number): Outgoing {
+    return this.client.take(length, hold, bindingOf(shape))
+  }
+
   /** Finds the token of a request, as the carrier does before the body is here. undefined: a stranger's. */
   find({ token }: Outgoing): Expected | undefined {
     return this.tokens.find(latin1(token))
@@ -101,7 +107,7 @@ export class MemberByHand {
 
   /** One whole exchange. */
   async exchange(length = 96, hold = 0): Promise<Outgoing> {
-    const outgoing = this.client.take(length, hold)
+    const outgoing = this.take(length, hold)
     const delivered = this.deliver(outgoing)
     await this.pass()
     const parcel = delivered?.parcels[0]
