@@ -69,7 +69,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     fault: report,
   })
   const matcher = createMatcher(input.templates)
-  const { decoy, close: closeDecoy } = await openDecoy(state.config.decoy, report)
+  const { decoy, refusal, close: closeDecoy } = await openDecoy(state.config.decoy, report)
   const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy })
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
@@ -82,7 +82,8 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     await release()
   }
   try {
-    const server = await startServer(state.config.listen, (request, response) => carrier.handle(request, response))
+    const { listen } = state.config
+    const server = await startServer(listen, (request, response) => carrier.handle(request, response), refusal)
     return {
       port: server.port,
       sessions,
