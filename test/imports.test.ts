@@ -69,7 +69,7 @@ function sources(folder: string): string[] {
   })
 }
 
-const folders = ['protocol', 'camouflage-templates', 'gateway', 'client', 'firewall', 'scripts']
+const folders = ['protocol', 'camouflage-templates', 'gateway', 'client', 'firewall', 'lab', 'scripts']
 const aliases: Record<string, string> = {
   protocol: 'protocol',
   engine: 'camouflage-templates/engine',

@@ -61,17 +61,41 @@ export const applicationServer = (socket: string): string => `
 
 export const plainServer = (input: FrontInput, port: number): ServerText => ({ port, text: siteText(input) })
 
+/** Paths of the sample site's application: those that have fixed answers. */
+const applicationPaths = ['/api/', '= /photos/uploads', '= /photos/originals', '= /collect', '= /graphql']
+
 /** The server that a gateway which faces the network alone pretends to be. */
-export const imitatedServer = (input: FrontInput, port: number): ServerText => ({
-  port,
-  text: `${siteText(input)}
-    server_tokens off;`,
-})
+export function imitatedServer({ root, application }: FrontInput, port: number): ServerText {
+  const locations = applicationPaths.map(
+    (path) => `
+    location ${path} {
+      proxy_pass http://unix:${application};
+      proxy_set_header Host $http_host;
+    }`,
+  )
+  return {
+    port,
+    text: `${patience}
+    server_tokens off;
+    root ${root};
+    index index.html;
+    error_page 404 /404.html;${locations.join('')}`,
+  }
+}
 
 export const gatewayServer = (input: FrontInput, port: number, socket: string): ServerText => ({
   port,
   text: siteText(input) + gatewayText(socket),
 })
+
+/**
+ * The control of the comparison: the gateway behind a front that passes bodies on while they come. Over HTTP/2 that is
+ * enough to tell, by the window that nginx opens.
+ */
+export function flawedServer(input: FrontInput, port: number, socket: string): ServerText {
+  const text = siteText(input) + gatewayText(socket)
+  return { port, text: text.replace(/(proxy_http_version 1\.1;)/, '$1\n      proxy_request_buffering off;') }
+}
 
 /** One server of the timing tests: `/NAME/...` is asked of the upstream of that name as `/...`. */
 export function timingServer(root: string, port: number, upstreams: Readonly<Record<string, string>>): ServerText {

@@ -58,9 +58,16 @@ export async function probeAll(world: World): Promise<Outcome> {
   const notAnswered = await replays(world, recordings.byDesign)
   await world.operator.catchUp()
   const probes = [...(await strangersProbes()), ...recordings.probes]
-  const differences = await compareAll(world, probes)
+  const differences = await compareAll(world.target, world.reference, probes)
   const answeredByDesign = recordings.byDesign.length - notAnswered.length
   return { probes, differences, answeredByDesign, notAnswered, recordings }
+}
+
+/** How many of the templates' own requests a front with a flaw answers otherwise; undefined where there is no front. */
+export async function noticesFlaws({ flawed, reference }: World): Promise<number | undefined> {
+  if (flawed === undefined) return undefined
+  const probes = templateProbes(compileBuiltins()).filter(({ action }) => action.kind === 'http2')
+  return (await compareAll(flawed, reference, probes)).length
 }
 
 async function replays(world: World, list: readonly ByDesign[]): Promise<string[]> {
@@ -79,13 +86,13 @@ const AT_ONCE = 8
 /** A difference counts where it is there each time; the later times with more patience. */
 const PATIENCE = [1, 2, 5] as const
 
-async function compareAll(world: World, probes: readonly Probe[]): Promise<Difference[]> {
+async function compareAll(target: number, reference: number, probes: readonly Probe[]): Promise<Difference[]> {
   const differences: Difference[] = []
   // The slow ones first: they wait, and the others work meanwhile.
   const waiting = probes.toSorted((a, b) => (a.silence ?? 0) - (b.silence ?? 0))
   const worker = async (): Promise<void> => {
     for (let probe = waiting.pop(); probe !== undefined; probe = waiting.pop()) {
-      const difference = await compare(world, probe)
+      const difference = await compare(target, reference, probe)
       if (difference !== undefined) differences.push(difference)
     }
   }
@@ -93,7 +100,7 @@ async function compareAll(world: World, probes: readonly Probe[]): Promise<Diffe
   return differences.toSorted((a, b) => (nameOf(a.probe) < nameOf(b.probe) ? -1 : 1))
 }
 
-async function compare({ target, reference }: World, probe: Probe): Promise<Difference | undefined> {
+async function compare(target: number, reference: number, probe: Probe): Promise<Difference | undefined> {
   let difference: Difference | undefined
   for (const patience of PATIENCE) {
     const [seen, expected] = await Promise.all([target, reference].map((port) => observe(port, probe, patience)))

@@ -15,6 +15,7 @@ import { gatewayFlags } from '../../scripts/node-flags.ts'
 import type { FrontInput, ServerText } from './front.ts'
 import {
   applicationServer,
+  flawedServer,
   frontText,
   gatewayServer,
   imitatedServer,
@@ -65,6 +66,8 @@ export interface World {
   /** Ports of the site with Sotto and of the same site without. */
   readonly target: number
   readonly reference: number
+  /** As `target`, behind a front with a flaw that a prober has to notice; missing where there is no front. */
+  readonly flawed: number | undefined
   readonly operator: Operator
   readonly arms: Arms | undefined
   stop(): Promise<void>
@@ -125,12 +128,13 @@ class Builder {
     }
     const servers = [(this.input.front === 'nginx' ? plainServer : imitatedServer)(front, reference)]
     const { operator, socket } = await this.gateway(target)
-    if (socket !== undefined) servers.push(gatewayServer(front, target, socket))
+    const flawed = socket === undefined ? undefined : await freePort()
+    if (socket !== undefined) servers.push(gatewayServer(front, target, socket), flawedServer(front, flawed!, socket))
     const timing = this.input.timing ? await this.timing(servers, target, socket) : undefined
     await runNginx(this.owner, this.folder, frontText(front, servers, others))
     await Promise.all([target, ...servers.map(({ port }) => port)].map(reachable))
     const { front: kind } = this.input
-    return { front: kind, target, reference, operator, arms: timing, stop: () => this.owner.end() }
+    return { front: kind, target, reference, flawed, operator, arms: timing, stop: () => this.owner.end() }
   }
 
   private async certify(): Promise<void> {

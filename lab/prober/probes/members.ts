@@ -17,6 +17,12 @@ import type { World } from '../world.ts'
 /** One almost valid request: what is nearly right about it, and the request. */
 export interface NearMiss {
   readonly template: string
+  /**
+   * 'token': recorded and used, revoked, or an octet off; somebody who has read along can make it. 'unsent': the token is
+   * expected, what it announces is not right; it takes a request that has not reached the gateway, whose holder could as
+   * well deliver it, or the cohort's secret, whose holder knows the gateway.
+   */
+  readonly kind: 'token' | 'unsent'
   readonly what: string
   readonly sealed: Sealed
 }
@@ -56,25 +62,30 @@ export async function record(world: World, templates: readonly CompiledTemplate[
     const revoked = gone.unsent(shape)
     const revokedContact = gone.contact(template)
     await operator.revoke(invited.id)
-    const add = (what: string, sealed: Sealed): void => void nearMisses.push({ template: template.id, what, sealed })
+    const add = (what: string, sealed: Sealed, kind: NearMiss['kind'] = 'token'): void =>
+      void nearMisses.push({ template: template.id, kind, what, sealed })
     add('first contact, again and late', first)
     add('exchange, again and late', acknowledged)
     add('exchange of a revoked member', revoked)
     add('first contact of a revoked invite', revokedContact)
-    add('first contact with a code of somebody else', own.contact(template, { stranger: true }))
+    add('first contact with a code of somebody else', own.contact(template, { stranger: true }), 'unsent')
     add('first contact of long ago', past.contact(template, { now: Date.now() - 4 * BUCKET_MS }))
     add('first contact of the future', past.contact(template, { now: Date.now() + 4 * BUCKET_MS }))
-    add('first contact for another gateway', past.contact(template, { gatewayKey: x25519PublicKey(randomBytes(32)) }))
+    add(
+      'first contact for another gateway',
+      past.contact(template, { gatewayKey: x25519PublicKey(randomBytes(32)) }),
+      'unsent',
+    )
     for (const [name, each] of [
       ['first contact', past.contact(template)],
       ['exchange', fresh],
     ] as const) {
       for (const at of [0, 7, 15]) add(`${name}, octet ${at} of its token`, { ...each, token: flipped(each.token, at) })
       for (const at of [0, 40, each.parcel.length - 1]) {
-        add(`${name}, octet ${at} of its parcel`, { ...each, parcel: flipped(each.parcel, at) })
+        add(`${name}, octet ${at} of its parcel`, { ...each, parcel: flipped(each.parcel, at) }, 'unsent')
       }
       add(`${name}, token of a stranger`, { ...each, token: randomBytes(16) })
-      add(`${name}, parcel of a stranger`, { ...each, parcel: randomBytes(each.parcel.length) })
+      add(`${name}, parcel of a stranger`, { ...each, parcel: randomBytes(each.parcel.length) }, 'unsent')
       probes.push(...around(`${template.id} ${name}`, each))
     }
     byDesign.push(

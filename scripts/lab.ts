@@ -1,0 +1,16 @@
+/** `npm run -s lab -- NAME [options] [--json]`: as `bench`, for what lab/ measures. Options are the scenario's. */
+import type { Report } from './bench/report.ts'
+import { print } from './bench/report.ts'
+
+const scenarios: Record<string, () => Promise<(args: readonly string[]) => Promise<Report>>> = {
+  probes: async () => (await import('../lab/prober/scenario.ts')).probes,
+}
+
+const [name, ...args] = process.argv.slice(2)
+const load = name === undefined ? undefined : scenarios[name]
+if (load === undefined) {
+  console.error(`Usage: npm run -s lab -- NAME [options] [--json]\n  NAME: ${Object.keys(scenarios).join(', ')}`)
+  process.exit(2)
+}
+const run = await load()
+print(await run(args.filter((arg) => arg !== '--json')), args.includes('--json'))
