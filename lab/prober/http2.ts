@@ -158,7 +158,9 @@ export function decodeHeaders(block: Uint8Array): Promise<Headers | undefined> {
     stream.on('response', (_headers: unknown, _flags: number, raw: readonly string[]) => {
       done(Array.from({ length: raw.length / 2 }, (_, i) => [raw[2 * i]!, raw[2 * i + 1]!] as const))
     })
-    far.resume()
-    far.write(concat(SETTINGS, frame(FrameKind.headers, Flag.endHeaders | Flag.endStream, 1, block)))
+    far.write(SETTINGS)
+    // An answer to a request that has not been made would be an error.
+    const answer = frame(FrameKind.headers, Flag.endHeaders | Flag.endStream, 1, block)
+    far.once('data', () => setImmediate(() => far.write(answer)))
   })
 }

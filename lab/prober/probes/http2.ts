@@ -236,7 +236,7 @@ const frames: readonly Probe[] = [
   http2('goaway, then a request', concat(frame(FrameKind.goaway, 0, 0, concat(u32(0), u32(0))), get(features))),
   http2('frame too large', frame(FrameKind.data, 0, 1, octets('x'), 16_385)),
   http2('frame without its end', frame(FrameKind.headers, whole, 1, block, block.length + 10)),
-  http2('connection ended', get(features), 'end'),
+  http2('connection ended', get(features), 300, 'end'),
 ]
 
 function bare(name: string, content: Uint8Array): Probe {
