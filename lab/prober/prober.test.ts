@@ -15,6 +15,7 @@ import { reasonFor } from './known.ts'
 import { race, takeTurns } from './pairs.ts'
 import { head, http1, nameOf, octets } from './probe.ts'
 import { noticesFlaws, probeAll, strangersProbes, tellDifference } from './prober.ts'
+import { probes } from './scenario.ts'
 import { tellRecords } from './tls-records.ts'
 import { hasNginx, openWorld } from './world.ts'
 
@@ -27,12 +28,12 @@ test('behind nginx no probe tells a gateway from the website', async (t) => {
   }
   const world = await openWorld({ front: 'nginx', timing: false })
   t.teardown(() => world.stop())
-  const { probes, differences, answeredByDesign, notAnswered } = await probeAll(world)
+  const { probes: asked, differences, answeredByDesign, notAnswered } = await probeAll(world)
   t.deepEqual(differences.map(tellDifference), [])
   t.deepEqual(notAnswered, [])
   t.is(answeredByDesign, 6)
-  const names = new Set(probes.map(nameOf))
-  t.is(names.size, probes.length, 'every probe has a name of its own')
+  const names = new Set(asked.map(nameOf))
+  t.is(names.size, asked.length, 'every probe has a name of its own')
   t.true(names.size >= 900, String(names.size))
   t.true((await noticesFlaws(world))! > 0, 'a front with a flaw is noticed')
 })
@@ -67,11 +68,17 @@ test('the clock: pairs and races come to an end, and each kind gets its own answ
   t.true(outcome.later <= 20 && outcome.by.length === 20)
 })
 
+test('options that mean nothing are refused before anything starts', async (t) => {
+  for (const args of [['--front', 'other'], ['--pairs', '10'], ['--pairs', 'many'], ['--seed', 'x'], ['--what']]) {
+    await t.throwsAsync(probes(args), undefined, args.join(' '))
+  }
+})
+
 test('known differences are those of probes that exist, and no reason stands for everything', async (t) => {
-  const probes = await strangersProbes()
-  t.true(probes.some((probe) => reasonFor(probe) !== undefined))
-  const unexplained = probes.filter((probe) => reasonFor(probe) === undefined)
-  t.true(unexplained.length > probes.length / 3, String(unexplained.length))
+  const asked = await strangersProbes()
+  t.true(asked.some((probe) => reasonFor(probe) !== undefined))
+  const unexplained = asked.filter((probe) => reasonFor(probe) === undefined)
+  t.true(unexplained.length > asked.length / 3, String(unexplained.length))
   t.is(reasonFor(http1('template', 'beacon features')), undefined)
 })
 
