@@ -6,6 +6,7 @@
 import type { Millis } from '#protocol/bytes.ts'
 import { latin1 } from '#protocol/bytes.ts'
 import { BOX_NONCE_LENGTH, BUCKET_MS, COHORT_SLOTS, Limits } from '#protocol/constants.ts'
+import { sha256 } from '#protocol/crypto/hash.ts'
 import type { CohortKeys } from '#protocol/recognition.ts'
 import { bucketOf, cohortToken } from '#protocol/recognition.ts'
 
@@ -94,6 +95,8 @@ function addTokens(tokens: Bucket, cohort: Cohort, bucket: number): void {
 
 interface Entry<Answer> {
   readonly at: Millis
+  /** Hash of the whole request, so that one with the same nonce and another octet elsewhere is a stranger's. */
+  readonly exact: string
   answer: Promise<Answer | undefined> | undefined
 }
 
@@ -106,15 +109,16 @@ export class ReplayCache<Answer> {
   /** Those whose answer is still kept. */
   private readonly answered = new Set<Entry<Answer>>()
 
-  /** The earlier answer; 'replay' where it is too late for one; undefined where the box is new. */
-  earlier(parcel: Uint8Array, now: Millis): Promise<Answer | undefined> | 'replay' | undefined {
+  /** The earlier answer; 'replay' where it is too late for one, or it was another request; undefined where the box is new. */
+  earlier(parcel: Uint8Array, binding: Uint8Array, now: Millis): Promise<Answer | undefined> | 'replay' | undefined {
     this.expire(now)
     const entry = this.seen.get(keyOf(parcel))
-    return entry === undefined ? undefined : (entry.answer ?? 'replay')
+    if (entry === undefined) return undefined
+    return entry.exact === exactly(parcel, binding) ? (entry.answer ?? 'replay') : 'replay'
   }
 
-  remember(parcel: Uint8Array, now: Millis, answer: Promise<Answer | undefined>): void {
-    const entry: Entry<Answer> = { at: now, answer }
+  remember(parcel: Uint8Array, binding: Uint8Array, now: Millis, answer: Promise<Answer | undefined>): void {
+    const entry: Entry<Answer> = { at: now, exact: exactly(parcel, binding), answer }
     this.seen.set(keyOf(parcel), entry)
     this.answered.add(entry)
     if (this.seen.size > Limits.firstContacts) this.seen.delete(this.seen.keys().next().value!)
@@ -133,5 +137,7 @@ export class ReplayCache<Answer> {
     }
   }
 }
+
+const exactly = (parcel: Uint8Array, binding: Uint8Array): string => latin1(sha256(binding, parcel))
 
 const keyOf = (parcel: Uint8Array): string => latin1(parcel.subarray(0, BOX_NONCE_LENGTH))

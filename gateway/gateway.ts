@@ -9,7 +9,6 @@ import { deriveCohort } from '#protocol/recognition.ts'
 import type { Service } from '#protocol/services/service.ts'
 import { TokenTable } from '#protocol/session/token-table.ts'
 import { Carrier } from './carrier.ts'
-import { accelRefusal } from './decoy/accel.ts'
 import { openDecoy } from './decoy/decoy.ts'
 import { watchMembers } from './members-watch.ts'
 import { LivePacks } from './packs/live.ts'
@@ -86,7 +85,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     fault: report,
   })
   const stopPacks = packs.start()
-  const { decoy, upgrade, close: closeDecoy } = await openDecoy(state.config.decoy, report)
+  const { decoy, upgrade, refusal, close: closeDecoy } = await openDecoy(state.config.decoy, report)
   const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy, report })
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
@@ -100,10 +99,9 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     await release()
   }
   try {
-    const server = await startServer(state.config.listen, (request, response) => carrier.handle(request, response), {
-      ...(upgrade === undefined ? {} : { upgrades: upgrade }),
-      ...(state.config.decoy.kind === 'accel' ? { refused: accelRefusal(state.config.decoy.location) } : {}),
-    })
+    const { listen } = state.config
+    const options = { refusal, ...(upgrade === undefined ? {} : { upgrades: upgrade }) }
+    const server = await startServer(listen, (request, response) => carrier.handle(request, response), options)
     return {
       port: server.port,
       sessions,

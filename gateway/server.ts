@@ -10,7 +10,7 @@ import { H3 } from 'h3'
 import { toNodeHandler } from 'h3/node'
 import { SottoError } from '#protocol/errors.ts'
 import type { Listen } from './config.ts'
-import type { Upgrades } from './decoy/decoy.ts'
+import type { Refusal, Upgrades } from './decoy/decoy.ts'
 import type { TlsPair } from './tls-files.ts'
 import { readTlsFiles } from './tls-files.ts'
 
@@ -31,6 +31,8 @@ const SERVER_OPTIONS = {
   // A held exchange has sent its request long since; this bounds slow request bodies only.
   requestTimeout: 120_000,
   maxHeaderSize: 32_768,
+  // Whether a request needs one is the website's to say.
+  requireHostHeader: false,
 } as const
 
 /**
@@ -39,21 +41,29 @@ const SERVER_OPTIONS = {
  */
 const BEHIND_FRONT = { ...SERVER_OPTIONS, maxHeaderSize: 1_114_112 } as const
 
+/** Errors of connections on which nobody waits for an answer: the visitor has left or said nothing for too long. */
+const silent: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ERR_HTTP_REQUEST_TIMEOUT',
+  'HPE_INVALID_EOF_STATE',
+])
+
 export interface ServerOptions {
+  /** What is said to those whose request the parser refuses. */
+  readonly refusal: Refusal
   /** For a site that speaks more than HTTP. */
   readonly upgrades?: Upgrades
-  /** Written, as it is, for what is no HTTP in Node's eyes; without it Node's own answer, or nothing. */
-  readonly refused?: string
 }
 
 /** @throws SottoError E_PORT_TAKEN, E_CONFIG (certificate or key not usable, address not ours), E_STATE_UNREADABLE */
 export async function startServer(
   listen: Listen,
   handle: Handler,
-  { upgrades, refused }: ServerOptions = {},
+  { refusal, upgrades }: ServerOptions,
 ): Promise<RunningServer> {
   const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle, upgrades)
-  if (refused !== undefined) server.on('clientError', (_, socket) => refuse(socket, refused))
+  refuse(server, refusal)
   await listening(server, listen)
   const address = server.address()
   return {
@@ -79,14 +89,26 @@ function createServer(tls: TlsPair | undefined, handle: Handler, upgrades: Upgra
   }
 }
 
-/** The rest of what came cannot be understood, so the connection ends. */
-function refuse(socket: Duplex, answer: string): void {
-  if (socket.writable) socket.end(answer)
-  else socket.destroy()
+/** Nothing that Node would say by itself: not to what it cannot parse, to `CONNECT`, or to an `Expect` it does not know. */
+function refuse(server: Server, refusal: Refusal): void {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || isAnswering(socket) || silent.has(error.code ?? '')) socket.destroy()
+    else socket.end(refusal(error.code ?? ''))
+  })
+  server.on('connect', (_request, socket) => {
+    socket.on('error', () => {})
+    socket.end(refusal('METHOD'))
+  })
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+}
+
+/** Whether part of an earlier request's answer has left already: nothing may come into it. */
+function isAnswering(socket: Duplex): boolean {
+  return (socket as Duplex & { _httpMessage?: ServerResponse | null })._httpMessage?.headersSent === true
 }
 
 /**
- * h3 sees every request; the handler works on Node's own request and response, since an answer may be held for long.
+ * h3 sees every request that it can read; the handler works on Node's own request and response, since an answer may be held for long.
  * h3 gets a promise that settles only where the handler fails: the answer is written already, and nobody who waits for
  * a promise that cannot settle keeps it in memory. While an exchange is held, nothing of h3 is there (3 KB an exchange).
  */
@@ -98,7 +120,23 @@ export function application(handle: Handler): (request: IncomingMessage, respons
       handle(req as IncomingMessage, res as ServerResponse).catch(reject)
     })
   })
-  return toNodeHandler(app) as (request: IncomingMessage, response: ServerResponse) => void
+  const listener = toNodeHandler(app) as (request: IncomingMessage, response: ServerResponse) => void
+  return (request, response) => {
+    if (isOrdinary(request.url!)) listener(request, response)
+    else handle(request, response).catch(() => response.destroy())
+  }
+}
+
+/** A path that h3 can decode. To others it would answer by itself, in words that no website uses. */
+function isOrdinary(target: string): boolean {
+  if (!target.startsWith('/') || target.startsWith('//')) return false
+  if (!target.includes('%')) return true
+  try {
+    decodeURI(target)
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function listening(server: Server, listen: Listen): Promise<void> {

@@ -75,18 +75,19 @@ export class Sessions implements Keeper {
   /** The answer of a first contact; undefined where the decoy has to answer. */
   async firstContact(exchange: FirstContactExchange): Promise<HttpResponse | undefined> {
     const now = this.input.now()
-    const earlier = this.replays.earlier(exchange.parcel, now)
+    const binding = bindingOf(exchange.shape)
+    const earlier = this.replays.earlier(exchange.parcel, binding, now)
     if (earlier === 'replay') return undefined
     if (earlier !== undefined) return await earlier
     const opened = openFirstContact({
       gatewaySecret: this.input.gatewaySecret,
       cohort: exchange.cohort.keys,
-      binding: bindingOf(exchange.shape),
+      binding,
       parcel: exchange.parcel,
     })
     if (opened === undefined) return undefined
     const answer = this.admit(exchange, opened)
-    this.replays.remember(exchange.parcel, now, answer)
+    this.replays.remember(exchange.parcel, binding, now, answer)
     return await answer
   }
 

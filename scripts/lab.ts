@@ -1,21 +1,17 @@
-/** `npm run -s lab -- NAME [--json]`: trials against an adversary. Prints a table and, with --json, last one line of JSON. */
-import { parseArgs } from 'node:util'
+/** `npm run -s lab -- NAME [options] [--json]`: as `bench`, for what lab/ measures. Options are the scenario's. */
 import type { Report } from './bench/report.ts'
 import { print } from './bench/report.ts'
 
-const scenarios: Record<string, () => Promise<() => Promise<Report>>> = {
+const scenarios: Record<string, () => Promise<(args: readonly string[]) => Promise<Report>>> = {
   rotation: async () => (await import('../lab/rotation.ts')).rotation,
+  probes: async () => (await import('../lab/prober/scenario.ts')).probes,
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: 'boolean', default: false } },
-})
-const [name] = positionals
+const [name, ...args] = process.argv.slice(2)
 const load = name === undefined ? undefined : scenarios[name]
 if (load === undefined) {
-  console.error(`Usage: npm run -s lab -- NAME [--json]\n  NAME: ${Object.keys(scenarios).join(', ')}`)
+  console.error(`Usage: npm run -s lab -- NAME [options] [--json]\n  NAME: ${Object.keys(scenarios).join(', ')}`)
   process.exit(2)
 }
 const run = await load()
-print(await run(), values.json)
+print(await run(args.filter((arg) => arg !== '--json')), args.includes('--json'))

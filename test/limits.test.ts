@@ -192,16 +192,18 @@ test('Limits.sessionIdleMs: a silent session is forgotten', async (t) => {
 
 test('Limits.firstContacts and its times: a replay is known for as long as its token is', async (t) => {
   const cache = new ReplayCache<string>()
+  const kind = new Uint8Array(32)
   const box = (n: number): Uint8Array => Uint8Array.from({ length: 40 }, (_, i) => (i < 4 ? (n >>> (8 * i)) & 0xff : 0))
-  cache.remember(box(0), 0, Promise.resolve('answer'))
-  t.is(await cache.earlier(box(0), Limits.firstContactAnswerMs), 'answer')
-  t.is(cache.earlier(box(0), Limits.firstContactAnswerMs + 1), 'replay')
-  t.is(cache.earlier(box(0), Limits.firstContactBuckets * BUCKET_MS), 'replay')
-  t.is(cache.earlier(box(0), Limits.firstContactBuckets * BUCKET_MS + 1), undefined)
+  cache.remember(box(0), kind, 0, Promise.resolve('answer'))
+  t.is(cache.earlier(box(0), new Uint8Array(32).fill(1), 0), 'replay', 'the same octets at another place')
+  t.is(await cache.earlier(box(0), kind, Limits.firstContactAnswerMs), 'answer')
+  t.is(cache.earlier(box(0), kind, Limits.firstContactAnswerMs + 1), 'replay')
+  t.is(cache.earlier(box(0), kind, Limits.firstContactBuckets * BUCKET_MS), 'replay')
+  t.is(cache.earlier(box(0), kind, Limits.firstContactBuckets * BUCKET_MS + 1), undefined)
   const at = 10 * BUCKET_MS
-  for (let n = 1; n <= Limits.firstContacts + 1; n++) cache.remember(box(n), at, Promise.resolve('a'))
-  t.is(cache.earlier(box(1), at), undefined, 'the oldest went')
-  t.not(cache.earlier(box(2), at), undefined)
+  for (let n = 1; n <= Limits.firstContacts + 1; n++) cache.remember(box(n), kind, at, Promise.resolve('a'))
+  t.is(cache.earlier(box(1), kind, at), undefined, 'the oldest went')
+  t.not(cache.earlier(box(2), kind, at), undefined)
 })
 
 test('tokens of first contact are expected for three buckets and no more', (t) => {

@@ -70,6 +70,10 @@ for (const template of templates) {
     const parcel = template.shape('send').decodeResponse(answer)
     t.truthy(parcel && contact.finish(parcel), 'unflipped, it is recognised')
     t.is(gateway.running.sessions.count, 1)
+    for (let at = 0; at < contact.parcel.length; at += 7) {
+      const flipped = await ask(gateway.port, encode(contact.token, flip(contact.parcel, at)))
+      t.deepEqual(comparable(flipped), stranger, `octet ${at}, while the answer is kept for retries`)
+    }
     await gateway.stop()
   })
 }

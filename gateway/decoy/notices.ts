@@ -99,6 +99,7 @@ function openRoom(room: Room, site: OpenDecoy): OpenDecoy {
   }
   return {
     decoy,
+    refusal: site.refusal,
     upgrade: {
       wanted: (request) => isOurs(request.url),
       handle: (request, socket, head) => {

@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls'
 import { errors, Pool } from 'undici'
 import { sendPage } from './answer.ts'
 import type { Decoy, OpenDecoy } from './decoy.ts'
+import { pageRefusal } from './refusal.ts'
 import { originForm } from './target.ts'
 
 /** What one gateway asks of the site at once and waits for. */
@@ -46,7 +47,7 @@ export function upstreamDecoy(origin: string, onFault: (error: unknown) => void)
       else sendPage(request, response, isTimeout(error) ? 504 : 502)
     }
   }
-  return { decoy, close: () => pool.destroy() }
+  return { decoy, refusal: pageRefusal, close: () => pool.destroy() }
 }
 
 async function relay(

@@ -14,14 +14,12 @@ export const NGINX = '/usr/sbin/nginx'
 
 export const hasNginx = (): boolean => existsSync(NGINX)
 
-/** Paths that the built-in templates use, as regular expressions of nginx's locations. */
-export const templatePaths: readonly string[] = routesOf(compileBuiltins()).flatMap(({ paths }) => paths)
-
 /**
  * The website, and nothing but the website. Every request ends in this named location: those that the gateway does not
- * know, too, since its decoy is `accel: "@decoy"`.
+ * know, too, since its decoy is `accel: "@decoy"`. `otherwise`: what answers where there is no file, such as the site's
+ * own application.
  */
-export function websiteText(root: string): string {
+export function websiteText(root: string, otherwise = '=404'): string {
   return `
     root ${root};
     index index.html;
@@ -30,55 +28,17 @@ export function websiteText(root: string): string {
 
     location @decoy {
       recursive_error_pages on;
-      try_files $uri $uri/index.html =404;
+      try_files $uri $uri/index.html ${otherwise};
     }`
 }
 
 /** What is added for the gateway, as `gateway init` writes it, with `@decoy` for the named location. */
 export function gatewayText(socketPath: string): string {
   const routes = routesOf(compileBuiltins())
-  return nginxLocations({ routes, socket: socketPath, patienceS: 75, mark: '@decoy', bodies: false })
+  return nginxLocations({ routes, socket: socketPath, patienceS: 75, mark: '@decoy', bodies: true })
 }
 
-export interface FrontPlace {
-  readonly port: number
-  /** Locations beside the website's. */
-  readonly extra: string
-}
-
-export interface NginxInput {
-  /** For its configuration, logs and temporary files. */
-  readonly folder: string
-  readonly root: string
-  readonly certificate: string
-  readonly key: string
-  readonly fronts: readonly FrontPlace[]
-}
-
-export function configurationText({ folder, root, certificate, key, fronts }: NginxInput): string {
-  const servers = fronts.map(
-    ({ port, extra }) => `
-  server {
-    listen 127.0.0.1:${port} ssl;
-    server_name localhost;
-    ssl_certificate ${certificate};
-    ssl_certificate_key ${key};
-${websiteText(root)}
-    location / {
-      try_files /no-such-file @decoy;
-    }
-${extra}
-  }`,
-  )
-  return mainText(folder, servers.join('\n'))
-}
-
-/** Runs until its owner ends. */
-export async function startNginx(owner: Owner, input: NginxInput): Promise<void> {
-  await runNginx(owner, input.folder, configurationText(input))
-}
-
-/** As `startNginx`, with a whole configuration; includes count from `folder`. */
+/** Runs until its owner ends; includes count from `folder`. */
 export async function runNginx(owner: Owner, folder: string, text: string): Promise<void> {
   const file = join(folder, 'nginx.conf')
   await writeFile(file, text)
