@@ -1,26 +1,29 @@
 /**
- * Performs the exchanges of one session over one permit: encodes, sends, retries bit-identically, decodes. Every answer
- * has one of three meanings: authentic, a stranger's (the decoy answered: the gateway does not know this session), or
- * none at all (the path failed, and the very same request goes out again).
+ * Performs the exchanges of one session over one permit: encodes, sends, retries, decodes. Every answer has one of four
+ * meanings: authentic, a stranger's (the decoy answered: the gateway does not know this session), too large for somebody
+ * on the way, or none at all (the path failed, and the very same parcel goes out again).
  */
 import type { Shape } from '#engine/shape.ts'
 import type { HttpRequest } from '#engine/template.ts'
 import type { Permit } from '#firewall/permit.ts'
-import { SottoError } from '#protocol/errors.ts'
+import type { Millis } from '#protocol/bytes.ts'
+import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
 import type { Path } from './path.ts'
+import { answerError, verdict } from './verdict.ts'
 
-/** Answers of edges and front servers that say «not now» instead of giving the site: the request is worth repeating. */
-const PASSING_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
 /** Slowest upload that is waited for, octets a millisecond (8 kB/s). */
 const SLOWEST_UPLOAD = 8
+/** Failures of one exchange, while others come through, until it is its size that counts as the reason. */
+const SIZE_TRIES = 3
 
 export interface ExchangeInput {
   readonly permit: Permit
   readonly path: Path
   readonly clockwork: Clockwork
   readonly shape: Shape
-  readonly request: HttpRequest
+  /** The request; another time with other chance, and the same token and parcel. */
+  readonly encode: () => HttpRequest
   /** Milliseconds the gateway may hold the exchange. */
   readonly hold: number
   /** Checks and takes in the parcel; false where it is not authentic. */
@@ -29,28 +32,48 @@ export interface ExchangeInput {
 }
 
 export interface ExchangeResult {
-  readonly kind: 'authentic' | 'stranger'
+  /** `unfit`: it does not come through at this size. */
+  readonly kind: 'authentic' | 'stranger' | 'unfit'
   /** Octets of the parcel that came down. */
   readonly octets: number
 }
 
 /** Resolves with the first answer that means something; rejects only when `signal` aborts. */
 export async function performExchange(input: ExchangeInput): Promise<ExchangeResult> {
+  const { path, clockwork, shape, signal, hold } = input
+  let request = input.encode()
+  let failures = 0
+  let failedAt: Millis = Number.POSITIVE_INFINITY
   for (;;) {
-    input.signal.throwIfAborted()
-    const began = input.clockwork.now()
-    const answer = await attempt(input)
+    signal.throwIfAborted()
+    const began = clockwork.now()
+    const answer = await attempt(input, request)
+    // It was given up in favour of a new connection, and that at once.
+    if (answer === 'doubted') continue
     if (answer !== undefined) {
-      const parcel = input.shape.decodeResponse(answer)
+      const elapsed = clockwork.now() - began
+      const parcel = shape.decodeResponse(answer)
       if (parcel !== undefined && input.accept(parcel)) {
-        input.path.worked(input.clockwork.now() - began, input.hold)
+        path.worked(elapsed, hold)
+        path.carried((request.body?.length ?? 0) + answer.body.length, elapsed, hold)
         return { kind: 'authentic', octets: parcel.length }
       }
-      if (!isPassing(answer)) return { kind: 'stranger', octets: 0 }
-      input.path.failed(busy(answer))
+      const code = verdict(answer, input.permit.endpoint.host)
+      if (code === undefined) return { kind: 'stranger', octets: 0 }
+      if (code === 'E_NET_SIZE') return unfit(path)
+      path.lost(answerError(code, answer), elapsed, hold)
+      // An edge may keep what it answered for this URL.
+      request = input.encode()
     }
-    await input.path.rest(input.signal)
+    failedAt = Math.min(failedAt, clockwork.now())
+    if (++failures >= SIZE_TRIES && path.lastWorked >= failedAt) return unfit(path)
+    await path.rest(signal)
   }
+}
+
+function unfit(path: Path): ExchangeResult {
+  path.note('E_NET_SIZE')
+  return { kind: 'unfit', octets: 0 }
 }
 
 export interface Answer {
@@ -60,26 +83,36 @@ export interface Answer {
 }
 
 /** One try on the network; undefined where the path failed. */
-async function attempt(input: ExchangeInput): Promise<Answer | undefined> {
-  const { permit, path, request, signal } = input
+async function attempt(
+  { permit, path, clockwork, hold, signal }: ExchangeInput,
+  request: HttpRequest,
+): Promise<Answer | 'doubted' | undefined> {
   const upload = (request.body?.length ?? 0) / SLOWEST_UPLOAD
-  const timeoutMs = input.hold + path.patience + upload
+  const timeoutMs = upload + path.timeout(hold)
+  const began = clockwork.now()
+  const given = new AbortController()
+  const giveUp = (): void => given.abort(signal.reason)
+  signal.addEventListener('abort', giveUp, { once: true })
+  let doubted = false
+  const trust = path.onDoubt(hold, () => {
+    doubted = true
+    given.abort()
+  })
   try {
-    return toAnswer(await permit.exchange(request, { timeoutMs, signal }))
+    const response = await permit.exchange(request, { timeoutMs, signal: given.signal })
+    path.count(request, response)
+    return toAnswer(response)
   } catch (error) {
     signal.throwIfAborted()
-    path.failed(error)
+    if (doubted) return 'doubted'
+    path.lost(error, clockwork.now() - began, hold)
+    // What says nothing any more is often not the only one.
+    if (isSottoError(error, 'E_PATH_TIMEOUT')) path.doubt()
     return undefined
+  } finally {
+    trust()
+    signal.removeEventListener('abort', giveUp)
   }
-}
-
-/** True for what an edge or front server says while it cannot reach what is behind it. */
-export function isPassing(answer: Answer): boolean {
-  return PASSING_STATUS.has(answer.status)
-}
-
-export function busy(answer: Answer): SottoError {
-  return new SottoError('E_PATH_BUSY', `the server answered ${answer.status}`)
 }
 
 export function toAnswer(response: {

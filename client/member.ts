@@ -25,6 +25,8 @@ export interface MemberInput {
   readonly clockwork: Clockwork
   /** Template to use instead of the invite's. */
   readonly template: string | undefined
+  /** Instead of the built-in ones; who names them answers for their family. */
+  readonly templates?: readonly CompiledTemplate[]
   /** False: only what is kept here is looked at or changed; the network stays alone. */
   readonly online: boolean
   /** Makes an identity with this name where there is none. */
@@ -68,7 +70,7 @@ export class Member {
   static async open(input: MemberInput): Promise<Member> {
     const { clockwork, folder, newName } = input
     // The dialer says what it looks like on the wire; a template that claims another client would give it away.
-    const builtins = compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
+    const builtins = input.templates ?? compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
     const store = openStore({ folder: join(folder, 'chat'), tables: CHAT_TABLES, random: clockwork.random })
     const tunnels: Tunnel[] = []
     const alarm = new Alarm(clockwork)
@@ -190,11 +192,15 @@ async function openTunnels(input: MemberInput, builtins: readonly CompiledTempla
   const parts = await Promise.all(
     endpoints.map(async ({ id, template }) => ({
       template: templateNamed(builtins, input.template ?? template),
+      // What a person asks for is kept to. Those that only ask for things get through where nothing may be sent.
+      others: input.template === undefined ? builtins.toSorted((a, b) => posts(a) - posts(b)) : [],
       permit: await broker.permit(id),
     })),
   )
   return parts.map((part) => new Tunnel({ ...part, clockwork, preferredAead: preferred }))
 }
+
+const posts = (template: CompiledTemplate): number => Number(template.shape('send').method === 'POST')
 
 /** One timer: the chat says when it wants to be called next. */
 class Alarm {

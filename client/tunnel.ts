@@ -3,8 +3,10 @@
  * the template, retries, renews keys hourly, and begins anew when the gateway has forgotten the session. What uses it
  * sees calls and subscriptions that survive all of that.
  */
-import type { CompiledTemplate } from '#engine/compile.ts'
+import type { CompiledTemplate, Shape } from '#engine/compile.ts'
+import type { HttpRequest } from '#engine/template.ts'
 import type { EndpointInfo, Permit } from '#firewall/permit.ts'
+import type { Millis } from '#protocol/bytes.ts'
 import { PARCEL_MIN } from '#protocol/constants.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
@@ -18,7 +20,8 @@ import type { Priority } from '#protocol/session/stream.ts'
 import type { ExchangeResult } from './carrier.ts'
 import { performExchange } from './carrier.ts'
 import type { Clockwork } from './clockwork.ts'
-import { hostOf, introduce } from './introduction.ts'
+import { hostOf, introduce, NotRecognised } from './introduction.ts'
+import type { Finding, Octets } from './path.ts'
 import { Path } from './path.ts'
 
 /**
@@ -30,10 +33,25 @@ const SEND_HOLD = 100
 const PARCEL_OVERHEAD = PARCEL_MIN
 /** A parcel down of at least this many octets means more is waiting: keep more polls open. */
 const PLENTY = 8_192
+/** First contacts of a template that fail, one after another, until another is tried. A refusal counts as all of them. */
+const TRIES_EACH = 2
+/** Failed starts that are remembered for people. */
+const TRIED = 8
+/** How often to look whether the machine has slept, and how late the look may be, milliseconds. */
+const WATCH_MS = 5_000
+const SLEPT_MS = 3_000
 
 export type TunnelState =
   | { readonly kind: 'connecting' | 'ready' | 'stopped' }
   | { readonly kind: 'failing'; readonly code: ErrorCode; readonly reason: string }
+
+/** A template that was begun with in vain. */
+export interface Tried {
+  readonly template: string
+  readonly code: ErrorCode
+  /** Milliseconds since the epoch. */
+  readonly at: Millis
+}
 
 export interface TunnelStatus {
   readonly endpoint: EndpointInfo
@@ -44,11 +62,19 @@ export interface TunnelStatus {
   readonly rttMs: number
   readonly exchanges: number
   readonly sessions: number
+  /** Milliseconds that the latest poll may be held. */
+  readonly holdMs: number
+  /** What this path does, in the order it was found. */
+  readonly findings: readonly Finding[]
+  /** What was tried since the start and did not come through, oldest first, the last few. */
+  readonly tried: readonly Tried[]
 }
 
 export interface TunnelInput {
   readonly permit: Permit
   readonly template: CompiledTemplate
+  /** To begin with where `template` does not come through, in this order. */
+  readonly others?: readonly CompiledTemplate[]
   readonly clockwork: Clockwork
   /** Index into `aeads` of the suite this machine is quickest with. */
   readonly preferredAead: number
@@ -63,6 +89,8 @@ interface Epoch {
   /** Polls worth keeping open while the gateway has much to say. */
   appetite: number
   pumping: boolean
+  /** Polls that carry something up, by number: how to stop waiting for a sign that it arrived. */
+  readonly unsure: Map<number, () => void>
 }
 
 export class Tunnel {
@@ -78,6 +106,16 @@ export class Tunnel {
   private exchanges = 0
   private sessions = 0
   private readonly random: Clockwork['random']
+  private holdMs = 0
+  /** What the listeners heard last. */
+  private told = ''
+  private clockOffset: number | undefined
+  private tried: readonly Tried[] = []
+  /** Failed first contacts since one succeeded, in `TRIES_EACH` for every template. */
+  private starts = 0
+  /** A template of POST was refused as if for the method. */
+  private postRefused = false
+  private unwatch: () => void = () => {}
 
   constructor(input: TunnelInput) {
     this.input = input
@@ -85,16 +123,24 @@ export class Tunnel {
     this.random = input.clockwork.random
     this.since = input.clockwork.now()
     this.path = new Path(input.clockwork, () => this.onPath())
+    this.watch()
     void this.run()
   }
 
   get status(): TunnelStatus {
-    const { state, since, exchanges, sessions } = this
+    const { state, since, exchanges, sessions, holdMs, tried } = this
+    const { findings } = this.path
     const { endpoint } = this.input.permit
-    return { endpoint, state, since, template: this.template.id, rttMs: this.path.rtt, exchanges, sessions }
+    const path = { rttMs: this.path.rtt, holdMs, findings, tried }
+    return { endpoint, state, since, template: this.template.id, exchanges, sessions, ...path }
   }
 
-  /** Called whenever the state changes. */
+  /** Called with the octets of every exchange that was answered. */
+  onOctets(listener: (octets: Octets) => void): void {
+    this.path.onOctets = listener
+  }
+
+  /** Called whenever the state, the template or what is known of the path changes. */
   onChange(listener: (status: TunnelStatus) => void): void {
     this.listeners.push(listener)
   }
@@ -102,6 +148,7 @@ export class Tunnel {
   /** Exchanges from now on look like this template; what is under way ends as it began. */
   use(template: CompiledTemplate): void {
     this.template = template
+    this.starts = 0
     const { current } = this
     if (current !== undefined) this.pump(current)
   }
@@ -113,6 +160,7 @@ export class Tunnel {
       current.session.mux.close(CloseCode.done)
       await Promise.race([this.farewell(current), this.pause(1_000)])
     }
+    this.unwatch()
     this.stopping.abort()
     current?.abort.abort()
     this.become({ kind: 'stopped' })
@@ -224,6 +272,7 @@ export class Tunnel {
       this.current = epoch
       this.pump(epoch)
       await aborted(epoch.abort.signal)
+      for (const cancel of epoch.unsure.values()) cancel()
       this.current = undefined
       if (!signal.aborted) this.become({ kind: 'connecting' })
     }
@@ -233,15 +282,45 @@ export class Tunnel {
   private async begin(): Promise<Epoch | undefined> {
     const { permit, clockwork, preferredAead } = this.input
     const { signal } = this.stopping
+    const template = this.nextLook()
+    const { clockOffset, path } = this
+    let isVisited = false
+    const visited = (offset: number): void => {
+      this.clockOffset = offset
+      isVisited = true
+    }
     try {
-      const introduced = await introduce({ permit, template: this.template, clockwork, preferredAead, signal })
-      this.path.worked(introduced.rttMs, 0)
+      const how = { permit, template, clockwork, preferredAead, signal, clockOffset, tries: path.tries, visited }
+      const introduced = await introduce(how)
+      this.template = template
+      this.starts = 0
+      if (this.postRefused && template.shape('send').method === 'GET') path.note('E_NET_METHOD')
+      this.postRefused = false
+      path.worked(introduced.rttMs, 0)
       return this.adopt(introduced.keys.root, introduced.suite)
     } catch (error) {
       if (signal.aborted) return undefined
-      this.path.failed(error)
+      this.startFailed(template, error, isVisited)
       return undefined
     }
+  }
+
+  /** What a session begins with: the one in use, and after failures the others in turn. */
+  private nextLook(): CompiledTemplate {
+    const others = (this.input.others ?? []).filter(({ id }) => id !== this.template.id)
+    const all = [this.template, ...others]
+    return all[Math.floor(this.starts / TRIES_EACH) % all.length]!
+  }
+
+  private startFailed(template: CompiledTemplate, error: unknown, isVisited: boolean): void {
+    const { code } = describe(error)
+    this.tried = [...this.tried, { template: template.id, code, at: this.input.clockwork.now() }].slice(-TRIED)
+    const isRefusal = error instanceof NotRecognised
+    if (isRefusal && error.refused) this.postRefused = true
+    // Where not even the page comes through, no other template would.
+    if (isRefusal || code === 'E_NET_SIZE') this.starts += TRIES_EACH - (this.starts % TRIES_EACH)
+    else if (isVisited && code !== 'E_NET_PORTAL') this.starts++
+    this.path.failed(error)
   }
 
   private adopt(root: Uint8Array, suite: number): Epoch {
@@ -256,9 +335,10 @@ export class Tunnel {
         wake: () => this.soonPump(epoch),
         ready: () => this.become({ kind: 'ready' }),
         closed: (code) => this.onClosed(epoch, code),
+        acknowledged: (number) => this.trust(epoch, number),
       },
     })
-    const epoch: Epoch = { session, abort, sends: 0, polls: 0, appetite: 0, pumping: false }
+    const epoch: Epoch = { session, abort, sends: 0, polls: 0, appetite: 0, pumping: false, unsure: new Map() }
     session.renew()
     this.sessions++
     return epoch
@@ -282,7 +362,10 @@ export class Tunnel {
     if (!same) this.since = this.input.clockwork.now()
     this.state = state
     for (const wake of [...this.waiting]) wake()
-    if (!same) for (const listener of this.listeners) listener(this.status)
+    const told = `${JSON.stringify(state)} ${this.template.id} ${this.path.findings.map(({ code }) => code)}`
+    if (told === this.told) return
+    this.told = told
+    for (const listener of this.listeners) listener(this.status)
   }
 
   // ---- exchanges --------------------------------------------------------------------------------------------------------------
@@ -314,8 +397,12 @@ export class Tunnel {
   }
 
   private fitsPoll(session: ClientSession): boolean {
-    const { max } = this.template.shape('poll').up
-    return session.pending(max) + PARCEL_OVERHEAD <= max
+    const room = this.path.fit.room(this.pollShape, this.input.clockwork.now())
+    return session.pending(room) + PARCEL_OVERHEAD <= room
+  }
+
+  private get pollShape(): Shape {
+    return this.path.fit.pollShape(this.template, this.input.clockwork.now())
   }
 
   /** Polls to keep open: the template's, and while much comes down as many as it allows. */
@@ -326,50 +413,88 @@ export class Tunnel {
 
   private send(epoch: Epoch): void {
     const { session } = epoch
+    const { fit } = this.path
+    const now = this.input.clockwork.now()
     const bulk = this.template.shape('bulk')
-    const wanted = session.pending(bulk.up.max) + PARCEL_OVERHEAD
     const small = this.template.shape('send')
-    const isSmall = wanted <= small.up.max
+    const wanted = session.pending(bulk.up.max) + PARCEL_OVERHEAD
+    const isSmall = wanted <= fit.room(small, now) || fit.room(bulk, now) <= fit.room(small, now)
     const shape = isSmall ? small : bulk
     epoch.sends++
     // A large one is followed by more: its place is worth more than an answer that rides back.
-    this.exchange(epoch, shape, shape.up.fit(wanted), isSmall ? SEND_HOLD : 0, () => epoch.sends--)
+    this.exchange(epoch, shape, fit.length(shape, wanted, now), isSmall ? SEND_HOLD : 0, () => epoch.sends--)
   }
 
   private poll(epoch: Epoch): void {
-    const shape = this.template.shape('poll')
-    const wanted = epoch.session.pending(shape.up.max) + PARCEL_OVERHEAD
+    const { session } = epoch
+    const shape = this.pollShape
+    const carries = session.pending(shape.up.max)
+    const length = this.path.fit.length(shape, carries + PARCEL_OVERHEAD, this.input.clockwork.now())
     // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
     const isExtra = epoch.polls++ >= this.template.rhythm.polls
-    this.exchange(epoch, shape, shape.up.fit(wanted), isExtra ? SEND_HOLD : this.drawHold(), () => epoch.polls--)
+    const hold = isExtra ? SEND_HOLD : this.drawHold()
+    const number = this.exchange(epoch, shape, length, hold, () => {
+      epoch.polls--
+      this.trust(epoch, number)
+    })
+    if (carries > 0 && !isExtra) this.doubtLater(epoch, number)
   }
 
   private drawHold(): number {
-    const [least, most] = this.template.rhythm.holdMs
     const bytes = this.random(2)
-    return Math.round(least + ((most - least) * (bytes[0]! * 256 + bytes[1]!)) / 65_535)
+    this.holdMs = this.path.drawHold(this.template.rhythm.holdMs, (bytes[0]! * 256 + bytes[1]!) / 65_535)
+    return this.holdMs
   }
 
-  private exchange(
-    epoch: Epoch,
-    shape: ReturnType<CompiledTemplate['shape']>,
-    length: number,
-    hold: number,
-    done: () => void,
-  ): void {
+  /** Something was said in a poll that may be held for long: asks in time whether it has arrived. */
+  private doubtLater(epoch: Epoch, number: number): void {
+    const { clockwork } = this.input
+    const half = this.path.patience / 2
+    const ask = (): void => {
+      epoch.unsure.set(
+        number,
+        clockwork.after(half, () => this.path.doubt()),
+      )
+      if (epoch.session.mayTake && this.path.works) this.probe(epoch)
+    }
+    epoch.unsure.set(number, clockwork.after(half, ask))
+  }
+
+  /** The gateway has it. */
+  private trust(epoch: Epoch, number: number): void {
+    epoch.unsure.get(number)?.()
+    epoch.unsure.delete(number)
+  }
+
+  /** An exchange for the sake of its answer, which says what has arrived. */
+  private probe(epoch: Epoch): void {
+    const shape = this.template.shape('send')
+    epoch.sends++
+    const length = this.path.fit.length(shape, PARCEL_OVERHEAD, this.input.clockwork.now())
+    this.exchange(epoch, shape, length, 0, () => epoch.sends--)
+  }
+
+  /** Begins an exchange and returns its number. */
+  private exchange(epoch: Epoch, shape: Shape, length: number, hold: number, done: () => void): number {
     const { session, abort } = epoch
     const { clockwork, permit } = this.input
     const outgoing: Outgoing = session.take(length, hold)
-    const request = shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
+    const encode = (): HttpRequest =>
+      shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
     this.exchanges++
     const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)
-    performExchange({ permit, path: this.path, clockwork, shape, request, hold, accept, signal: abort.signal })
-      .then((result) => this.onResult(epoch, result))
+    performExchange({ permit, path: this.path, clockwork, shape, encode, hold, accept, signal: abort.signal })
+      .then((result) => {
+        if (result.kind !== 'unfit') return this.onResult(epoch, result)
+        this.path.fit.tooLarge(shape, length, clockwork.now())
+        session.abandon(outgoing.number)
+      })
       .catch(() => {})
       .finally(() => {
         done()
         if (!abort.signal.aborted) this.pump(epoch)
       })
+    return outgoing.number
   }
 
   private onResult(epoch: Epoch, result: ExchangeResult): void {
@@ -398,6 +523,16 @@ export class Tunnel {
         abort.abort()
         resolve()
       })
+    })
+  }
+
+  /** Timers stand still while a machine sleeps, and its connections do not live that long. */
+  private watch(): void {
+    const { clockwork } = this.input
+    const due = clockwork.now() + WATCH_MS
+    this.unwatch = clockwork.after(WATCH_MS, () => {
+      if (clockwork.now() > due + SLEPT_MS) this.path.awoke()
+      this.watch()
     })
   }
 
