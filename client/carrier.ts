@@ -36,6 +36,8 @@ export interface ExchangeResult {
   readonly kind: 'authentic' | 'stranger' | 'unfit'
   /** Octets of the parcel that came down. */
   readonly octets: number
+  /** `unfit`: somebody has said that it is the request which is too large. */
+  readonly said?: boolean
 }
 
 /** Resolves with the first answer that means something; rejects only when `signal` aborts. */
@@ -60,20 +62,20 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
       }
       const code = verdict(answer, input.permit.endpoint.host)
       if (code === undefined) return { kind: 'stranger', octets: 0 }
-      if (code === 'E_NET_SIZE') return unfit(path)
+      if (code === 'E_NET_SIZE') return unfit(path, true)
       path.lost(answerError(code, answer), elapsed, hold)
       // An edge may keep what it answered for this URL.
       request = input.encode()
     }
     failedAt = Math.min(failedAt, clockwork.now())
-    if (++failures >= SIZE_TRIES && path.lastWorked >= failedAt) return unfit(path)
+    if (++failures >= SIZE_TRIES && path.lastWorked >= failedAt) return unfit(path, false)
     await path.rest(signal)
   }
 }
 
-function unfit(path: Path): ExchangeResult {
+function unfit(path: Path, said: boolean): ExchangeResult {
   path.note('E_NET_SIZE')
-  return { kind: 'unfit', octets: 0 }
+  return { kind: 'unfit', octets: 0, said }
 }
 
 export interface Answer {

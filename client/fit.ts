@@ -13,7 +13,7 @@ export class Fit {
   private readonly ups = new Map<string, { readonly max: number; readonly until: Millis }>()
   private smallAnswersUntil: Millis = 0
 
-  /** Octets of the largest parcel to send in this shape. */
+  /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
   room(shape: Shape, now: Millis): number {
     const up = this.ups.get(shape.binding)
     return up !== undefined && up.until > now ? Math.min(up.max, shape.up.max) : shape.up.max
@@ -21,7 +21,7 @@ export class Fit {
 
   /** The parcel for `wanted` octets: one class that holds them, or the largest that goes through. */
   length(shape: Shape, wanted: number, now: Millis): number {
-    return Math.min(shape.up.fit(wanted), this.room(shape, now))
+    return Math.min(shape.up.fit(wanted), Math.max(this.room(shape, now), shape.up.classes[0]!))
   }
 
   /** What to ask for news in: where large answers do not come through, the shape whose answers are smallest. */
@@ -31,10 +31,13 @@ export class Fit {
     return kinds.map((kind) => template.shape(kind)).reduce((a, b) => (b.down.max < a.down.max ? b : a), usual)
   }
 
-  /** A parcel of `length` octets did not go through, or its answer did not come back, however often it was tried. */
-  tooLarge(shape: Shape, length: number, now: Millis): void {
+  /**
+   * A parcel of `length` octets did not go through, or its answer did not come back, however often it was tried. `said`:
+   * somebody answered that it is the request.
+   */
+  tooLarge(shape: Shape, length: number, said: boolean, now: Millis): void {
     const smaller = shape.up.classes.findLast((each) => each < length)
-    if (smaller === undefined) this.smallAnswersUntil = now + BELIEVED_MS
-    else this.ups.set(shape.binding, { max: smaller, until: now + BELIEVED_MS })
+    if (smaller === undefined && !said) this.smallAnswersUntil = now + BELIEVED_MS
+    else this.ups.set(shape.binding, { max: smaller ?? 0, until: now + BELIEVED_MS })
   }
 }

@@ -111,9 +111,9 @@ export class Member {
     return this.tunnels.map((tunnel) => tunnel.status)
   }
 
-  /** Resolves once every gateway has been reached. @throws SottoError E_TUNNEL_TIMEOUT with the reason */
+  /** Resolves once a gateway has been reached. @throws SottoError E_TUNNEL_TIMEOUT with the reason */
   async reached(timeoutMs: number): Promise<void> {
-    await Promise.all(this.tunnels.map((tunnel) => tunnel.session(timeoutMs)))
+    await anyOf(this.tunnels.map((tunnel) => tunnel.session(timeoutMs)))
   }
 
   /** Told once whenever a gateway begins to refuse messages for want of room (E_MAILBOX_FULL); they are kept here. */
@@ -198,6 +198,11 @@ async function openTunnels(input: MemberInput, builtins: readonly CompiledTempla
     })),
   )
   return parts.map((part) => new Tunnel({ ...part, clockwork, preferredAead: preferred }))
+}
+
+/** The first that succeeds; the first failure where none does. */
+function anyOf<T>(works: readonly Promise<T>[]): Promise<T> {
+  return Promise.any(works).catch((error: AggregateError) => Promise.reject(error.errors[0]))
 }
 
 const posts = (template: CompiledTemplate): number => Number(template.shape('send').method === 'POST')

@@ -486,7 +486,7 @@ export class Tunnel {
     performExchange({ permit, path: this.path, clockwork, shape, encode, hold, accept, signal: abort.signal })
       .then((result) => {
         if (result.kind !== 'unfit') return this.onResult(epoch, result)
-        this.path.fit.tooLarge(shape, length, clockwork.now())
+        this.path.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
         session.abandon(outgoing.number)
       })
       .catch(() => {})

@@ -56,7 +56,7 @@ async function talk(
   closing: (() => void | Promise<void>)[],
 ): Promise<Row> {
   const open = scenario.member === 'process' || standing.namespace !== undefined ? processMember : libraryMember
-  const far = await libraryMember({ folder, name: 'Far', link: ground.invite() })
+  const far = await libraryMember({ folder, name: 'Far', link: farLink(scenario, ground) })
   closing.push(() => far.close())
   const began = performance.now()
   const near = await within(scenario, open(placeOf(scenario, ground, standing, folder)))
@@ -71,6 +71,12 @@ async function talk(
   closing.push(() => turns.forEach(clearTimeout))
   await talk.run()
   return talk.row(began, near)
+}
+
+/** The other member is where the first one is, without a box. */
+function farLink({ second }: Scenario, ground: Ground): string {
+  if (second !== 'gateway') return ground.invite()
+  return ground.invite((invite) => ({ ...invite, gateways: [at(invite, {}), at(invite, { host: '127.0.0.1' })] }))
 }
 
 function placeOf(scenario: Scenario, ground: Ground, standing: Standing, folder: string): MemberPlace {
@@ -90,11 +96,11 @@ function placeOf(scenario: Scenario, ground: Ground, standing: Standing, folder:
   return { folder, name: 'Near', link, clockShiftMs, templates, namespace: standing.namespace?.name }
 }
 
-/** The template with shorter holds. Its shapes are objects of classes: only the rhythm is another. */
+/** The template with shorter holds. */
 function hurried(template: CompiledTemplate, quicker: number): CompiledTemplate {
   const { rhythm } = template
   const holdMs = [rhythm.holdMs[0] / quicker, rhythm.holdMs[1] / quicker] as const
-  return Object.assign(Object.create(template), { rhythm: { ...rhythm, holdMs } })
+  return { ...template, rhythm: { ...rhythm, holdMs } }
 }
 
 async function take(turn: Turn, standing: Standing, near: LabMember, ground: Ground): Promise<void> {
