@@ -14,8 +14,12 @@ import { answerError, verdict } from './verdict.ts'
 
 /** Slowest upload that is waited for, octets a millisecond (8 kB/s). */
 const SLOWEST_UPLOAD = 8
-/** Failures of one exchange, while others come through, until it is its size that counts as the reason. */
+/**
+ * Failures of one exchange, while others come through, until it is its size that counts as the reason: with an answer, and
+ * without one, which takes longer to be noticed.
+ */
 const SIZE_TRIES = 3
+const SIZE_SILENCES = 2
 
 export interface ExchangeInput {
   readonly permit: Permit
@@ -44,31 +48,36 @@ export interface ExchangeResult {
 export async function performExchange(input: ExchangeInput): Promise<ExchangeResult> {
   const { path, clockwork, shape, signal, hold } = input
   let request = input.encode()
+  const first = clockwork.now()
   let failures = 0
   let failedAt: Millis = Number.POSITIVE_INFINITY
   for (;;) {
     signal.throwIfAborted()
     const began = clockwork.now()
-    const answer = await attempt(input, request)
+    // A repeat is held no longer than the first would have been.
+    const held = Math.max(0, hold - Math.max(0, began - first))
+    const answer = await attempt(input, request, held, failures === 0)
     // It was given up in favour of a new connection, and that at once.
     if (answer === 'doubted') continue
     if (answer !== undefined) {
       const elapsed = clockwork.now() - began
       const parcel = shape.decodeResponse(answer)
       if (parcel !== undefined && input.accept(parcel)) {
-        path.worked(elapsed, hold)
-        path.carried((request.body?.length ?? 0) + answer.body.length, elapsed, hold)
+        path.worked(elapsed, held)
+        path.carried((request.body?.length ?? 0) + answer.body.length, elapsed, held)
         return { kind: 'authentic', octets: parcel.length }
       }
       const code = verdict(answer, input.permit.endpoint.host)
       if (code === undefined) return { kind: 'stranger', octets: 0 }
       if (code === 'E_NET_SIZE') return unfit(path, true)
-      path.lost(answerError(code, answer), elapsed, hold)
+      if (failures === 0) path.cut(elapsed, held, false)
+      path.failed(answerError(code, answer))
       // An edge may keep what it answered for this URL.
       request = input.encode()
     }
     failedAt = Math.min(failedAt, clockwork.now())
-    if (++failures >= SIZE_TRIES && path.lastWorked >= failedAt) return unfit(path, false)
+    const most = answer === undefined && isSottoError(path.error, 'E_PATH_TIMEOUT') ? SIZE_SILENCES : SIZE_TRIES
+    if (++failures >= most && path.lastWorked >= failedAt) return unfit(path, false)
     await path.rest(signal)
   }
 }
@@ -86,8 +95,10 @@ export interface Answer {
 
 /** One try on the network; undefined where the path failed. */
 async function attempt(
-  { permit, path, clockwork, hold, signal }: ExchangeInput,
+  { permit, path, clockwork, signal }: ExchangeInput,
   request: HttpRequest,
+  hold: number,
+  isFirst: boolean,
 ): Promise<Answer | 'doubted' | undefined> {
   const upload = (request.body?.length ?? 0) / SLOWEST_UPLOAD
   const timeoutMs = upload + path.timeout(hold)
@@ -107,9 +118,11 @@ async function attempt(
   } catch (error) {
     signal.throwIfAborted()
     if (doubted) return 'doubted'
-    path.lost(error, clockwork.now() - began, hold)
+    const silent = isSottoError(error, 'E_PATH_TIMEOUT')
+    if (isFirst) path.cut(clockwork.now() - began, hold, silent)
+    path.failed(error)
     // What says nothing any more is often not the only one.
-    if (isSottoError(error, 'E_PATH_TIMEOUT')) path.doubt()
+    if (silent) path.doubt()
     return undefined
   } finally {
     trust()

@@ -176,13 +176,12 @@ export class Path {
     this.changed(this)
   }
 
-  /** As `failed`, of an exchange that had lasted for `elapsed` and might have been held for `hold`. */
-  lost(error: unknown, elapsed: number, hold: number): void {
-    const silent = isSottoError(error, 'E_PATH_TIMEOUT')
+  /** An exchange that might have been held for `hold` failed after `elapsed`, `silent` where nothing told when. */
+  cut(elapsed: number, hold: number, silent: boolean): void {
     // What fails at once was not cut for being idle.
-    if (hold > HELD_MS && elapsed > hold / 8)
-      if (this.hold.cut(Math.min(elapsed, hold), silent, this.mostHold, this.clockwork.now())) this.note('E_NET_IDLE')
-    this.failed(error)
+    if (hold <= HELD_MS || elapsed <= hold / 8) return
+    const now = this.clockwork.now()
+    if (this.hold.cut(Math.min(elapsed, hold), silent, this.mostHold, now)) this.note('E_NET_IDLE')
   }
 
   /** Waits before the next try: longer with every failure, with jitter, and no longer than until the path works again. */

@@ -53,6 +53,8 @@ export class Connections {
     const leave = (code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT'): void => {
       lane.line = lane.line.filter((other) => other !== job)
       answer.giveUp(code, options.signal?.reason)
+      // Where one connection has fallen silent the others have, mostly: what comes next shall not find out one by one.
+      if (code === 'E_PATH_TIMEOUT') for (const other of [...this.lanes]) this.dropIdle(other)
     }
     let timer = setTimeout(leave, options.timeoutMs, 'E_PATH_TIMEOUT')
     const aborted = (): void => leave('E_PATH_CLOSED')

@@ -106,14 +106,18 @@ class Link {
   }
 
   private back(piece: Uint8Array): boolean {
-    const { freezeAfter, resetAfter } = this.rules()
+    const { freezeAfter = Number.POSITIVE_INFINITY, resetAfter } = this.rules()
+    const before = this.down
     this.down += piece.length
     if (resetAfter !== undefined && this.down > resetAfter) {
       this.reset()
       return false
     }
-    if (freezeAfter !== undefined && this.down > freezeAfter) this.frozen = true
-    return !this.frozen
+    if (this.down <= freezeAfter) return true
+    // What fits still arrives.
+    if (before < freezeAfter) this.client.write(piece.subarray(0, freezeAfter - before))
+    this.frozen = true
+    return false
   }
 
   private touch(): void {
