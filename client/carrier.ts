@@ -32,6 +32,8 @@ export interface ExchangeInput {
   readonly hold: number
   /** Checks and takes in the parcel; false where it is not authentic. */
   readonly accept: (parcel: Uint8Array) => boolean
+  /** It fails again and again, and nothing else has been heard of: asks for a small exchange that tells whether it is the path. */
+  readonly probe: () => void
   readonly signal: AbortSignal
 }
 
@@ -77,8 +79,11 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
     }
     failedAt = Math.min(failedAt, clockwork.now())
     const most = answer === undefined && isSottoError(path.error, 'E_PATH_TIMEOUT') ? SIZE_SILENCES : SIZE_TRIES
-    if (++failures >= most && path.lastWorked >= failedAt) return unfit(path, false)
-    await path.rest(signal)
+    const isEnough = ++failures >= most
+    const othersWork = (): boolean => path.lastWorked >= failedAt
+    if (isEnough && !othersWork()) input.probe()
+    if (!(isEnough && othersWork())) await path.rest(signal)
+    if (isEnough && othersWork()) return unfit(path, false)
   }
 }
 
@@ -112,7 +117,7 @@ async function attempt(
     given.abort()
   })
   try {
-    const response = await permit.exchange(request, { timeoutMs, signal: given.signal })
+    const response = await permit.exchange(request, { timeoutMs, signal: given.signal, fresh: path.wantsFresh() })
     path.count(request, response)
     return toAnswer(response)
   } catch (error) {

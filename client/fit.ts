@@ -5,6 +5,9 @@ import type { Millis } from '#protocol/bytes.ts'
 /** Milliseconds for which a refused size is not tried again. */
 const BELIEVED_MS = 600_000
 
+/** Milliseconds that one parcel may take on its way. */
+const PARCEL_MS = 3_000
+
 type Kind = Parameters<CompiledTemplate['shape']>[0]
 const kinds: readonly Kind[] = ['poll', 'send', 'bulk']
 
@@ -12,11 +15,21 @@ export class Fit {
   /** Largest class that goes up, by shape. */
   private readonly ups = new Map<string, { readonly max: number; readonly until: Millis }>()
   private smallAnswersUntil: Millis = 0
+  /** Octets a millisecond that the path carries, as far as known. */
+  private rate: number = Number.POSITIVE_INFINITY
 
   /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
   room(shape: Shape, now: Millis): number {
     const up = this.ups.get(shape.binding)
-    return up !== undefined && up.until > now ? Math.min(up.max, shape.up.max) : shape.up.max
+    const max = up !== undefined && up.until > now ? Math.min(up.max, shape.up.max) : shape.up.max
+    // On a slow path one large parcel would hold up everything else.
+    const soon = shape.up.classes.findLast((each) => each <= this.rate * PARCEL_MS) ?? shape.up.classes[0]!
+    return Math.min(max, soon)
+  }
+
+  /** An exchange has carried octets at this rate. */
+  measured(octetsPerMs: number): void {
+    this.rate = this.rate === Number.POSITIVE_INFINITY ? octetsPerMs : (this.rate + octetsPerMs) / 2
   }
 
   /** The parcel for `wanted` octets: one class that holds them, or the largest that goes through. */

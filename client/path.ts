@@ -30,8 +30,10 @@ const HELD_MS = 150
 /** Connections that fell silent, each followed by one that works, within `FROZEN_MS`: that is no accident. */
 const FROZEN_COUNT = 3
 const FROZEN_MS = 300_000
+/** Octets down after which connections are replaced where they freeze: it happens from about 16 kB on, handshake included. */
+const FRESH_OCTETS = 8_000
 /** Octets of an exchange that tell of speed, and octets a millisecond below which a path is throttled. */
-const TELLING = 4_096
+const TELLING = 3_000
 const THROTTLED = 6
 /** Milliseconds after which what was seen once is not said of the path any more. */
 const FINDING_MS = 600_000
@@ -64,6 +66,8 @@ export class Path {
   private readonly seen = new Map<ErrorCode, Finding>()
   /** When connections fell silent whose successors worked. */
   private frozen: readonly Millis[] = []
+  /** Octets down since connections were replaced. */
+  private worn = 0
   /** The longest hold of the template in use. */
   private mostHold = Number.POSITIVE_INFINITY
   /** The latest failure; undefined while the path works. */
@@ -159,15 +163,23 @@ export class Path {
   /** So many octets took so long. */
   carried(octets: number, elapsed: number, hold: number): void {
     if (octets < TELLING || hold > HELD_MS) return
-    if (octets / Math.max(1, elapsed - this.rtt) < THROTTLED) this.note('E_NET_THROTTLED')
+    const rate = octets / Math.max(1, elapsed - this.rtt)
+    this.fit.measured(rate)
+    if (rate < THROTTLED) this.note('E_NET_THROTTLED')
     else this.seen.delete('E_NET_THROTTLED')
   }
 
   count(request: HttpRequest, response: ExchangeResponse): void {
-    this.onOctets({
-      up: request.target.length + octetsOf(request.headers) + (request.body?.length ?? 0),
-      down: octetsOf(response.headers) + response.body.length,
-    })
+    const down = octetsOf(response.headers) + response.body.length
+    this.worn += down
+    this.onOctets({ up: request.target.length + octetsOf(request.headers) + (request.body?.length ?? 0), down })
+  }
+
+  /** True where connections freeze after some octets, and those there are have carried about as many. */
+  wantsFresh(): boolean {
+    if (this.worn < FRESH_OCTETS || !this.findings.some(({ code }) => code === 'E_NET_FROZEN')) return false
+    this.worn = 0
+    return true
   }
 
   failed(error: unknown): void {

@@ -89,6 +89,7 @@ interface Epoch {
   /** Polls worth keeping open while the gateway has much to say. */
   appetite: number
   pumping: boolean
+  probing: boolean
   /** Polls that carry something up, by number: how to stop waiting for a sign that it arrived. */
   readonly unsure: Map<number, () => void>
 }
@@ -338,7 +339,16 @@ export class Tunnel {
         acknowledged: (number) => this.trust(epoch, number),
       },
     })
-    const epoch: Epoch = { session, abort, sends: 0, polls: 0, appetite: 0, pumping: false, unsure: new Map() }
+    const epoch: Epoch = {
+      session,
+      abort,
+      sends: 0,
+      polls: 0,
+      appetite: 0,
+      pumping: false,
+      probing: false,
+      unsure: new Map(),
+    }
     session.renew()
     this.sessions++
     return epoch
@@ -455,7 +465,7 @@ export class Tunnel {
         number,
         clockwork.after(half, () => this.path.doubt()),
       )
-      if (epoch.session.mayTake && this.path.works) this.probe(epoch)
+      if (this.path.works) this.probe(epoch)
     }
     epoch.unsure.set(number, clockwork.after(half, ask))
   }
@@ -466,12 +476,17 @@ export class Tunnel {
     epoch.unsure.delete(number)
   }
 
-  /** An exchange for the sake of its answer, which says what has arrived. */
+  /** An exchange for the sake of its answer, which says what has arrived and that the path works. One at a time. */
   private probe(epoch: Epoch): void {
+    if (epoch.probing || !epoch.session.mayTake) return
     const shape = this.template.shape('send')
+    epoch.probing = true
     epoch.sends++
     const length = this.path.fit.length(shape, PARCEL_OVERHEAD, this.input.clockwork.now())
-    this.exchange(epoch, shape, length, 0, () => epoch.sends--)
+    this.exchange(epoch, shape, length, 0, () => {
+      epoch.probing = false
+      epoch.sends--
+    })
   }
 
   /** Begins an exchange and returns its number. */
@@ -483,10 +498,13 @@ export class Tunnel {
       shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
     this.exchanges++
     const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)
-    performExchange({ permit, path: this.path, clockwork, shape, encode, hold, accept, signal: abort.signal })
+    const { path } = this
+    const { signal } = abort
+    const probe = (): void => this.probe(epoch)
+    performExchange({ permit, path, clockwork, shape, encode, hold, accept, probe, signal })
       .then((result) => {
         if (result.kind !== 'unfit') return this.onResult(epoch, result)
-        this.path.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
+        path.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
         session.abandon(outgoing.number)
       })
       .catch(() => {})
