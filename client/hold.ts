@@ -15,6 +15,8 @@ const AFTER_SILENCE = 0.6
 const LEAST = 0.2
 /** Two cuts after about the same time are no accident. */
 const ALIKE = 0.3
+/** A hold that is longer than a cut by this proves that the cut was an accident. */
+const LONGER = 1.05
 /** Milliseconds for which a cut is believed: networks change. */
 const BELIEVED_MS = 1_800_000
 
@@ -35,7 +37,7 @@ export class Hold {
 
   /** An exchange was held for `hold` milliseconds and answered. */
   proved(hold: number): void {
-    if (this.suspected !== undefined && hold >= this.suspected * (1 - ALIKE / 2)) this.suspected = undefined
+    if (this.suspected !== undefined && hold > this.suspected * LONGER) this.suspected = undefined
     if (++this.proofs < PROOFS) return
     this.proofs = 0
     this.factor *= STEP

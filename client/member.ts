@@ -12,9 +12,11 @@ import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
+import type { Octets } from './path.ts'
 import { Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
+import { TRAFFIC_TABLES, Traffic } from './traffic.ts'
 import type { TunnelStatus } from './tunnel.ts'
 import { Tunnel } from './tunnel.ts'
 
@@ -42,6 +44,7 @@ export class Member {
   private readonly alarm: Alarm
   private readonly watch: MailboxWatch
   private readonly clockwork: Clockwork
+  private readonly traffic: Traffic
 
   private constructor(parts: {
     chat: Chat
@@ -60,6 +63,8 @@ export class Member {
     this.watch = parts.watch
     this.clockwork = parts.clockwork
     parts.alarm.ring = (now) => this.chat.tick(now)
+    this.traffic = new Traffic(parts.store, parts.clockwork.now)
+    for (const tunnel of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
     for (const tunnel of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
   }
 
@@ -71,7 +76,11 @@ export class Member {
     const { clockwork, folder, newName } = input
     // The dialer says what it looks like on the wire; a template that claims another client would give it away.
     const builtins = input.templates ?? compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
-    const store = openStore({ folder: join(folder, 'chat'), tables: CHAT_TABLES, random: clockwork.random })
+    const store = openStore({
+      folder: join(folder, 'chat'),
+      tables: [...CHAT_TABLES, ...TRAFFIC_TABLES],
+      random: clockwork.random,
+    })
     const tunnels: Tunnel[] = []
     const alarm = new Alarm(clockwork)
     try {
@@ -109,6 +118,11 @@ export class Member {
 
   status(): TunnelStatus[] {
     return this.tunnels.map((tunnel) => tunnel.status)
+  }
+
+  /** Octets since midnight, up and down, over all gateways. */
+  today(): Octets {
+    return this.traffic.today
   }
 
   /** Resolves once a gateway has been reached. @throws SottoError E_TUNNEL_TIMEOUT with the reason */
@@ -169,6 +183,7 @@ export class Member {
     this.alarm.set(undefined)
     this.chat.close()
     await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()))
+    if (this.tunnels.length > 0) this.traffic.write()
     this.store.close()
   }
 }
