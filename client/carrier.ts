@@ -14,12 +14,8 @@ import { answerError, verdict } from './verdict.ts'
 
 /** Slowest upload that is waited for, octets a millisecond (8 kB/s). */
 const SLOWEST_UPLOAD = 8
-/**
- * Failures of one exchange, while others come through, until it is its size that counts as the reason: with an answer, and
- * without one, which takes longer to be noticed.
- */
-const SIZE_TRIES = 3
-const SIZE_SILENCES = 2
+/** Failures of one exchange, each after others came through, until it is its size that counts as the reason; one where it is silent. */
+const FAILURES_SEEN = 2
 
 export interface ExchangeInput {
   readonly permit: Permit
@@ -52,6 +48,8 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
   let request = input.encode()
   const first = clockwork.now()
   let failures = 0
+  /** Of them, those that something else came through before, since the one before. */
+  let against = 0
   let failedAt: Millis = Number.POSITIVE_INFINITY
   for (;;) {
     signal.throwIfAborted()
@@ -77,13 +75,13 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
       // An edge may keep what it answered for this URL.
       request = input.encode()
     }
-    failedAt = Math.min(failedAt, clockwork.now())
-    const most = answer === undefined && isSottoError(path.error, 'E_PATH_TIMEOUT') ? SIZE_SILENCES : SIZE_TRIES
-    const isEnough = ++failures >= most
-    const othersWork = (): boolean => path.lastWorked >= failedAt
-    if (isEnough && !othersWork()) input.probe()
-    if (!(isEnough && othersWork())) await path.rest(signal)
-    if (isEnough && othersWork()) return unfit(path, false)
+    // While nothing comes through, nothing is known of sizes.
+    if (path.lastWorked >= failedAt) against++
+    failedAt = clockwork.now()
+    const silent = answer === undefined && isSottoError(path.error, 'E_PATH_TIMEOUT')
+    if (against >= (silent ? 1 : FAILURES_SEEN)) return unfit(path, false)
+    if (++failures > 1 || silent) input.probe()
+    await path.rest(signal)
   }
 }
 

@@ -18,8 +18,10 @@ const SUBSCRIPTIONS = 4
 /** Milliseconds until a subscription is tried again that the gateway could not serve now. */
 const RETRY_MS = 5_000
 
-/** Milliseconds for a call to a gateway that is out of reach while another is not: messages have other ways. */
+/** Milliseconds for a call to a gateway that is not reached yet while another is: messages have other ways. */
 const ELSEWHERE_MS = 3_000
+/** As well, where it is known to be out of reach. What waits is tried again as soon as that changes. */
+const FAILING_MS = 1
 
 /** What a mailbox tells: messages, and queues that are gone. */
 interface Listener {
@@ -77,7 +79,8 @@ export class Mailboxes implements MailboxPort {
   }
 
   async put({ gateway, sid, sauth, id, body }: OutgoingMessage): Promise<'delivered' | 'stored' | 'duplicate'> {
-    const options = this.isElsewhere(gateway) ? { timeoutMs: ELSEWHERE_MS } : {}
+    const timeoutMs = this.isElsewhere(gateway) ? this.at(gateway).patience : undefined
+    const options = timeoutMs === undefined ? {} : { timeoutMs }
     const args = { sid, sauth, id, body }
     const { stored } = ((await this.at(gateway).call('mailbox.put', args, options)) ?? {}) as { stored?: unknown }
     if (stored === 'delivered' || stored === 'stored' || stored === 'duplicate') return stored
@@ -130,6 +133,10 @@ class Mailbox {
     this.tunnel = tunnel
     this.clockwork = clockwork
     this.listener = listener
+  }
+
+  get patience(): number {
+    return this.tunnel.status.state.kind === 'failing' ? FAILING_MS : ELSEWHERE_MS
   }
 
   get isReached(): boolean {
