@@ -12,8 +12,6 @@ import type { Clockwork } from './clockwork.ts'
 import type { Path } from './path.ts'
 import { answerError, verdict } from './verdict.ts'
 
-/** Slowest upload that is waited for, octets a millisecond (8 kB/s). */
-const SLOWEST_UPLOAD = 8
 /** Failures of one exchange, each after others came through, until it is its size that counts as the reason; one where it is silent. */
 const FAILURES_SEEN = 2
 
@@ -103,8 +101,7 @@ async function attempt(
   hold: number,
   isFirst: boolean,
 ): Promise<Answer | 'doubted' | undefined> {
-  const upload = (request.body?.length ?? 0) / SLOWEST_UPLOAD
-  const timeoutMs = upload + path.timeout(hold)
+  const timeoutMs = path.timeout(hold, request.body?.length)
   const began = clockwork.now()
   const given = new AbortController()
   const giveUp = (): void => given.abort(signal.reason)

@@ -16,7 +16,7 @@ export class Fit {
   private readonly ups = new Map<string, { readonly max: number; readonly until: Millis }>()
   private smallAnswersUntil: Millis = 0
   /** Octets a millisecond that the path carries, as far as known. */
-  private rate: number = Number.POSITIVE_INFINITY
+  rate: number = Number.POSITIVE_INFINITY
 
   /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
   room(shape: Shape, now: Millis): number {

@@ -43,6 +43,17 @@ test('loss is noticed after max(3 s, 4 RTT), and of what is held after the hold 
   t.is(slow.timeout(7_000), 15_000)
 })
 
+test('a path that has failed, or that is slow, is waited for longer', (t) => {
+  const path = pathAt(new VirtualTime())
+  path.worked(100, 0)
+  t.is(path.timeout(0, 8_000), 4_000)
+  path.failed(silence)
+  t.is(path.timeout(0), 6_000)
+  path.worked(100, 0)
+  path.carried(6_000, 3_100, 0)
+  t.is(path.timeout(0, 8_000), 3_000 + 8_000 / 2)
+})
+
 test('doubt reaches what is held, once, and nothing else', (t) => {
   const path = pathAt(new VirtualTime())
   const doubted: string[] = []

@@ -32,6 +32,8 @@ const FROZEN_COUNT = 3
 const FROZEN_MS = 300_000
 /** Octets down after which connections are replaced where they freeze: it happens from about 16 kB on, handshake included. */
 const FRESH_OCTETS = 8_000
+/** Slowest upload that is waited for where none was measured, octets a millisecond; else an eighth of what was, or all of little. */
+const SLOWEST_UPLOAD = 8
 /** Octets of an exchange that tell of speed, and octets a millisecond below which a path is throttled. */
 const TELLING = 3_000
 const THROTTLED = 6
@@ -102,9 +104,16 @@ export class Path {
     return Math.max(PATIENCE_LEAST, 4 * this.rtt)
   }
 
-  /** As `patience`, for an exchange that may be held for `hold`; the hold is counted in. */
-  timeout(hold: number): number {
-    return hold > HELD_MS ? hold + Math.max(HELD_PATIENCE_LEAST, 4 * this.rtt) : hold + this.patience
+  /**
+   * As `patience`, for an exchange that sends so many octets and may be held for `hold`, both counted in. Twice as long
+   * after a failure: a slow path is no lost one.
+   */
+  timeout(hold: number, octets = 0): number {
+    const patience = hold > HELD_MS ? Math.max(HELD_PATIENCE_LEAST, 4 * this.rtt) : this.patience
+    const { rate } = this.fit
+    const upload =
+      rate === Number.POSITIVE_INFINITY ? SLOWEST_UPLOAD : Math.max(Math.min(SLOWEST_UPLOAD, rate), rate / 8)
+    return hold + octets / upload + patience * (this.failures > 0 ? 2 : 1)
   }
 
   /** What the path does, in the order it was found. */
@@ -149,7 +158,9 @@ export class Path {
     const least = isHeld && elapsed >= hold ? elapsed - hold : elapsed
     if (isHeld && elapsed < hold && least >= this.rtt) return
     const sample = Math.min(least, RTT_MOST)
-    this.roundTrip = this.roundTrip === undefined ? sample : this.roundTrip + (sample - this.roundTrip) / 8
+    const change = sample - this.rtt
+    // What has become slower must not be taken for lost for long.
+    this.roundTrip = this.roundTrip === undefined ? sample : this.roundTrip + change / (change > 0 ? 3 : 8)
   }
 
   /** It fell silent, and works again on a new connection. */
