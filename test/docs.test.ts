@@ -113,7 +113,7 @@ test('every relative link leads somewhere', (t) => {
 })
 
 /** Files and folders of ours, as documents name them: in backticks, from the root or from the document's own folder. */
-const ours = /^(?:\.\/)?(?:protocol|camouflage-templates|gateway|client|firewall|scripts|test|docs)\/[\w./-]*$/
+const ours = /^(?:\.\/)?(?:protocol|camouflage-templates|gateway|client|firewall|lab|scripts|test|docs)\/[\w./-]*$/
 
 test('every file of ours that a document names exists', (t) => {
   let count = 0

@@ -110,7 +110,8 @@ export class Connections {
 
   private finished(lane: Lane): void {
     lane.current = undefined
-    this.advance(lane)
+    // undici is still telling of the end, and breaks where it is given a request meanwhile.
+    queueMicrotask(() => this.advance(lane))
   }
 
   private dropAllIdle(): void {

@@ -206,6 +206,7 @@ const edges: readonly Scenario[] = [
     what: 'the same, with a template of GET only',
     box: { kind: 'http', failShare: 0.1, status: 504, cacheFailuresMs: 60_000 },
     template: 'beacon',
+    withinMs: 20_000,
   },
   {
     name: 'headers-stripped',
