@@ -108,6 +108,7 @@ export class Tunnel {
   private sessions = 0
   private readonly random: Clockwork['random']
   private holdMs = 0
+  private others: readonly CompiledTemplate[]
   /** What the listeners heard last. */
   private told = ''
   private clockOffset: number | undefined
@@ -121,6 +122,7 @@ export class Tunnel {
   constructor(input: TunnelInput) {
     this.input = input
     this.template = input.template
+    this.others = input.others ?? []
     this.random = input.clockwork.random
     this.since = input.clockwork.now()
     this.path = new Path(input.clockwork, () => this.onPath())
@@ -146,9 +148,10 @@ export class Tunnel {
     this.listeners.push(listener)
   }
 
-  /** Exchanges from now on look like this template; what is under way ends as it began. */
+  /** Exchanges from now on look like this template and no other; what is under way ends as it began. */
   use(template: CompiledTemplate): void {
     this.template = template
+    this.others = []
     this.starts = 0
     const { current } = this
     if (current !== undefined) this.pump(current)
@@ -308,7 +311,7 @@ export class Tunnel {
 
   /** What a session begins with: the one in use, and after failures the others in turn. */
   private nextLook(): CompiledTemplate {
-    const others = (this.input.others ?? []).filter(({ id }) => id !== this.template.id)
+    const others = this.others.filter(({ id }) => id !== this.template.id)
     const all = [this.template, ...others]
     return all[Math.floor(this.starts / TRIES_EACH) % all.length]!
   }
