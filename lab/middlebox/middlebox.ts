@@ -2,7 +2,7 @@
 import type { LabResult } from '../result.ts'
 import type { Ground } from './ground.ts'
 import { openGround } from './ground.ts'
-import { canMakeNamespaces } from './namespace.ts'
+import { canMakeNamespaces, closeNamespaces } from './namespace.ts'
 import { hasProxy } from './reverse-proxy.ts'
 import { play } from './run.ts'
 import type { Row, Scenario } from './scenario.ts'
@@ -10,11 +10,19 @@ import { scenarios } from './scenarios.ts'
 
 /** Played side by side: most of the time of most scenarios is waiting. */
 const LANES = 3
+const grounds = new Set<Ground>()
 
 export async function middlebox(names: readonly string[]): Promise<LabResult> {
   const wanted = names.length === 0 ? scenarios : scenarios.filter(({ name }) => names.includes(name))
   if (names.some((name) => !scenarios.some((scenario) => scenario.name === name)))
     throw new RangeError(`there is no such scenario; there are: ${scenarios.map(({ name }) => name).join(', ')}`)
+  // Ctrl-C: what would outlive this process is ended first.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      closeNamespaces()
+      void Promise.all([...grounds].map((ground) => ground.close())).finally(() => process.exit(130))
+    })
+  }
   const rows = await playAll(wanted.filter(isPossible))
   const left = wanted.filter((scenario) => !isPossible(scenario)).map(({ name }) => name)
   if (left.length > 0) console.error(`not possible on this machine: ${left.join(', ')}`)
@@ -32,7 +40,7 @@ function isPossible({ box }: Scenario): boolean {
 export async function playAll(wanted: readonly Scenario[], lanes: number = LANES): Promise<Row[]> {
   const rows = new Map<Scenario, Row>()
   const queue = [...wanted]
-  const ground = await openGround()
+  const ground = await opened()
   const lane = async (): Promise<void> => {
     for (let scenario = queue.shift(); scenario !== undefined; scenario = queue.shift())
       rows.set(scenario, await playOn(ground, scenario))
@@ -40,19 +48,30 @@ export async function playAll(wanted: readonly Scenario[], lanes: number = LANES
   try {
     await Promise.all(Array.from({ length: Math.min(lanes, wanted.length) }, lane))
   } finally {
-    await ground.close()
+    await closed(ground)
   }
   return wanted.map((scenario) => rows.get(scenario)!)
 }
 
 async function playOn(shared: Ground, scenario: Scenario): Promise<Row> {
   if (!scenario.turns?.some(({ act }) => act === 'restart')) return await play(scenario, shared)
-  const own = await openGround()
+  const own = await opened()
   try {
     return await play(scenario, own)
   } finally {
-    await own.close()
+    await closed(own)
   }
+}
+
+async function opened(): Promise<Ground> {
+  const ground = await openGround()
+  grounds.add(ground)
+  return ground
+}
+
+async function closed(ground: Ground): Promise<void> {
+  grounds.delete(ground)
+  await ground.close()
 }
 
 function print(rows: readonly Row[]): void {

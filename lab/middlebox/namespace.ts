@@ -12,6 +12,13 @@ export interface Namespace {
 }
 
 let made = 0
+/** Those there are: they outlive the process unless they are removed. */
+const open = new Set<() => void>()
+
+/** Removes all namespaces that this process has made. */
+export function closeNamespaces(): void {
+  for (const close of [...open]) close()
+}
 
 const run = (command: string, ...args: readonly string[]): void => void execFileSync(command, args, { stdio: 'pipe' })
 
@@ -29,6 +36,7 @@ export function makeNamespace(nft: readonly string[], rate: string | undefined):
   run('ip', 'netns', 'add', name)
   const table = `sotto_lab_${process.pid}_${number}`
   const close = (): void => {
+    open.delete(close)
     for (const [command, ...args] of [
       ['nft', 'delete', 'table', 'inet', table],
       ['ip', 'link', 'del', outer],
@@ -41,6 +49,7 @@ export function makeNamespace(nft: readonly string[], rate: string | undefined):
       }
     }
   }
+  open.add(close)
   try {
     run('ip', 'link', 'add', outer, 'type', 'veth', 'peer', 'name', inner, 'netns', name)
     run('ip', 'addr', 'add', `${net}.1/24`, 'dev', outer)
