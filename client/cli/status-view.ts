@@ -32,7 +32,10 @@ export async function watchStatus(
   stopped: Promise<void>,
 ): Promise<void> {
   let cancel = (): void => {}
+  let isOver = false
   const report = (): void => {
+    // The end of the connections is no news any more.
+    if (isOver) return
     cancel()
     cancel = clockwork.after(AGAIN_MS, report)
     reportStatus(member, output)
@@ -40,6 +43,7 @@ export async function watchStatus(
   member.onStatus(report)
   report()
   await stopped
+  isOver = true
   cancel()
 }
 

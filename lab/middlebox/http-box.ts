@@ -28,21 +28,23 @@ export async function startHttpBox(place: Place, origin: Place, rules: HttpRules
   const own = await makeCertificate()
   const other = rules.interceptMs === undefined ? own : await makeCertificate()
   const agent = new Agent({ keepAlive: true, rejectUnauthorized: false })
-  const began = performance.now()
+  /** The first connection: until then time does not count. */
+  let began: number | undefined
   const cache = new Map<string, { until: number; reply: Reply }>()
   const server = createServer(
     { cert: other.certificate, key: other.key, maxHeaderSize: 65_536, keepAliveTimeout: 60_000 },
     (request, response) => {
-      serve({ rules: box.rules, origin, agent, cache, age: performance.now() - began }, request, response).catch(() =>
+      serve({ rules: box.rules, origin, agent, cache, age: performance.now() - began! }, request, response).catch(() =>
         response.destroy(),
       )
     },
   )
   const box = { rules, pin: sha256(new Uint8Array(new X509Certificate(own.certificate).raw)) }
-  const timer = setTimeout(
-    () => server.setSecureContext({ cert: own.certificate, key: own.key }),
-    rules.interceptMs ?? 0,
-  )
+  let timer: NodeJS.Timeout | undefined
+  server.once('connection', () => {
+    began = performance.now()
+    timer = setTimeout(() => server.setSecureContext({ cert: own.certificate, key: own.key }), rules.interceptMs ?? 0)
+  })
   server.listen(place.port, place.host)
   await once(server, 'listening')
   return Object.assign(box, {

@@ -61,9 +61,9 @@ export interface HttpRules {
   readonly responseBodyMax?: number
   /** Cuts the connection in the middle of this share of answers. */
   readonly resetBodyShare?: number
-  /** For so long after its start: every request is sent to a login page elsewhere. */
+  /** For so long after the first connection: every request is sent to a login page elsewhere. */
   readonly portalMs?: number
-  /** For so long after its start: shows a certificate of its own. */
+  /** For so long after the first connection: shows a certificate of its own. */
   readonly interceptMs?: number
   /** Milliseconds until an answer is passed on, as through a long chain. */
   readonly lagMs?: number
