@@ -141,7 +141,7 @@ class Talk {
       this.send(this.far, `far ${i}`)
       await pause(everyMs)
     }
-    if (this.came.size < 2 * count) await Promise.race([promise, pause(withinMs)])
+    if (this.came.size < 2 * count) await Promise.race([promise, deadline(withinMs)])
     await pause(GRACE_MS)
   }
 
@@ -244,11 +244,14 @@ async function tcp(place: Place, origin: Place, rules: TcpRules): Promise<Standi
 function within<T>({ withinMs = WITHIN_MS }: Scenario, work: Promise<T>): Promise<T> {
   return Promise.race([
     work,
-    pause(withinMs).then(() => {
+    deadline(withinMs).then(() => {
       throw new Error(`nothing within ${withinMs} ms`)
     }),
   ])
 }
+
+/** As `pause`, for what mostly is not waited for: keeps no process running. */
+const deadline = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref())
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
