@@ -8,11 +8,16 @@ import { TemplateError } from '#engine/template-error.ts'
 
 const read = (file: string): string => readFileSync(join(import.meta.dirname, file), 'utf8')
 
-export const bases: Readonly<Record<'chat' | 'gallery' | 'beacon' | 'all', string>> = {
+export const bases: Readonly<
+  Record<'chat' | 'gallery' | 'beacon' | 'all' | 'containers' | 'video' | 'socketio', string>
+> = {
   chat: read('templates/support-chat/template.yaml'),
   gallery: read('templates/gallery/template.yaml'),
   beacon: read('templates/beacon/template.yaml'),
   all: read('fixtures/combinations.yaml'),
+  containers: read('fixtures/containers.yaml'),
+  video: read('templates/video/template.yaml'),
+  socketio: read('templates/socketio/template.yaml'),
 }
 
 export interface Bad {

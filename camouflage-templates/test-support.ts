@@ -27,16 +27,17 @@ export function seeded(seed: number): Random {
   }
 }
 
-/** No camouflage: combines what the built-in templates do not use. */
-export function compileFixture(): CompiledTemplate {
-  const file = join(import.meta.dirname, 'fixtures', 'combinations.yaml')
+/** No camouflage: combine what the built-in templates do not use. */
+export function compileFixture(name: 'combinations' | 'containers' = 'combinations'): CompiledTemplate {
+  const file = join(import.meta.dirname, 'fixtures', `${name}.yaml`)
   return compileTemplate(loadTemplate(readFileSync(file, 'utf8'), file))
 }
 
-/** Every shape of the built-in templates and the fixture. */
+/** Every shape of the built-in templates and the fixtures. */
 export function allShapes(): Shape[] {
-  const shapes = [...compileBuiltins(), compileFixture()].flatMap((template) => template.shapes)
-  if (shapes.length < 11) throw new Error('templates are missing')
+  const templates = [...compileBuiltins(), compileFixture(), compileFixture('containers')]
+  const shapes = templates.flatMap((template) => template.shapes)
+  if (shapes.length < 31) throw new Error('templates are missing')
   return shapes
 }
 

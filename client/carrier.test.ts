@@ -10,6 +10,8 @@ import { performExchange } from './carrier.ts'
 import { Path } from './path.ts'
 
 const PARCEL = Uint8Array.of(7)
+/** That can be spared for other requests. */
+const NUMBERS = 2
 
 /** What the network does with one attempt. */
 type Move = (options: ExchangeOptions, time: VirtualTime) => Promise<ExchangeResponse>
@@ -24,11 +26,12 @@ class Rig {
   readonly requests: ExchangeRequest[] = []
   readonly timeouts: number[] = []
   probes = 0
+  readonly since: number[] = []
   result: ExchangeResult | undefined
   private readonly moves: Move[]
   private drawn = 0
 
-  constructor(hold: number, moves: readonly Move[]) {
+  constructor(hold: number, moves: readonly Move[], mayTry = Number.POSITIVE_INFINITY) {
     this.moves = [...moves]
     const clockwork = {
       now: () => this.time.now,
@@ -49,14 +52,21 @@ class Rig {
       path: this.path,
       clockwork,
       shape: shape as unknown as Shape,
-      encode: (): HttpRequest => ({ method: 'GET', target: `/${this.drawn++}`, headers: [], body: undefined }),
+      request: this.encode(),
+      encodeAnew: () => (this.drawn <= NUMBERS ? this.encode() : undefined),
       hold,
       accept: () => true,
       probe: () => this.probes++,
+      mayRetry: () => this.requests.length < mayTry,
+      failing: (since) => this.since.push(since),
       signal: new AbortController().signal,
     }).then((result) => {
       this.result = result
     })
+  }
+
+  private encode(): HttpRequest {
+    return { method: 'GET', target: `/${this.drawn++}`, headers: [], body: undefined }
   }
 
   run(limit = 100_000): Promise<void> {
@@ -95,6 +105,30 @@ test('after an edge’s own failure, the next request has another URL', async (t
     rig.requests.map(({ target }) => target),
     ['/0', '/1'],
   )
+})
+
+test('where no number can be spared the very same request goes out again', async (t) => {
+  const rig = new Rig(0, [answered(504), answered(504), answered(504), answered(504), answered(200, PARCEL)])
+  await rig.run()
+  t.is(rig.result?.kind, 'authentic')
+  t.deepEqual(
+    rig.requests.map(({ target }) => target),
+    ['/0', '/1', '/2', '/2', '/2'],
+  )
+  t.is(rig.since.length, 4)
+  t.is(new Set(rig.since).size, 1, 'all of it is one failure')
+})
+
+test('before every repeat it is asked whether the gateway still expects it', async (t) => {
+  const rig = new Rig(0, [reset, reset, answered(200, PARCEL)], 2)
+  await rig.run()
+  t.is(rig.result?.kind, 'late')
+  const doubted = new Rig(7_000, [held, answered(200, PARCEL)], 1)
+  doubted.path.doubt()
+  await doubted.run(1_000)
+  doubted.path.doubt()
+  await doubted.run()
+  t.is(doubted.result?.kind, 'late')
 })
 
 test('doubt sends what is held again, at once, without calling the path failed', async (t) => {

@@ -20,20 +20,26 @@ export interface ExchangeInput {
   readonly path: Path
   readonly clockwork: Clockwork
   readonly shape: Shape
-  /** The request; another time with other chance, and the same token and parcel. */
-  readonly encode: () => HttpRequest
+  /** Goes out again and again as it is. */
+  readonly request: HttpRequest
+  /** The same content under a new number, in another request; undefined where no number can be spared. */
+  readonly encodeAnew: () => HttpRequest | undefined
   /** Milliseconds the gateway may hold the exchange. */
   readonly hold: number
   /** Checks and takes in the parcel; false where it is not authentic. */
   readonly accept: (parcel: Uint8Array) => boolean
+  /** False where the gateway may not expect the request any more. */
+  readonly mayRetry: () => boolean
   /** It fails again and again, and nothing else has been heard of: asks for a small exchange that tells whether it is the path. */
   readonly probe: () => void
   readonly signal: AbortSignal
+  /** Told after every attempt that failed, with the time since when it goes on. */
+  readonly failing: (since: Millis) => void
 }
 
 export interface ExchangeResult {
-  /** `unfit`: it does not come through at this size. */
-  readonly kind: 'authentic' | 'stranger' | 'unfit'
+  /** `unfit`: it does not come through at this size. `late`: it came to nothing, and is too old to be tried again. */
+  readonly kind: 'authentic' | 'stranger' | 'unfit' | 'late'
   /** Octets of the parcel that came down. */
   readonly octets: number
   /** `unfit`: somebody has said that it is the request which is too large. */
@@ -43,8 +49,9 @@ export interface ExchangeResult {
 /** Resolves with the first answer that means something; rejects only when `signal` aborts. */
 export async function performExchange(input: ExchangeInput): Promise<ExchangeResult> {
   const { path, clockwork, shape, signal, hold } = input
-  let request = input.encode()
-  const first = clockwork.now()
+  let { request } = input
+  let first = clockwork.now()
+  let since: Millis | undefined
   let failures = 0
   /** Of them, those that something else came through before, since the one before. */
   let against = 0
@@ -56,7 +63,10 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
     const held = Math.max(0, hold - Math.max(0, began - first))
     const answer = await attempt(input, request, held, failures === 0)
     // It was given up in favour of a new connection, and that at once.
-    if (answer === 'doubted') continue
+    if (answer === 'doubted') {
+      if (!input.mayRetry()) return { kind: 'late', octets: 0 }
+      continue
+    }
     if (answer !== undefined) {
       const elapsed = clockwork.now() - began
       const parcel = shape.decodeResponse(answer)
@@ -70,9 +80,9 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
       if (code === 'E_NET_SIZE') return unfit(path, true)
       if (failures === 0) path.cut(elapsed, held, false)
       path.failed(answerError(code, answer))
-      // An edge may keep what it answered for this URL.
-      request = input.encode()
     }
+    since ??= clockwork.now()
+    input.failing(since)
     // While nothing comes through, nothing is known of sizes.
     if (path.lastWorked >= failedAt) against++
     failedAt = clockwork.now()
@@ -80,6 +90,26 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
     if (against >= (silent ? 1 : FAILURES_SEEN)) return unfit(path, false)
     if (++failures > 1 || silent) input.probe()
     await path.rest(signal)
+    signal.throwIfAborted()
+    // An edge may keep what it answered for this URL. Unless a number can be spared, the very same goes out again.
+    const other = answer === undefined ? undefined : input.encodeAnew()
+    if (other !== undefined) {
+      request = other
+      first = clockwork.now()
+    } else if (!input.mayRetry()) return { kind: 'late', octets: 0 }
+  }
+}
+
+/** One attempt at an exchange that is answered at once; true where the answer was authentic. Tells nobody but the caller. */
+export async function tryExchange(
+  input: Pick<ExchangeInput, 'permit' | 'shape' | 'request' | 'accept' | 'signal'> & { readonly timeoutMs: number },
+): Promise<boolean> {
+  const { permit, shape, request, timeoutMs, signal } = input
+  try {
+    const parcel = shape.decodeResponse(toAnswer(await permit.exchange(request, { timeoutMs, signal })))
+    return parcel !== undefined && input.accept(parcel)
+  } catch {
+    return false
   }
 }
 

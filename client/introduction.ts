@@ -6,7 +6,7 @@ import type { Millis } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import type { HandshakeKeys } from '#protocol/handshake.ts'
 import { aeads } from '#protocol/parcel.ts'
-import { requestBinding } from '#protocol/recognition.ts'
+import { bindingOf } from '#protocol/recognition.ts'
 import type { Answer } from './carrier.ts'
 import { toAnswer } from './carrier.ts'
 import type { Clockwork } from './clockwork.ts'
@@ -51,7 +51,7 @@ export async function introduce(input: {
   const { permit, clockwork } = input
   const contact = await permit.firstContact({
     hello: Uint8Array.of(input.preferredAead),
-    binding: requestBinding(shape.binding),
+    binding: bindingOf(shape),
     length: shape.up.fit(CONTACT_OCTETS),
     now: clockwork.now() + clockOffset,
   })

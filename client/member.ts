@@ -12,13 +12,17 @@ import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
+import type { PackInUse } from './packs/keeper.ts'
+import { PACK_TABLES } from './packs/memory.ts'
+import type { PackedTunnel } from './packs/packed-tunnel.ts'
+import { openPackedTunnel } from './packs/packed-tunnel.ts'
 import type { Octets } from './path.ts'
+import { keptSeed, seedFor } from './rhythm-seed.ts'
 import { Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { TRAFFIC_TABLES, Traffic } from './traffic.ts'
 import type { TunnelStatus } from './tunnel.ts'
-import { Tunnel } from './tunnel.ts'
 
 export interface MemberInput {
   /** The core's own part of the state folder. */
@@ -39,7 +43,7 @@ export class Member {
   readonly chat: Chat
   private readonly store: Store
   private readonly builtins: readonly CompiledTemplate[]
-  private readonly tunnels: readonly Tunnel[]
+  private readonly tunnels: readonly PackedTunnel[]
   private readonly statusListeners: ((status: TunnelStatus) => void)[] = []
   private readonly alarm: Alarm
   private readonly watch: MailboxWatch
@@ -52,7 +56,7 @@ export class Member {
     clockwork: Clockwork
     store: Store
     builtins: readonly CompiledTemplate[]
-    tunnels: readonly Tunnel[]
+    tunnels: readonly PackedTunnel[]
     alarm: Alarm
   }) {
     this.chat = parts.chat
@@ -64,8 +68,8 @@ export class Member {
     this.clockwork = parts.clockwork
     parts.alarm.ring = (now) => this.chat.tick(now)
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
-    for (const tunnel of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
-    for (const tunnel of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
+    for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
+    for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
   }
 
   /**
@@ -78,16 +82,16 @@ export class Member {
     const builtins = input.templates ?? compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
     const store = openStore({
       folder: join(folder, 'chat'),
-      tables: [...CHAT_TABLES, ...TRAFFIC_TABLES],
+      tables: [...CHAT_TABLES, ...PACK_TABLES, ...TRAFFIC_TABLES],
       random: clockwork.random,
     })
-    const tunnels: Tunnel[] = []
+    const tunnels: PackedTunnel[] = []
     const alarm = new Alarm(clockwork)
     try {
       const mailboxes = new Mailboxes(clockwork)
       const watch = new MailboxWatch(mailboxes)
-      if (input.online) tunnels.push(...(await openTunnels(input, builtins)))
-      for (const tunnel of tunnels) mailboxes.add(tunnel)
+      if (input.online) tunnels.push(...(await openTunnels(input, builtins, store)))
+      for (const { tunnel } of tunnels) mailboxes.add(tunnel)
       const { random, now } = clockwork
       const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
       const chat = Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName))
@@ -109,7 +113,7 @@ export class Member {
 
   /** Id of the template in use. */
   get template(): string | undefined {
-    return this.tunnels[0]?.status.template
+    return this.tunnels[0]?.tunnel.status.template
   }
 
   onStatus(listener: (status: TunnelStatus) => void): void {
@@ -117,7 +121,12 @@ export class Member {
   }
 
   status(): TunnelStatus[] {
-    return this.tunnels.map((tunnel) => tunnel.status)
+    return this.tunnels.map(({ tunnel }) => tunnel.status)
+  }
+
+  /** The template pack in use with each gateway, in the order of `status`; undefined where there is none. */
+  packs(): (PackInUse | undefined)[] {
+    return this.tunnels.map(({ pack }) => pack())
   }
 
   /** Octets since midnight, up and down, over all gateways. */
@@ -127,7 +136,7 @@ export class Member {
 
   /** Resolves once a gateway has been reached. @throws SottoError E_TUNNEL_TIMEOUT with the reason */
   async reached(timeoutMs: number): Promise<void> {
-    await anyOf(this.tunnels.map((tunnel) => tunnel.session(timeoutMs)))
+    await anyOf(this.tunnels.map(({ tunnel }) => tunnel.session(timeoutMs)))
   }
 
   /** Told once whenever a gateway begins to refuse messages for want of room (E_MAILBOX_FULL); they are kept here. */
@@ -167,10 +176,10 @@ export class Member {
     }
   }
 
-  /** From now on traffic looks like this. @throws SottoError E_USAGE where there is no such template */
+  /** From now on traffic looks like this, whatever packs say. @throws SottoError E_USAGE where there is no such template */
   use(id: string): void {
     const template = templateNamed(this.builtins, id)
-    for (const tunnel of this.tunnels) tunnel.use(template)
+    for (const { pin } of this.tunnels) pin(template)
   }
 
   private onTunnel(status: TunnelStatus): void {
@@ -197,7 +206,11 @@ function templateNamed(builtins: readonly CompiledTemplate[], id: string): Compi
   throw new SottoError('E_USAGE', `there is no template «${id}»`, { next: `There are: ${names}.` })
 }
 
-async function openTunnels(input: MemberInput, builtins: readonly CompiledTemplate[]): Promise<Tunnel[]> {
+async function openTunnels(
+  input: MemberInput,
+  builtins: readonly CompiledTemplate[],
+  store: Store,
+): Promise<PackedTunnel[]> {
   const { broker, clockwork } = input
   const endpoints = (await broker.endpoints()).filter(({ kind }) => kind === 'gateway')
   if (endpoints.length === 0) throw notJoined()
@@ -212,7 +225,13 @@ async function openTunnels(input: MemberInput, builtins: readonly CompiledTempla
       permit: await broker.permit(id),
     })),
   )
-  return parts.map((part) => new Tunnel({ ...part, clockwork, preferredAead: preferred }))
+  const seed = keptSeed(input.folder, clockwork.random)
+  const pinned = input.template !== undefined
+  const network = (): Promise<Uint8Array> => broker.network()
+  return parts.map((part) => {
+    const rhythmSeed = seedFor(seed, part.permit.endpoint.id)
+    return openPackedTunnel({ ...part, clockwork, preferredAead: preferred, rhythmSeed, store, network, pinned })
+  })
 }
 
 /** The first that succeeds; the first failure where none does. */

@@ -130,11 +130,12 @@ export class Path {
     if (before === undefined) this.changed(this)
   }
 
-  /** Milliseconds to let the gateway hold an exchange: `chance` from 0 to 1 draws from the range. */
-  drawHold(template: readonly [number, number], chance: number): number {
-    const [least, most] = this.hold.range(template, this.clockwork.now())
-    this.mostHold = template[1]
-    return Math.round(least + (most - least) * chance)
+  /** Milliseconds to let the gateway hold an exchange: `drawn` from the template's range, as this path allows. */
+  adaptHold(template: readonly [number, number], drawn: number): number {
+    const most = template[1]
+    this.mostHold = most
+    if (most === 0) return drawn
+    return Math.round((drawn * this.hold.range(template, this.clockwork.now())[1]) / most)
   }
 
   /** An exchange was answered after `elapsed`, of which it may have been held for up to `hold`. */

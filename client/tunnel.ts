@@ -4,6 +4,9 @@
  * sees calls and subscriptions that survive all of that.
  */
 import type { CompiledTemplate, Shape } from '#engine/compile.ts'
+import { TemplateLimits } from '#engine/limits.ts'
+import type { Rhythm } from '#engine/rhythm.ts'
+import { createRhythm, RHYTHM_SEED_LENGTH } from '#engine/rhythm.ts'
 import type { HttpRequest } from '#engine/template.ts'
 import type { EndpointInfo, Permit } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
@@ -11,14 +14,16 @@ import { PARCEL_MIN } from '#protocol/constants.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { aeads } from '#protocol/parcel.ts'
+import { bindingOf } from '#protocol/recognition.ts'
 import type { Subscription } from '#protocol/services/rpc.ts'
 import { CallInterrupted, call, subscribe } from '#protocol/services/rpc.ts'
 import type { Outgoing } from '#protocol/session/client-session.ts'
 import { ClientSession } from '#protocol/session/client-session.ts'
+import type { PackPointer } from '#protocol/session/frames.ts'
 import { CloseCode } from '#protocol/session/frames.ts'
 import type { Priority } from '#protocol/session/stream.ts'
 import type { ExchangeResult } from './carrier.ts'
-import { performExchange } from './carrier.ts'
+import { performExchange, tryExchange } from './carrier.ts'
 import type { Clockwork } from './clockwork.ts'
 import { hostOf, introduce, NotRecognised } from './introduction.ts'
 import type { Finding, Octets } from './path.ts'
@@ -33,8 +38,14 @@ const SEND_HOLD = 100
 const PARCEL_OVERHEAD = PARCEL_MIN
 /** A parcel down of at least this many octets means more is waiting: keep more polls open. */
 const PLENTY = 8_192
+/** Milliseconds that an exchange may go on failing until another template is tried; twice as long each time. */
+const SHIFT_MS = 6_000
 /** First contacts of a template that fail, one after another, until another is tried. A refusal counts as all of them. */
 const TRIES_EACH = 2
+/** Numbers of a session that may be spent on templates that do not carry, since one did. The gateway expects 16 ahead. */
+const SPARE_NUMBERS = 6
+/** As many, since an exchange came through, on saying the same in a request that looks different. */
+const SPARE_RENEWALS = 4
 /** Failed starts that are remembered for people. */
 const TRIED = 8
 /** How often to look whether the machine has slept, and how late the look may be, milliseconds. */
@@ -78,6 +89,20 @@ export interface TunnelInput {
   readonly clockwork: Clockwork
   /** Index into `aeads` of the suite this machine is quickest with. */
   readonly preferredAead: number
+  /** Of the member's rhythm with this gateway, 16 octets, secret; drawn where nothing is given. */
+  readonly rhythmSeed?: Uint8Array
+  /** Where other templates come from; without it there is the one. */
+  readonly looks?: TunnelLooks
+}
+
+/** Templates that a tunnel may change between, and who wants to know of it. */
+export interface TunnelLooks {
+  /** Best first, never empty. */
+  candidates(): Promise<readonly CompiledTemplate[]>
+  /** The tunnel goes on with this one, which has just carried an exchange. */
+  took(template: CompiledTemplate): void
+  /** The gateway has said which pack to use. */
+  pointed(pointer: PackPointer): void
 }
 
 /** One session, from introduction to its end, and the exchanges that carry it. */
@@ -92,6 +117,20 @@ interface Epoch {
   probing: boolean
   /** Polls that carry something up, by number: how to stop waiting for a sign that it arrived. */
   readonly unsure: Map<number, () => void>
+  /** Ends the wait for the next exchange that the rhythm has put off. */
+  unwait: () => void
+  /** Exchanges under way, with the template they look like and how to give them up. */
+  readonly underWay: Map<AbortController, CompiledTemplate>
+  /** Numbers spent on templates that did not carry. */
+  spent: number
+  /** Numbers spent on requests that somebody on the way had answered. */
+  renewed: number
+  /** Another template is being looked for. */
+  shifting: boolean
+  /** The website answered in place of the gateway: nothing more in this template until another is found. */
+  refused: boolean
+  shiftAfter: number
+  rekeying: boolean
 }
 
 export class Tunnel {
@@ -118,6 +157,8 @@ export class Tunnel {
   /** A template of POST was refused as if for the method. */
   private postRefused = false
   private unwatch: () => void = () => {}
+  private readonly rhythmSeed: Uint8Array
+  private rhythm: Rhythm
 
   constructor(input: TunnelInput) {
     this.input = input
@@ -125,6 +166,8 @@ export class Tunnel {
     this.others = input.others ?? []
     this.random = input.clockwork.random
     this.since = input.clockwork.now()
+    this.rhythmSeed = input.rhythmSeed ?? this.random(RHYTHM_SEED_LENGTH)
+    this.rhythm = createRhythm(this.template.rhythm, this.rhythmSeed, this.since)
     this.path = new Path(input.clockwork, () => this.onPath())
     this.watch()
     void this.run()
@@ -150,11 +193,60 @@ export class Tunnel {
 
   /** Exchanges from now on look like this template and no other; what is under way ends as it began. */
   use(template: CompiledTemplate): void {
-    this.template = template
     this.others = []
     this.starts = 0
+    this.wear(template)
     const { current } = this
     if (current !== undefined) this.pump(current)
+  }
+
+  private wear(template: CompiledTemplate): void {
+    if (template === this.template) return
+    this.template = template
+    this.rhythm = createRhythm(template.rhythm, this.rhythmSeed, this.input.clockwork.now())
+    this.told = ''
+    this.tell()
+  }
+
+  /** Template of the exchanges that begin now. */
+  get look(): CompiledTemplate {
+    return this.template
+  }
+
+  /**
+   * Carries one exchange of each kind of a message in another template, beside everything that goes on. 'busy' where there
+   * is no session, or no number to spare, to try it with.
+   */
+  async trial(template: CompiledTemplate): Promise<'carried' | 'failed' | 'busy'> {
+    const { current: epoch } = this
+    if (epoch === undefined || !epoch.session.mux.ready) return 'busy'
+    for (const shape of new Set([template.shape('send'), template.shape('poll')])) {
+      const outcome = await this.tryShape(epoch, shape)
+      if (outcome !== 'carried') return outcome
+    }
+    return 'carried'
+  }
+
+  /** Two attempts, as anything on a network needs; nothing of it counts for the path in use. */
+  private async tryShape(epoch: Epoch, shape: Shape): Promise<'carried' | 'failed' | 'busy'> {
+    const { session, abort } = epoch
+    const { clockwork, permit } = this.input
+    if (abort.signal.aborted || !session.mayTake || epoch.spent >= SPARE_NUMBERS) return 'busy'
+    const outgoing = session.takeBare(shape.up.fit(PARCEL_OVERHEAD), bindingOf(shape))
+    const request = shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
+    const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)
+    const timeoutMs = this.path.patience
+    this.exchanges++
+    for (let attempt = 0; attempt < 2; attempt++) {
+      if (await tryExchange({ permit, shape, request, timeoutMs, accept, signal: abort.signal })) {
+        epoch.spent = 0
+        return 'carried'
+      }
+      if (abort.signal.aborted) return 'busy'
+    }
+    session.abandon(outgoing.number)
+    epoch.spent++
+    return 'failed'
   }
 
   /** Tells the gateway that the session is over, as far as it can be reached within a second, and ends everything. */
@@ -200,10 +292,14 @@ export class Tunnel {
     for (;;) {
       const left = deadline - this.input.clockwork.now()
       const session = await this.session(left)
+      const late = new AbortController()
       try {
-        return await this.within(call(session.mux, method, args, options.priority), left)
+        return await this.within(call(session.mux, method, args, options.priority, late.signal), left)
       } catch (error) {
-        if (!(error instanceof CallInterrupted)) throw error
+        if (error instanceof CallInterrupted) continue
+        // Otherwise calls that came too late would pile up in the session, and all go out once the path works again.
+        if (isSottoError(error)) late.abort()
+        throw error
       }
     }
   }
@@ -277,6 +373,7 @@ export class Tunnel {
       this.pump(epoch)
       await aborted(epoch.abort.signal)
       for (const cancel of epoch.unsure.values()) cancel()
+      epoch.unwait()
       this.current = undefined
       if (!signal.aborted) this.become({ kind: 'connecting' })
     }
@@ -284,9 +381,9 @@ export class Tunnel {
 
   /** Introduces the client; undefined where that failed (noted in the path and the state). */
   private async begin(): Promise<Epoch | undefined> {
-    const { permit, clockwork, preferredAead } = this.input
+    const { permit, clockwork, preferredAead, looks } = this.input
     const { signal } = this.stopping
-    const template = this.nextLook()
+    let { template } = this
     const { clockOffset, path } = this
     let isVisited = false
     const visited = (offset: number): void => {
@@ -294,13 +391,17 @@ export class Tunnel {
       isVisited = true
     }
     try {
+      template = await this.nextLook()
+      const before = this.template
       const how = { permit, template, clockwork, preferredAead, signal, clockOffset, tries: path.tries, visited }
       const introduced = await introduce(how)
-      this.template = template
       this.starts = 0
+      // A look that was chosen while this was under way stays.
+      if (this.template === before) this.wear(template)
       if (this.postRefused && template.shape('send').method === 'GET') path.note('E_NET_METHOD')
       this.postRefused = false
       path.worked(introduced.rttMs, 0)
+      looks?.took(template)
       return this.adopt(introduced.keys.root, introduced.suite)
     } catch (error) {
       if (signal.aborted) return undefined
@@ -310,10 +411,11 @@ export class Tunnel {
   }
 
   /** What a session begins with: the one in use, and after failures the others in turn. */
-  private nextLook(): CompiledTemplate {
-    const others = this.others.filter(({ id }) => id !== this.template.id)
-    const all = [this.template, ...others]
-    return all[Math.floor(this.starts / TRIES_EACH) % all.length]!
+  private async nextLook(): Promise<CompiledTemplate> {
+    const known = (await this.input.looks?.candidates()) ?? [this.template]
+    const others = this.others.filter(({ bindingId }) => known.every((each) => each.bindingId !== bindingId))
+    const all = [...known, ...others]
+    return all[Math.floor(this.starts / TRIES_EACH) % all.length] ?? this.template
   }
 
   private startFailed(template: CompiledTemplate, error: unknown, isVisited: boolean): void {
@@ -340,18 +442,17 @@ export class Tunnel {
         ready: () => this.become({ kind: 'ready' }),
         closed: (code) => this.onClosed(epoch, code),
         acknowledged: (number) => this.trust(epoch, number),
+        pointed: (pointer) => this.input.looks?.pointed(pointer),
       },
     })
     const epoch: Epoch = {
-      session,
-      abort,
-      sends: 0,
-      polls: 0,
-      appetite: 0,
-      pumping: false,
-      probing: false,
-      unsure: new Map(),
+      ...{ session, abort, sends: 0, polls: 0, appetite: 0, pumping: false, unwait: () => {}, rekeying: false },
+      ...{ underWay: new Map(), spent: 0, renewed: 0, shifting: false, refused: false, shiftAfter: SHIFT_MS },
+      ...{ probing: false, unsure: new Map() },
     }
+    abort.signal.addEventListener('abort', () => epoch.underWay.forEach((_, given) => void given.abort()), {
+      once: true,
+    })
     session.renew()
     this.sessions++
     return epoch
@@ -375,7 +476,11 @@ export class Tunnel {
     if (!same) this.since = this.input.clockwork.now()
     this.state = state
     for (const wake of [...this.waiting]) wake()
-    const told = `${JSON.stringify(state)} ${this.template.id} ${this.path.findings.map(({ code }) => code)}`
+    this.tell()
+  }
+
+  private tell(): void {
+    const told = `${JSON.stringify(this.state)} ${this.template.id} ${this.path.findings.map(({ code }) => code)}`
     if (told === this.told) return
     this.told = told
     for (const listener of this.listeners) listener(this.status)
@@ -392,21 +497,54 @@ export class Tunnel {
     })
   }
 
-  /** Begins as many exchanges as there is reason for. */
+  /** Begins as many exchanges as there is reason for, and waits for those that the rhythm puts off. */
   private pump(epoch: Epoch): void {
     const { session } = epoch
-    const { rhythm } = this.template
-    if (session.rekeyDue(this.input.clockwork.now())) void this.rekey(epoch)
-    while (!epoch.abort.signal.aborted && session.mayTake) {
-      const total = epoch.sends + epoch.polls
-      // The last place is kept for what is urgent: a file under way must not delay a message.
-      const room = total < rhythm.concurrency - 1 || (total < rhythm.concurrency && session.mux.urgent)
-      const pollDue = epoch.polls < this.polls(epoch) && !session.mux.isClosed
-      // What a poll can carry rides in one that is due anyway: most of all the credit for what a poll has just brought.
-      if (room && session.pending(1) > 0 && !(pollDue && this.fitsPoll(session))) this.send(epoch)
-      else if (pollDue) this.poll(epoch)
-      else return
+    const now = this.input.clockwork.now()
+    epoch.unwait()
+    if (session.rekeyDue(now)) void this.rekey(epoch)
+    while (!epoch.abort.signal.aborted && session.mayTake && !epoch.refused) {
+      const due = this.nextExchange(epoch, now)
+      if (due === undefined) return this.waitForRhythm(epoch, now)
+      this[due](epoch)
     }
+  }
+
+  /** What there is reason for right now. */
+  private nextExchange(epoch: Epoch, now: number): 'send' | 'poll' | 'cover' | undefined {
+    const { session } = epoch
+    const { rhythm } = this.template
+    const { pollAt, sendAt, coverAt } = this.rhythm
+    const total = epoch.sends + epoch.polls
+    // The last place is kept for what is urgent: a file under way must not delay a message.
+    const room = total < rhythm.concurrency - 1 || (total < rhythm.concurrency && session.mux.urgent)
+    const pollWanted = this.wantsPoll(epoch)
+    // Much that comes down is not waited for.
+    const pollIn = epoch.appetite > 0 ? 0 : pollAt - now
+    const pollSoon = pollIn <= 0 || (pollIn <= TemplateLimits.thinkMs && !session.mux.urgent)
+    // What a poll can carry rides in one that is due anyway: most of all the credit for what a poll has just brought.
+    const rides = pollWanted && pollSoon && this.fitsPoll(session)
+    const mayStart = room && sendAt <= now && !this.rhythm.constant
+    if (mayStart && session.pending(1) > 0 && !rides) return 'send'
+    if (pollWanted && pollIn <= 0) return 'poll'
+    return room && coverAt !== undefined && coverAt <= now && !session.mux.isClosed ? 'cover' : undefined
+  }
+
+  private wantsPoll(epoch: Epoch): boolean {
+    return epoch.polls < this.polls(epoch) && !epoch.session.mux.isClosed
+  }
+
+  /** Comes back when the earliest of what the rhythm has put off is due; sets no timer where it puts nothing off. */
+  private waitForRhythm(epoch: Epoch, now: number): void {
+    const { pollAt, sendAt, coverAt } = this.rhythm
+    const times = [
+      coverAt,
+      this.wantsPoll(epoch) ? pollAt : undefined,
+      epoch.session.pending(1) > 0 ? sendAt : undefined,
+    ]
+    const later = times.filter((time) => time !== undefined && time > now)
+    if (later.length === 0) return
+    epoch.unwait = this.input.clockwork.after(Math.min(...(later as number[])) - now, () => this.pump(epoch))
   }
 
   private fitsPoll(session: ClientSession): boolean {
@@ -434,28 +572,45 @@ export class Tunnel {
     const isSmall = wanted <= fit.room(small, now) || fit.room(bulk, now) <= fit.room(small, now)
     const shape = isSmall ? small : bulk
     epoch.sends++
+    this.rhythm.began('send', now)
     // A large one is followed by more: its place is worth more than an answer that rides back.
     this.exchange(epoch, shape, fit.length(shape, wanted, now), isSmall ? SEND_HOLD : 0, () => epoch.sends--)
   }
 
+  /** As a send of a message, with whatever there is to say by then and otherwise nothing. */
+  private cover(epoch: Epoch): void {
+    const shape = this.template.shape('send')
+    const length = this.path.fit.length(shape, this.rhythm.coverBytes, this.input.clockwork.now())
+    epoch.sends++
+    this.beganBeside(epoch)
+    this.exchange(epoch, shape, length, SEND_HOLD, () => epoch.sends--)
+  }
+
+  /** The rhythm hears of a send that nobody asked for. */
+  private beganBeside(epoch: Epoch): void {
+    this.rhythm.began(epoch.session.pending(1) > 0 ? 'send' : 'cover', this.input.clockwork.now())
+  }
+
   private poll(epoch: Epoch): void {
-    const { session } = epoch
     const shape = this.pollShape
-    const carries = session.pending(shape.up.max)
-    const length = this.path.fit.length(shape, carries + PARCEL_OVERHEAD, this.input.clockwork.now())
+    // Where sends are constant, polls are too.
+    const said = this.rhythm.constant ? 0 : epoch.session.pending(shape.up.max)
+    const length = this.path.fit.length(shape, said + PARCEL_OVERHEAD, this.input.clockwork.now())
     // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
     const isExtra = epoch.polls++ >= this.template.rhythm.polls
     const hold = isExtra ? SEND_HOLD : this.drawHold()
-    const number = this.exchange(epoch, shape, length, hold, () => {
+    const number = this.exchange(epoch, shape, length, hold, (result, last) => {
       epoch.polls--
-      this.trust(epoch, number)
+      this.trust(epoch, last)
+      const news = result !== undefined && result.octets > shape.down.classes[0]!
+      if (!isExtra) this.rhythm.polled(this.input.clockwork.now(), news)
     })
-    if (carries > 0 && !isExtra) this.doubtLater(epoch, number)
+    if (said > 0 && !isExtra) this.doubtLater(epoch, number)
   }
 
+  /** The rhythm draws, within what the path allows. */
   private drawHold(): number {
-    const bytes = this.random(2)
-    this.holdMs = this.path.drawHold(this.template.rhythm.holdMs, (bytes[0]! * 256 + bytes[1]!) / 65_535)
+    this.holdMs = this.path.adaptHold(this.template.rhythm.holdMs, this.rhythm.hold())
     return this.holdMs
   }
 
@@ -464,6 +619,8 @@ export class Tunnel {
     const { clockwork } = this.input
     const half = this.path.patience / 2
     const ask = (): void => {
+      const wait = this.rhythm.sendAt - clockwork.now()
+      if (wait > 0) return void epoch.unsure.set(number, clockwork.after(wait, ask))
       epoch.unsure.set(
         number,
         clockwork.after(half, () => this.path.doubt()),
@@ -479,12 +636,17 @@ export class Tunnel {
     epoch.unsure.delete(number)
   }
 
-  /** An exchange for the sake of its answer, which says what has arrived and that the path works. One at a time. */
+  /**
+   * An exchange for the sake of its answer, which says what has arrived and that the path works. One at a time, and none
+   * where the rhythm puts sends off: the next of them tells as much.
+   */
   private probe(epoch: Epoch): void {
-    if (epoch.probing || !epoch.session.mayTake) return
+    if (epoch.probing || epoch.refused || !epoch.session.mayTake) return
+    if (this.rhythm.constant || this.rhythm.sendAt > this.input.clockwork.now()) return
     const shape = this.template.shape('send')
     epoch.probing = true
     epoch.sends++
+    this.beganBeside(epoch)
     const length = this.path.fit.length(shape, PARCEL_OVERHEAD, this.input.clockwork.now())
     this.exchange(epoch, shape, length, 0, () => {
       epoch.probing = false
@@ -492,46 +654,122 @@ export class Tunnel {
     })
   }
 
-  /** Begins an exchange and returns its number. */
-  private exchange(epoch: Epoch, shape: Shape, length: number, hold: number, done: () => void): number {
+  /** Begins an exchange and returns its number. `done`: what came of it, and the number that it had at last. */
+  private exchange(
+    epoch: Epoch,
+    shape: Shape,
+    length: number,
+    hold: number,
+    done: (result: ExchangeResult | undefined, number: number) => void,
+  ): number {
     const { session, abort } = epoch
     const { clockwork, permit } = this.input
-    const outgoing: Outgoing = session.take(length, hold)
-    const encode = (): HttpRequest =>
-      shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
+    const { path } = this
+    let outgoing: Outgoing
+    const encode = (): HttpRequest => {
+      outgoing = session.take(length, hold, bindingOf(shape))
+      return shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
+    }
+    const encodeAnew = (): HttpRequest | undefined => {
+      if (!session.mayTake || epoch.renewed >= SPARE_RENEWALS) return undefined
+      epoch.renewed++
+      const before = outgoing.number
+      session.abandon(before)
+      const request = encode()
+      if (!epoch.unsure.has(before)) return request
+      this.trust(epoch, before)
+      this.doubtLater(epoch, outgoing.number)
+      return request
+    }
+    const request = encode()
+    const { number } = outgoing!
     this.exchanges++
     const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)
-    const { path } = this
-    const { signal } = abort
+    const given = new AbortController()
+    const { signal } = given
+    const failing = (since: Millis): void => {
+      if (clockwork.now() - since >= epoch.shiftAfter) this.shift(epoch).catch(() => {})
+    }
+    epoch.underWay.set(given, this.template)
+    const mayRetry = (): boolean => session.mayRetry(clockwork.now(), outgoing.number)
     const probe = (): void => this.probe(epoch)
-    performExchange({ permit, path, clockwork, shape, encode, hold, accept, probe, signal })
-      .then((result) => {
-        if (result.kind !== 'unfit') return this.onResult(epoch, result)
-        path.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
-        session.abandon(outgoing.number)
+    const told = { accept, mayRetry, failing, probe, signal }
+    performExchange({ permit, path, clockwork, shape, request, encodeAnew, hold, ...told })
+      .then(async (result) => {
+        if (result.kind === 'unfit') this.onUnfit(epoch, shape, length, result.said ?? false)
+        await this.onResult(epoch, result, outgoing.number)
+        return result
       })
-      .catch(() => {})
-      .finally(() => {
-        done()
+      .catch(() => {
+        if (!abort.signal.aborted) session.abandon(outgoing.number)
+        return undefined
+      })
+      .then((result) => {
+        epoch.underWay.delete(given)
+        done(result, outgoing.number)
         if (!abort.signal.aborted) this.pump(epoch)
       })
-    return outgoing.number
+    return number
   }
 
-  private onResult(epoch: Epoch, result: ExchangeResult): void {
+  /** Smaller parcels from now on; where there are none, another template may carry. */
+  private onUnfit(epoch: Epoch, shape: Shape, length: number, said: boolean): void {
+    this.path.fit.tooLarge(shape, length, said, this.input.clockwork.now())
+    if (length <= shape.up.classes[0]!) this.shift(epoch).catch(() => {})
+  }
+
+  private async onResult(epoch: Epoch, result: ExchangeResult, number: number): Promise<void> {
+    if (result.kind === 'late' || result.kind === 'unfit') return epoch.session.abandon(number)
     if (result.kind === 'stranger') {
-      // The gateway has forgotten the session (a restart, a long sleep): begin anew.
+      // The gateway does not take this template any more, or has forgotten the session (a restart, a long sleep).
+      epoch.session.abandon(number)
+      epoch.refused = true
+      if (epoch.shifting || (await this.shift(epoch)) || epoch.abort.signal.aborted) return
       epoch.session.mux.close(CloseCode.gone)
       epoch.abort.abort()
       return
     }
+    epoch.spent = 0
+    epoch.renewed = 0
+    epoch.shiftAfter = SHIFT_MS
     const { polls, concurrency } = this.template.rhythm
     epoch.appetite = result.octets >= PLENTY ? Math.min(Math.max(epoch.appetite, polls) * 2, concurrency) : 0
   }
 
+  /** Looks for a template that carries, and goes on with it. False where none of the others does. */
+  private async shift(epoch: Epoch): Promise<boolean> {
+    const { looks } = this.input
+    if (looks === undefined || epoch.shifting) return false
+    epoch.shifting = true
+    epoch.shiftAfter *= 2
+    try {
+      const before = this.template
+      for (const template of await looks.candidates()) {
+        if (template === before || (await this.trial(template)) !== 'carried') continue
+        this.wear(template)
+        epoch.refused = false
+        // What looks like those that do not carry goes out again in the new one.
+        for (const [given, look] of epoch.underWay) if (look !== template) given.abort()
+        looks.took(template)
+        return true
+      }
+      return false
+    } finally {
+      epoch.shifting = false
+    }
+  }
+
   private async rekey(epoch: Epoch): Promise<void> {
-    const noise = await this.input.permit.rekey({ prologue: epoch.session.transcript })
-    if (!epoch.abort.signal.aborted && epoch.session.rekeyDue(this.input.clockwork.now())) epoch.session.renew(noise)
+    if (epoch.rekeying) return
+    epoch.rekeying = true
+    try {
+      const noise = await this.input.permit.rekey({ prologue: epoch.session.transcript })
+      if (!epoch.abort.signal.aborted && epoch.session.rekeyDue(this.input.clockwork.now())) epoch.session.renew(noise)
+    } catch {
+      // The firewall refuses or has gone; it is asked again with the next exchange, and those fail with the reason.
+    } finally {
+      epoch.rekeying = false
+    }
   }
 
   /** One last exchange that carries the end of the session. */

@@ -35,8 +35,10 @@ const permit: Permit = {
 const broker: LocalBroker = {
   endpoints: async () => [permit.endpoint],
   admitInvite: unused,
+  joined: unused,
   forget: unused,
   permit: async () => permit,
+  network: unused,
   onEvent: () => {},
   refuse: refusalError,
   close: async () => {},

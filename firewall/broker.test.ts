@@ -19,6 +19,7 @@ import type { LocalBroker } from './library.ts'
 import { openBroker } from './library.ts'
 import { DialLimits, PipeLimits } from './limits.ts'
 import { Line } from './line.ts'
+import { FrameType } from './messages.ts'
 import type { Broker, FirewallEvent, FirstContact, Permit } from './permit.ts'
 import { NO_EXPIRY } from './permit.ts'
 
@@ -70,11 +71,25 @@ async function contact(permit: Permit): Promise<Awaited<ReturnType<FirstContact[
   return first.finish(answer.body)
 }
 
+/** What a test uses: the firewall by one of the ways, and the leave to admit, which is not the core's. */
+type Reached = Broker & Pick<LocalBroker, 'admitInvite'>
+
 const ways = { 'in one process': (_: ExecutionContext, local: LocalBroker): Broker => local, 'over the pipe': overPipe }
 
 for (const [way, reach] of Object.entries(ways)) {
-  const open = async (t: ExecutionContext, folder?: string, now?: () => number): Promise<Broker> =>
-    reach(t, await openLocal(t, folder ?? (await temporaryFolder(t)), now))
+  const open = async (t: ExecutionContext, folder?: string, now?: () => number): Promise<Reached> => {
+    const local = await openLocal(t, folder ?? (await temporaryFolder(t)), now)
+    const broker = reach(t, local)
+    return {
+      endpoints: () => broker.endpoints(),
+      joined: () => broker.joined(),
+      network: () => broker.network(),
+      forget: (id) => broker.forget(id),
+      permit: (id) => broker.permit(id),
+      onEvent: (listener) => broker.onEvent(listener),
+      admitInvite: (link) => local.admitInvite(link),
+    }
+  }
 
   test(`${way}: nothing goes before an invite is admitted`, async (t) => {
     const broker = await open(t)
@@ -89,6 +104,13 @@ for (const [way, reach] of Object.entries(ways)) {
     t.like(endpoint, { kind: 'gateway', name: 'Test', host: 'gateway.test', source: 'invite', expires: 4_000_000_000 })
     t.deepEqual(await broker.admitInvite(` ${gateway.link}\n`), [endpoint!])
     t.deepEqual(await broker.endpoints(), [endpoint!])
+  })
+
+  test(`${way}: the network has a name that says nothing, the same each time`, async (t) => {
+    const broker = await open(t)
+    const id = await broker.network()
+    t.is(id.length, 16)
+    t.deepEqual(await broker.network(), id)
   })
 
   test(`${way}: what is no invite, or an old one, opens nothing`, async (t) => {
@@ -343,6 +365,26 @@ test('the audit log names neither host nor address', async (t) => {
     ['admitted', 'permitted', 'dialed', 'refused'],
   )
   t.notRegex(log, /gateway\.test|127\.0\.0\.1/)
+})
+
+test('the core cannot have an invite admitted: there is no such call', async (t) => {
+  const local = await openLocal(t, await temporaryFolder(t))
+  const own = await ownGateway(t)
+  const events: FirewallEvent[] = []
+  local.onEvent((event) => events.push(event))
+  const [near, far] = duplexPair()
+  const broker = overPipe(t, local)
+  t.is(await codeOf(broker.joined()), 'E_NOT_JOINED')
+  serveBroker(local, far, () => {})
+  const line = new Line(near, () => {})
+  for (const args of [{ link: own.link }, own.link, [own.link]]) {
+    t.is(await codeOf(line.call('joined', args as unknown as null)), 'E_FIREWALL_REFUSED')
+  }
+  t.deepEqual(await local.endpoints(), [])
+  t.deepEqual(new Set(events.map(({ kind, reason }) => `${kind} ${reason}`)), new Set(['refused malformed-call']))
+  t.false(Object.keys(FrameType).includes('admit'))
+  await local.admitInvite(own.link)
+  t.deepEqual(await broker.joined(), await local.endpoints())
 })
 
 test('an exchange that names an endpoint nobody admitted is refused, whatever the core says before', async (t) => {

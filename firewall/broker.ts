@@ -124,7 +124,8 @@ function handlersFor(broker: LocalBroker): Handlers {
   }
   return {
     endpoints: async () => ({ result: await broker.endpoints() }),
-    admit: async ({ link }) => ({ result: await broker.admitInvite(link) }),
+    network: async () => ({ result: await broker.network() }),
+    joined: async () => ({ result: await broker.joined() }),
     forget: async ({ endpoint }) => {
       permits.delete(endpoint)
       await broker.forget(endpoint)

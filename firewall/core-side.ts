@@ -49,11 +49,12 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
   const line = new Line(socket, onLost)
   return {
     endpoints: async () => [...(await line.call('endpoints', null)).result],
-    admitInvite: async (link) => [...(await line.call('admit', { link })).result],
+    joined: async () => [...(await line.call('joined', null)).result],
     forget: async (endpoint) => {
       await line.call('forget', { endpoint })
     },
     permit: async (endpoint) => remotePermit(line, (await line.call('permit', { endpoint })).result),
+    network: async () => (await line.call('network', null)).result,
     onEvent: (listener) => {
       line.listeners.push(listener)
     },

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
+import { startGateway } from './fixtures/gateway.ts'
 import { temporaryFolder } from './fixtures/temporary.ts'
 
 const fixture = (name: string): string => join(import.meta.dirname, 'fixtures', name)
@@ -33,7 +34,8 @@ async function start(t: ExecutionContext, args: readonly string[], options: RunO
     env,
   })
   t.teardown(() => launcher.kill('SIGKILL'))
-  launcher.stdin!.end(input)
+  // Who stops reading is told by how it ends.
+  launcher.stdin!.on('error', () => {}).end(input)
   const firstLine = new Promise<string>((resolve) =>
     launcher.stdout!.once('data', (data) => resolve(String(data).trim())),
   )
@@ -88,6 +90,40 @@ test('the core has the command line, its folder, and a clean environment', async
 
 test('the terminal is the core’s', async (t) => {
   t.is((await (await start(t, ['echo'], { input: 'through and back' })).ended).out, 'through and back')
+})
+
+test('join: the launcher reads the link, and the core hears what it opened and never the link', async (t) => {
+  const gateway = await startGateway()
+  t.teardown(() => gateway.close())
+  const { out, err, code } = await (await start(t, ['join'], { input: `${gateway.link}\n` })).ended
+  t.is(code, 0, err)
+  const told = JSON.parse(out)
+  t.is(told.joined.length, 1)
+  t.like(told.joined[0], { host: 'gateway.test', name: 'Test' })
+  t.is(told.given, '')
+  t.false(out.includes(gateway.link.slice(8)))
+})
+
+test('join: what is no invite opens nothing, and the core hears why', async (t) => {
+  for (const [input, code] of [
+    ['sotto://x', 'E_INVITE_FORMAT'],
+    ['', 'E_INVITE_FORMAT'],
+    ['x'.repeat(200_000), 'E_USAGE'],
+  ] as const) {
+    const { out, err } = await (await start(t, ['join'], { input })).ended
+    t.true(code === 'E_USAGE' ? err.includes(code) : JSON.parse(out).joined === code, err)
+  }
+})
+
+test('join: help, and a link on the command line, read nothing', async (t) => {
+  for (const args of [
+    ['join', '--help'],
+    ['join', 'sotto://abc'],
+    ['echo', 'join'],
+  ]) {
+    const { out } = await (await start(t, args, { input: 'for the core' })).ended
+    t.true(out.includes('for the core'), args.join(' '))
+  }
 })
 
 test('an idle pipe keeps nobody alive', async (t) => {

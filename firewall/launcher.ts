@@ -11,6 +11,7 @@ import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { serveBroker } from './broker.ts'
 import { coreArguments, coreEnvironment } from './core-process.ts'
 import { privateFolder } from './folder.ts'
+import { join as joinByInvite, wantsToJoin } from './join.ts'
 import type { LocalBroker } from './library.ts'
 import type { PipeSocket } from './line.ts'
 import { brokerFolder, EVENTS_FD, eventsDescriptor, stateFolder } from './options.ts'
@@ -49,8 +50,12 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   const broker = await options.openBroker(brokerFolder(options.args, options.env))
   try {
     const { entry, root, args } = options
+    const joins = wantsToJoin(args)
+    if (joins) await joinByInvite(broker, process)
+    // A pipe that held the link has been read to its end.
+    const input = joins && !process.stdin.isTTY ? 'ignore' : 'inherit'
     const argv = coreArguments({ entry, root, state, core, args, launcherFlags: process.execArgv })
-    const stdio: StdioOptions = ['inherit', 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]
+    const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]
     const child = spawn(process.execPath, argv, { stdio, env: coreEnvironment(options.env, core) })
     return await accompany(child, broker)
   } finally {

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { hex, utf8 } from '#protocol/bytes.ts'
 import { KEY_LENGTH } from '#protocol/constants.ts'
-import { sha256 } from '#protocol/crypto/hash.ts'
-import type { SottoError } from '#protocol/errors.ts'
+import { hmacSha256, sha256 } from '#protocol/crypto/hash.ts'
+import { SottoError } from '#protocol/errors.ts'
 import { CREDENTIAL_ID_LENGTH } from '#protocol/handshake.ts'
 import { parseInvite } from '#protocol/invite.ts'
 import { AuditLog } from './audit.ts'
@@ -17,6 +17,7 @@ import { privateFolder } from './folder.ts'
 import { DialLimits } from './limits.ts'
 import { localPermit } from './local-permit.ts'
 import { lockFolder } from './lock.ts'
+import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
 import type { Broker, EndpointInfo, FirewallEvent, FirewallEventKind, Permit } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { confirmed, decideAdmission, decideDial, publicInfo } from './policy.ts'
@@ -29,9 +30,17 @@ export interface BrokerOptions {
   readonly dialer: Dialer
   readonly now: () => Millis
   readonly random: Random
+  /** What tells this network from others (network.ts), as text. Read anew each time. */
+  readonly network?: () => string
 }
 
 export interface LocalBroker extends Broker {
+  /**
+   * Adds the gateways of an invite to the allow-list; the same invite again changes nothing. For who holds the firewall
+   * itself, never over the pipe.
+   * @throws SottoError E_INVITE_*, E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  admitInvite(link: string): Promise<EndpointInfo[]>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
   /** Closes connections, log, vault and lock. */
@@ -59,11 +68,13 @@ class Firewall implements LocalBroker {
   private readonly dialer: Dialer
   private readonly now: () => Millis
   private readonly random: Random
+  private readonly facts: () => string
   private readonly audit: AuditLog
   private readonly unlock: () => void
   /** Exchanges under way, by endpoint. */
   private readonly load = new Map<string, number>()
   private readonly listeners: ((event: FirewallEvent) => void)[] = []
+  private admission: Promise<EndpointInfo[]> | undefined
   private closing: Promise<void> | undefined
 
   constructor(options: BrokerOptions, vault: Vault, unlock: () => void) {
@@ -72,6 +83,7 @@ class Firewall implements LocalBroker {
     this.dialer = options.dialer
     this.now = options.now
     this.random = options.random
+    this.facts = options.network ?? networkFacts
     this.audit = new AuditLog(join(options.folder, 'audit.log'))
     this.dialer.onDial(({ endpoint, code }) => this.emit('dialed', endpoint, code))
   }
@@ -80,7 +92,17 @@ class Firewall implements LocalBroker {
     return [...this.vault.endpoints.values()].map(publicInfo)
   }
 
-  async admitInvite(link: string): Promise<EndpointInfo[]> {
+  admitInvite(link: string): Promise<EndpointInfo[]> {
+    this.admission = this.admit(link)
+    return this.admission
+  }
+
+  async joined(): Promise<EndpointInfo[]> {
+    if (this.admission === undefined) throw new SottoError('E_NOT_JOINED', 'No invite was given.')
+    return await this.admission
+  }
+
+  private async admit(link: string): Promise<EndpointInfo[]> {
     const invite = parseInvite(link, this.now())
     const fresh = {
       invite: sha256(utf8('sotto/1/invite'), invite.code).slice(0, 16),
@@ -118,6 +140,10 @@ class Firewall implements LocalBroker {
       dialer: this.dialer,
       random: this.random,
     })
+  }
+
+  async network(): Promise<Uint8Array> {
+    return hmacSha256(this.vault.derive('sotto/1/network'), utf8(this.facts())).slice(0, NETWORK_ID_LENGTH)
   }
 
   onEvent(listener: (event: FirewallEvent) => void): void {

@@ -19,7 +19,8 @@ export interface Failure {
 /** Arguments and results as they stand in heads. Bodies and parcels are the raw octets of the frame. */
 export interface Calls {
   readonly endpoints: { args: null; result: readonly EndpointInfo[] }
-  readonly admit: { args: { link: string }; result: readonly EndpointInfo[] }
+  readonly network: { args: null; result: Uint8Array }
+  readonly joined: { args: null; result: readonly EndpointInfo[] }
   readonly forget: { args: { endpoint: string }; result: null }
   readonly permit: { args: { endpoint: string }; result: EndpointInfo }
   readonly contact: {
@@ -66,7 +67,7 @@ export type CallName = keyof Calls
 /** Type octet of each frame. */
 export const FrameType = {
   endpoints: 1,
-  admit: 2,
+  joined: 2,
   forget: 3,
   permit: 4,
   contact: 5,
@@ -74,6 +75,7 @@ export const FrameType = {
   rekey: 7,
   finishRekey: 8,
   exchange: 9,
+  network: 10,
   cancel: 16,
   result: 32,
   failure: 33,
@@ -95,11 +97,13 @@ const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   template: v.string(),
   expires: count,
   source: v.picklist(['invite', 'card']),
+  root: v.exactOptional(bytes),
 })
 
 export const argsSchemas: Schemas<'args'> = Object.freeze({
   endpoints: nothing,
-  admit: v.strictObject({ link: v.string() }),
+  network: nothing,
+  joined: nothing,
   forget: v.strictObject({ endpoint: v.string() }),
   permit: v.strictObject({ endpoint: v.string() }),
   contact: v.strictObject({ endpoint: v.string(), hello: bytes, binding: bytes, length: count, now: v.number() }),
@@ -120,7 +124,8 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
 
 export const resultSchemas: Schemas<'result'> = Object.freeze({
   endpoints: v.array(endpointInfo),
-  admit: v.array(endpointInfo),
+  network: bytes,
+  joined: v.array(endpointInfo),
   forget: nothing,
   permit: endpointInfo,
   contact: v.strictObject({ ticket: count, token: bytes }),

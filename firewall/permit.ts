@@ -21,6 +21,8 @@ export interface EndpointInfo {
   /** Unix seconds. Until the gateway has once answered: the invite's end; afterwards `NO_EXPIRY`. */
   readonly expires: number
   readonly source: 'invite' | 'card'
+  /** Public key that the gateway's template packs are signed under; missing where the invite was taken in before there were any. */
+  readonly root?: Uint8Array
 }
 
 /** Client that the dialer's TLS and HTTP look like: only templates of this family go with it. */
@@ -112,13 +114,20 @@ export interface FirewallEvent {
 export interface Broker {
   endpoints(): Promise<EndpointInfo[]>
   /**
-   * Adds the gateways of an invite to the allow-list; the same invite again changes nothing.
-   * @throws SottoError E_INVITE_*, E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
+   * What the person has joined in this run of the program. The link was read, and judged, before the core began: there is
+   * no way to admit an invite from the core.
+   * @throws SottoError E_NOT_JOINED where there was no invite; E_INVITE_*, E_FIREWALL_REFUSED, E_DISK_FULL,
+   *   E_STATE_UNREADABLE where it was not admitted
    */
-  admitInvite(link: string): Promise<EndpointInfo[]>
+  joined(): Promise<EndpointInfo[]>
   /** Removes the endpoint with its credential and closes its connections. Unknown ids: nothing to do. */
   forget(endpointId: string): Promise<void>
   /** @throws SottoError E_FIREWALL_REFUSED */
   permit(endpointId: string): Promise<Permit>
+  /**
+   * The network this machine is on, as 16 opaque octets: the same on the same network, salted on this machine, so that
+   * nobody else can tell which one it is. Never sent anywhere.
+   */
+  network(): Promise<Uint8Array>
   onEvent(listener: (event: FirewallEvent) => void): void
 }

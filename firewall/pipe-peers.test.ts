@@ -34,8 +34,14 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
     exchange: (_, options) => exchange(options),
   }
   const broker: LocalBroker = {
-    ...{ endpoints: async () => [info], admitInvite: unused, forget: async () => {}, permit: async () => permit },
-    ...{ onEvent: () => {}, close: async () => {} },
+    ...{
+      endpoints: async () => [info],
+      admitInvite: unused,
+      joined: unused,
+      forget: async () => {},
+      permit: async () => permit,
+    },
+    ...{ network: unused, onEvent: () => {}, close: async () => {} },
     refuse: (reason) => {
       refusals.push(reason)
       return refusalError(reason)
@@ -149,7 +155,7 @@ test('a failure tells the core nothing of the inside', async (t) => {
   const { broker } = fakeBroker(unused)
   const [near, far] = duplexPair()
   serveBroker(broker, far, () => {})
-  const error = await t.throwsAsync(connectBroker(near, () => {}).admitInvite('x'), { code: 'E_INTERNAL' })
+  const error = await t.throwsAsync(connectBroker(near, () => {}).joined(), { code: 'E_INTERNAL' })
   t.notRegex(error!.message, /secret/)
 })
 

@@ -98,9 +98,12 @@ test('PolicyLimits.endpoints', (t) => {
 test('what the core may know holds no secret', (t) => {
   const { ofInvite } = admit(none, 1, gateway(1))
   t.deepEqual(Object.keys(publicInfo(ofInvite[0]!)).sort(), [
-    ...['expires', 'host', 'id', 'kind', 'name', 'port', 'source', 'template'],
+    ...['expires', 'host', 'id', 'kind', 'name', 'port', 'root', 'source', 'template'],
   ])
-  for (const field of Object.values(publicInfo(ofInvite[0]!))) t.false(field instanceof Uint8Array)
+  // `root` is a public key.
+  const { root, ...rest } = publicInfo(ofInvite[0]!)
+  t.is(root?.length, 32)
+  for (const field of Object.values(rest) as unknown[]) t.false(field instanceof Uint8Array)
 })
 
 test('authority', (t) => {

@@ -55,8 +55,9 @@ export type Decision<T> =
 
 /** Without the secrets. */
 export function publicInfo(endpoint: Endpoint): EndpointInfo {
-  const { id, kind, name, host, port, template, expires, source } = endpoint
-  return { id, kind, name, host, port, template, expires, source }
+  const { id, kind, name, host, port, template, expires, source, root } = endpoint
+  const known = root === undefined ? {} : { root }
+  return { id, kind, name, host, port, template, expires, source, ...known }
 }
 
 /** May this endpoint be dialed? `now` in Unix seconds. */
@@ -115,6 +116,7 @@ function toEndpoint(invite: Invite, gateway: InviteGateway, fresh: Fresh): Endpo
     template: invite.template,
     expires: invite.expires,
     source: 'invite',
+    root: invite.root,
     addresses: gateway.addresses,
     key: gateway.key,
     cohort: gateway.cohort,

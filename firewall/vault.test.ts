@@ -29,7 +29,10 @@ const code = async (work: Promise<unknown>): Promise<string> =>
 
 test('what was stored is there again', async (t) => {
   const folder = await temporaryFolder(t)
-  const list = listOf(endpoint('a'), endpoint('b', { certificate: randomBytes(32), code: undefined, addresses: [] }))
+  const list = listOf(
+    endpoint('a'),
+    endpoint('b', { certificate: randomBytes(32), code: undefined, addresses: [], root: randomBytes(32) }),
+  )
   const vault = await Vault.open(folder, randomBytes)
   t.is(vault.endpoints.size, 0)
   await vault.update(() => list)

@@ -13,6 +13,7 @@ import type { Random } from '#protocol/bytes.ts'
 import { concat, utf8, wipe } from '#protocol/bytes.ts'
 import { BOX_NONCE_LENGTH, KEY_LENGTH, TAG_LENGTH } from '#protocol/constants.ts'
 import { xchacha20poly1305 } from '#protocol/crypto/aead.ts'
+import { hmacSha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
 import { readPrivate, replacePrivate, unreadable } from './folder.ts'
@@ -37,6 +38,7 @@ const endpointSchema = v.strictObject({
   template: v.string(),
   expires: v.number(),
   source: v.picklist(['invite', 'card']),
+  root: v.exactOptional(secret(KEY_LENGTH)),
   addresses: v.array(v.string()),
   key: secret(KEY_LENGTH),
   cohort: secret(KEY_LENGTH),
@@ -97,6 +99,11 @@ export class Vault {
     })
     this.writing = done.catch(() => {})
     return done
+  }
+
+  /** A secret of this folder for one purpose. Not after `close`. */
+  derive(purpose: string): Uint8Array {
+    return hmacSha256(this.key, utf8(purpose))
   }
 
   /** Waits for what is being written, then forgets the key. */

@@ -12,17 +12,28 @@ export interface BodyPart {
  * Reads until at least `enough` octets are there, the body ends, or more than `limit` came; the stream is left paused,
  * so that what follows is still to be read. Rejects where the request breaks off.
  */
-export function readBody(
+export async function readBody(
   request: IncomingMessage,
   enough: number,
   limit: number,
   before?: BodyPart,
 ): Promise<BodyPart> {
+  if (before !== undefined) return await readOn(request, enough, limit, before)
+  // Most bodies come together with their head: the parser has them once it is done, and nothing has to be waited for.
+  await undefined
+  const bytes: Buffer | null = request.read()
+  if (bytes === null) return await readOn(request, enough, limit)
+  const part = { bytes, whole: request.complete && request.readableLength === 0 }
+  return part.whole || bytes.length > limit ? part : await readOn(request, enough, limit, part)
+}
+
+function readOn(request: IncomingMessage, enough: number, limit: number, before?: BodyPart): Promise<BodyPart> {
   const chunks: Uint8Array[] = before === undefined ? [] : [before.bytes]
   let length = before?.bytes.length ?? 0
   if (before?.whole || length >= enough)
     return Promise.resolve({ bytes: concat(...chunks), whole: before?.whole ?? false })
   if (request.readableEnded) return Promise.resolve({ bytes: concat(...chunks), whole: true })
+  if (request.destroyed) return Promise.reject(new Error('the request broke off'))
   return new Promise((resolve, reject) => {
     const settle = (whole: boolean): void => {
       request.off('data', onData)

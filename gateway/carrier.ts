@@ -37,6 +37,8 @@ export interface CarrierInput {
   readonly tokens: TokenTable
   readonly sessions: Sessions
   readonly decoy: Decoy
+  /** What failed inside while a member's exchange was performed. */
+  readonly report: (error: unknown) => void
 }
 
 export class Carrier {
@@ -56,24 +58,39 @@ export class Carrier {
   /** A request on a path that a template uses: a stranger's until its token says otherwise. */
   private async candidate(shapes: readonly Shape[], request: IncomingMessage, response: ServerResponse): Promise<void> {
     let body: BodyPart | undefined
+    let recognised = this.recognise(shapes, request, undefined)
     try {
-      let recognised = this.recognise(shapes, request, undefined)
       if (recognised === 'needs-body') {
         body = await readBody(request, TOKEN_PREFIX, BODY_MAX)
         recognised = this.recognise(shapes, request, body.bytes)
       }
-      if (recognised !== undefined && recognised !== 'needs-body') {
-        if (request.method !== 'GET') body = await readBody(request, Number.POSITIVE_INFINITY, BODY_MAX, body)
-        if (body === undefined || body.whole) {
-          if (await this.perform(recognised, request, response, body?.bytes ?? new Uint8Array(0))) return
-        }
+      if (recognised !== undefined && recognised !== 'needs-body' && request.method !== 'GET') {
+        body = await readBody(request, Number.POSITIVE_INFINITY, BODY_MAX, body)
       }
     } catch {
       // The request broke off: there is nobody left to answer.
       response.destroy()
       return
     }
+    if (recognised !== undefined && recognised !== 'needs-body' && body?.whole !== false) {
+      if (await this.attempt(recognised, request, response, body?.bytes ?? new Uint8Array(0))) return
+    }
     await this.input.decoy(request, response, body?.bytes)
+  }
+
+  /** As `perform`. What fails inside (a full disk, a fault of ours) gets the website too: no second kind of failure. */
+  private async attempt(
+    recognised: Recognised,
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: Uint8Array,
+  ): Promise<boolean> {
+    try {
+      return await this.perform(recognised, request, response, body)
+    } catch (error) {
+      this.input.report(error)
+      return response.headersSent || response.destroyed
+    }
   }
 
   private recognise(
@@ -147,7 +164,11 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
 }
 
 /** Written as the site's own answers are: same server name, same order of headers. */
-function send(request: IncomingMessage, response: ServerResponse, answer: HttpResponse): void {
+function send(request: IncomingMessage, response: ServerResponse, answer: HttpResponse | undefined): void {
+  if (answer === undefined) {
+    response.destroy()
+    return
+  }
   if (response.destroyed || response.headersSent) return
   const type = answer.headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1]
   const more = answer.headers.filter(([name]) => name.toLowerCase() !== 'content-type').flat()

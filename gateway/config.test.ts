@@ -31,6 +31,7 @@ test('a configuration with its defaults; paths count from its folder', (t) => {
       key: '/etc/keys/privkey.pem',
     },
     decoy: { kind: 'folder', folder: '/srv/sotto/site' },
+    front: undefined,
     templates: ['support-chat', 'gallery'],
     mailbox: { policy: 'disk' },
     holdMs: 50_000,
@@ -54,6 +55,21 @@ test('every way to listen and every decoy', (t) => {
   })
   const behind = withListen('  unix: gateway.sock').replace('folder: site', 'accel: "@decoy"')
   t.deepEqual(parse(behind).decoy, { kind: 'accel', location: '@decoy' })
+})
+
+test('what stands in front: its website and its certificate', (t) => {
+  const behind = withListen('  unix: gateway.sock').replace('folder: site', 'accel: "@site"')
+  t.deepEqual(parse(`${behind}front: {kind: nginx, folder: /srv/www, certificate: chain.pem}\n`).front, {
+    kind: 'nginx',
+    site: { kind: 'folder', folder: '/srv/www' },
+    certificate: '/srv/sotto/chain.pem',
+    key: undefined,
+  })
+  t.deepEqual(parse(`${behind}front: {kind: caddy, upstream: "http://127.0.0.1:3000"}\n`).front?.site, {
+    kind: 'upstream',
+    url: 'http://127.0.0.1:3000',
+  })
+  t.is(parse(`${base}front: {kind: none}\n`).front?.site, undefined)
 })
 
 test('limits, policy, hold and the public place', (t) => {

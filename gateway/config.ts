@@ -16,6 +16,10 @@
  *     # upstream: http://127.0.0.1:8081
  *     # accel: "@decoy"                  # nginx serves it: a named location
  *     templates: [support-chat]          # the first one goes into invites
+ *     front:                             # what stands in front, where something does
+ *       kind: nginx                      # nginx, caddy or none: what `gateway init` writes system files for
+ *       folder: /srv/www                 # the website it serves: folder or upstream
+ *       certificate: fullchain.pem       # and key: its certificate; invites carry its hash where no public authority vouches
  *     mailbox: {policy: disk}            # the most that is kept for members: none, ram or disk
  *     hold: 25                           # seconds a poll may be held; below the idle limit of what stands in front
  *     limits: {storeBytes: 8 GiB, queuesPerMember: 1024, diskBytesPerMember: 64 MiB, ramBytesPerMember: 16 MiB, ramBytes: 256 MiB}
@@ -51,6 +55,21 @@ export type DecoyChoice =
   /** Named location of the web server in front. */
   | { readonly kind: 'accel'; readonly location: string }
 
+/** What a web server in front serves. */
+export type Website =
+  | { readonly kind: 'folder'; readonly folder: string }
+  /** Origin, without a path. */
+  | { readonly kind: 'upstream'; readonly url: string }
+
+export interface FrontConfig {
+  /** Undefined where the operator configures it by hand. */
+  readonly kind: 'nginx' | 'caddy' | 'none' | undefined
+  readonly site: Website | undefined
+  /** Absolute paths of PEM files. */
+  readonly certificate: string | undefined
+  readonly key: string | undefined
+}
+
 export interface GatewayConfig {
   readonly name: string
   readonly domain: string
@@ -58,12 +77,17 @@ export interface GatewayConfig {
   readonly addresses: readonly string[]
   readonly listen: Listen
   readonly decoy: DecoyChoice
+  readonly front: FrontConfig | undefined
   readonly templates: readonly string[]
   readonly mailbox: { readonly policy: Policy }
   readonly holdMs: number
   readonly storeBytes: number | undefined
   readonly mailboxLimits: MailboxOverrides
 }
+
+/** What members see on the way: the gateway's own certificate, or the one that is named for the server in front. */
+export const certificateOf = ({ listen, front }: GatewayConfig): string | undefined =>
+  listen.kind === 'https' ? listen.certificate : front?.certificate
 
 // ---- every message completes the sentence "expected ..." ------------------------------------------------------------
 
@@ -151,21 +175,43 @@ const listen = v.pipe(
   ),
 )
 
+const origin = v.pipe(
+  v.string('an origin'),
+  v.check((text) => isOrigin(text), 'an origin like http://127.0.0.1:8081, without a path'),
+)
+
 const decoy = v.pipe(
   v.strictObject(
     {
       folder: v.optional(path),
-      upstream: v.optional(
-        v.pipe(
-          v.string('an origin'),
-          v.check((text) => isOrigin(text), 'an origin like http://127.0.0.1:8081, without a path'),
-        ),
-      ),
+      upstream: v.optional(origin),
       accel: v.optional(pattern(/^@[A-Za-z0-9_-]{1,64}$/, 'a named location like "@decoy"')),
     },
     `${oneOf} folder, upstream and accel`,
   ),
   v.check((choices) => Object.keys(choices).length === 1, `${oneOf} folder, upstream and accel`),
+)
+
+const systemPath = pattern(/^[^\p{C}"'\\$;{}`]+$/u, 'a path without quotation marks, $, ;, braces and backslashes')
+
+const front = v.pipe(
+  v.strictObject(
+    {
+      kind: v.optional(v.picklist(['nginx', 'caddy', 'none'], 'nginx, caddy or none')),
+      folder: v.optional(systemPath),
+      upstream: v.optional(origin),
+      certificate: v.optional(systemPath),
+      key: v.optional(systemPath),
+    },
+    'fields like kind and folder',
+  ),
+  v.check(
+    ({ kind, folder: site, upstream }) =>
+      kind === 'nginx' || kind === 'caddy'
+        ? (site === undefined) !== (upstream === undefined)
+        : site === undefined && upstream === undefined,
+    `${oneOf} folder and upstream beside nginx and caddy, and only there`,
+  ),
 )
 
 function isOrigin(text: string): boolean {
@@ -197,6 +243,7 @@ const fields = v.strictObject(
     ),
     listen,
     decoy,
+    front: v.optional(front),
     templates: v.pipe(
       v.array(pattern(/^[a-z0-9][a-z0-9-]{0,31}$/, 'the name of a template'), 'a list of templates'),
       v.minLength(1, 'at least one template'),
@@ -235,6 +282,14 @@ const schema = v.pipe(
     ),
     ['decoy'],
   ),
+  v.forward(
+    v.check(
+      ({ front: before, listen: { unix } }) =>
+        unix !== undefined || !(before?.kind === 'nginx' || before?.kind === 'caddy'),
+      'unix under listen beside nginx and caddy',
+    ),
+    ['front'],
+  ),
 )
 
 /** @throws SottoError E_CONFIG naming file, line, field and what was expected; E_STATE_UNREADABLE where it cannot be read */
@@ -250,12 +305,13 @@ export function parseConfig(text: string, file: string): GatewayConfig {
   const { data, source } = readYaml(text, file)
   const parsed = v.safeParse(schema, data, { abortEarly: true })
   if (!parsed.success) throw faultOf(parsed.issues[0], source)
-  const { listen: _, decoy: __, hold, limits, ...plain } = parsed.output
+  const { listen: _, decoy: __, front: before, hold, limits, ...plain } = parsed.output
   const { storeBytes, ...mailboxLimits } = limits
   return {
     ...plain,
     listen: listenOf(parsed.output.listen, dirname(file)),
     decoy: decoyOf(parsed.output.decoy, dirname(file)),
+    front: before === undefined ? undefined : frontOf(before, dirname(file)),
     holdMs: hold * 1000,
     storeBytes,
     mailboxLimits: Object.fromEntries(Object.entries(mailboxLimits).filter(([, value]) => value !== undefined)),
@@ -300,3 +356,20 @@ function decoyOf({ folder: site, upstream, accel }: v.InferOutput<typeof decoy>,
     ? { kind: 'accel', location: accel! }
     : { kind: 'upstream', url: new URL(upstream).origin }
 }
+
+function frontOf(
+  { kind, folder: site, upstream, certificate, key }: v.InferOutput<typeof front>,
+  folder: string,
+): FrontConfig {
+  const absolute = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : resolve(folder, path)
+  return {
+    kind,
+    site: site === undefined ? upstreamOf(upstream) : { kind: 'folder', folder: resolve(folder, site) },
+    certificate: absolute(certificate),
+    key: absolute(key),
+  }
+}
+
+const upstreamOf = (url: string | undefined): Website | undefined =>
+  url === undefined ? undefined : { kind: 'upstream', url: new URL(url).origin }

@@ -6,6 +6,7 @@
 import type { Millis } from '#protocol/bytes.ts'
 import { latin1 } from '#protocol/bytes.ts'
 import { BOX_NONCE_LENGTH, BUCKET_MS, COHORT_SLOTS, Limits } from '#protocol/constants.ts'
+import { sha256 } from '#protocol/crypto/hash.ts'
 import type { CohortKeys } from '#protocol/recognition.ts'
 import { bucketOf, cohortToken } from '#protocol/recognition.ts'
 
@@ -17,20 +18,50 @@ export interface Cohort {
 /** Tokens of one bucket, of all cohorts. */
 type Bucket = Map<string, Cohort>
 
+/** Calls of `prepare`, one a second, that the tokens of a bucket are spread over: less than a bucket has. */
+const PREPARE_CALLS = 200
+
 export class CohortTokens {
   private cohorts: readonly Cohort[] = []
   private readonly buckets = new Map<number, Bucket>()
+  /** The bucket that is being prepared, and how many cohorts are in it. */
+  private ahead: { readonly bucket: number; readonly tokens: Bucket; done: number } | undefined
 
   /** Replaces the set of cohorts; takes effect at once. */
   setCohorts(cohorts: readonly Cohort[]): void {
     this.cohorts = cohorts
     this.buckets.clear()
+    this.ahead = undefined
+  }
+
+  /** Computes all that is needed now, and the next bucket. */
+  fill(now: Millis): void {
+    for (const bucket of [...neighbours(now), bucketOf(now) + 2]) this.tokens(bucket)
+  }
+
+  /**
+   * Computes a part of what the next bucket will need. Call it about once a second: then no request waits for tokens to be
+   * computed when a bucket begins, which anybody could measure, and tell by it what answers.
+   */
+  prepare(now: Millis): void {
+    const bucket = bucketOf(now) + 2
+    if (this.buckets.has(bucket)) return
+    if (this.ahead?.bucket !== bucket) this.ahead = { bucket, tokens: new Map(), done: 0 }
+    const { ahead } = this
+    const stop = ahead.done + Math.ceil(this.cohorts.length / PREPARE_CALLS)
+    for (const cohort of this.cohorts.slice(ahead.done, stop)) addTokens(ahead.tokens, cohort, bucket)
+    ahead.done = stop
+    if (stop >= this.cohorts.length) this.keep(bucket, ahead.tokens)
+  }
+
+  /** True where no request has to wait for tokens now. */
+  isPrepared(now: Millis): boolean {
+    return neighbours(now).every((bucket) => this.buckets.has(bucket))
   }
 
   /** The cohort whose token this is in the bucket of `now` or in one beside it: clocks differ by up to a bucket. */
   find(token: string, now: Millis): Cohort | undefined {
-    const current = bucketOf(now)
-    for (const bucket of [current, current - 1, current + 1]) {
+    for (const bucket of neighbours(now)) {
       const cohort = this.tokens(bucket).get(token)
       if (cohort !== undefined) return cohort
     }
@@ -41,17 +72,31 @@ export class CohortTokens {
     const known = this.buckets.get(bucket)
     if (known !== undefined) return known
     const tokens: Bucket = new Map()
-    for (const cohort of this.cohorts) {
-      for (let slot = 0; slot < COHORT_SLOTS; slot++) tokens.set(latin1(cohortToken(cohort.keys, bucket, slot)), cohort)
-    }
-    for (const old of this.buckets.keys()) if (Math.abs(old - bucket) > 2) this.buckets.delete(old)
+    for (const cohort of this.cohorts) addTokens(tokens, cohort, bucket)
+    return this.keep(bucket, tokens)
+  }
+
+  private keep(bucket: number, tokens: Bucket): Bucket {
+    for (const old of this.buckets.keys()) if (Math.abs(old - bucket) > 3) this.buckets.delete(old)
     this.buckets.set(bucket, tokens)
     return tokens
   }
 }
 
+/** The buckets whose tokens are expected, the likeliest first: clocks differ by up to a bucket. */
+function neighbours(now: Millis): readonly number[] {
+  const current = bucketOf(now)
+  return [current, current - 1, current + 1]
+}
+
+function addTokens(tokens: Bucket, cohort: Cohort, bucket: number): void {
+  for (let slot = 0; slot < COHORT_SLOTS; slot++) tokens.set(latin1(cohortToken(cohort.keys, bucket, slot)), cohort)
+}
+
 interface Entry<Answer> {
   readonly at: Millis
+  /** Hash of the whole request, so that one with the same nonce and another octet elsewhere is a stranger's. */
+  readonly exact: string
   answer: Promise<Answer | undefined> | undefined
 }
 
@@ -64,15 +109,16 @@ export class ReplayCache<Answer> {
   /** Those whose answer is still kept. */
   private readonly answered = new Set<Entry<Answer>>()
 
-  /** The earlier answer; 'replay' where it is too late for one; undefined where the box is new. */
-  earlier(parcel: Uint8Array, now: Millis): Promise<Answer | undefined> | 'replay' | undefined {
+  /** The earlier answer; 'replay' where it is too late for one, or it was another request; undefined where the box is new. */
+  earlier(parcel: Uint8Array, binding: Uint8Array, now: Millis): Promise<Answer | undefined> | 'replay' | undefined {
     this.expire(now)
     const entry = this.seen.get(keyOf(parcel))
-    return entry === undefined ? undefined : (entry.answer ?? 'replay')
+    if (entry === undefined) return undefined
+    return entry.exact === exactly(parcel, binding) ? (entry.answer ?? 'replay') : 'replay'
   }
 
-  remember(parcel: Uint8Array, now: Millis, answer: Promise<Answer | undefined>): void {
-    const entry: Entry<Answer> = { at: now, answer }
+  remember(parcel: Uint8Array, binding: Uint8Array, now: Millis, answer: Promise<Answer | undefined>): void {
+    const entry: Entry<Answer> = { at: now, exact: exactly(parcel, binding), answer }
     this.seen.set(keyOf(parcel), entry)
     this.answered.add(entry)
     if (this.seen.size > Limits.firstContacts) this.seen.delete(this.seen.keys().next().value!)
@@ -91,5 +137,7 @@ export class ReplayCache<Answer> {
     }
   }
 }
+
+const exactly = (parcel: Uint8Array, binding: Uint8Array): string => latin1(sha256(binding, parcel))
 
 const keyOf = (parcel: Uint8Array): string => latin1(parcel.subarray(0, BOX_NONCE_LENGTH))

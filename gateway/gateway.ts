@@ -11,8 +11,10 @@ import { TokenTable } from '#protocol/session/token-table.ts'
 import { Carrier } from './carrier.ts'
 import { openDecoy } from './decoy/decoy.ts'
 import { watchMembers } from './members-watch.ts'
+import { LivePacks } from './packs/live.ts'
 import { startServer } from './server.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
+import { packService } from './services/packs.ts'
 import { Sessions, surroundings } from './sessions.ts'
 import type { GatewayState } from './state.ts'
 import { holdStore } from './store/holder.ts'
@@ -52,13 +54,27 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     onFault: report,
   })
   const tokens = new TokenTable()
-  const sessions = new Sessions({
+  let matcher = createMatcher(input.templates)
+  const packs = new LivePacks({
+    packs: state.packs,
+    base: input.templates,
+    now: around.now,
+    accept: (templates) => {
+      matcher = createMatcher(templates)
+    },
+    repoint: () => sessions.repoint(),
+    connected: () => sessions.members(),
+    log,
+    fault: report,
+  })
+  const sessions: Sessions = new Sessions({
     ...around,
     gatewaySecret: state.gatewaySecret,
     preferredAead: preferred(),
     holdMs: state.config.holdMs,
     tokens,
-    services: [mailbox.service, ...(input.services ?? [])],
+    services: [mailbox.service, packService(packs), ...(input.services ?? [])],
+    pointer: (member) => packs.pointerFor(member),
     admit: async (claim, cohort) => await state.members.admit(claim, cohort.id, around.now()),
     report,
   })
@@ -68,9 +84,9 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     revoked: (member) => sessions.revoke(member),
     fault: report,
   })
-  const matcher = createMatcher(input.templates)
-  const { decoy, close: closeDecoy } = await openDecoy(state.config.decoy, report)
-  const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy })
+  const stopPacks = packs.start()
+  const { decoy, upgrade, refusal, close: closeDecoy } = await openDecoy(state.config.decoy, report)
+  const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy, report })
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
     mailbox.sweep().catch(report)
@@ -78,11 +94,14 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const stopParts = async (): Promise<void> => {
     clearInterval(sweeper)
     stopWatching()
+    stopPacks()
     await closeDecoy()
     await release()
   }
   try {
-    const server = await startServer(state.config.listen, (request, response) => carrier.handle(request, response))
+    const { listen } = state.config
+    const options = { refusal, ...(upgrade === undefined ? {} : { upgrades: upgrade }) }
+    const server = await startServer(listen, (request, response) => carrier.handle(request, response), options)
     return {
       port: server.port,
       sessions,

@@ -6,21 +6,20 @@ import type { Shape } from '#engine/shape.ts'
 import type { HttpResponse } from '#engine/template.ts'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { Limits, PARCEL_MIN } from '#protocol/constants.ts'
+import { bindingOf } from '#protocol/recognition.ts'
 import type { Caller } from '#protocol/services/service.ts'
-import type { GatewaySession } from '#protocol/session/gateway-session.ts'
-import type { MultiplexerEvents } from '#protocol/session/multiplexer.ts'
+import type { PackPointer } from '#protocol/session/frames.ts'
+import type { GatewaySession, GatewaySessionEvents } from '#protocol/session/gateway-session.ts'
 import type { Stream } from '#protocol/session/stream.ts'
 import type { Expected } from '#protocol/session/token-table.ts'
 
-/** Where the answer of one exchange goes. */
-export type Reply = (response: HttpResponse) => void
+/** Where the answer of one exchange goes. undefined: nobody waits for it any more, and its connection is to be ended. */
+export type Reply = (response: HttpResponse | undefined) => void
 
 interface Open {
   readonly number: number
   readonly shape: Shape
   readonly deadline: Millis
-  /** undefined once its socket has closed: a retry may still come. */
-  reply: Reply | undefined
 }
 
 /** What a live session needs from its surroundings. */
@@ -47,24 +46,27 @@ export interface Keeper {
 const PARCEL_OVERHEAD = PARCEL_MIN
 
 /** Thousands are there at once, so it is the receiver of its session's events itself rather than a set of closures. */
-export class LiveSession implements MultiplexerEvents {
+export class LiveSession implements GatewaySessionEvents {
   readonly session: GatewaySession
   readonly caller: Caller
   private readonly around: Surroundings
   private readonly keeper: Keeper
   /** Taken in and not answered yet. */
   private readonly open = new Map<number, Open>()
+  /** Requests whose connections are there, answered or not. Without one, an open exchange waits for a retry. */
+  private readonly replies = new Map<number, readonly Reply[]>()
   private readonly answered = new Map<number, HttpResponse>()
   private answeredOctets = 0
   private cancelTimer: (() => void) | undefined
   private flushing = false
+  private toldPointer: PackPointer | undefined
 
   /** `begin` makes the session, which reports to what it is given. */
   constructor(
     caller: Caller,
     around: Surroundings,
     keeper: Keeper,
-    begin: (events: MultiplexerEvents) => GatewaySession,
+    begin: (events: GatewaySessionEvents) => GatewaySession,
   ) {
     this.caller = caller
     this.around = around
@@ -74,7 +76,7 @@ export class LiveSession implements MultiplexerEvents {
 
   /**
    * Takes in the parcel of one exchange. undefined where it is not authentic: nothing has changed, and the request is
-   * a stranger's. Otherwise `reply` is called once, now or later, unless `gone` has said that the socket closed.
+   * a stranger's. Otherwise `reply` is called, now or later, unless `gone` has said that the socket closed.
    */
   exchange(
     expected: Expected,
@@ -83,37 +85,44 @@ export class LiveSession implements MultiplexerEvents {
     reply: Reply,
   ): { readonly gone: () => void } | undefined {
     const now = this.around.now()
-    const received = this.session.receive(now, expected, parcel)
+    const received = this.session.receive(now, expected, parcel, bindingOf(shape))
     if (received === undefined) return undefined
     const { number } = expected
     if (received.kind === 'repeat') return this.repeat(number, shape, reply)
     const patience = Math.min(received.hold ?? 0, this.around.holdMs)
-    const gone = this.hold(number, shape, now + patience, reply)
+    this.open.set(number, { number, shape, deadline: now + patience })
     this.wake()
-    return { gone }
+    return this.attend(number, reply)
   }
 
-  private hold(number: number, shape: Shape, deadline: Millis, reply: Reply): () => void {
-    const open: Open = { number, shape, deadline, reply }
-    this.open.set(number, open)
-    return () => {
-      open.reply = undefined
-    }
+  /** One more connection that waits for the answer of `number`, or is being given it. */
+  private attend(number: number, reply: Reply): { readonly gone: () => void } {
+    const before = this.replies.get(number) ?? []
+    if (before.length >= Limits.copies) before[0]!(undefined)
+    this.replies.set(number, [...before.slice(1 - Limits.copies), reply])
+    return { gone: () => this.leave(number, reply) }
   }
 
-  /** A retry gets the identical answer, takes over the one still held, or is answered now where the first try was cut. */
+  private leave(number: number, reply: Reply): void {
+    const left = (this.replies.get(number) ?? []).filter((other) => other !== reply)
+    if (left.length === 0) this.replies.delete(number)
+    else this.replies.set(number, left)
+  }
+
+  /** A retry gets the identical answer, waits for it with the first try, or is answered now where the first was cut. */
   private repeat(number: number, shape: Shape, reply: Reply): { readonly gone: () => void } | undefined {
     const earlier = this.answered.get(number)
-    if (earlier !== undefined) {
-      reply(earlier)
-      return { gone: () => {} }
+    // Otherwise its answer was given and is not kept any more; it cannot be made a second time.
+    const open = this.open.get(number)
+    if (earlier === undefined && open === undefined) return undefined
+    if (open !== undefined) {
+      const deadline = this.replies.has(number) ? open.deadline : this.around.now()
+      this.open.set(number, { number, shape, deadline })
+      this.wake()
     }
-    // Its answer was given and is not kept any more; it cannot be made a second time.
-    const before = this.open.get(number)
-    if (before === undefined) return undefined
-    const gone = this.hold(number, shape, before.reply === undefined ? this.around.now() : before.deadline, reply)
-    this.wake()
-    return { gone }
+    const attending = this.attend(number, reply)
+    if (earlier !== undefined) reply(earlier)
+    return attending
   }
 
   // ---- what the session reports ------------------------------------------------------------------------------------------
@@ -134,10 +143,20 @@ export class LiveSession implements MultiplexerEvents {
     this.answeredOctets -= answered.body.length
   }
 
-  /** The client has given up on this exchange. */
+  /** The client has given up on this exchange: whatever connection still waits or takes the answer slowly is ended. */
   abandoned(number: number): void {
     this.open.delete(number)
     this.acknowledged(number)
+    for (const reply of this.replies.get(number) ?? []) reply(undefined)
+    this.replies.delete(number)
+  }
+
+  /** The keys of this exchange are about to go. Without a connection there is nobody to answer. */
+  expiring(number: number): void {
+    const open = this.open.get(number)
+    if (open === undefined) return
+    if (this.replies.has(number)) this.answer(open)
+    else this.open.delete(number)
   }
 
   /** Something may be sendable. Cheap; the work is done once for everything that happens together. */
@@ -157,22 +176,27 @@ export class LiveSession implements MultiplexerEvents {
     let spare = order.length
     for (const each of order) {
       const full = spare-- > Limits.parkedExchanges
-      if (full || each.deadline <= now || this.session.mux.isClosed || this.session.pending(1) > 0) this.answer(each)
+      if (full || this.isDue(each, now) || this.session.mux.isClosed || this.session.pending(1) > 0) this.answer(each)
     }
     this.arm(now)
   }
 
-  private get held(): Open[] {
-    return [...this.open.values()].filter(({ reply }) => reply !== undefined)
+  /** Also where the clock was set back, so that no exchange is held for as long as it was wrong. */
+  private isDue({ deadline }: Open, now: Millis): boolean {
+    return deadline <= now || deadline > now + Limits.holdMs
   }
 
-  private answer({ number, shape, reply }: Open): void {
+  private get held(): Open[] {
+    return [...this.open.values()].filter(({ number }) => this.replies.has(number))
+  }
+
+  private answer({ number, shape }: Open): void {
     this.open.delete(number)
     const wanted = this.session.pending(shape.down.max) + PARCEL_OVERHEAD
-    const parcel = this.session.answer(number, shape.down.fit(wanted))
+    const parcel = this.session.answer(number, shape.down.fit(wanted), bindingOf(shape))
     const response = shape.encodeResponse({ parcel, random: this.around.random })
     this.keep(number, response)
-    reply?.(response)
+    for (const reply of this.replies.get(number) ?? []) reply(response)
   }
 
   private keep(number: number, response: HttpResponse): void {
@@ -194,10 +218,18 @@ export class LiveSession implements MultiplexerEvents {
     this.cancelTimer = this.around.schedule(Math.max(first, now), () => this.flush())
   }
 
+  /** Tells the client which pack to use, with whatever goes to it next; nothing where it was told. */
+  point(pointer: PackPointer | undefined): void {
+    if (pointer === undefined || pointer === this.toldPointer) return
+    this.toldPointer = pointer
+    this.session.mux.point(pointer)
+  }
+
   /** Answers everything held, so that the client hears of the end. */
   end(): void {
     this.flush()
     this.cancelTimer?.()
+    this.session.wipe()
   }
 
   get heldCount(): number {

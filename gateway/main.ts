@@ -1,16 +1,19 @@
-/** `sotto gateway ...` and `sotto invite ...`: the operator's command line. */
+/** `sotto gateway ...`, `sotto invite ...` and `sotto templates ...`: the operator's command line. */
 import { Command } from 'commander'
-import { compileTemplate } from '#engine/compile.ts'
-import { isSottoError, SottoError } from '#protocol/errors.ts'
-import { builtinIds, loadBuiltin } from '../camouflage-templates/builtin.ts'
-import { registerAdminCommands } from './admin/commands.ts'
+import { isSottoError } from '#protocol/errors.ts'
+import { addTemplateTools } from '../camouflage-templates/tools/commands.ts'
+import { here, registerAdminCommands } from './admin/commands.ts'
+import { registerPackCommands } from './admin/packs-commands.ts'
 import { startGateway } from './gateway.ts'
-import type { GatewayState } from './state.ts'
+import { liveTemplates } from './live-templates.ts'
 import { openState } from './state.ts'
 
 process.umask(0o077)
 const program = new Command('sotto').description('Run a gateway behind an ordinary website, and invite members to it.')
 registerAdminCommands(program)
+const templates = program.command('templates').description('Make, judge and rotate what traffic looks like.')
+addTemplateTools(templates)
+registerPackCommands(templates, here)
 program.commands
   .find((command) => command.name() === 'gateway')!
   .command('run')
@@ -29,7 +32,7 @@ async function run(folder: string): Promise<void> {
   const state = await openState(folder)
   const log = (line: string): void => void process.stderr.write(`${line}\n`)
   try {
-    const gateway = await startGateway({ state, templates: templatesOf(state), log })
+    const gateway = await startGateway({ state, templates: liveTemplates(state.config.templates), log })
     log(`gateway «${state.config.name}» is up${gateway.port === undefined ? '' : ` on port ${gateway.port}`}`)
     await stopped()
     log('stopping ...')
@@ -37,15 +40,6 @@ async function run(folder: string): Promise<void> {
   } finally {
     await state.close()
   }
-}
-
-function templatesOf(state: GatewayState): ReturnType<typeof compileTemplate>[] {
-  const known = builtinIds()
-  return state.config.templates.map((id) => {
-    if (!known.includes(id))
-      throw new SottoError('E_CONFIG', `there is no template «${id}»; there are ${known.join(', ')}`)
-    return compileTemplate(loadBuiltin(id))
-  })
 }
 
 function stopped(): Promise<void> {

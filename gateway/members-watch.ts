@@ -16,7 +16,7 @@ export interface MemberEvents {
   readonly now: () => Millis
   /** All cohorts whose first contacts are to be recognised; also called at once. */
   readonly cohorts: (cohorts: readonly CohortSecret[]) => void
-  /** A member whose sessions must end. */
+  /** A member whose sessions must end; told again with every change, so that none that begins meanwhile is missed. */
   readonly revoked: (member: string) => void
   /** The store could not be read; looking goes on. */
   readonly fault: (error: unknown) => void
@@ -42,7 +42,6 @@ class Watcher {
   private readonly events: MemberEvents
   private version = Number.NaN
   private nextCheck = 0
-  private revoked: ReadonlySet<string> | undefined
   private cohorts: string | undefined
 
   constructor(members: Members, events: MemberEvents) {
@@ -54,17 +53,14 @@ class Watcher {
     const now = this.events.now()
     const version = this.members.version()
     if (version === this.version && now < this.nextCheck) return
-    const revoked = new Set(this.members.revokedMembers())
     const cohorts = this.members.cohorts(now)
-    const before = this.revoked ?? revoked
     const names = namesOf(cohorts)
     const changed = names !== this.cohorts
     this.version = version
     this.nextCheck = now + RECHECK_MS
-    this.revoked = revoked
     this.cohorts = names
     if (changed) this.events.cohorts(cohorts)
-    for (const member of revoked) if (!before.has(member)) this.events.revoked(member)
+    for (const member of this.members.revokedMembers()) this.events.revoked(member)
   }
 }
 

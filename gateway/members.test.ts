@@ -302,16 +302,30 @@ test('a running gateway learns of invites and revocations made by another proces
   t.is(cohorts.at(-1)!.length, 1, 'and its cohort is gone')
 })
 
-test('what was revoked before the gateway started is not told again', async (t) => {
+test('every change tells all revoked members again, so that no session begun meanwhile is missed', async (t) => {
   const { members } = await place(t)
   const [old, fresh] = [await invite(members), await invite(members)]
+  const told: string[] = []
   for (const { code } of [old, fresh]) {
     const own = drawCredential()
-    await members.redeem(code, own.id, own.key, now)
+    told.push((await members.redeem(code, own.id, own.key, now))!.member)
   }
   await members.revoke(old.info.id)
   const { revoked, until } = watched(t, members)
+  t.deepEqual(revoked, [told[0]])
   await members.revoke(fresh.info.id)
-  await until(() => revoked.length > 0)
-  t.is(revoked.length, 1)
+  await until(() => revoked.length > 1)
+  t.deepEqual(revoked.slice(1).toSorted(), told.toSorted())
+})
+
+test('a revoked credential cannot come back under another invite, where its end would go unnoticed', async (t) => {
+  const { members } = await place(t)
+  const [first, second] = [await invite(members), await invite(members)]
+  const own = drawCredential()
+  await members.redeem(first.code, own.id, own.key, now)
+  await members.revoke(first.info.id)
+  t.is(await members.redeem(second.code, own.id, own.key, now), undefined)
+  t.is(await members.redeem(second.code, own.id, drawCredential().key, now), undefined)
+  const fresh = drawCredential()
+  t.is((await members.redeem(second.code, fresh.id, fresh.key, now))?.role, 'member')
 })

@@ -69,7 +69,8 @@ export class Members {
 
   /**
    * Turns a code into a credential that the client has chosen, durably; the same credential may come again and again.
-   * undefined for an unknown, expired, used-up or revoked code, and for a credential that is somebody else's.
+   * undefined for an unknown, expired, used-up or revoked code, and for a credential that is somebody else's or was
+   * revoked: a member is known by its credential, so one that ended must not come back under another invite.
    */
   async redeem(
     code: Uint8Array,
@@ -86,7 +87,7 @@ export class Members {
       if (known !== undefined) {
         return constantTimeEqual(known.key, credentialKey) && fastEqual(known.invite, invite.id) ? caller : undefined
       }
-      if (stateOf(invite, now) !== 'open') return undefined
+      if (stateOf(invite, now) !== 'open' || this.isRevoked(credentialId)) return undefined
       this.credentials.put(credentialId, encodeMessage({ key: credentialKey, invite: invite.id }))
       this.write({ ...invite, redeemed: [...invite.redeemed, credentialId] })
       return caller
@@ -205,6 +206,12 @@ export class Members {
 
   private invite(id: Uint8Array | undefined): InviteRecord | undefined {
     return id === undefined ? undefined : decode<InviteRecord>(this.invites.get(id))
+  }
+
+  private isRevoked(credentialId: Uint8Array): boolean {
+    return this.allInvites().some(
+      ({ revoked, redeemed }) => revoked && redeemed.some((id) => fastEqual(id, credentialId)),
+    )
   }
 
   private credential(id: Uint8Array): MemberRecord | undefined {

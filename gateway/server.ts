@@ -5,10 +5,12 @@ import { createServer as createHttp } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createConnection } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { H3 } from 'h3'
 import { toNodeHandler } from 'h3/node'
 import { SottoError } from '#protocol/errors.ts'
 import type { Listen } from './config.ts'
+import type { Refusal, Upgrades } from './decoy/decoy.ts'
 import type { TlsPair } from './tls-files.ts'
 import { readTlsFiles } from './tls-files.ts'
 
@@ -29,11 +31,39 @@ const SERVER_OPTIONS = {
   // A held exchange has sent its request long since; this bounds slow request bodies only.
   requestTimeout: 120_000,
   maxHeaderSize: 32_768,
+  // Whether a request needs one is the website's to say.
+  requireHostHeader: false,
 } as const
 
+/**
+ * What a web server in front has accepted, Node must not refuse in its own words: nginx stops at 32 KiB of headers, Caddy
+ * at 1 MiB. Who can reach this socket is that server, and it bounds what strangers may send.
+ */
+const BEHIND_FRONT = { ...SERVER_OPTIONS, maxHeaderSize: 1_114_112 } as const
+
+/** Errors of connections on which nobody waits for an answer: the visitor has left or said nothing for too long. */
+const silent: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ERR_HTTP_REQUEST_TIMEOUT',
+  'HPE_INVALID_EOF_STATE',
+])
+
+export interface ServerOptions {
+  /** What is said to those whose request the parser refuses. */
+  readonly refusal: Refusal
+  /** For a site that speaks more than HTTP. */
+  readonly upgrades?: Upgrades
+}
+
 /** @throws SottoError E_PORT_TAKEN, E_CONFIG (certificate or key not usable, address not ours), E_STATE_UNREADABLE */
-export async function startServer(listen: Listen, handle: Handler): Promise<RunningServer> {
-  const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle)
+export async function startServer(
+  listen: Listen,
+  handle: Handler,
+  { refusal, upgrades }: ServerOptions,
+): Promise<RunningServer> {
+  const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle, upgrades)
+  refuse(server, refusal)
   await listening(server, listen)
   const address = server.address()
   return {
@@ -42,18 +72,43 @@ export async function startServer(listen: Listen, handle: Handler): Promise<Runn
   }
 }
 
-function createServer(tls: TlsPair | undefined, handle: Handler): Server {
+function createServer(tls: TlsPair | undefined, handle: Handler, upgrades: Upgrades | undefined): Server {
   const listener = application(handle)
-  if (tls === undefined) return createHttp(SERVER_OPTIONS, listener)
+  // What nobody wants to be an upgrade is a request like any other.
+  const limits = tls === undefined ? BEHIND_FRONT : SERVER_OPTIONS
+  const options = { ...limits, shouldUpgradeCallback: upgrades?.wanted ?? (() => false) }
   try {
-    return createHttps({ ...SERVER_OPTIONS, ...tls, ALPNProtocols: ['http/1.1'] }, listener)
+    const server =
+      tls === undefined
+        ? createHttp(options, listener)
+        : createHttps({ ...options, ...tls, ALPNProtocols: ['http/1.1'] }, listener)
+    if (upgrades !== undefined) server.on('upgrade', upgrades.handle)
+    return server
   } catch (cause) {
     throw new SottoError('E_CONFIG', 'the certificate and its key cannot be used for TLS', { cause })
   }
 }
 
+/** Nothing that Node would say by itself: not to what it cannot parse, to `CONNECT`, or to an `Expect` it does not know. */
+function refuse(server: Server, refusal: Refusal): void {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || isAnswering(socket) || silent.has(error.code ?? '')) socket.destroy()
+    else socket.end(refusal(error.code ?? ''))
+  })
+  server.on('connect', (_request, socket) => {
+    socket.on('error', () => {})
+    socket.end(refusal('METHOD'))
+  })
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+}
+
+/** Whether part of an earlier request's answer has left already: nothing may come into it. */
+function isAnswering(socket: Duplex): boolean {
+  return (socket as Duplex & { _httpMessage?: ServerResponse | null })._httpMessage?.headersSent === true
+}
+
 /**
- * h3 sees every request; the handler works on Node's own request and response, since an answer may be held for long.
+ * h3 sees every request that it can read; the handler works on Node's own request and response, since an answer may be held for long.
  * h3 gets a promise that settles only where the handler fails: the answer is written already, and nobody who waits for
  * a promise that cannot settle keeps it in memory. While an exchange is held, nothing of h3 is there (3 KB an exchange).
  */
@@ -65,7 +120,23 @@ export function application(handle: Handler): (request: IncomingMessage, respons
       handle(req as IncomingMessage, res as ServerResponse).catch(reject)
     })
   })
-  return toNodeHandler(app) as (request: IncomingMessage, response: ServerResponse) => void
+  const listener = toNodeHandler(app) as (request: IncomingMessage, response: ServerResponse) => void
+  return (request, response) => {
+    if (isOrdinary(request.url!)) listener(request, response)
+    else handle(request, response).catch(() => response.destroy())
+  }
+}
+
+/** A path that h3 can decode. To others it would answer by itself, in words that no website uses. */
+function isOrdinary(target: string): boolean {
+  if (!target.startsWith('/') || target.startsWith('//')) return false
+  if (!target.includes('%')) return true
+  try {
+    decodeURI(target)
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function listening(server: Server, listen: Listen): Promise<void> {

@@ -6,9 +6,10 @@ import { Limits } from '#protocol/constants.ts'
 import type { Claim, FirstContactRequest } from '#protocol/handshake.ts'
 import { openFirstContact, respondRekey } from '#protocol/handshake.ts'
 import { aeads } from '#protocol/parcel.ts'
-import { requestBinding } from '#protocol/recognition.ts'
+import { bindingOf } from '#protocol/recognition.ts'
 import { serve } from '#protocol/services/rpc.ts'
 import type { Caller, Service } from '#protocol/services/service.ts'
+import type { PackPointer } from '#protocol/session/frames.ts'
 import { CloseCode } from '#protocol/session/frames.ts'
 import type { NoiseAnswer } from '#protocol/session/gateway-session.ts'
 import { GatewaySession } from '#protocol/session/gateway-session.ts'
@@ -30,6 +31,8 @@ export interface SessionsInput extends Surroundings {
   readonly services: readonly Service[]
   /** Judges a claim; undefined for anybody who is no member. */
   readonly admit: (claim: Claim, cohort: Cohort) => Promise<Caller | undefined>
+  /** Where a member is to be pointed (spec section 14.3); the same object until that changes. */
+  readonly pointer?: (member: string) => PackPointer | undefined
   /** What a service handler threw and no caller may see. */
   readonly report: (error: unknown) => void
 }
@@ -57,6 +60,8 @@ export class Sessions implements Keeper {
 
   setCohorts(cohorts: readonly Cohort[]): void {
     this.cohorts.setCohorts(cohorts)
+    // Now rather than in somebody's request.
+    this.cohorts.fill(this.input.now())
   }
 
   cohortOf(token: string): Cohort | undefined {
@@ -70,18 +75,19 @@ export class Sessions implements Keeper {
   /** The answer of a first contact; undefined where the decoy has to answer. */
   async firstContact(exchange: FirstContactExchange): Promise<HttpResponse | undefined> {
     const now = this.input.now()
-    const earlier = this.replays.earlier(exchange.parcel, now)
+    const binding = bindingOf(exchange.shape)
+    const earlier = this.replays.earlier(exchange.parcel, binding, now)
     if (earlier === 'replay') return undefined
     if (earlier !== undefined) return await earlier
     const opened = openFirstContact({
       gatewaySecret: this.input.gatewaySecret,
       cohort: exchange.cohort.keys,
-      binding: requestBinding(exchange.shape.binding),
+      binding,
       parcel: exchange.parcel,
     })
     if (opened === undefined) return undefined
     const answer = this.admit(exchange, opened)
-    this.replays.remember(exchange.parcel, now, answer)
+    this.replays.remember(exchange.parcel, binding, now, answer)
     return await answer
   }
 
@@ -113,6 +119,7 @@ export class Sessions implements Keeper {
       (events) => new GatewaySession({ root, aead: aeads[suite]!, now, random, tokens, noise, events }),
     )
     this.live.set(live.session, live)
+    live.point(this.input.pointer?.(caller.member))
     this.enrol(live)
   }
 
@@ -144,14 +151,25 @@ export class Sessions implements Keeper {
     this.input.soon(() => live.end())
   }
 
+  /** Tells all clients anew which pack to use, where that has changed. */
+  repoint(): void {
+    for (const live of this.live.values()) live.point(this.input.pointer?.(live.caller.member))
+  }
+
+  /** Members with a session. */
+  members(): Iterable<string> {
+    return this.byMember.keys()
+  }
+
   /** Ends every session of a member at once. */
   revoke(member: string): void {
     for (const live of this.byMember.get(member) ?? []) live.session.close(CloseCode.revoked)
   }
 
-  /** Forgets sessions that have been silent for too long, and old first contacts. Call about once a minute. */
+  /** Forgets sessions that have been silent for too long, and old first contacts; looks ahead. Call about once a second. */
   sweep(now: Millis): void {
     this.replays.expire(now)
+    this.cohorts.prepare(now)
     for (const { session } of [...this.live.values()]) {
       if (now - session.lastSeen > Limits.sessionIdleMs) session.close(CloseCode.gone)
     }

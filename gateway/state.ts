@@ -4,9 +4,11 @@
  *     gateway.yaml     what the operator decides (config.ts)
  *     gateway.key      static X25519 key, pinned in every invite                            0600
  *     store.key        opens the store                                                      0600
- *     pack-root.key    signs template packs; belongs on another machine once it is needed   0600
+ *     pack-root.key    vouches for keys that sign template packs; belongs on another machine 0600
  *     pack-root.pub    its public half, in every invite
+ *     pack-signing.*   key that signs packs here, with its certificate (admin/signing-key.ts)
  *     store/           members, mail (store/store.ts)
+ *     made.json        what `gateway init` has written beside all this (deploy/made.ts)         0600
  */
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, stat } from 'node:fs/promises'
@@ -17,6 +19,8 @@ import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
 import { type GatewayConfig, loadConfig } from './config.ts'
 import { Members } from './members.ts'
 import { MEMBER_TABLES } from './members-records.ts'
+import { Packs } from './packs/packs.ts'
+import { PACK_TABLES } from './packs/records.ts'
 import { MAILBOX_TABLES } from './services/mailbox/mailbox.ts'
 import { stateFault, unreadable } from './store/faults.ts'
 import { HOLDER_TABLE } from './store/holder.ts'
@@ -31,14 +35,25 @@ import {
 import { openStore, type Store } from './store/store.ts'
 
 export const CONFIG_FILE = 'gateway.yaml'
-const STORE_FOLDER = 'store'
+export const STORE_FOLDER = 'store'
 const gatewayKind: SecretKind = { name: 'gateway-key', length: 32 }
 const storeKind: SecretKind = { name: 'store-key', length: 32 }
-const rootKind: SecretKind = { name: 'pack-root-key', length: 32 }
+export const rootKind: SecretKind = { name: 'pack-root-key', length: 32 }
 const rootPublicKind: SecretKind = { name: 'pack-root-public', length: 32 }
 
+/** Everything a state folder may hold that is of no use to anybody but the gateway. */
+export const STATE_FILES: readonly string[] = [
+  CONFIG_FILE,
+  'gateway.key',
+  'store.key',
+  'pack-root.key',
+  'pack-root.pub',
+  'certificate.pem',
+  'tls.key',
+]
+
 /** Every table a gateway keeps. */
-export const STATE_TABLES: readonly string[] = [HOLDER_TABLE, ...MEMBER_TABLES, ...MAILBOX_TABLES]
+export const STATE_TABLES: readonly string[] = [HOLDER_TABLE, ...MEMBER_TABLES, ...MAILBOX_TABLES, ...PACK_TABLES]
 
 export interface GatewayState {
   readonly folder: string
@@ -50,6 +65,7 @@ export interface GatewayState {
   readonly packRoot: Uint8Array
   readonly store: Store
   readonly members: Members
+  readonly packs: Packs
   close(): Promise<void>
 }
 
@@ -71,6 +87,7 @@ export async function openState(folder: string): Promise<GatewayState> {
     ...{ folder, config, gatewaySecret, packRoot, store },
     gatewayKey: x25519PublicKey(gatewaySecret),
     members: new Members(store, randomBytes),
+    packs: new Packs(store, packRoot),
     close: () => store.close(),
   }
 }

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { rootCertificates } from 'node:tls'
 import { generate } from 'selfsigned'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { stateFault, unreadable } from './store/faults.ts'
@@ -29,10 +30,30 @@ export async function readTlsFiles({ certificate, key }: TlsFiles): Promise<TlsP
   return { cert, key: secret }
 }
 
-/** SHA-256 of the certificate where it vouches for itself; undefined where an authority does. */
-export async function certificatePin({ certificate }: TlsFiles): Promise<Uint8Array | undefined> {
-  const parsed = parse(await read(certificate), certificate)
-  return parsed.issuer === parsed.subject ? sha256(new Uint8Array(parsed.raw)) : undefined
+/**
+ * SHA-256 of the certificate where no public authority vouches for it: where the file's chain ends in a certificate that
+ * vouches for itself and is not one of the authorities that ship with Node. undefined for all others, also where the chain
+ * is not whole: a public certificate changes every few weeks.
+ */
+export async function certificatePin({ certificate }: Pick<TlsFiles, 'certificate'>): Promise<Uint8Array | undefined> {
+  const chain = parseChain(await read(certificate), certificate)
+  return isPrivate(chain) ? sha256(new Uint8Array(chain[0]!.raw)) : undefined
+}
+
+function isPrivate(chain: readonly X509Certificate[]): boolean {
+  let at = chain[0]!
+  // Each step goes to a certificate not yet seen, so this ends.
+  for (const seen = new Set([at]); !at.checkIssued(at); seen.add(at)) {
+    const issuer = chain.find((other) => !seen.has(other) && at.checkIssued(other))
+    if (issuer === undefined) return false
+    at = issuer
+  }
+  return !rootCertificates.some((root) => new X509Certificate(root).fingerprint256 === at.fingerprint256)
+}
+
+function parseChain(pem: Buffer, file: string): X509Certificate[] {
+  const blocks = pem.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? ['']
+  return blocks.map((block) => parse(Buffer.from(block, 'latin1'), file))
 }
 
 /** Ten years, P-256; written once, the key with mode 0600. */

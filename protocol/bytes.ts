@@ -26,6 +26,11 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return out
 }
 
+/** For keeping what may be a view: a few octets of a large buffer are copied out of it, so that it can go. */
+export function compact(bytes: Uint8Array): Uint8Array {
+  return bytes.length * 2 < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes
+}
+
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text)
 }

@@ -44,22 +44,32 @@ export const Limits = {
   parkedExchanges: 8,
   /** Tags the gateway expects ahead of the highest number used. Attack: memory per session; 16 is twice the exchanges in flight. */
   tagWindow: 16,
+  /** Tags still expected behind the highest number used, where they are outstanding. Attack: as above. Eight times those in flight. */
+  tokensBehind: 64,
   /** Answers kept for a bit-identical retry, by count. Edges retry within seconds; 16 covers all exchanges in flight twice. */
   storedReplies: 16,
   /** Octets of answers kept for a retry, per session. Attack: memory; big answers drop out of the ring first. */
   storedReplyBytes: 1_048_576,
   /** Streams open at once in one session. Attack: memory per stream, about 1 KiB. */
   streams: 128,
-  /** Octets a peer may send on one stream before it is granted more. Attack: memory of a slow reader. Fills 4 bulk parcels. */
-  streamWindow: 1_048_576,
+  /** Octets a peer may send on one stream before it is granted more. Attack: memory of a slow reader. Fills 8 bulk parcels. */
+  streamWindow: 2_097_152,
   /** Octets a peer may send on all streams of a session before it is granted more. Attack: as above, summed over streams. */
   sessionWindow: 4_194_304,
   /** Acknowledgement ranges in one parcel. Attack: a long list of gaps; 32 is four times the exchanges in flight. */
   ackRanges: 32,
-  /** Parcels sent and not yet acknowledged. Attack: memory of a peer that never acknowledges. */
+  /** Exchanges taken in whose answers are not acknowledged. Attack: memory of a peer that never acknowledges. */
   unackedParcels: 256,
   /** Fragments held out of order on one stream. Attack: one-octet fragments with gaps, 100 octets of book-keeping each. */
   streamFragments: 512,
+  /** The same over all streams of a session: four for each stream, which is more than parcels can overtake each other. */
+  sessionFragments: 1_024,
+  /** Frames in one parcel. Attack: work for each frame of two octets; eight for each stream is more than anybody needs. */
+  frames: 1_024,
+  /** Resets of one side that the other has not acknowledged. Attack: streams opened and cut at once, with work behind each. */
+  resets: 256,
+  /** Requests of one number that wait for its answer at once. Attack: parked sockets. Edges deliver two or three times. */
+  copies: 4,
 
   /** Sessions of one member. Attack: one leaked credential fills the table. Two devices, each with a successor. */
   sessionsPerMember: 8,

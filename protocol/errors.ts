@@ -9,6 +9,8 @@ export const errorCodes = {
   E_USAGE: 'Run the command with --help.',
   E_CONFIG: 'Correct the named field of the configuration file.',
   E_TEMPLATE: 'Correct the template at the named line, then load it again.',
+  E_HAR: 'Export the recording again from the browser’s developer tools, as HAR with content.',
+  E_LEARN: 'Record a longer visit that uses everything the site can do, or write a template by hand.',
   E_STATE_UNREADABLE: 'Check the owner and mode of the state folder, or restore it from a copy.',
   E_STATE_BUSY: 'Another Sotto process uses this state folder: close it, or name another with --state.',
   E_DISK_FULL: 'Free some space and try again.',
@@ -61,6 +63,14 @@ export const errorCodes = {
     'Serious connection error: nothing to do at once, Sotto tries again within the hour. Compare the 60 digits if it goes on.',
   E_CHAT_REQUESTS_FULL: 'Accept or block some of the waiting requests.',
   E_MAILBOX_FULL: 'Nothing to do: Sotto tries again by itself. If it goes on, tell your contact and the operator.',
+  E_PACK_FORMAT: 'Take the pack anew from where it was made: sotto templates pack',
+  E_PACK_SIGNATURE:
+    'Do not use this pack. If it is yours, make it anew under this gateway’s root key: sotto templates pack',
+  E_PACK_EXPIRED: 'Make a new pack: sotto templates pack. If the date looks wrong, check the clock of this machine.',
+  E_PACK_FLOOR: 'Make a new pack with the same templates: sotto templates pack',
+  E_PACK_UNKNOWN: 'Look which packs there are: sotto templates status',
+  E_PACK_KEY: 'Vouch for the signing key of this gateway with the root key: sotto templates delegate',
+  E_PACK_BUSY: 'Wait until the canary is over (sotto templates status), or end it: sotto templates rollback',
   E_PORT_TAKEN: 'Stop the program that listens there, or choose another port.',
 } as const
 

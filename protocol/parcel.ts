@@ -1,9 +1,10 @@
 /**
  * The sealed bytes that one exchange carries in one direction. Spec section 5.
  *
- *     parcel = AEAD(key of epoch and direction, nonce = 0 (4) || exchange number (8), associated = token 16, body)
+ *     parcel = AEAD(key of epoch and direction, nonce = 0 (4) || exchange number (8), associated = token 16 || binding, body)
  *
- * The exchange number is nowhere on the wire: the token stands for it. One number is sealed once in each direction.
+ * The exchange number is nowhere on the wire: the token stands for it. One number is sealed once in each direction. The
+ * binding names the kind of request (`requestBinding`): of all templates that could be meant, one alone authenticates.
  */
 
 import { concat, u64 } from './bytes.ts'
@@ -29,20 +30,20 @@ export function sealParcel(
   aead: Aead,
   key: Uint8Array,
   number: number,
-  token: Uint8Array,
+  associated: Uint8Array,
   body: Uint8Array,
 ): Uint8Array {
-  return aead.seal(key, nonceOf(number), body, token)
+  return aead.seal(key, nonceOf(number), body, associated)
 }
 
-/** undefined where the parcel is not authentic for this number and token. */
+/** undefined where the parcel is not authentic for this number, token and binding. */
 export function openParcel(
   aead: Aead,
   key: Uint8Array,
   number: number,
-  token: Uint8Array,
+  associated: Uint8Array,
   parcel: Uint8Array,
 ): Uint8Array | undefined {
   if (parcel.length < PARCEL_MIN) return undefined
-  return aead.open(key, nonceOf(number), parcel, token)
+  return aead.open(key, nonceOf(number), parcel, associated)
 }

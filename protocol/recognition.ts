@@ -49,11 +49,22 @@ export function sessionToken(recognitionKey: Uint8Array, number: number): Uint8A
 }
 
 /**
- * Ties a first contact to the kind of request that carries it, so that a box cannot be moved to another template,
- * version, method or path. `shape` is the text that names all of these (`Shape.binding` of the template engine).
+ * Ties a first contact, and every later parcel, to the kind of request that carries it, so that neither can be moved to
+ * another template, version, method or path. `shape` is the text that names all of these (`Shape.binding` of the template engine).
  */
 export function requestBinding(shape: string): Uint8Array {
   return sha256(utf8(`sotto/1/binding\n${shape}`)).slice(0, BINDING_LENGTH)
+}
+
+const bindings = new WeakMap<{ readonly binding: string }, Uint8Array>()
+
+/** `requestBinding` of a shape, computed once: every exchange needs it. */
+export function bindingOf(shape: { readonly binding: string }): Uint8Array {
+  const known = bindings.get(shape)
+  if (known !== undefined) return known
+  const binding = requestBinding(shape.binding)
+  bindings.set(shape, binding)
+  return binding
 }
 
 const BOX_OVERHEAD = BOX_NONCE_LENGTH + TAG_LENGTH + 2

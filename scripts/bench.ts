@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<() => Promise<Report>>> = {
   idle: async () => (await import('./bench/idle.ts')).idle,
   decoy: async () => (await import('./bench/decoy.ts')).decoy,
   ratchet: async () => (await import('./bench/ratchet.ts')).ratchet,
+  templates: async () => (await import('./bench/templates.ts')).templates,
 }
 
 const { values, positionals } = parseArgs({

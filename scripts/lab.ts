@@ -1,22 +1,18 @@
-/** `npm run -s lab -- NAME [WHAT ...] [--json]`: prints a table for people and, with --json, last one line of JSON. */
-import { parseArgs } from 'node:util'
-import type { LabResult } from '../lab/result.ts'
+/** `npm run -s lab -- NAME [options] [--json]`: as `bench`, for what lab/ measures. Options are the scenario's. */
+import type { Report } from './bench/report.ts'
+import { print } from './bench/report.ts'
 
-const labs: Record<string, () => Promise<(what: readonly string[]) => Promise<LabResult>>> = {
+const scenarios: Record<string, () => Promise<(args: readonly string[]) => Promise<Report>>> = {
+  rotation: async () => (await import('../lab/rotation.ts')).rotation,
+  probes: async () => (await import('../lab/prober/scenario.ts')).probes,
   middlebox: async () => (await import('../lab/middlebox/middlebox.ts')).middlebox,
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: 'boolean', default: false } },
-})
-const [name, ...what] = positionals
-const load = name === undefined ? undefined : labs[name]
+const [name, ...args] = process.argv.slice(2)
+const load = name === undefined ? undefined : scenarios[name]
 if (load === undefined) {
-  console.error(`Usage: npm run -s lab -- NAME [WHAT ...] [--json]\n  NAME: ${Object.keys(labs).join(', ')}`)
+  console.error(`Usage: npm run -s lab -- NAME [options] [--json]\n  NAME: ${Object.keys(scenarios).join(', ')}`)
   process.exit(2)
 }
 const run = await load()
-const { result, ok } = await run(what)
-if (values.json) console.log(JSON.stringify(result))
-process.exit(ok ? 0 : 1)
+print(await run(args.filter((arg) => arg !== '--json')), args.includes('--json'))

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { Limits } from '#protocol/constants.ts'
 import { errorCodes } from '#protocol/errors.ts'
+import { PackLimits } from '#protocol/pack.ts'
 import { CloseCode, FrameType } from '#protocol/session/frames.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -73,6 +74,16 @@ test('protocol/README.md section 11 has the limits of the code', (t) => {
   const written = table.map(([field, value]): [string, number] => [plain(field!), Number(value!.replaceAll(',', ''))])
   t.deepEqual(new Map(written.toSorted()), new Map(Object.entries(Limits).toSorted()))
   t.is(written.length, Object.keys(Limits).length)
+})
+
+test('protocol/README.md section 14 has the limits of the code', (t) => {
+  const table = rows(section(read('protocol/README.md'), '## 14. ')).filter(([name]) => plain(name!) in PackLimits)
+  const number = (text: string): number => Number(text.replaceAll(',', ''))
+  const written = table.map(([name, value]): [string, unknown] => {
+    const numbers = value!.split(' to ').map(number)
+    return [plain(name!), numbers.length === 1 ? numbers[0] : numbers]
+  })
+  t.deepEqual(Object.fromEntries(written), { ...PackLimits })
 })
 
 const camelCase = (words: string): string =>

@@ -26,7 +26,6 @@ function firstContact(): { vector: Record<string, unknown>; root: Uint8Array } {
   const gatewaySecret = bytes(32)
   const secret = bytes(32)
   const cohort = deriveCohort(secret)
-  const binding = requestBinding('golden 1')
   const membership = { kind: 'credential', credentialId: bytes(16), credentialKey: bytes(32) } as const
   const gatewayKey = x25519PublicKey(gatewaySecret)
   const hello = Uint8Array.of(1)
@@ -49,6 +48,8 @@ function firstContact(): { vector: Record<string, unknown>; root: Uint8Array } {
   }
 }
 
+const binding = requestBinding('golden 1')
+
 /** Exchanges of a young session: classical, key agreement, hybrid. */
 async function session(root: Uint8Array, suite: typeof aes256gcm): Promise<unknown[]> {
   const client = new ClientSession({ root: root.slice(), aead: suite, now: NOW, random: prng(2).bytes, events: {} })
@@ -66,9 +67,9 @@ async function session(root: Uint8Array, suite: typeof aes256gcm): Promise<unkno
   const exchanges: unknown[] = []
   for (let i = 0; i < 3; i++) {
     if (client.mux.ready) client.mux.open(Priority.urgent).write(encodeMessage({ m: 'golden', a: i }))
-    const request = client.take(i === 0 ? 1_400 : 128, 6_000)
-    gateway.receive(NOW, tokens.find(latin1(request.token))!, request.parcel)
-    const answer = gateway.answer(request.number, i === 0 ? 1_400 : 128)
+    const request = client.take(i === 0 ? 1_400 : 128, 6_000, binding)
+    gateway.receive(NOW, tokens.find(latin1(request.token))!, request.parcel, binding)
+    const answer = gateway.answer(request.number, i === 0 ? 1_400 : 128, binding)
     client.receive(NOW, request.number, answer)
     exchanges.push({
       hybrid: client.mux.ready,

@@ -44,7 +44,7 @@ const rules: readonly Rule[] = [
     reason: 'the chat engine knows neither carrier nor socket nor view',
   },
   {
-    from: /^(client|protocol|camouflage-templates)\//,
+    from: /^(client|protocol|camouflage-templates(?!\/tools))\//,
     never: network,
     reason: 'only firewall/ opens sockets on the client’s side: what it does not do, nobody does',
   },
@@ -52,6 +52,21 @@ const rules: readonly Rule[] = [
     from: /^(client|protocol|camouflage-templates)\//,
     never: /^node:child_process$/,
     reason: 'the core starts no programs',
+  },
+  {
+    from: /^camouflage-templates\/(?!tools\/trial\/)/,
+    never: /^(gateway|client|firewall)\//,
+    reason: 'templates are below both ends; a trial alone brings the two together',
+  },
+  {
+    from: /^(?!camouflage-templates\/tools\/|gateway\/main\.ts$|scripts\/|test\/)/,
+    never: /^camouflage-templates\/tools\//,
+    reason: 'the tools are for operators at a terminal: nothing that serves or carries depends on them',
+  },
+  {
+    from: /^camouflage-templates\/tools\/(lint|learn|preview)\//,
+    never: /^(node:(net|tls|dns|dgram|http|https|http2)|undici)$/,
+    reason: 'making and judging a template needs no socket; a site is asked by fetch, and only where one is named',
   },
   { from: /^(?!lab\/|scripts\/|test\/)/, never: /^lab\//, reason: 'the adversary is a tool, not a part' },
   {
@@ -69,7 +84,7 @@ function sources(folder: string): string[] {
   })
 }
 
-const folders = ['protocol', 'camouflage-templates', 'gateway', 'client', 'firewall', 'scripts']
+const folders = ['protocol', 'camouflage-templates', 'gateway', 'client', 'firewall', 'scripts', 'lab']
 const aliases: Record<string, string> = {
   protocol: 'protocol',
   engine: 'camouflage-templates/engine',

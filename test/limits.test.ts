@@ -5,13 +5,14 @@ import type { Surroundings } from '#gateway/live-session.ts'
 import { LiveSession } from '#gateway/live-session.ts'
 import { latin1 } from '#protocol/bytes.ts'
 import { BUCKET_MS, Limits } from '#protocol/constants.ts'
-import { bucketOf, cohortToken, deriveCohort } from '#protocol/recognition.ts'
+import { bindingOf, bucketOf, cohortToken, deriveCohort } from '#protocol/recognition.ts'
 import { writeMessage } from '#protocol/services/message-stream.ts'
 import { serve } from '#protocol/services/rpc.ts'
-import { CloseCode } from '#protocol/session/frames.ts'
+import { BodyWriter, CloseCode, decodeBody, FrameType } from '#protocol/session/frames.ts'
 import { Multiplexer } from '#protocol/session/multiplexer.ts'
 import { ReceiveBuffer } from '#protocol/session/receive-buffer.ts'
 import { Priority } from '#protocol/session/stream.ts'
+import { MemberByHand } from './helpers/member-by-hand.ts'
 import { openTunnel, startGateway } from './helpers/pair.ts'
 import { plainMatcher } from './helpers/plain-template.ts'
 import { prng } from './helpers/prng.ts'
@@ -40,7 +41,7 @@ async function young(): Promise<{ link: SessionLink; live: LiveSession; around: 
 
 /** One more exchange, as its request arrives. */
 function arrive(link: SessionLink, live: LiveSession, hold: number, reply: () => void): boolean {
-  const outgoing = link.client.take(96, hold)
+  const outgoing = link.client.take(96, hold, bindingOf(shape))
   const expected = link.tokens.find(latin1(outgoing.token))
   return expected !== undefined && live.exchange(expected, shape, outgoing.parcel, reply) !== undefined
 }
@@ -96,6 +97,33 @@ test('Limits.streamFragments: octets with gaps are not collected for ever', (t) 
   let accepted = 0
   while (accepted < 10_000 && buffer.accept(1 + 2 * accepted, Uint8Array.of(7), false) !== undefined) accepted++
   t.is(accepted, Limits.streamFragments)
+})
+
+test('Limits.sessionFragments: nor on all streams of a session together', (t) => {
+  const gateway = new Multiplexer('gateway', {})
+  let pieces = 0
+  for (let number = 1; !gateway.isClosed && pieces < 10_000; number++) {
+    const writer = new BodyWriter(20_000)
+    writer.acks([])
+    for (let i = 0; i < 500; i++, pieces++) {
+      const [id, offset] = [2 + 2 * (pieces % 100), 1 + 2 * Math.floor(pieces / 100)]
+      writer.stream(id, offset, 1, false, () => {})
+    }
+    gateway.accept(number, writer.finish(), true)
+  }
+  t.is(pieces, Math.ceil((Limits.sessionFragments + 1) / 500) * 500)
+})
+
+test('Limits.frames: a parcel with more breaks the protocol, and none is made', (t) => {
+  const body = new Uint8Array(Limits.frames * 3 + 5)
+  for (let i = 0; i <= Limits.frames; i++) body.set([FrameType.window, 0, 1], 1 + 3 * i)
+  t.is(decodeBody(body), undefined)
+  t.is(decodeBody(body.subarray(0, 1 + 3 * Limits.frames))?.frames.length, Limits.frames)
+  const client = new Multiplexer('client', {})
+  for (let i = 0; i < 2 * Limits.frames; i++) client.sayLost(i)
+  const first = decodeBody(client.build(1, 200_000, true))
+  t.is(first?.frames.length, Limits.frames)
+  t.is(decodeBody(client.build(2, 200_000, true))?.frames.length, Limits.frames)
 })
 
 test('Limits.unackedParcels: a client that never acknowledges is cut off', async (t) => {
@@ -164,16 +192,18 @@ test('Limits.sessionIdleMs: a silent session is forgotten', async (t) => {
 
 test('Limits.firstContacts and its times: a replay is known for as long as its token is', async (t) => {
   const cache = new ReplayCache<string>()
+  const kind = new Uint8Array(32)
   const box = (n: number): Uint8Array => Uint8Array.from({ length: 40 }, (_, i) => (i < 4 ? (n >>> (8 * i)) & 0xff : 0))
-  cache.remember(box(0), 0, Promise.resolve('answer'))
-  t.is(await cache.earlier(box(0), Limits.firstContactAnswerMs), 'answer')
-  t.is(cache.earlier(box(0), Limits.firstContactAnswerMs + 1), 'replay')
-  t.is(cache.earlier(box(0), Limits.firstContactBuckets * BUCKET_MS), 'replay')
-  t.is(cache.earlier(box(0), Limits.firstContactBuckets * BUCKET_MS + 1), undefined)
+  cache.remember(box(0), kind, 0, Promise.resolve('answer'))
+  t.is(cache.earlier(box(0), new Uint8Array(32).fill(1), 0), 'replay', 'the same octets at another place')
+  t.is(await cache.earlier(box(0), kind, Limits.firstContactAnswerMs), 'answer')
+  t.is(cache.earlier(box(0), kind, Limits.firstContactAnswerMs + 1), 'replay')
+  t.is(cache.earlier(box(0), kind, Limits.firstContactBuckets * BUCKET_MS), 'replay')
+  t.is(cache.earlier(box(0), kind, Limits.firstContactBuckets * BUCKET_MS + 1), undefined)
   const at = 10 * BUCKET_MS
-  for (let n = 1; n <= Limits.firstContacts + 1; n++) cache.remember(box(n), at, Promise.resolve('a'))
-  t.is(cache.earlier(box(1), at), undefined, 'the oldest went')
-  t.not(cache.earlier(box(2), at), undefined)
+  for (let n = 1; n <= Limits.firstContacts + 1; n++) cache.remember(box(n), kind, at, Promise.resolve('a'))
+  t.is(cache.earlier(box(1), kind, at), undefined, 'the oldest went')
+  t.not(cache.earlier(box(2), kind, at), undefined)
 })
 
 test('tokens of first contact are expected for three buckets and no more', (t) => {
@@ -187,9 +217,54 @@ test('tokens of first contact are expected for three buckets and no more', (t) =
   t.deepEqual(found, [false, true, true, true, false])
 })
 
+test('a gateway that is swept once a second computes no token of first contact while a request waits', (t) => {
+  const keys = deriveCohort(prng(6).bytes(32))
+  const tokens = new CohortTokens()
+  tokens.setCohorts(Array.from({ length: 301 }, (_, i) => ({ id: `c${i}`, keys })))
+  const start = 1_700_000_000_000
+  tokens.fill(start)
+  for (let now = start; now < start + 3 * BUCKET_MS; now += 1_000) {
+    t.true(tokens.isPrepared(now), `${(now - start) / 1000} s`)
+    tokens.prepare(now)
+  }
+  const now = start + 3 * BUCKET_MS
+  t.truthy(tokens.find(latin1(cohortToken(keys, bucketOf(now), 63)), now))
+})
+
+test('Limits.tokensBehind: what the gateway does not expect any more, the client does not try again', async (t) => {
+  const member = await MemberByHand.ready()
+  const lost = member.take(96, 0)
+  let expected = 0
+  for (let i = 0; i < 2 * Limits.tokensBehind; i++) {
+    if (member.find(lost) !== undefined) expected++
+    else t.false(member.client.mayRetry(member.time.now, lost.number))
+    if (i < Limits.tokensBehind - 1) t.true(member.client.mayRetry(member.time.now, lost.number))
+    await member.exchange()
+  }
+  t.is(expected, Limits.tokensBehind)
+  t.false(member.over)
+  member.client.abandon(lost.number)
+  await member.exchange()
+  t.is(member.client.inFlight, 0)
+})
+
+test('Limits.rekeyOverlapMs: the client gives up what it sealed under older keys before they end', async (t) => {
+  const member = await MemberByHand.ready()
+  const lost = member.take(96, 0)
+  await member.renew()
+  t.true(member.client.mayRetry(member.time.now, lost.number))
+  await member.pass(Limits.rekeyOverlapMs / 2)
+  t.false(member.client.mayRetry(member.time.now, lost.number))
+  t.not(member.find(lost), undefined, 'the gateway would still take it')
+  const fresh = member.take(96, 0)
+  t.true(member.client.mayRetry(member.time.now, fresh.number))
+})
+
 test('Limits.storedReplies and storedReplyBytes: old answers are not kept for retries, and never made anew', async (t) => {
   const { link, live } = await young()
-  const outgoing = Array.from({ length: Limits.storedReplies + 1 }, () => link.client.take(96))
+  const outgoing = Array.from({ length: Limits.storedReplies + 1 }, () =>
+    link.client.take(96, undefined, bindingOf(shape)),
+  )
   const answers: unknown[] = []
   const ask = (i: number): boolean => {
     const expected = link.tokens.find(latin1(outgoing[i]!.token))!

@@ -70,6 +70,10 @@ for (const template of templates) {
     const parcel = template.shape('send').decodeResponse(answer)
     t.truthy(parcel && contact.finish(parcel), 'unflipped, it is recognised')
     t.is(gateway.running.sessions.count, 1)
+    for (let at = 0; at < contact.parcel.length; at += 7) {
+      const flipped = await ask(gateway.port, encode(contact.token, flip(contact.parcel, at)))
+      t.deepEqual(comparable(flipped), stranger, `octet ${at}, while the answer is kept for retries`)
+    }
     await gateway.stop()
   })
 }
@@ -117,7 +121,7 @@ test('in a session: flipped, replayed late, or on another path, an exchange is a
   session.renew()
   const encode = (token: Uint8Array, parcel: Uint8Array, at = shape): HttpRequest =>
     at.encodeRequest({ token, parcel, host: `localhost:${gateway.port}`, random: prng(6).bytes })
-  const first = session.take(shape.up.fit(768))
+  const first = session.take(shape.up.fit(768), undefined, requestBinding(shape.binding))
   const stranger = comparable(await ask(gateway.port, encode(randomBytes(16), randomBytes(first.parcel.length))))
   for (let at = 0; at < first.token.length; at++) {
     t.deepEqual(comparable(await ask(gateway.port, encode(flip(first.token, at), first.parcel))), stranger)
@@ -129,7 +133,7 @@ test('in a session: flipped, replayed late, or on another path, an exchange is a
   const again = await ask(gateway.port, encode(first.token, first.parcel))
   t.deepEqual(comparable(again), comparable(answer), 'a retry gets the identical answer')
   t.true(session.receive(Date.now(), first.number, shape.decodeResponse(answer)!))
-  const second = session.take(shape.up.fit(768))
+  const second = session.take(shape.up.fit(768), undefined, requestBinding(shape.binding))
   const next = await ask(gateway.port, encode(second.token, second.parcel))
   t.true(session.receive(Date.now(), second.number, shape.decodeResponse(next)!))
   t.deepEqual(comparable(await ask(gateway.port, encode(first.token, first.parcel))), stranger, 'acknowledged: no more')

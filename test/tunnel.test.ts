@@ -4,11 +4,13 @@ import type { Service } from '#protocol/services/service.ts'
 import { ServiceFailure } from '#protocol/services/service.ts'
 import { Priority } from '#protocol/session/stream.ts'
 import { openTunnel, startGateway } from './helpers/pair.ts'
+import { plainTemplate } from './helpers/plain-template.ts'
 import { prng } from './helpers/prng.ts'
 
 const echo: Service = {
   unary: {
     'test.echo': (args) => args,
+    'test.never': () => new Promise(() => {}),
     'test.refuse': () => {
       throw new ServiceFailure('no')
     },
@@ -33,6 +35,20 @@ test('calls come back, refusals keep their reason', async (t) => {
   await tunnel.stop()
   t.is(gateway.sessions.count, 0, 'the gateway hears of the end')
   t.deepEqual(gateway.strangers, [])
+  await gateway.stop()
+})
+
+test('calls that are not answered in time leave nothing behind in the session', async (t) => {
+  const gateway = await startGateway([echo])
+  const tunnel = openTunnel(gateway.port)
+  const { mux } = await tunnel.session(10_000)
+  const calls = Array.from({ length: 100 }, () => tunnel.call('test.never', {}, { timeoutMs: 50 }))
+  for (const call of calls) await t.throwsAsync(call, { code: 'E_TUNNEL_TIMEOUT' })
+  t.is(mux.streamCount, 1)
+  const again = Array.from({ length: 100 }, (_, i) => tunnel.call('test.echo', i))
+  t.is((await Promise.all(again)).length, 100)
+  t.false(mux.isClosed)
+  await tunnel.stop()
   await gateway.stop()
 })
 
@@ -121,4 +137,22 @@ test('a gateway that is not there gives an error in time, and the call can be ma
   t.is(await tunnel.call('test.echo', 2), 2)
   await tunnel.stop()
   await again.stop()
+})
+
+test('a template chosen while the first contact is under way is the one from then on', async (t) => {
+  const gateway = await startGateway([echo])
+  let release = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  gateway.fault = (request, _response, pass) => void (request.url === '/' ? pass() : held.then(pass))
+  const tunnel = openTunnel(gateway.port)
+  while (gateway.requests < 2) await new Promise((resolve) => setImmediate(resolve))
+  const chosen = { ...plainTemplate, id: 'chosen' }
+  tunnel.use(chosen)
+  release()
+  t.is(await tunnel.call('test.echo', 1), 1)
+  t.is(tunnel.status.template, 'chosen')
+  await tunnel.stop()
+  await gateway.stop()
 })

@@ -5,7 +5,7 @@ import { createContext } from './context.ts'
 import { TemplateLimits } from './limits.ts'
 import type { Shape } from './shape.ts'
 import { compileShape } from './shape.ts'
-import type { Family, Kind, Template, TemplateData } from './template.ts'
+import type { Family, Kind, RhythmData, Template, TemplateData } from './template.ts'
 
 export type { Shape } from './shape.ts'
 export type { SizeClasses } from './sizes.ts'
@@ -19,13 +19,7 @@ export interface CompiledTemplate {
   readonly pageHeaders: readonly (readonly [string, string])[]
   /** Id, version and a checksum of the content: differs wherever two ends mean different templates. */
   readonly bindingId: string
-  readonly rhythm: {
-    /** Milliseconds. */
-    readonly holdMs: readonly [number, number]
-    readonly concurrency: number
-    /** Held polls kept open. */
-    readonly polls: number
-  }
+  readonly rhythm: RhythmData
   readonly shapes: readonly Shape[]
   /** Several kinds may share a shape. */
   shape(kind: Kind): Shape

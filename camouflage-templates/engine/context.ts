@@ -3,7 +3,7 @@ import { createChoice, createNumber, createRun } from './fillers.ts'
 import type { AnyHole, HostHole } from './hole.ts'
 import type { Pattern } from './pattern.ts'
 import { holesOf, parsePattern } from './pattern.ts'
-import { createPayloadSlot, createTokenSlot } from './slot.ts'
+import { createJweSlot, createPayloadSlot, createTokenSlot } from './slot.ts'
 import type { Path, Source } from './source.ts'
 import { refuse } from './source.ts'
 import type { HoleData, Template } from './template.ts'
@@ -62,5 +62,5 @@ function createHole(name: string, data: HoleData): AnyHole {
   if ('run' in data) return createRun(name, data.run, data.length)
   if ('oneOf' in data) return createChoice(name, data.oneOf)
   if ('token' in data) return createTokenSlot(name, data.token)
-  return createPayloadSlot(name, data)
+  return 'jwe' in data ? createJweSlot(name, data) : createPayloadSlot(name, data)
 }

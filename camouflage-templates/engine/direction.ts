@@ -57,6 +57,7 @@ function collectHoles(
   for (const line of lines) all.push(...checkPattern(context, line.pattern, false, line.path, !line.read))
   if (draft !== undefined) {
     all.push(...checkPattern(context, draft.head, draft.file !== undefined, bodyPath, false))
+    for (const pattern of draft.file?.inner ?? []) all.push(...checkPattern(context, pattern, false, bodyPath, false))
     all.push(...checkPattern(context, draft.tail, true, bodyPath, false))
   }
   const twice = all.find((hole, at) => (hole.kind === 'token' || hole.kind === 'payload') && all.indexOf(hole) < at)
@@ -98,5 +99,9 @@ function checkPayload(
     if (odd !== undefined) context.refuse(path, `lengths in {{${slot.name}}} that are multiples of ${slot.multiple}`)
   }
   if (classes[0]! <= fixed) context.refuse([...path, 'classes'], `lengths above ${fixed}, the exact ones together`)
+  for (const slot of slots) {
+    const short = slot.exact ?? classes[0]! - fixed
+    if (short < slot.least) context.refuse(path, `at least ${slot.least} octets in {{${slot.name}}}, not ${short}`)
+  }
   return classes.map((length) => length - fixed)
 }

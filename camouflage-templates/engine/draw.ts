@@ -22,3 +22,17 @@ export function createDraw(random: Random): Draw {
     bytes: random,
   }
 }
+
+/** Octets asked for at once by `pooled`. */
+const POOL = 2_048
+
+/** The same source with fewer calls: asking for a few octets costs as much as asking for two thousand. */
+export function pooled(random: Random): Random {
+  let pool: Uint8Array = new Uint8Array(0)
+  return (length) => {
+    if (length > pool.length) pool = random(Math.max(POOL, length))
+    const taken = pool.subarray(0, length)
+    pool = pool.subarray(length)
+    return taken
+  }
+}

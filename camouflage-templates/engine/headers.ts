@@ -40,6 +40,7 @@ export function draftHeaders(context: Context, headers: readonly HeaderData[], p
     seen.add(lower)
     if (value !== value.trim()) context.refuse(at, 'a value without spaces at its ends')
     const pattern = context.parse(value, [...at, 1])
+    if (holesOf(pattern).some((hole) => hole.alphabet.includes('\n'))) context.refuse([...at, 1], 'no line breaks')
     const carries = holesOf(pattern).some((hole) => hole.kind === 'token' || hole.kind === 'payload')
     return {
       name,

@@ -28,6 +28,8 @@ export interface Slot extends Hole {
   readonly kind: 'token' | 'payload'
   /** Octets it holds, where that is fixed; otherwise all that are left. */
   readonly exact: number | undefined
+  /** Octets that it holds at the least. */
+  readonly least: number
   /** Octets that its values are multiples of. */
   readonly multiple: number
   encodedLength(bytes: number): number

@@ -50,8 +50,24 @@ const limits = {
   pictureEdge: 1_024,
   /** Picture dimensions of one body. */
   pictures: 64,
+  /** Octets on one line, in one attachment or frame, at the least. Attack: thousands of tiny ones in one body. */
+  stretchBytes: 256,
+  /** Packets in front of a binary event. */
+  packets: 8,
+  /** Octets of one sample of a fragment, at the least. Attack: a table of samples larger than what they hold. */
+  sampleBytes: 64,
   /** Milliseconds a poll may be held. Documented and measured edges cut at 10 to 125 s. */
   holdMs: 120_000,
+  /** Milliseconds between two exchanges in use, and sends at once. Attack: a template that makes chatting unbearable. */
+  thinkMs: 10_000,
+  burst: 16,
+  /** Milliseconds of the longest rest. A gateway forgets a session after 15 minutes without an exchange. */
+  restMs: 600_000,
+  /** Milliseconds between cover exchanges, at the least. Attack: a template that uses up somebody's data plan. */
+  coverMs: 1_000,
+  /** Cover exchanges after a send, and octets that one claims to carry. */
+  coverTail: 32,
+  coverBytes: 4_096,
   /** Exchanges of one member open at once. Equal to what the gateway parks for a session. */
   concurrency: 8,
 } as const

@@ -120,11 +120,15 @@ for (const shape of allShapes()) {
 
 /** A built-in template whose decoration has one value only, so that every octet of a body counts. */
 function withoutVariety(template: Template): CompiledTemplate {
-  const freeze = (hole: HoleData): HoleData => {
+  const urls = JSON.stringify(Object.values(template.data.shapes).map(({ request: { path, query } }) => [path, query]))
+  const freeze = (name: string, hole: HoleData): HoleData => {
     if ('number' in hole) return { number: [hole.number[1], hole.number[1]] }
+    // A URL has to vary.
+    if ('run' in hole && !urls.includes(`{{${name}}}`)) return { oneOf: ['a'.repeat(hole.length[1])] }
     return 'oneOf' in hole ? { oneOf: hole.oneOf.slice(0, 1) } : hole
   }
-  const holes = Object.fromEntries(Object.entries(template.data.holes).map(([name, hole]) => [name, freeze(hole)]))
+  const entries = Object.entries(template.data.holes)
+  const holes = Object.fromEntries(entries.map(([name, hole]) => [name, freeze(name, hole)]))
   return compileTemplate({ ...template, data: { ...template.data, holes } })
 }
 

@@ -6,7 +6,7 @@ import { TemplateLimits } from './limits.ts'
 import { TemplateError } from './template-error.ts'
 
 const plain = 'plain YAML without anchors, aliases and tags'
-const kinds = 'one of the keys number, run, oneOf, token, payload'
+const kinds = 'one of the keys number, run, oneOf, token, payload, jwe'
 
 const bad: Record<string, Bad> = {
   'not YAML': {
@@ -18,6 +18,13 @@ const bad: Record<string, Bad> = {
   },
   'an anchor': { from: 'page:\n', to: 'page: &a\n', line: '  path: /', path: '', expected: plain },
   'a tag': { from: 'id: support-chat', to: 'id: !!str support-chat', path: '', expected: plain },
+  'a key that is a list': {
+    from: 'version: 1',
+    to: 'version: 1\n[1, 2]: 3',
+    line: '[1, 2]',
+    path: '',
+    expected: plain,
+  },
   'a key twice': {
     from: 'version: 1',
     to: 'version: 1\nversion: 2',
@@ -51,6 +58,55 @@ const bad: Record<string, Bad> = {
     to: '[6000, 900000]',
     path: 'rhythm.holdMs.1',
     expected: 'a whole number from 1000 to 120000',
+  },
+  'think time that nobody has': {
+    from: '  polls: 1\n',
+    to: '  polls: 1\n  thinkMs: [0, 10001]\n',
+    line: '  thinkMs',
+    path: 'rhythm.thinkMs.1',
+    expected: 'a whole number from 0 to 10000',
+  },
+  'bursts without an end': {
+    from: '  polls: 1\n',
+    to: '  polls: 1\n  burst: { exchanges: 17, gapMs: [0, 1] }\n',
+    line: '  burst',
+    path: 'rhythm.burst.exchanges',
+    expected: 'a whole number from 1 to 16',
+  },
+  'rests in which a session is forgotten': {
+    from: '  polls: 1\n',
+    to: '  polls: 1\n  idle: { afterMs: 60000, restMs: [0, 1], factor: 2, mostMs: 600001 }\n',
+    line: '  idle',
+    path: 'rhythm.idle.mostMs',
+    expected: 'a whole number from 1000 to 600000',
+  },
+  'rests that explode': {
+    from: '  polls: 1\n',
+    to: '  polls: 1\n  idle: { afterMs: 60000, restMs: [0, 1], factor: 5, mostMs: 60000 }\n',
+    line: '  idle',
+    path: 'rhythm.idle.factor',
+    expected: 'a number from 1 to 4',
+  },
+  'cover that eats a data plan': {
+    from: '  polls: 1\n',
+    to: '  polls: 1\n  cover: { mode: constant, everyMs: [999, 2000], bytes: 700 }\n',
+    line: '  cover',
+    path: 'rhythm.cover.everyMs.0',
+    expected: 'a whole number from 1000 to 600000',
+  },
+  'adaptive cover without a tail': {
+    from: '  polls: 1\n',
+    to: '  polls: 1\n  cover: { mode: adaptive, everyMs: [2000, 2000], bytes: 700 }\n',
+    line: '  cover',
+    path: 'rhythm.cover',
+    expected: 'a tail where cover is adaptive, and only there',
+  },
+  'cover of another kind': {
+    from: '  polls: 1\n',
+    to: '  polls: 1\n  cover: { mode: sometimes, everyMs: [2000, 2000], bytes: 700 }\n',
+    line: '  cover',
+    path: 'rhythm.cover.mode',
+    expected: 'off, adaptive or constant',
   },
   'a range upside down': {
     from: '[6000, 8000]',
@@ -143,7 +199,7 @@ const bad: Record<string, Bad> = {
     from: '      body:\n',
     to: '      body:\n        raw: true\n',
     path: 'shapes.sync.request.body',
-    expected: 'one of the keys text, raw, png, multipart',
+    expected: 'one of the keys text, raw, png, zip, segment, fmp4, ndjson, engineio, grpcWeb, multipart',
   },
 }
 

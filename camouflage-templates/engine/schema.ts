@@ -41,7 +41,19 @@ const headers = v.pipe(
   v.array(v.strictTuple([headerName, line], 'a pair [name, value]'), 'a list of [name, value]'),
   v.maxLength(TemplateLimits.headers, `at most ${TemplateLimits.headers} headers`),
 )
-const group = v.strictObject({ bytes: whole(1, 64), open: line, close: line, between: filled }, 'a group')
+const lines = pattern(
+  new RegExp(`^[\\n\\x20-\\x7e]{0,${textLength}}$`),
+  `printable ASCII and line breaks, at most ${textLength} characters`,
+)
+const group = v.strictObject(
+  {
+    bytes: whole(1, 128),
+    open: lines,
+    close: lines,
+    between: v.pipe(lines, v.minLength(1, 'at least one character')),
+  },
+  'a group',
+)
 
 const holeSchemas = {
   number: v.strictObject({ number: range(0, 2 ** 31) }),
@@ -61,6 +73,17 @@ const holeSchemas = {
     payload: encoding,
     exact: v.optional(whole(1, 4_096)),
     group: v.optional(group),
+  }),
+  jwe: v.strictObject({
+    jwe: v.strictObject(
+      {
+        alg: v.picklist(['dir', 'A128KW', 'A256KW'], 'dir, A128KW or A256KW'),
+        enc: v.picklist(['A128GCM', 'A256GCM'], 'A128GCM or A256GCM'),
+        kid: v.optional(pattern(/^[A-Za-z0-9._:-]{1,64}$/, 'the name of a key, 1 to 64 letters, digits and . _ : -')),
+      },
+      'an object with alg and enc',
+    ),
+    exact: v.optional(whole(1, 4_096)),
   }),
 } satisfies Record<string, v.GenericSchema>
 
@@ -96,15 +119,65 @@ const png = v.strictObject({
   ),
   idat: whole(512, TemplateLimits.bodyBytes),
 })
-const part = v.union([
-  v.strictObject({ headers, text: line }),
-  v.strictObject({ headers, raw: v.literal(true, 'true') }),
-  v.strictObject({ headers, png }),
-])
+const day = pattern(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/, 'a day like "2025-01-31"')
+const zip = v.strictObject(
+  {
+    name: pattern(/^[A-Za-z0-9._{}-]{1,128}$/, 'the name of a file, 1 to 128 letters, digits and . _ -'),
+    method: v.picklist(['store', 'deflate'], 'store or deflate'),
+    modified: v.strictTuple([day, day], 'a pair of days'),
+  },
+  'an object with name, method and modified',
+)
+const fmp4 = v.strictObject(
+  {
+    sample: range(TemplateLimits.sampleBytes, 65_535),
+    duration: whole(1, 1_000_000),
+    fragment: whole(1, 10_000_000),
+    sequence: range(1, 10_000_000),
+  },
+  'an object with sample, duration, fragment and sequence',
+)
+const stretch = whole(TemplateLimits.stretchBytes, TemplateLimits.bodyBytes)
+const ndjson = v.strictObject(
+  { first: v.optional(filled), line: filled, bytes: stretch },
+  'an object with line and bytes',
+)
+const engineio = v.strictObject(
+  {
+    packets: v.pipe(
+      v.array(filled, 'a list of packets'),
+      v.maxLength(TemplateLimits.packets, `at most ${TemplateLimits.packets} packets`),
+    ),
+    event: pattern(/^[A-Za-z0-9_:.-]{1,64}$/, 'the name of an event, 1 to 64 letters, digits and _ : . -'),
+    bytes: stretch,
+  },
+  'an object with packets, event and bytes',
+)
+const grpcWeb = v.strictObject(
+  { field: whole(1, 18_999), bytes: stretch, trailer: v.boolean('true or false') },
+  'an object with field, bytes and trailer',
+)
+const raw = v.literal(true, 'true')
+const partSchemas = {
+  text: v.strictObject({ headers, text: line }),
+  raw: v.strictObject({ headers, raw }),
+  png: v.strictObject({ headers, png }),
+  zip: v.strictObject({ headers, zip }),
+  fmp4: v.strictObject({ headers, fmp4 }),
+} satisfies Record<string, v.GenericSchema>
+const part = byKey<v.InferOutput<(typeof partSchemas)[keyof typeof partSchemas]>>(partSchemas)
 const bodySchemas = {
   text: v.strictObject({ text: document }),
-  raw: v.strictObject({ raw: v.literal(true, 'true') }),
+  raw: v.strictObject({ raw }),
   png: v.strictObject({ png }),
+  zip: v.strictObject({ zip }),
+  segment: v.strictObject({
+    segment: v.strictObject({ container: v.picklist(['ts', 'fmp4'], 'ts or fmp4') }, 'an object with container'),
+  }),
+  fmp4: v.strictObject({ fmp4 }),
+  ndjson: v.strictObject({ ndjson }),
+  engineio: v.strictObject({ engineio }),
+  grpcWeb: v.strictObject({ grpcWeb }),
   multipart: v.strictObject({
     multipart: v.strictObject({
       boundary: filled,
@@ -154,6 +227,37 @@ const named = <T>(value: v.GenericSchema<unknown, T>, most: number): v.GenericSc
     v.check((map) => Object.keys(map).length <= most, `at most ${most} entries`),
   )
 
+const { thinkMs, restMs, coverMs, coverTail, coverBytes } = TemplateLimits
+const burst = v.strictObject(
+  { exchanges: whole(1, TemplateLimits.burst), gapMs: range(0, thinkMs) },
+  'an object with exchanges and gapMs',
+)
+const factor = 'a number from 1 to 4'
+const idle = v.strictObject(
+  {
+    afterMs: whole(10_000, 3_600_000),
+    restMs: range(0, restMs),
+    factor: v.pipe(v.number(factor), v.minValue(1, factor), v.maxValue(4, factor)),
+    mostMs: whole(1_000, restMs),
+  },
+  'an object with afterMs, restMs, factor and mostMs',
+)
+const cover = v.pipe(
+  v.strictObject(
+    {
+      mode: v.picklist(['off', 'adaptive', 'constant'], 'off, adaptive or constant'),
+      everyMs: range(coverMs, restMs),
+      tail: v.optional(range(1, coverTail)),
+      bytes: whole(TemplateLimits.smallestClass, coverBytes),
+    },
+    'an object with mode, everyMs and bytes',
+  ),
+  v.check(
+    ({ mode, tail }) => (mode === 'adaptive') === (tail !== undefined),
+    'a tail where cover is adaptive, and only there',
+  ),
+)
+
 export const templateSchema: v.GenericSchema<unknown, TemplateData> = v.strictObject({
   format: v.literal(1, '1'),
   id: identity,
@@ -165,6 +269,10 @@ export const templateSchema: v.GenericSchema<unknown, TemplateData> = v.strictOb
       holdMs: range(1_000, TemplateLimits.holdMs),
       concurrency: whole(1, TemplateLimits.concurrency),
       polls: whole(1, TemplateLimits.concurrency),
+      thinkMs: v.optional(range(0, TemplateLimits.thinkMs)),
+      burst: v.optional(burst),
+      idle: v.optional(idle),
+      cover: v.optional(cover),
     }),
     v.check((rhythm) => rhythm.polls <= rhythm.concurrency, 'no more polls than concurrent exchanges'),
   ),

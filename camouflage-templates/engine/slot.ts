@@ -2,10 +2,11 @@ import { base64 } from './encodings/base64.ts'
 import { base64url } from './encodings/base64url.ts'
 import { grouped } from './encodings/grouped.ts'
 import { hex } from './encodings/hex.ts'
+import { createJwe, jweOverhead } from './encodings/jwe.ts'
 import type { TextEncoding } from './encodings/text-encoding.ts'
 import type { Slot } from './hole.ts'
 import { TemplateLimits } from './limits.ts'
-import type { EncodingName, PayloadHole } from './template.ts'
+import type { EncodingName, JweHole, PayloadHole } from './template.ts'
 
 /** Octets of a token. Fixed by the session's protocol. */
 export const TOKEN_LENGTH = 16
@@ -13,23 +14,28 @@ export const TOKEN_LENGTH = 16
 const encodings: Readonly<Record<EncodingName, TextEncoding>> = { base64, base64url, hex }
 
 export function createTokenSlot(name: string, encodingName: EncodingName): Slot {
-  return createSlot('token', name, encodings[encodingName], TOKEN_LENGTH, 1)
+  return createSlot('token', name, encodings[encodingName], { exact: TOKEN_LENGTH })
 }
 
 export function createPayloadSlot(name: string, hole: PayloadHole): Slot {
   const encoding = encodings[hole.payload]
-  if (hole.group === undefined) return createSlot('payload', name, encoding, hole.exact, 1)
-  return createSlot('payload', name, grouped(encoding, hole.group), hole.exact, hole.group.bytes)
+  if (hole.group === undefined) return createSlot('payload', name, encoding, hole)
+  const multiple = hole.group.bytes
+  return createSlot('payload', name, grouped(encoding, hole.group), { exact: hole.exact, multiple })
+}
+
+export function createJweSlot(name: string, hole: JweHole): Slot {
+  const least = jweOverhead(hole.jwe) + 1
+  return createSlot('payload', name, createJwe(hole.jwe), { exact: hole.exact, least })
 }
 
 function createSlot(
   kind: Slot['kind'],
   name: string,
   encoding: TextEncoding,
-  exact: number | undefined,
-  multiple: number,
+  { exact, multiple = 1, least = 1 }: { exact?: number | undefined; multiple?: number; least?: number },
 ): Slot {
-  const min = encoding.encodedLength(exact ?? 1)
+  const min = encoding.encodedLength(exact ?? least)
   const max = encoding.encodedLength(exact ?? TemplateLimits.bodyBytes)
   return {
     kind,
@@ -39,6 +45,7 @@ function createSlot(
     max,
     endsItself: exact !== undefined,
     exact,
+    least,
     multiple,
     span(text, at, stop) {
       if (exact !== undefined) return at + min <= text.length ? at + min : -1

@@ -1,7 +1,7 @@
 /** YAML with positions: plain data, and the line of everything in it. No anchors, aliases or tags: data, never tricks. */
 
 import type { Document } from 'yaml'
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
+import { isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import { TemplateLimits } from './limits.ts'
 import { TemplateError } from './template-error.ts'
 
@@ -45,6 +45,10 @@ export function readSource(text: string, file: string): { data: unknown; source:
 function findTrick(document: Document): number | undefined {
   let found: number | undefined
   visit(document, (_, node) => {
+    if (isPair(node) && isNode(node.key) && !isScalar(node.key)) {
+      found = node.key.range?.[0] ?? 0
+      return visit.BREAK
+    }
     if (!isNode(node)) return undefined
     const plain = !isAlias(node) && node.anchor === undefined && node.tag === undefined
     if (plain) return undefined

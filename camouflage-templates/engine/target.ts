@@ -27,8 +27,8 @@ export function draftTarget(context: Context, data: RequestData, at: Path): Targ
     return [index === 0 ? '?' : '&', named, '=', parseUrl(context, value, [...place, 1], queryText)]
   })
   const pattern = joinPatterns(path, ...query)
-  const bits = varietyOf(pattern)
-  if (bits < TemplateLimits.urlBits) {
+  const isKept = data.body?.grpcWeb === undefined
+  if (isKept && varietyOf(pattern) < TemplateLimits.urlBits) {
     context.refuse(
       [...at, 'path'],
       `${TemplateLimits.urlBits} bits of variety in path and query, so that no cache answers`,

@@ -58,7 +58,18 @@ export interface GroupData {
   readonly close: string
   readonly between: string
 }
-export type HoleData = NumberHole | RunHole | ChoiceHole | TokenHole | PayloadHole
+/** The parcel, or with `exact` that many octets of it, as a JWE in compact form (RFC 7516 section 7.1). */
+export interface JweHole {
+  readonly jwe: JweData
+  readonly exact?: number | undefined
+}
+export interface JweData {
+  readonly alg: 'dir' | 'A128KW' | 'A256KW'
+  readonly enc: 'A128GCM' | 'A256GCM'
+  /** Of the key, as the header names it. */
+  readonly kid?: string | undefined
+}
+export type HoleData = NumberHole | RunHole | ChoiceHole | TokenHole | PayloadHole | JweHole
 
 export type HeaderData = readonly [string, Text]
 
@@ -75,18 +86,78 @@ export interface MultipartData {
   readonly boundary: Text
   readonly parts: readonly MultipartPart[]
 }
-export interface MultipartPart {
+export interface MultipartPart extends PartFileData {
   readonly headers: readonly HeaderData[]
   readonly text?: Text | undefined
+}
+
+/** An archive of one file that does not compress. */
+export interface ZipData {
+  /** Of the file inside; may vary. */
+  readonly name: Text
+  readonly method: 'store' | 'deflate'
+  /** First and last day of the file's time stamp, `2025-01-31`. */
+  readonly modified: readonly [string, string]
+}
+/** A segment of an HLS stream under AES-128: what is inside shows in its length alone. */
+export interface SegmentData {
+  readonly container: 'ts' | 'fmp4'
+}
+/** A fragment of an encrypted audio track. */
+export interface Fmp4Data {
+  /** Octets of one sample, both ends included. */
+  readonly sample: readonly [number, number]
+  /** Of one sample, ticks of the track. */
+  readonly duration: number
+  /** Ticks from the beginning of one fragment to that of the next. */
+  readonly fragment: number
+  /** Fragments into the track, both ends included. */
+  readonly sequence: readonly [number, number]
+}
+/** Lines of JSON. */
+export interface NdjsonData {
+  /** In front, once. */
+  readonly first?: Text | undefined
+  /** Repeated; its holes are filled anew each time, one of them carries payload. */
+  readonly line: Text
+  /** Octets of payload on each line but the last. */
+  readonly bytes: number
+}
+/** Packets of engine.io 4 as one polling body holds them. */
+export interface EngineIoData {
+  /** In front, as they stand. */
+  readonly packets: readonly Text[]
+  /** Name of the socket.io event whose attachments carry the octets. */
+  readonly event: string
+  /** Octets of each attachment but the last. */
+  readonly bytes: number
+}
+export interface GrpcWebData {
+  /** Number of the message's field that holds octets. */
+  readonly field: number
+  /** Octets in each message but the last. */
+  readonly bytes: number
+  /** Answers end with a frame of trailers. */
+  readonly trailer: boolean
+}
+
+/** Files that may stand in a form, too. */
+export interface PartFileData {
   readonly raw?: true | undefined
   readonly png?: PngData | undefined
+  readonly zip?: ZipData | undefined
+  readonly fmp4?: Fmp4Data | undefined
+}
+export interface FileData extends PartFileData {
+  readonly segment?: SegmentData | undefined
+  readonly ndjson?: NdjsonData | undefined
+  readonly engineio?: EngineIoData | undefined
+  readonly grpcWeb?: GrpcWebData | undefined
 }
 
 /** Exactly one of the keys. */
-export interface BodyData {
+export interface BodyData extends FileData {
   readonly text?: Text | undefined
-  readonly raw?: true | undefined
-  readonly png?: PngData | undefined
   readonly multipart?: MultipartData | undefined
 }
 
@@ -112,6 +183,38 @@ export interface ShapeData {
   readonly response: ResponseData
 }
 
+/** When exchanges begin (rhythm.ts). Times in milliseconds, ranges with both ends included. */
+export interface RhythmData {
+  /** Between these a poll is held. */
+  readonly holdMs: readonly [number, number]
+  /** Exchanges open at once, held polls included. */
+  readonly concurrency: number
+  /** Held polls kept open. */
+  readonly polls: number
+  /** From the end of a poll to the next. None: at once. */
+  readonly thinkMs?: readonly [number, number] | undefined
+  /** So many sends at once, then one in every gap. None: as they come. */
+  readonly burst?: { readonly exchanges: number; readonly gapMs: readonly [number, number] } | undefined
+  /** Without content for `afterMs`, polls rest longer each time: `restMs`, times `factor`, up to `mostMs`. */
+  readonly idle?: IdleData | undefined
+  /** Sends without content. */
+  readonly cover?: CoverData | undefined
+}
+export interface IdleData {
+  readonly afterMs: number
+  readonly restMs: readonly [number, number]
+  readonly factor: number
+  readonly mostMs: number
+}
+export interface CoverData {
+  readonly mode: 'off' | 'adaptive' | 'constant'
+  readonly everyMs: readonly [number, number]
+  /** How many follow a send, where `adaptive`. */
+  readonly tail?: readonly [number, number] | undefined
+  /** Octets that each claims to carry: the class that holds them. */
+  readonly bytes: number
+}
+
 export type Kind = 'poll' | 'send' | 'bulk'
 export type Family = 'node' | 'chromium' | 'firefox'
 
@@ -124,14 +227,7 @@ export interface TemplateData {
   readonly family: Family
   /** What a visitor's client loads first on a connection. */
   readonly page: { readonly path: string; readonly headers: readonly HeaderData[] }
-  readonly rhythm: {
-    /** Between these a poll is held, milliseconds. */
-    readonly holdMs: readonly [number, number]
-    /** Exchanges open at once, held polls included. */
-    readonly concurrency: number
-    /** Held polls kept open. */
-    readonly polls: number
-  }
+  readonly rhythm: RhythmData
   /** Which shape serves which kind of exchange. */
   readonly kinds: Readonly<Record<Kind, string>>
   readonly holes: Readonly<Record<string, HoleData>>

@@ -30,13 +30,13 @@ test('text messages and idle polls are small, files are not split more than they
     t.true(poll.up.classes[0]! === 96 && poll.up.fit(320) <= 768)
     t.true((requestOf(send, 768, 1).body?.length ?? 0) <= 1_300)
     t.true(responseOf(poll, 768, 1).body.length <= 1_100)
-    t.true(bulk.down.max >= 190_000)
+    t.true(poll.down.max >= 180_000)
     t.true(template.id === 'beacon' || bulk.up.max >= 190_000)
   }
 })
 
 test('beacon uses GET only and a photo is asked for in small headers', (t) => {
-  const [beacon, gallery] = compileBuiltins()
+  const [beacon, gallery] = ['beacon', 'gallery'].map((id) => compileBuiltins().find((each) => each.id === id))
   t.true(beacon!.shapes.every((shape) => shape.method === 'GET'))
   t.true(headersLength(requestOf(gallery!.shape('poll'), 96, 1).headers) < 640)
 })
@@ -54,6 +54,8 @@ test('built-in templates claim Node, write no cookie and a header order of its f
   }
 })
 
+const builtin = new Set(compileBuiltins().map(({ id }) => id))
+
 test('no URL, token or stretch of payload comes twice', (t) => {
   for (const shape of allShapes()) {
     const urls = new Set<string>()
@@ -63,19 +65,20 @@ test('no URL, token or stretch of payload comes twice', (t) => {
       const { target, headers, body } = requestOf(shape, shape.up.classes[0]!, 1_000 + seed)
       urls.add(target)
       const down = responseOf(shape, shape.down.classes[0]!, 5_000 + seed)
-      const up = [target.split('?')[1]!, ...headers.map(([, value]) => value), latin1(body ?? new Uint8Array(0))]
+      const up = [target.split('?')[1] ?? '', ...headers.map(([, value]) => value), latin1(body ?? new Uint8Array(0))]
       // Runs of 20 characters that only encoded octets have.
       for (const text of [...up, latin1(down.body)]) {
         for (const stretch of text.match(/[A-Za-z0-9+/_-]{20,}/g) ?? []) {
-          if (!/\d/.test(stretch) || /formdata|eyJhbGci/.test(stretch)) continue
+          if (!/\d/.test(stretch) || /formdata|eyJhbGci|workbench/.test(stretch)) continue
           stretches.add(stretch)
           count++
         }
       }
     }
-    t.is(urls.size, 40, nameOf(shape))
+    // A method of gRPC has one URL.
+    t.is(urls.size, shape.template === 'grpc-web' ? 1 : 40, nameOf(shape))
     t.is(stretches.size, count, nameOf(shape))
-    t.true(count >= 40 || shape.template === 'combinations', `${nameOf(shape)} ${count}`)
+    t.true(count >= 40 || !builtin.has(shape.template), `${nameOf(shape)} ${count}`)
   }
 })
 

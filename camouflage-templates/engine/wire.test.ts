@@ -19,7 +19,7 @@ interface Arrived {
   readonly rawHeaders: readonly string[]
 }
 
-const templates = [...compileBuiltins(), compileFixture()]
+const templates = [...compileBuiltins(), compileFixture(), compileFixture('containers')]
 const matcher = createMatcher(templates)
 /** What the server answers next, and what it saw last. One exchange at a time. */
 let answer: HttpResponse
@@ -32,7 +32,8 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   const target = request.url!
   const header = (name: string): string | undefined => request.headers[name] as string | undefined
   const shapes = matcher.match(request.method!, target)
-  const shape = shapes[0]
+  // Where shapes share a path, as a gateway finds out.
+  const shape = shapes.find((each) => each.decodeRequest({ target, header, body }) !== undefined)
   arrived = {
     shapes,
     token: shape?.readToken(target, header, body.subarray(0, 4_096)),

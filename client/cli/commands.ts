@@ -8,6 +8,7 @@ import { ChatLimits } from '#client/chat/limits.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import { Member } from '#client/member.ts'
 import type { Broker } from '#firewall/permit.ts'
+import { ask, readText } from '#firewall/prompt.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
 import { contactNamed, nameOf } from './contact-names.ts'
@@ -15,7 +16,6 @@ import { runLineProtocol } from './line-protocol.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
 import { sanitize } from './sanitize.ts'
-import { ask, readText } from './secrets.ts'
 import { reportStatus, watchStatus } from './status-view.ts'
 import { marks, timeOf } from './text.ts'
 
@@ -121,8 +121,7 @@ class Commands {
   async join(options: Options & { name?: string }): Promise<void> {
     const { stdin, stderr } = this.ground.streams
     const output = this.output(options)
-    const link = await readText('Invite link: ', stdin, stderr)
-    const endpoints = await this.ground.broker.admitInvite(link)
+    const endpoints = await this.ground.broker.joined()
     const newName =
       options.name ?? (stdin.isTTY ? await ask('What shall your contacts call you? ', stdin, stderr) : 'someone')
     await this.with({ ...options, online: true, newName }, async (member) => {

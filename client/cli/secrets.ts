@@ -1,33 +1,5 @@
 /** Text that must not stand in the process list: invite links come from a prompt, a file or a pipe, never from argv. */
-import { createInterface } from 'node:readline/promises'
 import { SottoError } from '#protocol/errors.ts'
-
-/** Octets of a pasted link or card. */
-const TEXT_MAX = 100_000
-
-/** Everything a pipe holds, or one line typed at a prompt. */
-export async function readText(
-  prompt: string,
-  input: NodeJS.ReadStream,
-  output: NodeJS.WritableStream,
-): Promise<string> {
-  if (input.isTTY) return await ask(prompt, input, output)
-  let text = ''
-  for await (const chunk of input) {
-    text += chunk
-    if (text.length > TEXT_MAX) throw new SottoError('E_USAGE', 'there is too much to read')
-  }
-  return text.trim()
-}
-
-export async function ask(prompt: string, input: NodeJS.ReadStream, output: NodeJS.WritableStream): Promise<string> {
-  const lines = createInterface({ input, output })
-  try {
-    return (await lines.question(prompt)).trim()
-  } finally {
-    lines.close()
-  }
-}
 
 /** @throws SottoError E_SECRET_IN_ARGV */
 export function refuseInArguments(args: readonly string[]): void {

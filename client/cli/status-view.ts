@@ -1,6 +1,7 @@
 /** `sotto status`: what path is in use, why, since when, what was tried, and what it has cost today. */
 import type { Clockwork } from '#client/clockwork.ts'
 import type { Member } from '#client/member.ts'
+import type { PackInUse } from '#client/packs/keeper.ts'
 import type { Octets } from '#client/path.ts'
 import type { TunnelStatus } from '#client/tunnel.ts'
 import { errorCodes } from '#protocol/errors.ts'
@@ -14,12 +15,16 @@ export interface StatusReport extends TunnelStatus {
   readonly why: string
   /** Octets since midnight, over all gateways. */
   readonly today: Octets
+  /** The template pack in use, where there is one. */
+  readonly pack?: PackInUse
 }
 
 export function reportStatus(member: Member, output: Output): void {
   const today = member.today()
-  for (const status of member.status()) {
-    const report: StatusReport = { ...status, why: reasonOf(status), today }
+  const packs = member.packs()
+  for (const [index, status] of member.status().entries()) {
+    const pack = packs[index]
+    const report: StatusReport = { ...status, why: reasonOf(status, pack), today, ...(pack && { pack }) }
     output.result(report, describe(report))
   }
 }
@@ -48,19 +53,20 @@ export async function watchStatus(
 }
 
 /** Why the traffic looks as it does. */
-function reasonOf({ template, endpoint, findings, tried }: TunnelStatus): string {
+function reasonOf({ template, endpoint, findings, tried }: TunnelStatus, pack: PackInUse | undefined): string {
   if (template === endpoint.template) return 'the invite names it'
   if (findings.some(({ code }) => code === 'E_NET_METHOD'))
     return 'it only asks, and this network refuses to be sent to'
   const failed = tried.findLast((each) => each.template === endpoint.template)
-  return failed === undefined ? 'you chose it' : `${failed.template} did not come through (${failed.code})`
+  if (failed === undefined) return pack === undefined ? 'you chose it' : `pack ${pack.serial} has it`
+  return `${failed.template} did not come through (${failed.code})`
 }
 
 function describe(report: StatusReport): string {
-  const { state, since, findings, tried, holdMs, today, why } = report
+  const { state, since, findings, tried, holdMs, today, why, pack } = report
   const isUp = state.kind === 'ready'
   return [
-    `${describePath(report)}, since ${timeOf(since)}`,
+    `${describePath(report)}${pack === undefined ? '' : `, pack ${pack.serial}`}, since ${timeOf(since)}`,
     ...(isUp ? [`  looks so because ${why}; waits up to ${Math.ceil(holdMs / 1000)} s for news`] : []),
     ...findings.map(({ code, since: seen }) => `  ${code} since ${timeOf(seen)}: ${errorCodes[code]}`),
     ...(tried.length === 0 ? [] : [`  tried in vain: ${tried.map(describeTry).join(', ')}`]),

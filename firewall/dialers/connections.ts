@@ -110,7 +110,7 @@ export class Connections {
 
   private finished(lane: Lane): void {
     lane.current = undefined
-    // undici is still telling of the end, and breaks where it is given a request meanwhile.
+    // Not at once: undici may be in the middle of telling requests of a failure, and breaks where a new one comes then.
     queueMicrotask(() => this.advance(lane))
   }
 

@@ -246,6 +246,12 @@ test('nothing listens', async (t) => {
   t.deepEqual(dials, [{ endpoint: 'e1', code: 'E_PATH_REFUSED' }])
 })
 
+test('nothing listens, and others are in line on the same connection', async (t) => {
+  const { get } = rig(t, { target: { port: await freePort() } })
+  const three = [1, 2, 3].map(() => codeOf(get('/', { connection: 'a' })))
+  t.deepEqual(await Promise.all(three), ['E_PATH_REFUSED', 'E_PATH_REFUSED', 'E_PATH_REFUSED'])
+})
+
 test('it listens and says nothing: connecting has its own end', async (t) => {
   const server = createServer(() => {}).listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -19,7 +19,7 @@ interface Place {
   readonly refused: (line: string, code: string, message: RegExp) => Promise<void>
 }
 
-function place(t: ExecutionContext, terminal = false): Place {
+function place(t: ExecutionContext, terminal = false, answer = false): Place {
   const root = mkdtempSync(join(tmpdir(), 'sotto-admin-'))
   t.teardown(() => rmSync(root, { recursive: true, force: true }))
   const state = join(root, 'state')
@@ -29,7 +29,7 @@ function place(t: ExecutionContext, terminal = false): Place {
     const out = (text: string): void => {
       printed += text
     }
-    registerAdminCommands(program, { out, now: () => now, terminal })
+    registerAdminCommands(program, { out, now: () => now, terminal, confirm: async () => answer, status: () => {} })
     await program.parseAsync([...line.split(' '), ...more, '--state', state], { from: 'user' })
     return printed
   }
@@ -63,7 +63,10 @@ test('init makes a gateway that opens, with a site; run again it changes nothing
   t.true(readdirSync(join(state, 'site')).includes('index.html'))
   const files = readdirSync(state).filter((name) => /key|yaml|pub/.test(name))
   const before = files.map((name) => readFileSync(join(state, name), 'utf8'))
-  t.regex(await sotto('gateway init --domain other.example --listen unix:x'), /is complete\.\ngateway\.yaml was there/)
+  t.regex(
+    await sotto('gateway init --domain other.example --listen unix:x'),
+    /is complete\.\ngateway\.yaml was there.*\n {2}name: .*\n {2}domain: "workshop\.example", and now "other\.example"/,
+  )
   t.deepEqual(
     files.map((name) => readFileSync(join(state, name), 'utf8')),
     before,
@@ -80,7 +83,7 @@ test('the sample site speaks of the operator’s domain', async (t) => {
 test('init writes nothing where a choice is wrong', async (t) => {
   const { state, refused } = place(t)
   await refused('gateway init --domain a.example', 'E_USAGE', /--certificate and --key, or --self-signed/)
-  await refused(`${INIT} --self-signed`, 'E_USAGE', /unix and http need neither/)
+  await refused(`${INIT} --self-signed`, 'E_USAGE', /unix and http need/)
   await refused('gateway init --domain a.example --certificate x', 'E_USAGE', /https needs/)
   await refused('gateway init --domain a.example --listen ftp:x', 'E_USAGE', /--listen takes/)
   await refused('gateway init --domain A.example --listen unix:x', 'E_CONFIG', /domain: expected a domain/)

@@ -2,13 +2,17 @@
  * The operator's commands. Results go to `out`; `--json` gives one JSON value and nothing else. Errors are thrown as
  * SottoError and printed by the program.
  */
+import { createInterface } from 'node:readline/promises'
 import { type Command, Option } from 'commander'
 import { encodeQR } from 'qr'
+import { SottoError } from '#protocol/errors.ts'
 import type { InviteInfo } from '../members-records.ts'
 import { MemberLimits } from '../members-records.ts'
+import { registerDoctor } from './doctor-command.ts'
 import { type InitOptions, initGateway } from './init.ts'
 import { type CreatedInvite, createInvites, listInvites, revokeInvite } from './invites.ts'
-import { collect, DEFAULT_STATE, wholeNumber } from './options.ts'
+import { collect, jsonOption, stateOption, wholeNumber } from './options.ts'
+import { planUninstall, uninstall } from './uninstall.ts'
 
 /** What the commands need from outside. */
 export interface AdminSurroundings {
@@ -16,21 +20,38 @@ export interface AdminSurroundings {
   readonly now: () => number
   /** Whether somebody looks at the output: links come with a QR code then. */
   readonly terminal: boolean
+  /** Asks whether to go on; never where nobody can answer. */
+  readonly confirm: (what: string) => Promise<boolean>
+  /** Exit status of a command that went well and has bad news. */
+  readonly status: (code: number) => void
 }
 
-const here: AdminSurroundings = {
+export const here: AdminSurroundings = {
   out: (text) => void process.stdout.write(text),
   now: () => Date.now(),
   terminal: process.stdout.isTTY === true,
+  confirm: askOnTerminal,
+  status: (code) => {
+    process.exitCode = code
+  },
 }
 
-const stateOption = (): Option => new Option('--state <folder>', 'the gateway’s state folder').default(DEFAULT_STATE)
-const jsonOption = (): Option => new Option('--json', 'print one JSON value').default(false)
+async function askOnTerminal(what: string): Promise<boolean> {
+  if (process.stdin.isTTY !== true) return false
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return /^yes$/i.test((await lines.question(`${what}Go on? Type yes: `)).trim())
+  } finally {
+    lines.close()
+  }
+}
 
-/** Adds `gateway init` and `invite create|list|revoke`. */
+/** Adds `gateway init|uninstall|doctor` and `invite create|list|revoke`. */
 export function registerAdminCommands(program: Command, around: AdminSurroundings = here): void {
   const gateway = program.command('gateway').description('Set up and run a gateway.')
   registerInit(gateway, around)
+  registerUninstall(gateway, around)
+  registerDoctor(gateway, around)
   const invite = program.command('invite').description('Invite members, and end invites.')
   registerCreate(invite, around)
   registerList(invite, around)
@@ -48,21 +69,50 @@ function registerInit(gateway: Command, { out, now }: AdminSurroundings): void {
     .addOption(stateOption())
     .requiredOption('--domain <domain>', 'what visitors type')
     .option('--name <text>', 'shown to those you invite (default: the domain)')
-    .option('--listen <where>', 'https://host:port, http://127.0.0.1:port or unix:path', 'https://0.0.0.0:443')
-    .option('--certificate <file>', 'PEM, with its chain')
+    .addOption(new Option('--front <server>', 'write system files for it').choices(['nginx', 'caddy', 'none']))
+    .option('--site <folder>', 'your website; a sample is put there where it is empty')
+    .option('--upstream <origin>', 'your website, where an application answers: http://host:port')
+    .option('--listen <where>', 'https://host:port, http://127.0.0.1:port or unix:path (default: what --front needs)')
+    .option('--certificate <file>', 'PEM, with its chain; of the server in front, where that is not https')
     .option('--key <file>', 'PEM, mode 0600')
     .option('--self-signed', 'make a certificate; invites carry its hash', false)
     .option('--port <number>', 'public port, where it differs', wholeNumber('--port', 1, 65_535))
     .option('--address <ip>', 'put into invites, so that no DNS is needed; may be repeated', collect, [])
-    .option('--decoy <what>', 'folder, http://host:port of a web server, or @location (default: a sample site)')
+    .option('--decoy <what>', 'for a front set up by hand: folder, http://host:port, or @location')
     .option('--template <id...>', 'how traffic looks; invites start with the first', ['support-chat'])
+    .option('--etc <folder>', 'where system files go (default: deploy/ in the state folder)')
+    .option('--force', 'write over files of ours that differ or were changed by hand', false)
     .addOption(jsonOption())
     .action(async (options: InitOptions & Json) => {
-      const { folder, made, notes } = await initGateway(options, new Date(now()))
-      if (options.json) return out(`${JSON.stringify({ folder, made, notes })}\n`)
+      const { folder, made, files, notes } = await initGateway(options, new Date(now()))
+      if (options.json) return out(`${JSON.stringify({ folder, made, files, notes })}\n`)
       out(made.length === 0 ? `${folder} is complete.\n` : `${folder}: made ${made.join(', ')}.\n`)
+      for (const { path, fate } of files) if (fate !== 'same') out(`${path}: ${fate}\n`)
       for (const note of notes) out(`${note}\n`)
       out(`Next: sotto gateway run --state ${options.state}\n`)
+    })
+}
+
+function registerUninstall(gateway: Command, { out, confirm }: AdminSurroundings): void {
+  gateway
+    .command('uninstall')
+    .description('Remove what init has made: system files, keys, members and their waiting mail.')
+    .addOption(stateOption())
+    .option('--yes', 'do not ask', false)
+    .addOption(jsonOption())
+    .action(async ({ state, yes, json }: Json & { readonly state: string; readonly yes: boolean }) => {
+      const plan = await planUninstall(state)
+      const { folder, files, edited } = plan
+      const listing = [
+        `${folder}: keys, members and their waiting mail, for good. Nobody can come back by an invite of this gateway.`,
+        ...files.map((path) => `${path}${edited.includes(path) ? ' (changed by hand)' : ''}`),
+      ]
+      if (!yes && !(await confirm(`This removes\n  ${listing.join('\n  ')}\n`))) {
+        throw new SottoError('E_USAGE', 'nothing was removed', { next: 'Say that you mean it: --yes' })
+      }
+      const left = await uninstall(plan)
+      if (json) return out(`${JSON.stringify({ folder, removed: files, left })}\n`)
+      out(`Removed.${left.length === 0 ? '' : ` Not from here, and left alone: ${left.join(', ')}`}\n`)
     })
 }
 

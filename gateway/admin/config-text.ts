@@ -10,6 +10,8 @@ export interface ConfigAnswers {
   /** Beside https only. */
   readonly tls: { readonly certificate: string; readonly key: string } | undefined
   readonly decoy: DecoyOption
+  /** Fields of `front`; empty where nothing is known of what stands in front. */
+  readonly front: Readonly<Record<string, string>>
   readonly templates: readonly string[]
 }
 
@@ -18,7 +20,17 @@ const line = (indent: number, key: string, value: unknown): string =>
   `${' '.repeat(indent)}${key}: ${JSON.stringify(value)}`
 const block = (values: object): string[] => Object.entries(values).map(([key, value]) => line(2, key, value))
 
-export function configText({ name, domain, port, addresses, listen, tls, decoy, templates }: ConfigAnswers): string {
+export function configText({
+  name,
+  domain,
+  port,
+  addresses,
+  listen,
+  tls,
+  decoy,
+  front,
+  templates,
+}: ConfigAnswers): string {
   return [
     '# What this gateway is. Paths count from this folder. A change counts from the next start.',
     '',
@@ -38,6 +50,14 @@ export function configText({ name, domain, port, addresses, listen, tls, decoy, 
     'decoy:',
     ...block(decoy),
     '',
+    ...(Object.keys(front).length === 0
+      ? []
+      : [
+          '# What stands in front: nginx, caddy or none; the website it serves; its certificate, where it is not the usual one.',
+          'front:',
+          ...block(front),
+          '',
+        ]),
     '# How traffic looks. Invites start with the first one.',
     line(0, 'templates', templates),
     '',

@@ -1,15 +1,19 @@
-/** `sotto gateway init`: everything a gateway needs, in one folder. */
+/** `sotto gateway init`: everything a gateway needs in one folder, and the system files that go with it. */
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 import { builtinIds } from '../../camouflage-templates/builtin.ts'
-import { parseConfig } from '../config.ts'
+import { type GatewayConfig, loadConfig, parseConfig } from '../config.ts'
+import { systemFiles } from '../deploy/files.ts'
+import { type Fate, Made } from '../deploy/made.ts'
+import { type FrontKind, PROGRAM, planOf } from '../deploy/plan.ts'
+import { liveTemplates } from '../live-templates.ts'
 import { CONFIG_FILE, initState } from '../state.ts'
-import { stateFault } from '../store/faults.ts'
 import { createSelfSigned, readTlsFiles, type TlsFiles } from '../tls-files.ts'
-import { configText } from './config-text.ts'
-import { parseDecoy, parseListen } from './options.ts'
+import { answersOf } from './answers.ts'
+import { nextSteps } from './next-steps.ts'
+import { copySampleSite, isEmptyFolder } from './sample-site.ts'
 
 export interface InitOptions {
   readonly state: string
@@ -17,47 +21,57 @@ export interface InitOptions {
   readonly domain: string
   readonly port?: number
   readonly address: readonly string[]
-  readonly listen: string
+  readonly front?: FrontKind
+  readonly listen?: string
   readonly certificate?: string
   readonly key?: string
   readonly selfSigned: boolean
+  readonly site?: string
+  readonly upstream?: string
   readonly decoy?: string
   readonly template: readonly string[]
+  /** Where system files go, instead of `deploy/` in the state folder. */
+  readonly etc?: string
+  readonly force: boolean
 }
 
 export interface InitResult {
   readonly folder: string
   /** Names of what was made now; what was there is left alone. */
   readonly made: readonly string[]
+  /** System files, with what became of them. */
+  readonly files: readonly WrittenFile[]
   /** What the operator should know. */
   readonly notes: readonly string[]
 }
 
+export interface WrittenFile {
+  readonly path: string
+  readonly fate: Fate
+}
+
 const SITE_FOLDER = 'site'
-/** Stands for the domain in the sample site. */
-const SAMPLE_DOMAIN = 'workshop.example'
-const sampleSite: string = join(import.meta.dirname, '../decoy/sample-site')
+const DEPLOY_FOLDER = 'deploy'
 
 /** @throws SottoError E_USAGE, E_CONFIG, E_STATE_UNREADABLE, E_DISK_FULL */
 export async function initGateway(options: InitOptions, now: Date): Promise<InitResult> {
   const folder = resolve(options.state)
-  if (existsSync(join(folder, CONFIG_FILE))) {
-    const made = await initState(folder, '')
-    return { folder, made, notes: [`${CONFIG_FILE} was there and is as it was; edit it to change anything.`] }
-  }
+  const file = join(folder, CONFIG_FILE)
   const text = answersOf(options)
   // Every mistake shows before anything is written.
-  const config = parseConfig(text, join(folder, CONFIG_FILE))
-  requireTemplates(config.templates)
-  const tls = config.listen.kind === 'https' ? config.listen : undefined
-  if (tls !== undefined && !options.selfSigned) await readTlsFiles(tls)
-  const made = await initState(folder, text, async () => {
-    const before: string[] = []
-    if (tls !== undefined && options.selfSigned) before.push(...(await makeCertificate(config.domain, tls, now)))
-    if (options.decoy === undefined) before.push(...(await copySampleSite(folder, config.domain)))
-    return before
-  })
-  return { folder, made, notes: notesOf(options) }
+  const wanted = parseConfig(text, file)
+  requireTemplates(wanted.templates)
+  const notes: string[] = []
+  let made: string[]
+  if (existsSync(file)) {
+    made = [...(await initState(folder, '')), ...(await changeConfig(folder, text, wanted, options.force, notes))]
+  } else {
+    made = await makeAll(folder, text, wanted, options, now)
+    notes.push(...firstNotes(options))
+  }
+  const config = await loadConfig(file)
+  const files = await writeSystemFiles(folder, config, options, notes)
+  return { folder, made, files, notes }
 }
 
 function requireTemplates(names: readonly string[]): void {
@@ -67,40 +81,36 @@ function requireTemplates(names: readonly string[]): void {
   throw new SottoError('E_USAGE', `There is no template ${JSON.stringify(unknown)}; there are ${known.join(', ')}.`)
 }
 
-function answersOf(options: InitOptions): string {
-  const listen = parseListen(options.listen)
-  const https = 'https' in listen
-  const { certificate, key, selfSigned } = options
-  const given = certificate !== undefined || key !== undefined
-  if (https === (given || selfSigned) && !(given && selfSigned) && (!given || (certificate && key))) {
-    const files = given
-      ? { certificate: resolve(certificate!), key: resolve(key!) }
-      : { certificate: 'certificate.pem', key: 'tls.key' }
-    return configText({
-      name: options.name ?? options.domain,
-      domain: options.domain,
-      port: options.port ?? publicPort(listen),
-      addresses: options.address,
-      listen,
-      tls: https ? files : undefined,
-      decoy: options.decoy === undefined ? { folder: SITE_FOLDER } : decoyOf(options.decoy),
-      templates: options.template,
-    })
-  }
-  throw new SottoError(
-    'E_USAGE',
-    'https needs either --certificate and --key, or --self-signed; unix and http need neither',
-  )
+async function makeAll(
+  folder: string,
+  text: string,
+  config: GatewayConfig,
+  options: InitOptions,
+  now: Date,
+): Promise<string[]> {
+  const tls = config.listen.kind === 'https' ? config.listen : undefined
+  if (tls !== undefined && !options.selfSigned) await readTlsFiles(tls)
+  const made = await initState(folder, text, async () => {
+    const before: string[] = []
+    if (tls !== undefined && options.selfSigned) before.push(...(await makeCertificate(config.domain, tls, now)))
+    const site = sampleFolder(folder, options)
+    if (site !== undefined) {
+      await copySampleSite(await Made.open(folder), site, config.domain)
+      before.push(SITE_FOLDER)
+    }
+    return before
+  })
+  const record = await Made.open(folder)
+  await record.adopt(join(folder, CONFIG_FILE))
+  await record.save()
+  return made
 }
 
-function decoyOf(text: string): ReturnType<typeof parseDecoy> {
-  const decoy = parseDecoy(text)
-  return 'folder' in decoy ? { folder: resolve(decoy.folder) } : decoy
+/** Where there is no website yet, the sample stands in for it. */
+function sampleFolder(folder: string, { site, upstream, decoy }: InitOptions): string | undefined {
+  if (site !== undefined) return isEmptyFolder(resolve(site)) ? resolve(site) : undefined
+  return upstream === undefined && decoy === undefined ? join(folder, SITE_FOLDER) : undefined
 }
-
-/** Behind a web server the public port is that server's. */
-const publicPort = (listen: ReturnType<typeof parseListen>): number =>
-  'https' in listen ? Number(/:([0-9]+)$/.exec(listen.https)?.[1]) : 443
 
 async function makeCertificate(domain: string, files: TlsFiles, now: Date): Promise<string[]> {
   if (existsSync(files.certificate) && existsSync(files.key)) return []
@@ -108,25 +118,68 @@ async function makeCertificate(domain: string, files: TlsFiles, now: Date): Prom
   return ['tls.key', 'certificate.pem']
 }
 
-async function copySampleSite(folder: string, domain: string): Promise<string[]> {
-  const site = join(folder, SITE_FOLDER)
-  try {
-    await mkdir(site, { recursive: true })
-    await cp(sampleSite, site, { recursive: true, force: false })
-    for (const name of ['robots.txt', 'sitemap.xml']) {
-      const text = await readFile(join(site, name), 'utf8')
-      await writeFile(join(site, name), text.replaceAll(SAMPLE_DOMAIN, domain))
-    }
-  } catch (error) {
-    throw stateFault(error, `write ${site}`)
+/** What the command line can decide. */
+const decided = ['name', 'domain', 'port', 'addresses', 'listen', 'decoy', 'front', 'templates'] as const
+
+/** Tells what the command line would have otherwise than it is, and writes it only with `force`. */
+async function changeConfig(
+  folder: string,
+  text: string,
+  wanted: GatewayConfig,
+  force: boolean,
+  notes: string[],
+): Promise<string[]> {
+  const file = join(folder, CONFIG_FILE)
+  const found = await loadConfig(file)
+  const changes = decided.flatMap((field) => {
+    const [is, would] = [JSON.stringify(found[field]), JSON.stringify(wanted[field])]
+    return is === would ? [] : [`${field}: ${is ?? 'nothing'}, and now ${would ?? 'nothing'}`]
+  })
+  if (changes.length === 0) return []
+  if (!force) {
+    notes.push(`${CONFIG_FILE} was there and is as it was. Different on this command line (--force writes it):`)
+    notes.push(...changes.map((change) => `  ${change}`))
+    return []
   }
-  return [SITE_FOLDER]
+  const made = await Made.open(folder)
+  await made.write(`${file}.before`, await readFile(file), 0o600, true)
+  await made.adopt(file)
+  await made.write(file, text, 0o644, true)
+  await made.save()
+  notes.push(`${CONFIG_FILE} is changed; what it was is in ${CONFIG_FILE}.before:`, ...changes.map((one) => `  ${one}`))
+  return [CONFIG_FILE]
 }
 
-function notesOf({ decoy, selfSigned }: InitOptions): string[] {
+async function writeSystemFiles(
+  folder: string,
+  config: GatewayConfig,
+  { etc, force }: InitOptions,
+  notes: string[],
+): Promise<WrittenFile[]> {
+  if (config.front?.kind === undefined) return []
+  const plan = planOf(config, liveTemplates(config.templates), { state: folder, program: PROGRAM })
+  const made = await Made.open(folder)
+  made.etc = resolve(etc ?? made.etc ?? join(folder, DEPLOY_FOLDER))
+  const written: WrittenFile[] = []
+  for (const { path, text, mode } of systemFiles(plan)) {
+    const file = join(made.etc, path)
+    written.push({ path: file, fate: await made.write(file, text, mode, force) })
+  }
+  await made.save()
+  for (const { path, fate } of written) {
+    if (fate === 'foreign') notes.push(`${path} is not from here and was left alone: move it away, and run this again.`)
+    if (fate === 'edited') notes.push(`${path} was changed by hand and was left alone; --force writes it anew.`)
+  }
+  if (written.some(({ fate }) => fate === 'made' || fate === 'renewed')) notes.push(...nextSteps(plan, made.etc))
+  return written
+}
+
+function firstNotes({ decoy, site, upstream, selfSigned }: InitOptions): string[] {
   const notes = ['Keep a copy of the *.key files: without them members cannot come back.']
-  if (decoy === undefined)
-    notes.push('site/ is a sample that everybody has who tries Sotto: put your own website there.')
+  if ((decoy === undefined && upstream === undefined && site === undefined) || (site !== undefined && isSample(site)))
+    notes.push(`${site ?? SITE_FOLDER}/ is a sample that everybody has who tries Sotto: put your own website there.`)
   if (selfSigned) notes.push('The certificate is self-signed: members are fine, visitors get a warning.')
   return notes
 }
+
+const isSample = (site: string): boolean => existsSync(join(resolve(site), 'articles', 'winter-chain.html'))

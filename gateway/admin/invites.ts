@@ -2,6 +2,7 @@
 import type { Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { encodeInvite } from '#protocol/invite.ts'
+import { certificateOf } from '../config.ts'
 import type { InviteInfo, NewInvite, Role } from '../members-records.ts'
 import { type GatewayState, openState } from '../state.ts'
 import { certificatePin } from '../tls-files.ts'
@@ -23,8 +24,8 @@ export interface CreatedInvite extends InviteInfo {
 /** @throws SottoError E_STATE_UNREADABLE, E_CONFIG, E_DISK_FULL, E_USAGE */
 export async function createInvites(options: CreateOptions, now: Millis): Promise<CreatedInvite[]> {
   return await withState(options.state, async (state) => {
-    const { listen } = state.config
-    const pin = listen.kind === 'https' ? await certificatePin(listen) : undefined
+    const certificate = certificateOf(state.config)
+    const pin = certificate === undefined ? undefined : await certificatePin({ certificate })
     const { count, name, uses, days, role } = options
     const created = await state.members.createInvites(count, { name, uses, days, role }, now)
     return created.map((invite) => ({ ...invite.info, link: linkOf(state, invite, pin) }))

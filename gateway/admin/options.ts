@@ -1,7 +1,10 @@
 /** What is given on the command line, checked before anything is done. */
+import { Option } from 'commander'
 import { SottoError } from '#protocol/errors.ts'
 
-export const DEFAULT_STATE = 'gateway-state'
+export const stateOption = (): Option =>
+  new Option('--state <folder>', 'the gateway’s state folder').default('gateway-state')
+export const jsonOption = (): Option => new Option('--json', 'print one JSON value').default(false)
 
 const misused = (what: string): SottoError => new SottoError('E_USAGE', what)
 

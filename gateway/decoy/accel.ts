@@ -1,4 +1,5 @@
-import type { Decoy } from './decoy.ts'
+import { fromLatin1 } from '#protocol/bytes.ts'
+import type { Decoy, Refusal } from './decoy.ts'
 
 /**
  * Behind nginx (or Caddy with `handle_response`): lets the web server answer by itself, from a *named* location, so that
@@ -11,4 +12,11 @@ export function accelDecoy(location: string): Decoy {
     response.end()
     if (!request.complete) request.resume()
   }
+}
+
+/** What the web server passed on and our parser refuses is the website's to answer, too: other servers refuse less. */
+export function accelRefusal(location: string): Refusal {
+  const lines = ['HTTP/1.1 200 OK', `X-Accel-Redirect: ${location}`, 'Content-Length: 0', 'Connection: close', '', '']
+  const answer = fromLatin1(lines.join('\r\n'))
+  return () => answer
 }

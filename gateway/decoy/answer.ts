@@ -64,16 +64,36 @@ const pages = new Map<number, Buffer>()
 function pageOf(status: number): Buffer {
   let page = pages.get(status)
   if (page === undefined) {
-    const title = `${status} ${reasonOf(status)}`
-    const lines = [
-      `<html>\r\n<head><title>${title}</title></head>`,
-      `<body>\r\n<center><h1>${title}</h1></center>`,
-      `<hr><center>${SERVER}</center>\r\n</body>\r\n</html>\r\n`,
-    ]
-    page = Buffer.from(lines.join('\r\n'), 'latin1')
+    page = makePage(status)
     pages.set(status, page)
   }
   return page
+}
+
+/** `detail`: what nginx adds for some of what it refuses, in the title instead of the reason. */
+function makePage(status: number, detail?: string): Buffer {
+  const heading = `${status} ${reasonOf(status)}`
+  const lines = [
+    `<html>\r\n<head><title>${detail === undefined ? heading : `${status} ${detail}`}</title></head>`,
+    `<body>\r\n<center><h1>${heading}</h1></center>`,
+    ...(detail === undefined ? [] : [`<center>${detail}</center>`]),
+    `<hr><center>${SERVER}</center>\r\n</body>\r\n</html>\r\n`,
+  ]
+  return Buffer.from(lines.join('\r\n'), 'latin1')
+}
+
+/** A whole answer that closes the connection, for what never becomes a request: Node's parser has refused it. */
+export function rawPage(status: number, detail?: string): Buffer {
+  const page = makePage(status, detail)
+  const lines = [
+    `HTTP/1.1 ${status} ${reasonOf(status)}`,
+    `Server: ${SERVER}`,
+    `Date: ${dateNow()}`,
+    'Content-Type: text/html',
+    `Content-Length: ${page.length}`,
+    'Connection: close',
+  ]
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), page])
 }
 
 /** The server's own small page for a status. */

@@ -40,11 +40,16 @@ function normalise(raw: string): string | undefined {
   return `/${segments.join('/')}${folder && segments.length > 0 ? '/' : ''}`
 }
 
+/** Octets that are no UTF-8 name no file, and are no fault either: nginx looks for them and finds nothing. */
 function decode(text: string): string | undefined {
   if (!text.includes('%')) return text
   try {
     return decodeURIComponent(text)
   } catch {
-    return undefined
+    if (/%(?![0-9a-f]{2})/i.test(text)) return undefined
+    const octets = text.replace(/%([0-9a-f]{2})/gi, (_, digits: string) =>
+      String.fromCharCode(Number.parseInt(digits, 16)),
+    )
+    return Buffer.from(octets, 'latin1').toString('utf8')
   }
 }

@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls'
 import { errors, Pool } from 'undici'
 import { sendPage } from './answer.ts'
 import type { Decoy, OpenDecoy } from './decoy.ts'
+import { pageRefusal } from './refusal.ts'
 import { originForm } from './target.ts'
 
 /** What one gateway asks of the site at once and waits for. */
@@ -46,7 +47,7 @@ export function upstreamDecoy(origin: string, onFault: (error: unknown) => void)
       else sendPage(request, response, isTimeout(error) ? 504 : 502)
     }
   }
-  return { decoy, close: () => pool.destroy() }
+  return { decoy, refusal: pageRefusal, close: () => pool.destroy() }
 }
 
 async function relay(
@@ -69,6 +70,8 @@ async function relay(
       responseHeaders: 'raw',
       signal: gone.signal,
     })
+    // A server in front sets the date of an answer that has none, in its own way.
+    if (!isSecure(request)) response.sendDate = false
     response.writeHead(answer.statusCode, answer.statusText, responseHeaders(answer.headers, response))
     await pipeline(answer.body, response)
   } finally {
@@ -100,13 +103,15 @@ function withoutHopByHop(pairs: readonly string[], connection: string | undefine
   return kept
 }
 
+const isSecure = ({ socket }: IncomingMessage): boolean => (socket as Partial<TLSSocket>).encrypted === true
+
 function requestHeaders(request: IncomingMessage): string[] {
   const headers = withoutHopByHop(request.rawHeaders, request.headers.connection)
-  const secure = (request.socket as Partial<TLSSocket>).encrypted === true
   const { remoteAddress } = request.socket
   // Over a unix socket there is no address: the server in front has said all there is.
   if (remoteAddress !== undefined) headers.push('X-Forwarded-For', remoteAddress)
-  if (request.headers['x-forwarded-proto'] === undefined) headers.push('X-Forwarded-Proto', secure ? 'https' : 'http')
+  if (request.headers['x-forwarded-proto'] === undefined)
+    headers.push('X-Forwarded-Proto', isSecure(request) ? 'https' : 'http')
   return headers
 }
 

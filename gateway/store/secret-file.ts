@@ -2,7 +2,7 @@
  * Secrets in files of their own, mode 0600: one line, `sotto-<kind>:<base64url>`, so that no file can be taken for another.
  */
 import { randomBytes } from 'node:crypto'
-import { link, open, readFile, stat, unlink } from 'node:fs/promises'
+import { link, open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { base64url, fromBase64url } from '#protocol/bytes.ts'
 import { stateFault, unreadable } from './faults.ts'
@@ -48,6 +48,31 @@ export async function createFileOnce(file: string, text: string, mode: number): 
   } finally {
     await unlink(draft).catch(() => undefined)
   }
+}
+
+/** As `createPublicFile`, in the place of what may be there. @throws SottoError E_STATE_UNREADABLE, E_DISK_FULL */
+export async function replacePublicFile(file: string, kind: SecretKind, value: Uint8Array): Promise<void> {
+  const draft = `${file}.${randomBytes(6).toString('hex')}.draft`
+  try {
+    await writeFlushed(draft, lineOf(kind, value), 0o644)
+    await rename(draft, file)
+    await flushFolder(dirname(file))
+  } catch (error) {
+    await unlink(draft).catch(() => undefined)
+    throw stateFault(error, `write ${file}`)
+  }
+}
+
+/** One line as these files have it, for carrying a public value to another machine. */
+export function publicLine(kind: SecretKind, value: Uint8Array): string {
+  return lineOf(kind, value)
+}
+
+/** The value of such a line; undefined for anything else. */
+export function parsePublicLine(text: string, kind: SecretKind): Uint8Array | undefined {
+  const prefix = `sotto-${kind.name}:`
+  const value = text.startsWith(prefix) ? fromBase64url(text.slice(prefix.length).trimEnd()) : undefined
+  return value?.length === kind.length ? value : undefined
 }
 
 async function writeFlushed(file: string, text: string, mode: number): Promise<void> {

@@ -110,7 +110,10 @@ interface Pages {
   readonly overflowPages: number
 }
 
-/** What one transaction writes at the most: a body of 17 KiB, lists, and the pages of the trees above them. */
+/**
+ * What one transaction writes at the most: a body of 17 KiB, lists, and the pages of the trees above them. A template pack
+ * is longer (256 KiB); only the operator writes one, now and then, and the reserve holds it.
+ */
 const TRANSACTION_BYTES = 65_536
 /** Transactions between two measurements of the space in use. */
 const MEASURE_EVERY = 64

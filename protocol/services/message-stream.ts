@@ -27,28 +27,67 @@ export function readMessages(
   onMessage: (message: unknown) => 'raw' | void,
   onGarbage: () => void,
 ): void {
-  let held: Uint8Array = empty
+  const held = new Held()
   stream.onData = (bytes) => {
-    held = held.length === 0 ? bytes : concat(held, bytes)
-    for (;;) {
-      const next = cut(held)
-      if (next === 'more') return
+    let rest = held.with(bytes)
+    while (rest.length >= held.need) {
+      const next = cut(rest)
       if (next === 'bad') return onGarbage()
-      stream.consume(held.length - next.rest.length)
-      held = next.rest
-      if (onMessage(next.message) === 'raw') break
+      if (typeof next === 'number') {
+        held.need = next
+        break
+      }
+      held.need = 1
+      stream.consume(rest.length - next.rest.length)
+      rest = next.rest
+      if (onMessage(next.message) === 'raw') {
+        if (rest.length > 0) stream.onData?.(rest.slice())
+        return
+      }
     }
-    if (held.length > 0) stream.onData?.(held)
+    held.keep(rest)
   }
 }
 
-function cut(held: Uint8Array): { message: unknown; rest: Uint8Array } | 'more' | 'bad' {
+/**
+ * The beginning of a message. Copied, so that it keeps no parcel in memory; in a buffer that doubles, so that a message
+ * that comes octet by octet costs no more than its length.
+ */
+class Held {
+  /** Octets that make it worth looking again. */
+  need = 1
+  private buffer: Uint8Array = empty
+  private length = 0
+
+  /** What is held, and `bytes` behind it. */
+  with(bytes: Uint8Array): Uint8Array {
+    if (this.length === 0) return bytes
+    const length = this.length + bytes.length
+    if (length > this.buffer.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.buffer.length))
+      larger.set(this.buffer.subarray(0, this.length))
+      this.buffer = larger
+    }
+    this.buffer.set(bytes, this.length)
+    this.length = length
+    return this.buffer.subarray(0, length)
+  }
+
+  keep(rest: Uint8Array): void {
+    if (this.length > 0 && rest.length === this.length) return
+    this.buffer = rest.length === 0 ? empty : rest.slice()
+    this.length = rest.length
+  }
+}
+
+/** The first message; or how many octets it takes to go on. */
+function cut(held: Uint8Array): { message: unknown; rest: Uint8Array } | number | 'bad' {
   const reader = new Reader(held)
   const length = reader.varint()
-  if (length === undefined) return held.length < 8 ? 'more' : 'bad'
+  if (length === undefined) return held.length < 8 ? held.length + 1 : 'bad'
   if (length > Limits.messageBytes) return 'bad'
   const body = reader.take(length)
-  if (body === undefined) return 'more'
+  if (body === undefined) return reader.at + length
   const message = decodeMessage(body)
   return message === undefined ? 'bad' : { message, rest: held.subarray(reader.at) }
 }

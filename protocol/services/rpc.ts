@@ -39,10 +39,16 @@ interface Reply {
 const asReply = (message: unknown): Reply => (message !== null && typeof message === 'object' ? (message as Reply) : {})
 
 /**
- * One question, one answer.
+ * One question, one answer. `signal` gives it up: the stream is cut, so that nothing of it is left behind.
  * @throws ServiceFailure where the service refuses; CallInterrupted where the stream was cut
  */
-export function call(source: StreamSource, method: string, args: unknown, priority?: Priority): Promise<unknown> {
+export function call(
+  source: StreamSource,
+  method: string,
+  args: unknown,
+  priority?: Priority,
+  signal?: AbortSignal,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const stream = source.open(priority ?? Priority.urgent)
     const fail = (error: Error): void => {
@@ -60,6 +66,7 @@ export function call(source: StreamSource, method: string, args: unknown, priori
     )
     stream.onEnd = () => reject(new CallInterrupted(CloseCode.done))
     stream.onReset = (code) => reject(new CallInterrupted(code))
+    signal?.addEventListener('abort', () => stream.reset(CloseCode.cancelled), { once: true })
     writeMessage(stream, { m: method, a: args })
     stream.end()
   })
@@ -137,11 +144,12 @@ export function serve(
 /** True where the question is for a stream handler, which has the stream from now on. */
 function serveRaw(stream: Stream, services: readonly Service[], caller: Caller, message: unknown): boolean {
   const { m, a } = (message ?? {}) as { m?: unknown; a?: unknown }
-  const service = services.find(({ stream: handlers }) => handlers !== undefined && Object.hasOwn(handlers, String(m)))
+  if (typeof m !== 'string') return false
+  const service = services.find(({ stream: handlers }) => handlers !== undefined && Object.hasOwn(handlers, m))
   if (service === undefined) return false
   stream.onData = undefined
   stream.onReset = undefined
-  service.stream![String(m)]!(a, caller, stream)
+  service.stream![m]!(a, caller, stream)
   return true
 }
 

@@ -1,7 +1,7 @@
 /** The client's end of a session: numbers exchanges, seals requests, opens answers, renews the keys. Spec sections 4-7. */
 
 import type { Millis, Random } from '../bytes.ts'
-import { concat } from '../bytes.ts'
+import { concat, empty } from '../bytes.ts'
 import { Limits } from '../constants.ts'
 import type { Aead } from '../crypto/aead.ts'
 import { mlkem768 } from '../crypto/mlkem.ts'
@@ -38,7 +38,8 @@ export interface ClientSessionInput {
 
 interface Flight {
   readonly epoch: Epoch
-  readonly token: Uint8Array
+  /** Token and binding: the answer is sealed under the same. */
+  readonly associated: Uint8Array
 }
 
 interface Offer {
@@ -91,6 +92,13 @@ export class ClientSession {
     return this.number < this.confirmed + Limits.tagWindow && this.flights.size < Limits.parkedExchanges
   }
 
+  /** False where the gateway may not expect `number` any more: others went on without it, or its keys end. Give it up. */
+  mayRetry(now: Millis, number: number): boolean {
+    const isOld = (this.flights.get(number)?.epoch ?? this.epoch) !== this.epoch
+    if (isOld && now - this.agreedAt >= Limits.rekeyOverlapMs / 2) return false
+    return this.number - number < Limits.tokensBehind
+  }
+
   /** Octets worth sending now; stops counting at `enough`. */
   pending(enough: number): number {
     return this.mux.pending(enough)
@@ -98,22 +106,33 @@ export class ClientSession {
 
   /**
    * The next request: a parcel of exactly `length` octets. `hold`: milliseconds to wait for an answer with content;
-   * undefined wants the answer at once.
+   * undefined wants the answer at once. `binding`: of the kind of request that will carry it; empty only where no template
+   * is involved.
    */
-  take(length: number, hold?: number): Outgoing {
+  take(length: number, hold?: number, binding: Uint8Array = empty): Outgoing {
+    return this.next(binding, (number) => this.mux.build(number, bodyLength(length), this.epoch.index > 0, hold))
+  }
+
+  /** As `take`, with nothing in it that would be missed: to try whether a kind of request gets through. */
+  takeBare(length: number, binding: Uint8Array = empty): Outgoing {
+    return this.next(binding, (number) => this.mux.buildBare(number, bodyLength(length)))
+  }
+
+  private next(binding: Uint8Array, build: (number: number) => Uint8Array): Outgoing {
     const { epoch } = this
     const number = ++this.number
     const token = epoch.token(number)
-    const body = this.mux.build(number, bodyLength(length), epoch.index > 0, hold)
-    this.flights.set(number, { epoch, token })
+    const associated = concat(token, binding)
+    const body = build(number)
+    this.flights.set(number, { epoch, associated })
     this.retire()
-    return { number, token, parcel: epoch.sealRequest(number, token, body) }
+    return { number, token, parcel: epoch.sealRequest(number, associated, body) }
   }
 
   /** Answer of exchange `number`. False where it is not authentic; then nothing has changed. */
   receive(now: Millis, number: number, parcel: Uint8Array): boolean {
     const flight = this.flights.get(number)
-    const body = flight?.epoch.openAnswer(number, flight.token, parcel)
+    const body = flight?.epoch.openAnswer(number, flight.associated, parcel)
     if (flight === undefined || body === undefined) return false
     this.flights.delete(number)
     this.lastAnswer = now
@@ -149,20 +168,23 @@ export class ClientSession {
     if (messages === undefined) return this.mux.close(CloseCode.protocol)
     for (const { type, content } of messages) {
       if (type !== AgreementType.answer) return this.mux.close(CloseCode.protocol)
-      void this.agree(content)
+      // What fails here is on our side (the firewall has gone): the session cannot go on.
+      this.agree(content).catch(() => this.mux.close(CloseCode.gone))
     }
   }
 
   private async agree(answer: Uint8Array): Promise<void> {
     const { offer } = this
     if (offer === undefined || answer.length < ANSWER_KEM_LENGTH) return this.mux.close(CloseCode.protocol)
+    // An offer is answered once: a second answer finds none.
+    this.offer = undefined
+    this.agreedAt = this.lastAnswer
     const shared = mlkem768.decapsulate(offer.secretKey, answer.subarray(0, ANSWER_KEM_LENGTH))
     const noise = await finishNoise(offer.noise, answer.subarray(ANSWER_KEM_LENGTH))
+    if (this.mux.isClosed) return
     if (shared === undefined || noise === undefined) return this.mux.close(CloseCode.protocol)
     this.previous = this.epoch
     this.epoch = this.epoch.next(shared, noise, offer.content, answer)
-    this.offer = undefined
-    this.agreedAt = this.lastAnswer
     if (!this.mux.ready) {
       this.mux.ready = true
       this.events.ready?.()

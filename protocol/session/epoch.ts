@@ -18,6 +18,7 @@ export class Epoch {
   private readonly aead: Aead
   /** root || request || answer || recognition: in one piece, because an array costs a quarter of a KiB beside its octets. */
   private readonly keys: Uint8Array
+  private gone = false
 
   /** Takes `root` over and wipes it. */
   constructor(index: number, aead: Aead, root: Uint8Array) {
@@ -44,28 +45,37 @@ export class Epoch {
     return this.keys.subarray(3 * KEY_LENGTH)
   }
 
+  /** Keys of zeros are everybody's: nothing may be sealed or accepted under what was wiped. */
+  private requireKeys(): void {
+    if (this.gone) throw new Error('the keys of this epoch were wiped')
+  }
+
   token(number: number): Uint8Array {
+    this.requireKeys()
     return sessionToken(this.recognition, number)
   }
 
-  sealRequest(number: number, token: Uint8Array, body: Uint8Array): Uint8Array {
-    return sealParcel(this.aead, this.request, number, token, body)
+  sealRequest(number: number, associated: Uint8Array, body: Uint8Array): Uint8Array {
+    this.requireKeys()
+    return sealParcel(this.aead, this.request, number, associated, body)
   }
 
-  openRequest(number: number, token: Uint8Array, parcel: Uint8Array): Uint8Array | undefined {
-    return openParcel(this.aead, this.request, number, token, parcel)
+  openRequest(number: number, associated: Uint8Array, parcel: Uint8Array): Uint8Array | undefined {
+    return this.gone ? undefined : openParcel(this.aead, this.request, number, associated, parcel)
   }
 
-  sealAnswer(number: number, token: Uint8Array, body: Uint8Array): Uint8Array {
-    return sealParcel(this.aead, this.answer, number, token, body)
+  sealAnswer(number: number, associated: Uint8Array, body: Uint8Array): Uint8Array {
+    this.requireKeys()
+    return sealParcel(this.aead, this.answer, number, associated, body)
   }
 
-  openAnswer(number: number, token: Uint8Array, parcel: Uint8Array): Uint8Array | undefined {
-    return openParcel(this.aead, this.answer, number, token, parcel)
+  openAnswer(number: number, associated: Uint8Array, parcel: Uint8Array): Uint8Array | undefined {
+    return this.gone ? undefined : openParcel(this.aead, this.answer, number, associated, parcel)
   }
 
   /** Keys after a completed agreement. `secrets` are wiped. */
   next(kemSecret: Uint8Array, noiseSecret: Uint8Array, offer: Uint8Array, answer: Uint8Array): Epoch {
+    this.requireKeys()
     const secrets = concat(kemSecret, noiseSecret)
     const info = concat(utf8('sotto/1/next'), sha256(offer, answer))
     const root = hkdfSha256(secrets, this.root, info, 32)
@@ -73,8 +83,9 @@ export class Epoch {
     return new Epoch(this.index + 1, this.aead, root)
   }
 
-  /** After the overlap nothing of this epoch can be opened any more. */
+  /** From now on nothing of this epoch is opened, and sealing under it is an error. */
   wipe(): void {
+    this.gone = true
     wipe(this.keys)
   }
 }

@@ -2,7 +2,8 @@ import test from 'ava'
 import fc from 'fast-check'
 import { hex } from '../bytes.ts'
 import { Limits } from '../constants.ts'
-import { BodyWriter, decodeBody, FrameType } from './frames.ts'
+import { PackLimits } from '../pack.ts'
+import { BodyWriter, decodeBody, FrameType, PackStage } from './frames.ts'
 
 test('what was written is read, and the rest is padding', (t) => {
   const writer = new BodyWriter(100)
@@ -63,4 +64,32 @@ test('unknown frames and cut frames are refused', (t) => {
   for (const bytes of [[], [0, 0x09], [0, FrameType.window, 1], [1, 0], [0, FrameType.stream, 2, 0, 5, 1, 2]]) {
     t.is(decodeBody(Uint8Array.from(bytes)), undefined)
   }
+})
+
+test('a pack pointer is read as it was written, and nothing else is one', (t) => {
+  const hash = Uint8Array.from({ length: 32 }, (_, i) => i)
+  const body = (write: (writer: BodyWriter) => void, length = 60): Uint8Array => {
+    const writer = new BodyWriter(length)
+    writer.acks([])
+    write(writer)
+    return writer.finish()
+  }
+  for (const pointer of [
+    { stage: PackStage.current, ttl: 3_600, hash },
+    { stage: PackStage.canary, ttl: 60, hash },
+    { stage: PackStage.none, ttl: 3_600, hash: new Uint8Array(0) },
+  ]) {
+    const bytes = body((writer) => t.true(writer.pointer(9, pointer)))
+    t.deepEqual(decodeBody(bytes)?.frames, [{ kind: 'packPointer', sequence: 9, pointer }])
+  }
+  const refused = [
+    body((writer) => writer.numbers(FrameType.packPointer, 1, 3, 60)),
+    body((writer) => writer.numbers(FrameType.packPointer, 1, 2, PackLimits.ttlSeconds[1] + 1)),
+    body((writer) => writer.numbers(FrameType.packPointer, 1, 2, 60), 30),
+  ]
+  for (const bytes of refused) t.is(decodeBody(bytes), undefined)
+  const tight = new BodyWriter(37)
+  tight.acks([])
+  t.false(tight.pointer(9, { stage: PackStage.current, ttl: 3_600, hash }))
+  t.deepEqual(decodeBody(tight.finish())?.frames, [], 'what does not fit leaves nothing behind')
 })

@@ -11,10 +11,12 @@
  *     0x06        hold: milliseconds the client is ready to wait for the answer   (client to gateway)
  *     0x07        lost: exchange whose answer the client will never see          (client to gateway)
  *     0x08        close: code                                                    the session is over
+ *     0x09        pack pointer: sequence || stage || ttl || hash 32              (gateway to client; no hash at stage 0)
  *
  * All numbers are varints (varint.ts). Anything else is not a parcel body.
  */
 import { Limits } from '../constants.ts'
+import { PACK_HASH_LENGTH, PackLimits } from '../pack.ts'
 import type { Range } from '../ranges.ts'
 import { Reader, varintLength, writeVarint } from '../varint.ts'
 
@@ -28,10 +30,22 @@ export const FrameType = {
   hold: 0x06,
   lost: 0x07,
   close: 0x08,
+  packPointer: 0x09,
 } as const
 
 /** Why a session or a stream ended. */
 export const CloseCode = { done: 0, gone: 1, protocol: 2, revoked: 3, limit: 4, cancelled: 5 } as const
+
+/** What a gateway says about the pack that its client shall use. Spec section 14.3. */
+export const PackStage = { none: 0, canary: 1, current: 2 } as const
+
+export interface PackPointer {
+  readonly stage: 0 | 1 | 2
+  /** Seconds after which the client asks again. */
+  readonly ttl: number
+  /** SHA-256 of the pack; empty at stage `none`. */
+  readonly hash: Uint8Array
+}
 
 export type Frame =
   | {
@@ -47,6 +61,7 @@ export type Frame =
   | { readonly kind: 'hold'; readonly ms: number }
   | { readonly kind: 'lost'; readonly number: number }
   | { readonly kind: 'close'; readonly code: number }
+  | { readonly kind: 'packPointer'; readonly sequence: number; readonly pointer: PackPointer }
 
 export interface ParcelBody {
   readonly acks: readonly Range[]
@@ -62,7 +77,7 @@ export function decodeBody(bytes: Uint8Array): ParcelBody | undefined {
   while (reader.left > 0) {
     const type = reader.octet()
     if (type === FrameType.padding) break
-    const frame = decodeFrame(type!, reader)
+    const frame = frames.length < Limits.frames ? decodeFrame(type!, reader) : undefined
     if (frame === undefined) return undefined
     frames.push(frame)
   }
@@ -99,6 +114,8 @@ function decodeFrame(type: number, reader: Reader): Frame | undefined {
       return numbers(reader, 1, ([number]) => ({ kind: 'lost', number: number! }))
     case FrameType.close:
       return numbers(reader, 1, ([code]) => ({ kind: 'close', code: code! }))
+    case FrameType.packPointer:
+      return decodePointer(reader)
     default:
       return undefined
   }
@@ -111,6 +128,17 @@ function decodeStream(reader: Reader, end: boolean): Frame | undefined {
   if (id === undefined || offset === undefined || length === undefined) return undefined
   const data = reader.take(length)
   return data === undefined ? undefined : { kind: 'stream', id, offset, end, data }
+}
+
+function decodePointer(reader: Reader): Frame | undefined {
+  const sequence = reader.varint()
+  const stage = reader.varint()
+  const ttl = reader.varint()
+  if (sequence === undefined || ttl === undefined || ttl > PackLimits.ttlSeconds[1]) return undefined
+  if (stage !== 0 && stage !== 1 && stage !== 2) return undefined
+  const hash = reader.take(stage === PackStage.none ? 0 : PACK_HASH_LENGTH)
+  // Copied: it outlives the parcel.
+  return hash && { kind: 'packPointer', sequence, pointer: { stage, ttl, hash: hash.slice() } }
 }
 
 function numbers(reader: Reader, count: number, make: (values: readonly number[]) => Frame): Frame | undefined {
@@ -127,6 +155,7 @@ function numbers(reader: Reader, count: number, make: (values: readonly number[]
 export class BodyWriter {
   private readonly bytes: Uint8Array
   private at = 0
+  private frames = 0
 
   constructor(length: number) {
     this.bytes = new Uint8Array(length)
@@ -155,18 +184,30 @@ export class BodyWriter {
     return count
   }
 
-  /** A frame of numbers only; false (and nothing written) where it does not fit. */
+  /** A frame of numbers only; false (and nothing written) where it does not fit, or the parcel has `Limits.frames`. */
   numbers(type: number, ...values: readonly number[]): boolean {
     let need = 1
     for (const value of values) need += varintLength(value)
-    if (need > this.room) return false
+    if (need > this.room || this.frames === Limits.frames) return false
+    this.frames++
     this.bytes[this.at++] = type
     for (const value of values) this.at = writeVarint(this.bytes, this.at, value)
     return true
   }
 
+  /** False (and nothing written) where it does not fit. */
+  pointer(sequence: number, { stage, ttl, hash }: PackPointer): boolean {
+    const need = 2 + varintLength(sequence) + varintLength(ttl) + hash.length
+    if (need > this.room) return false
+    this.numbers(FrameType.packPointer, sequence, stage, ttl)
+    this.bytes.set(hash, this.at)
+    this.at += hash.length
+    return true
+  }
+
   /** Octets of data that a stream frame at this offset can still hold; 0 or less: none. */
   streamRoom(id: number, offset: number): number {
+    if (this.frames === Limits.frames) return 0
     const fixed = 1 + varintLength(id) + varintLength(offset)
     const length = varintLength(Math.max(0, this.room - fixed))
     return this.room - fixed - length
@@ -180,6 +221,7 @@ export class BodyWriter {
     end: boolean,
     copy: (target: Uint8Array, at: number) => void,
   ): void {
+    this.frames++
     this.bytes[this.at++] = end ? FrameType.streamEnd : FrameType.stream
     this.at = writeVarint(this.bytes, this.at, id)
     this.at = writeVarint(this.bytes, this.at, offset)

@@ -28,7 +28,12 @@ export interface GatewaySessionInput {
   readonly random: Random
   readonly tokens: TokenTable
   readonly noise: NoiseAnswer
-  readonly events: MultiplexerEvents
+  readonly events: GatewaySessionEvents
+}
+
+export interface GatewaySessionEvents extends MultiplexerEvents {
+  /** The keys of this exchange are about to go: answer it now, or never. */
+  expiring?(number: number): void
 }
 
 /** `fresh`: taken in. `repeat`: a bit-identical retry of an exchange that was taken in before. */
@@ -39,7 +44,7 @@ export class GatewaySession implements MultiplexerEvents {
   private readonly tokens: TokenTable
   private readonly random: Random
   private readonly noise: NoiseAnswer
-  private readonly events: MultiplexerEvents
+  private readonly events: GatewaySessionEvents
   /** As `latin1`: as an array it would cost five times as much for every idle session. */
   private readonly transcript: string
   private readonly control = new ControlReader()
@@ -66,13 +71,19 @@ export class GatewaySession implements MultiplexerEvents {
     this.windows = [new TokenWindow(new Epoch(0, input.aead, input.root), this, this.tokens, 0)]
   }
 
-  /** A request whose token led here. undefined where it is not authentic; then nothing has changed. */
-  receive(now: Millis, expected: Expected, parcel: Uint8Array): Received | undefined {
+  /**
+   * A request whose token led here, of the kind that `binding` names. undefined where it is not authentic; then nothing
+   * has changed.
+   */
+  receive(now: Millis, expected: Expected, parcel: Uint8Array, binding: Uint8Array = empty): Received | undefined {
     const { epoch, number, token } = expected
-    const body = epoch.openRequest(number, token, parcel)
+    if (!this.isExpected(expected)) return undefined
+    const body = epoch.openRequest(number, concat(token, binding), parcel)
     if (body === undefined) return undefined
+    const isRepeat = this.used.has(number)
+    if (!isRepeat && epoch.index < this.newestUsed && this.isOverlapOver(now)) return undefined
     this.lastSeen = now
-    if (this.used.has(number)) return { kind: 'repeat' }
+    if (isRepeat) return { kind: 'repeat' }
     this.used.set(number, epoch)
     this.highest = Math.max(this.highest, number)
     this.use(now, epoch, number)
@@ -80,17 +91,30 @@ export class GatewaySession implements MultiplexerEvents {
     if (epoch.index > 0) this.mux.ready = true
     const accepted = this.mux.accept(number, body, epoch.index > 0)
     this.retire(now)
-    if (this.mux.unacknowledged > Limits.unackedParcels) this.mux.close(CloseCode.limit)
+    const open = Math.max(this.mux.unacknowledged, this.used.size)
+    if (open > Limits.unackedParcels) this.mux.close(CloseCode.limit)
     return { kind: 'fresh', hold: accepted?.hold }
   }
 
-  /** The answer of an exchange taken in by `receive`: a parcel of exactly `length` octets. Once for each number. */
-  answer(number: number, length: number): Uint8Array {
+  /**
+   * Asked again once the whole request is here: its body may have come long after its token, and what was settled or
+   * renewed meanwhile must not be taken in, or answered, a second time.
+   */
+  private isExpected({ epoch, number, token }: Expected): boolean {
+    const still = this.tokens.find(latin1(token))
+    return still?.session === this && still.epoch === epoch && still.number === number
+  }
+
+  /**
+   * The answer of an exchange taken in by `receive`, of the same kind: a parcel of exactly `length` octets. Once for each
+   * number.
+   */
+  answer(number: number, length: number, binding: Uint8Array = empty): Uint8Array {
     const epoch = this.used.get(number)
     if (epoch === undefined) throw new RangeError(`exchange ${number} has no request to answer`)
     const services = epoch.index > 0 && this.mux.ready
     const body = this.mux.build(number, bodyLength(length), services)
-    return epoch.sealAnswer(number, epoch.token(number), body)
+    return epoch.sealAnswer(number, concat(epoch.token(number), binding), body)
   }
 
   /** Octets worth sending in the answer of `number`; stops counting at `enough`. */
@@ -146,13 +170,27 @@ export class GatewaySession implements MultiplexerEvents {
    * requests under them are strangers' from then on.
    */
   private retire(now: Millis): void {
-    const isOver = now - this.switchedAt >= Limits.rekeyOverlapMs
+    const isOver = this.isOverlapOver(now)
     while (this.windows[0]!.epoch.index < this.newestUsed) {
       if (!isOver && this.isOutstanding(this.windows[0]!)) return
       const [old, ...newer] = this.windows
+      this.release(old!.epoch)
       old!.close()
       old!.epoch.wipe()
       this.windows = newer
+    }
+  }
+
+  private isOverlapOver(now: Millis): boolean {
+    return now - this.switchedAt >= Limits.rekeyOverlapMs
+  }
+
+  /** What is still held under this epoch is answered while its keys are there. */
+  private release(epoch: Epoch): void {
+    for (const [number, under] of [...this.used]) {
+      if (under !== epoch) continue
+      this.events.expiring?.(number)
+      this.used.delete(number)
     }
   }
 
@@ -188,5 +226,10 @@ export class GatewaySession implements MultiplexerEvents {
 
   close(code: number): void {
     this.mux.close(code)
+  }
+
+  /** The session is over and everything is answered. */
+  wipe(): void {
+    for (const { epoch } of this.windows) epoch.wipe()
   }
 }

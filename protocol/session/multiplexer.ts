@@ -5,7 +5,7 @@
 import { Limits } from '../constants.ts'
 import type { Range } from '../ranges.ts'
 import { RangeSet } from '../ranges.ts'
-import type { Frame } from './frames.ts'
+import type { Frame, PackPointer } from './frames.ts'
 import { BodyWriter, CloseCode, decodeBody, FrameType } from './frames.ts'
 import type { Segment } from './send-buffer.ts'
 import type { StreamOwner } from './stream.ts'
@@ -23,6 +23,8 @@ interface Sent {
   readonly lost: number[]
   readonly acks: readonly Range[]
   sessionWindow: boolean
+  /** Sequence of the pack pointer. */
+  pointer: number | undefined
 }
 
 interface Reset {
@@ -44,6 +46,8 @@ export interface MultiplexerEvents {
   abandoned?(number: number): void
   /** A parcel that this side sent has arrived. */
   acknowledged?(number: number): void
+  /** Client: which pack the gateway wants it to use. */
+  pointed?(pointer: PackPointer): void
 }
 
 /** What an accepted parcel asked for besides stream data. */
@@ -77,7 +81,13 @@ export class Multiplexer implements StreamOwner {
   private dueSessionWindow = false
   private dueResets: Reset[] = []
   private dueLost: number[] = []
+  /** Resets due or under way: what the peer has made us say and not heard yet. */
+  private openResets = 0
   private closeCode: number | undefined
+  /** Gateway: the newest one said. Client: sequence of the newest one heard. Answers overtake each other. */
+  private pointer: PackPointer | undefined
+  private pointerSequence = 0
+  private pointerDue = false
   /** Streams cut from this side whose end the peer has not named yet, with the octets counted so far. */
   private cutStreams: Map<number, number> | undefined
 
@@ -153,11 +163,7 @@ export class Multiplexer implements StreamOwner {
    * `hold`: the client's patience for the answer, milliseconds.
    */
   build(number: number, length: number, services: boolean, hold?: number): Uint8Array {
-    if (this.sent.has(number)) throw new RangeError(`exchange ${number} has its parcel already`)
-    const writer = new BodyWriter(length)
-    const ranges = this.arrived.list()
-    const acks = ranges.slice(0, writer.acks(ranges))
-    const sent: Sent = { segments: [], windows: [], resets: [], lost: [], acks, sessionWindow: false }
+    const { writer, sent } = this.begin(number, length)
     if (hold !== undefined) writer.numbers(FrameType.hold, hold)
     if (this.closeCode !== undefined) writer.numbers(FrameType.close, this.closeCode)
     else this.fill(writer, sent, services)
@@ -165,10 +171,27 @@ export class Multiplexer implements StreamOwner {
     return writer.finish()
   }
 
+  /** As `build`, with acknowledgements and nothing else. */
+  buildBare(number: number, length: number): Uint8Array {
+    const { writer, sent } = this.begin(number, length)
+    this.sent.set(number, sent)
+    return writer.finish()
+  }
+
+  private begin(number: number, length: number): { readonly writer: BodyWriter; readonly sent: Sent } {
+    if (this.sent.has(number)) throw new RangeError(`exchange ${number} has its parcel already`)
+    const writer = new BodyWriter(length)
+    const ranges = this.arrived.list()
+    const acks = ranges.slice(0, writer.acks(ranges))
+    const none = { segments: [], windows: [], resets: [], lost: [] }
+    return { writer, sent: { ...none, acks, sessionWindow: false, pointer: undefined } }
+  }
+
   private fill(writer: BodyWriter, sent: Sent, services: boolean): void {
     this.fillLost(writer, sent)
     this.fillResets(writer, sent)
     this.fillWindows(writer, sent)
+    if (services) this.fillPointer(writer, sent)
     for (const stream of this.inOrder(services)) this.fillStream(writer, sent, stream)
   }
 
@@ -195,6 +218,22 @@ export class Multiplexer implements StreamOwner {
       sent.windows.push(stream)
       this.dueWindows.shift()
     }
+  }
+
+  private fillPointer(writer: BodyWriter, sent: Sent): void {
+    if (!this.pointerDue || !writer.pointer(this.pointerSequence, this.pointer!)) return
+    sent.pointer = this.pointerSequence
+    this.pointerDue = false
+  }
+
+  /**
+   * Gateway: tells the client which pack to use, in whichever parcel goes next. It wakes nobody: a thousand held exchanges
+   * that are answered at one moment would say that something has happened here.
+   */
+  point(pointer: PackPointer): void {
+    this.pointer = pointer
+    this.pointerSequence++
+    this.pointerDue = true
   }
 
   /** By priority; among equals a different one begins each time. */
@@ -224,13 +263,20 @@ export class Multiplexer implements StreamOwner {
     const sent = this.sent.get(number)
     if (sent === undefined) return
     this.sent.delete(number)
+    this.openResets -= sent.resets.length
     for (const [start, end] of sent.acks) this.arrived.remove(start, end)
+    this.forgetArrival(number)
     for (const segment of sent.segments) {
       segment.stream.sending.onAcked(segment)
       segment.stream.onDrain?.()
       segment.stream.settle()
     }
     this.events.acknowledged?.(number)
+  }
+
+  /** Who has the answer of a request, or wants none, need not be told that the request arrived. */
+  private forgetArrival(number: number): void {
+    if (this.role === 'gateway') this.arrived.remove(number, number + 1)
   }
 
   /** The parcel of exchange `number` will never arrive: what it held is due again. */
@@ -243,6 +289,7 @@ export class Multiplexer implements StreamOwner {
     this.dueResets.push(...sent.resets)
     this.dueLost.push(...sent.lost)
     if (sent.sessionWindow) this.dueSessionWindow = true
+    if (sent.pointer === this.pointerSequence) this.pointerDue = true
   }
 
   /** Client: tell the gateway that the answer of `number` will never be seen. */
@@ -266,9 +313,11 @@ export class Multiplexer implements StreamOwner {
     let hold: number | undefined
     for (const frame of decoded.frames) {
       if (frame.kind === 'hold') hold = frame.ms
+      else if (frame.kind === 'lost' && frame.number === number) return this.violation()
       else if (!this.acceptFrame(frame, services)) return this.violation()
       if (this.isClosed) return undefined
     }
+    if (this.openResets > Limits.resets) this.close(CloseCode.limit)
     return { hold }
   }
 
@@ -298,6 +347,8 @@ export class Multiplexer implements StreamOwner {
       case 'close':
         this.finish(frame.code)
         return true
+      case 'packPointer':
+        return this.acceptPointer(frame, services)
     }
   }
 
@@ -305,7 +356,17 @@ export class Multiplexer implements StreamOwner {
     const stream = this.incoming(frame.id)
     const stop = frame.offset + frame.data.length
     if (stream === undefined) return this.wasOpened(frame.id) && this.bury(frame.id, stop, frame.end)
-    return this.account(stop - stream.receiving.highest) && stream.accept(frame.offset, frame.data, frame.end)
+    if (!this.account(stop - stream.receiving.highest)) return false
+    const before = stream.receiving.fragmentCount
+    if (!stream.accept(frame.offset, frame.data, frame.end)) return false
+    return stream.receiving.fragmentCount <= before || this.fragments <= Limits.sessionFragments
+  }
+
+  /** Held out of order on all streams. */
+  private get fragments(): number {
+    let count = 0
+    for (const { receiving } of this.streams.values()) count += receiving.fragmentCount
+    return count
   }
 
   /** Counts octets against the session's window; false where the peer went beyond it. */
@@ -344,10 +405,19 @@ export class Multiplexer implements StreamOwner {
     return true
   }
 
+  private acceptPointer(frame: Extract<Frame, { kind: 'packPointer' }>, services: boolean): boolean {
+    if (this.role === 'gateway' || !services) return false
+    if (frame.sequence <= this.pointerSequence) return true
+    this.pointerSequence = frame.sequence
+    this.events.pointed?.(frame.pointer)
+    return true
+  }
+
   private acceptLost(number: number): boolean {
     if (this.role === 'client') return false
     this.events.abandoned?.(number)
     this.lose(number)
+    this.forgetArrival(number)
     return true
   }
 
@@ -396,8 +466,8 @@ export class Multiplexer implements StreamOwner {
   /** A stream is cut from this side. */
   cutOff(stream: Stream, code: number): void {
     const { highest, isDone } = stream.receiving
+    this.consumed(stream.receiving.discard(highest))
     if (!isDone) {
-      this.consumed(stream.receiving.discard(highest))
       this.cutStreams ??= new Map()
       this.cutStreams.set(stream.id, highest)
     }
@@ -405,11 +475,13 @@ export class Multiplexer implements StreamOwner {
   }
 
   private reset(stream: Stream, code: number): void {
+    this.openResets++
     this.dueResets.push({ id: stream.id, final: stream.sending.sent, code })
     this.events.wake?.()
   }
 
   settled(stream: Stream): void {
+    this.consumed(stream.receiving.discard(stream.receiving.highest))
     this.streams.delete(stream.id)
     this.dueWindows = this.dueWindows.filter((other) => other !== stream)
   }

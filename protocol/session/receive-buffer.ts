@@ -1,4 +1,5 @@
 /** The receiving half of a stream: puts octets in order, drops what came twice, and refuses what was never allowed. */
+import { compact } from '../bytes.ts'
 import { Limits } from '../constants.ts'
 
 interface Fragment {
@@ -27,6 +28,11 @@ export class ReceiveBuffer {
     return this.final !== undefined && this.next === this.final
   }
 
+  /** Fragments held out of order. */
+  get fragmentCount(): number {
+    return this.fragments.length
+  }
+
   /**
    * @returns the octets that are now in order (views, possibly none), or undefined where the peer broke a rule:
    *   beyond its window, beyond the end, a second end elsewhere, too many fragments
@@ -36,8 +42,12 @@ export class ReceiveBuffer {
     if (stop > this.limit || !this.consistentEnd(stop, end)) return undefined
     this.top = Math.max(this.top, stop)
     if (end) this.final = stop
-    if (stop > this.next && data.length > 0) this.insert({ offset, data })
-    return this.fragments.length > Limits.streamFragments ? undefined : this.ordered()
+    if (stop <= this.next || data.length === 0) return []
+    if (offset > this.next) return this.hold(offset, data) ? [] : undefined
+    const out = [data.subarray(this.next - offset)]
+    this.next = stop
+    this.follow(out)
+    return out
   }
 
   private consistentEnd(stop: number, end: boolean): boolean {
@@ -45,14 +55,39 @@ export class ReceiveBuffer {
     return !end || stop >= this.top
   }
 
-  private insert(fragment: Fragment): void {
-    let at = this.fragments.length
-    while (at > 0 && this.fragments[at - 1]!.offset > fragment.offset) at--
-    this.fragments.splice(at, 0, fragment)
+  /** Keeps what is not held yet: the same octets sent again and again take no room. False beyond the limit. */
+  private hold(offset: number, data: Uint8Array): boolean {
+    const stop = offset + data.length
+    let at = this.position(offset)
+    let start = offset
+    while (start < stop) {
+      const held = this.fragments[at]
+      const until = Math.min(stop, held?.offset ?? stop)
+      if (start < until) {
+        this.fragments.splice(at++, 0, { offset: start, data: compact(data.subarray(start - offset, until - offset)) })
+        if (this.fragments.length > Limits.streamFragments) return false
+      }
+      start = held === undefined ? stop : Math.max(start, held.offset + held.data.length)
+      at++
+    }
+    return true
   }
 
-  private ordered(): Uint8Array[] {
-    const out: Uint8Array[] = []
+  /** Index of the first fragment that ends beyond `offset`. */
+  private position(offset: number): number {
+    let low = 0
+    let high = this.fragments.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const { offset: start, data } = this.fragments[middle]!
+      if (start + data.length > offset) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  /** Adds the fragments that have come to be in order. */
+  private follow(out: Uint8Array[]): void {
     let used = 0
     for (const { offset, data } of this.fragments) {
       if (offset > this.next) break
@@ -62,15 +97,19 @@ export class ReceiveBuffer {
       this.next = offset + data.length
     }
     if (used > 0) this.fragments.splice(0, used)
-    return out
   }
 
-  /** The stream was cut at `final`: drops what is held and returns how many octets were never delivered. */
+  /**
+   * The stream is over, and ends at `final`: drops what is held and returns how many octets nobody has consumed. Once more
+   * returns none.
+   */
   discard(final: number): number {
-    const undelivered = final - this.next
+    const left = final - this.consumed
     this.fragments = []
     this.next = final
-    return undelivered
+    this.top = final
+    this.consumed = final
+    return left
   }
 
   /** The owner has consumed `octets`; returns a new limit to announce once half the window is used up. */

@@ -5,7 +5,8 @@ import { sha256 } from '#protocol/crypto/hash.ts'
 import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
 import { initiateRekey, respondRekey } from '#protocol/handshake.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
-import { CloseCode } from '#protocol/session/frames.ts'
+import { CloseCode, FrameType, PackStage } from '#protocol/session/frames.ts'
+import { Multiplexer } from '#protocol/session/multiplexer.ts'
 import type { Stream } from '#protocol/session/stream.ts'
 import { Priority } from '#protocol/session/stream.ts'
 import type { Prng } from '#test/helpers/prng.ts'
@@ -237,6 +238,60 @@ test('an altered parcel changes nothing', async (t) => {
   }
   t.is(link.gateway.receive(link.time.now, expected, outgoing.parcel)?.kind, 'fresh')
   t.is(link.gateway.receive(link.time.now, expected, outgoing.parcel)?.kind, 'repeat')
+})
+
+test('a parcel sealed for one kind of request is not one of another', async (t) => {
+  const link = new SessionLink(prng(8), calm)
+  await link.time.run(() => link.client.mux.ready, 10_000)
+  const [mine, other] = [prng(9).bytes(16), prng(10).bytes(16)]
+  const outgoing = link.client.take(96, undefined, mine)
+  const expected = link.tokens.find(Buffer.from(outgoing.token).toString('latin1'))!
+  t.is(link.gateway.receive(link.time.now, expected, outgoing.parcel, other), undefined)
+  t.is(link.gateway.receive(link.time.now, expected, outgoing.parcel), undefined)
+  t.is(link.gateway.receive(link.time.now, expected, outgoing.parcel, mine)?.kind, 'fresh')
+  t.false(link.client.receive(link.time.now, outgoing.number, link.gateway.answer(outgoing.number, 96, other)))
+})
+
+test('the newest pack pointer arrives, whatever the network does, and wakes nobody', async (t) => {
+  const pointer = (n: number) => ({ stage: PackStage.current, ttl: 60 + n, hash: new Uint8Array(32).fill(n) })
+  for (let seed = 20; seed < 30; seed++) {
+    const link = new SessionLink(prng(seed), { loss: 0.3, duplication: 0.3, delay: 2_000, stall: 0.05, abandon: 0.5 })
+    await link.time.run(() => link.client.mux.ready, 600_000)
+    for (let n = 1; n <= 3; n++) {
+      link.gateway.mux.point(pointer(n))
+      t.is(link.gateway.pending(1), 0)
+      await link.time.run(() => link.pointers.at(-1)?.ttl === 60 + n, 600_000)
+      t.deepEqual(link.pointers.at(-1), pointer(n))
+    }
+    await link.time.run(() => false, 60_000)
+    t.deepEqual(link.pointers.at(-1), pointer(3), 'an older one never comes after a newer one')
+  }
+})
+
+test('a pack pointer that was overtaken by a newer one is not heard', (t) => {
+  const heard: number[] = []
+  const gateway = new Multiplexer('gateway', {})
+  const client = new Multiplexer('client', { pointed: ({ ttl }) => heard.push(ttl) })
+  gateway.point({ stage: PackStage.none, ttl: 61, hash: new Uint8Array(0) })
+  const earlier = gateway.build(1, 80, true)
+  gateway.point({ stage: PackStage.none, ttl: 62, hash: new Uint8Array(0) })
+  const later = gateway.build(2, 80, true)
+  client.accept(2, later, true)
+  client.accept(1, earlier, true)
+  t.deepEqual(heard, [62])
+})
+
+test('a pack pointer from a client, or before the hybrid keys, breaks the protocol', (t) => {
+  const body = Uint8Array.of(0, FrameType.packPointer, 1, PackStage.none, 60, 0)
+  const gateway = new Multiplexer('gateway', {})
+  gateway.accept(1, body, true)
+  t.true(gateway.isClosed)
+  const early = new Multiplexer('client', {})
+  early.accept(1, body, false)
+  t.true(early.isClosed)
+  const client = new Multiplexer('client', {})
+  client.accept(1, body, true)
+  t.false(client.isClosed)
 })
 
 test('a close reaches the other side and ends its streams', async (t) => {

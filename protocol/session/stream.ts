@@ -70,10 +70,14 @@ export class Stream {
     this.cut(code)
   }
 
-  /** Octets handed out by `onData` have been dealt with; the peer may send as many more. */
+  /**
+   * Octets handed out by `onData` have been dealt with; the peer may send as many more. What was not when the stream
+   * closed counts as dealt with from then on.
+   */
   consume(octets: number): void {
+    if (this.closed) return
     this.owner.consumed(octets)
-    if (!this.closed && this.receiving.consume(octets) !== undefined) this.owner.announceWindow(this)
+    if (this.receiving.consume(octets) !== undefined) this.owner.announceWindow(this)
   }
 
   /** For the session: octets from the wire. False where the peer broke a rule. */

@@ -74,7 +74,7 @@ export class TokenWindow {
   advance(highest: number): void {
     const stop = Math.min(highest + Limits.tagWindow + 1, this.end)
     while (this.base + this.keys.length < stop) this.expect(this.base + this.keys.length)
-    while (!this.isEmpty && this.base <= highest - 4 * Limits.tagWindow) this.forget(this.base)
+    while (!this.isEmpty && this.base <= highest - Limits.tokensBehind) this.forget(this.base)
   }
 
   private expect(number: number): void {

@@ -1,16 +1,24 @@
-/** The client of a benchmark as shipped: a broker in this process, the core in a confined child (core.ts). */
+/**
+ * The client of a benchmark as shipped: a broker in this process, the core in a confined child (core.ts).
+ * Arguments: an invite that lasts as long as the benchmark, then the command line.
+ */
 import { join } from 'node:path'
 import { launch } from '#firewall/launcher.ts'
 import { systemBroker } from '#firewall/system-broker.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const entry = join(import.meta.dirname, 'core.ts')
+const [link, ...args] = process.argv.slice(2)
 const { code, error } = await launch({
   entry,
   root,
-  args: process.argv.slice(2),
+  args,
   env: process.env,
-  openBroker: systemBroker,
+  openBroker: async (folder) => {
+    const broker = await systemBroker(folder)
+    await broker.admitInvite(link!)
+    return broker
+  },
 })
 if (error !== undefined) throw error
 process.exitCode = code ?? 1

@@ -25,11 +25,11 @@ const say = (value: unknown): void => console.log(JSON.stringify(value))
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const unhex = (text: unknown): Uint8Array => new Uint8Array(Buffer.from(String(text), 'hex'))
 
-const first = (await read()) as { link: string; template: string; rhythm?: object }
+const first = (await read()) as { template: string; rhythm?: object }
 const broker = inheritedBroker((error) => {
   throw error
 })
-const [endpoint] = await broker.admitInvite(first.link)
+const [endpoint] = await broker.joined()
 const template = compileTemplate(loadBuiltin(first.template))
 const tunnel = new Tunnel({
   permit: await broker.permit(endpoint!.id),

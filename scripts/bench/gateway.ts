@@ -51,7 +51,7 @@ const invites = await state.members.createInvites(
   { name: 'bench', uses: Number(uses), days: 1, role: 'member' },
   Date.now(),
 )
-const tls = listen === 'https' ? await certificatePin({ certificate, key }) : undefined
+const tls = listen === 'https' ? await certificatePin({ certificate }) : undefined
 const links = invites.map(({ code, cohort, info }) =>
   encodeInvite({
     name: 'Bench',

@@ -12,7 +12,7 @@ import { initiate } from '#protocol/handshake.ts'
 import type { Invite } from '#protocol/invite.ts'
 import { parseInvite } from '#protocol/invite.ts'
 import { aeads } from '#protocol/parcel.ts'
-import { deriveCohort, requestBinding } from '#protocol/recognition.ts'
+import { bindingOf, deriveCohort } from '#protocol/recognition.ts'
 import { ClientSession } from '#protocol/session/client-session.ts'
 import { loadBuiltin } from '../../camouflage-templates/builtin.ts'
 
@@ -62,7 +62,7 @@ function exchange(
 
 async function round(session: ClientSession, hold: number | undefined): Promise<void> {
   const shape = template.shape(hold === undefined ? 'send' : 'poll')
-  const outgoing = session.take(shape.up.fit(session.pending(shape.up.max) + 48), hold)
+  const outgoing = session.take(shape.up.fit(session.pending(shape.up.max) + 48), hold, bindingOf(shape))
   const answer = await exchange(shape.encodeRequest({ ...outgoing, host: 'localhost', random: randomBytes }))
   const parcel = shape.decodeResponse(answer)
   if (parcel === undefined || !session.receive(Date.now(), outgoing.number, parcel))
@@ -77,7 +77,7 @@ async function open(invite: Invite): Promise<ClientSession> {
     cohort: deriveCohort(gateway.cohort),
     hello: Uint8Array.of(1),
     membership: { kind: 'redeem', code: invite.code, credentialId: randomBytes(16), credentialKey: randomBytes(32) },
-    binding: requestBinding(shape.binding),
+    binding: bindingOf(shape),
     length: shape.up.fit(320),
     now: Date.now(),
     random: randomBytes,

@@ -54,8 +54,8 @@ async function members(slow: boolean): Promise<Pair> {
   const { port, links } = (await gateway.next()) as { port: number; links: string[] }
   const relay = slow ? await delayed(port, publicPort) : undefined
   const folders = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'sotto-bench-client-')))
-  const clients = folders.map((folder) => startClient(['--state', folder]))
-  for (const [i, client] of clients.entries()) await ask(client, { link: links[i], template: TEMPLATE })
+  const clients = folders.map((folder, i) => startClient(links[i]!, ['--state', folder]))
+  for (const client of clients) await ask(client, { template: TEMPLATE })
   const [a, b] = [await ask(clients[0]!, { run: 'queue' }), await ask(clients[1]!, { run: 'queue' })]
   await ask(clients[1]!, { run: 'answer', ...a, octets: OCTETS })
   const others = [gateway, ...(relay === undefined ? [] : [relay.program])]

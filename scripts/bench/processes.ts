@@ -26,8 +26,8 @@ export function startGateway(args: readonly string[], nodeArgs: readonly string[
 }
 
 /** `client.ts` under the flags of Node that a member's client has. */
-export function startClient(args: readonly string[]): Program {
-  return start(join(import.meta.dirname, 'client.ts'), args, memberFlags)
+export function startClient(link: string, args: readonly string[]): Program {
+  return start(join(import.meta.dirname, 'client.ts'), [link, ...args], memberFlags)
 }
 
 /** Any program. */

@@ -37,8 +37,8 @@ async function sotto(template: string): Promise<Contestant> {
   const gateway = startGateway(['https'])
   const { links } = (await gateway.next()) as { links: string[] }
   const state = mkdtempSync(join(tmpdir(), 'sotto-bench-client-'))
-  const client = startClient(['--state', state])
-  client.tell({ link: links[0], template, rhythm: { concurrency: CONNECTIONS + 1 } })
+  const client = startClient(links[0]!, ['--state', state])
+  client.tell({ template, rhythm: { concurrency: CONNECTIONS + 1 } })
   await client.next()
   const contestant = meter('sotto', `${template}, ${CONNECTIONS} exchanges, cover off, broker and core`, client, [
     gateway,
@@ -71,7 +71,7 @@ async function v2ray(): Promise<Contestant> {
   return { ...peer, name: 'v2ray', setting: 'VLESS, WebSocket, TLS; one connection' }
 }
 
-export async function tunnel(template = 'gallery'): Promise<Report> {
+export async function tunnel(template = 'downloads'): Promise<Report> {
   const contestants = [
     await plain('plain', [], 'Node as it is'),
     // V8 collects less with our flags, in anybody's program: said apart, so that no ratio hides it.

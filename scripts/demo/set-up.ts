@@ -2,12 +2,11 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { createHash, X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
-import { encodeInvite, parseInvite } from '#protocol/invite.ts'
+import { builtinIds } from '../../camouflage-templates/builtin.ts'
 import { makeCertificate } from '../bench/certificate.ts'
 import { gatewayFlags } from '../node-flags.ts'
 import { ended, gatewayMain, memberMain, run, runJson } from './commands.ts'
@@ -30,7 +29,8 @@ export interface Running {
   stop(): Promise<void>
 }
 
-const TEMPLATES = ['support-chat', 'gallery', 'beacon']
+/** All there are; the first one goes into invites. */
+const TEMPLATES = [...new Set(['support-chat', ...builtinIds()])]
 
 /** @throws SottoError E_PORT_TAKEN, E_STATE_UNREADABLE, and what the commands throw */
 export async function setUp(input: SetUpInput): Promise<Running> {
@@ -43,7 +43,7 @@ export async function setUp(input: SetUpInput): Promise<Running> {
   try {
     await makeGateway(state, port, socketPath, tell)
     let gateway = await startGateway(state, socketPath)
-    for (const member of members) await joinAs(state, member, certificate, tell)
+    for (const member of members) await joinAs(state, member, tell)
     await befriend(state, tell)
     writeFileSync(join(state, READY), '')
     return {
@@ -88,8 +88,13 @@ function rememberPort(state: string, port: number): void {
   })
 }
 
+const frontFiles = (state: string): { certificate: string; key: string } => ({
+  certificate: join(state, 'certificate.pem'),
+  key: join(state, 'key.pem'),
+})
+
 async function frontCertificate(state: string): Promise<{ certificate: string; key: string }> {
-  const files = { certificate: join(state, 'certificate.pem'), key: join(state, 'key.pem') }
+  const files = frontFiles(state)
   if (!existsSync(files.certificate) || !existsSync(files.key)) {
     const made = await makeCertificate()
     writeFileSync(files.key, made.key, { mode: 0o600 })
@@ -118,6 +123,9 @@ async function makeGateway(
     String(port),
     '--address',
     '127.0.0.1',
+    // The front's certificate is its own: invites say which one it is.
+    '--certificate',
+    frontFiles(state).certificate,
   ]
   await run(gatewayMain, [
     'gateway',
@@ -162,7 +170,7 @@ function answers(path: string): Promise<boolean> {
 }
 
 /** Invites and joins a member, unless they are one already. */
-async function joinAs(state: string, member: string, certificate: string, tell: (line: string) => void): Promise<void> {
+async function joinAs(state: string, member: string, tell: (line: string) => void): Promise<void> {
   const folder = memberFolder(state, member)
   if (existsSync(join(folder, 'core', 'chat'))) return
   tell(`${nameOfMember(member)} joins ...`)
@@ -174,18 +182,7 @@ async function joinAs(state: string, member: string, certificate: string, tell: 
     '--name',
     member,
   ])) as { link: string }[]
-  await run(
-    memberMain,
-    ['join', '--state', folder, '--name', nameOfMember(member)],
-    withPin(made[0]!.link, certificate),
-  )
-}
-
-/** The front's certificate is its own: the invite says which one it is. */
-function withPin(link: string, certificate: string): string {
-  const tls = new Uint8Array(createHash('sha256').update(new X509Certificate(certificate).raw).digest())
-  const invite = parseInvite(link, Date.now())
-  return encodeInvite({ ...invite, gateways: invite.gateways.map((gateway) => ({ ...gateway, tls })) })
+  await run(memberMain, ['join', '--state', folder, '--name', nameOfMember(member)], made[0]!.link)
 }
 
 /** Each takes in the other's card. */

@@ -1,24 +1,25 @@
 /** nginx in front of a gateway, as an operator configures it: it owns TLS and the website, the gateway answers its members. */
 import type { ChildProcess } from 'node:child_process'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { nginxLocations } from '#gateway/deploy/nginx.ts'
+import { routesOf } from '#gateway/deploy/routes.ts'
+import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
 import type { Owner } from './command.ts'
 
 export const NGINX = '/usr/sbin/nginx'
 
 export const hasNginx = (): boolean => existsSync(NGINX)
 
-/** Paths that the templates use, as regular expressions of nginx's locations. */
-export const templatePaths: readonly string[] = ['^/api/features/', '^/api/support/', '^/photos/']
-
 /**
  * The website, and nothing but the website. Every request ends in this named location: those that the gateway does not
- * know, too, since its decoy is `accel: "@decoy"`.
+ * know, too, since its decoy is `accel: "@decoy"`. `otherwise`: what answers where there is no file, such as the site's
+ * own application.
  */
-export function websiteText(root: string): string {
+export function websiteText(root: string, otherwise = '=404'): string {
   return `
     root ${root};
     index index.html;
@@ -26,74 +27,36 @@ export function websiteText(root: string): string {
     client_max_body_size 1m;
 
     location @decoy {
-      try_files $uri $uri/index.html =404;
+      recursive_error_pages on;
+      try_files $uri $uri/index.html ${otherwise};
     }`
 }
 
-/**
- * What is added for the gateway. Without the gateway (stopped, restarting) the website answers as well. What no member
- * sends is the website's at once: `Expect`, which nginx answers before it asks anybody; a method that no template has, and
- * HTTP/1.0 without `Host`, which a gateway's HTTP parser refuses in its own words. The website's own error page must
- * follow then, too (`recursive_error_pages`).
- */
+/** What is added for the gateway, as `gateway init` writes it, with `@decoy` for the named location. */
 export function gatewayText(socketPath: string): string {
-  return `
-    recursive_error_pages on;
-
-    location ~ ${templatePaths.map((path) => `(?:${path})`).join('|')} {
-      proxy_pass http://unix:${socketPath};
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header Connection "";
-      proxy_request_buffering off;
-      proxy_buffering off;
-      proxy_read_timeout 75s;
-      error_page 418 502 503 504 = @decoy;
-      if ($http_expect) {
-        return 418;
-      }
-      if ($request_method !~ ^(?:GET|POST)$) {
-        return 418;
-      }
-      if ($http_host = "") {
-        return 418;
-      }
-    }`
+  const routes = routesOf(compileBuiltins())
+  return nginxLocations({ routes, socket: socketPath, patienceS: 75, mark: '@decoy', bodies: true })
 }
 
-export interface FrontPlace {
-  readonly port: number
-  /** Locations beside the website's. */
-  readonly extra: string
+/** Runs until its owner ends; includes count from `folder`. */
+export async function runNginx(owner: Owner, folder: string, text: string): Promise<void> {
+  const file = join(folder, 'nginx.conf')
+  await writeFile(file, text)
+  const tried = spawnSync(NGINX, ['-t', '-c', file, '-e', join(folder, 'error.log')], { encoding: 'utf8' })
+  if (tried.status !== 0) throw new Error(tried.stderr)
+  const child: ChildProcess = spawn(NGINX, ['-c', file, '-e', join(folder, 'error.log')], { stdio: 'ignore' })
+  owner.teardown(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGQUIT')
+    await once(child, 'exit')
+  })
 }
 
-export interface NginxInput {
-  /** For its configuration, logs and temporary files. */
-  readonly folder: string
-  readonly root: string
-  readonly certificate: string
-  readonly key: string
-  readonly fronts: readonly FrontPlace[]
-}
-
-export function configurationText({ folder, root, certificate, key, fronts }: NginxInput): string {
+/** Everything around `servers`: one process in the foreground, with all its files in `folder`. */
+export function mainText(folder: string, servers: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `  ${name}_temp_path ${folder}/${name};`)
     .join('\n')
-  const servers = fronts.map(
-    ({ port, extra }) => `
-  server {
-    listen 127.0.0.1:${port} ssl;
-    server_name localhost;
-    ssl_certificate ${certificate};
-    ssl_certificate_key ${key};
-${websiteText(root)}
-    location / {
-      try_files /no-such-file @decoy;
-    }
-${extra}
-  }`,
-  )
   return `daemon off;
 master_process off;
 pid ${folder}/nginx.pid;
@@ -103,19 +66,7 @@ http {
   include /etc/nginx/mime.types;
   access_log off;
 ${temporary}
-${servers.join('\n')}
+${servers}
 }
 `
-}
-
-/** Runs until its owner ends. */
-export async function startNginx(owner: Owner, input: NginxInput): Promise<void> {
-  const file = join(input.folder, 'nginx.conf')
-  await writeFile(file, configurationText(input))
-  const child: ChildProcess = spawn(NGINX, ['-c', file, '-e', join(input.folder, 'error.log')], { stdio: 'ignore' })
-  owner.teardown(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGQUIT')
-    await once(child, 'exit')
-  })
 }

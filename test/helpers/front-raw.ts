@@ -2,8 +2,8 @@
 import { connect } from 'node:tls'
 
 /**
- * What a prober compares: all of the answer but the clock, and the number that nginx gives every multipart answer of its
- * process (it counts them; which site or gateway asked makes no difference).
+ * What a prober compares: all of the answer but the clock, the port, and the boundary of a multipart answer (nginx counts them,
+ * Caddy draws them; which site or gateway asked makes no difference).
  */
 export function exchangeRaw(port: number, request: string | Uint8Array): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -14,13 +14,16 @@ export function exchangeRaw(port: number, request: string | Uint8Array): Promise
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (chunks.length === 0 && error.code !== 'EPIPE' && error.code !== 'ECONNRESET') reject(error)
     })
-    socket.on('close', () => resolve(withoutClock(Buffer.concat(chunks).toString('latin1'))))
+    socket.on('close', () => resolve(withoutPlace(port, withoutClock(Buffer.concat(chunks).toString('latin1')))))
     socket.write(request)
   })
 }
 
+/** A server may name its own port, as in `Alt-Svc` and redirects. */
+const withoutPlace = (port: number, answer: string): string => answer.replaceAll(`:${port}`, ':port')
+
 function withoutClock(answer: string): string {
-  const boundary = /^Content-Type: multipart\/byteranges; boundary=(\d{20})\r$/m.exec(answer)?.[1]
+  const boundary = /^Content-Type: multipart\/byteranges; boundary=([0-9a-f]{20,})\r$/m.exec(answer)?.[1]
   const text = answer.replace(/^Date: [^\r]*\r$/gm, 'Date:\r')
   return boundary === undefined ? text : text.replaceAll(boundary, 'boundary')
 }

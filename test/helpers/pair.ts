@@ -7,6 +7,7 @@ import { Agent, request as undiciRequest } from 'undici'
 import { realClockwork } from '#client/clockwork.ts'
 import type { TunnelInput } from '#client/tunnel.ts'
 import { Tunnel } from '#client/tunnel.ts'
+import type { Matcher } from '#engine/match.ts'
 import type { ExchangeRequest, ExchangeResponse, Permit } from '#firewall/permit.ts'
 import { Carrier } from '#gateway/carrier.ts'
 import { Sessions, surroundings } from '#gateway/sessions.ts'
@@ -14,17 +15,19 @@ import { hex } from '#protocol/bytes.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
 import { SottoError } from '#protocol/errors.ts'
+import type { Membership } from '#protocol/handshake.ts'
 import { initiate, initiateRekey, provesMembership } from '#protocol/handshake.ts'
 import type { CohortKeys } from '#protocol/recognition.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
 import type { Service } from '#protocol/services/service.ts'
+import type { PackPointer } from '#protocol/session/frames.ts'
 import { TokenTable } from '#protocol/session/token-table.ts'
 import { plainMatcher, plainTemplate } from './plain-template.ts'
 
 export const gatewaySecret: Uint8Array = randomBytes(32)
 export const cohort: CohortKeys = deriveCohort(randomBytes(32))
 const credentialId = randomBytes(16)
-const credentialKey = randomBytes(32)
+export const credentialKey: Uint8Array = randomBytes(32)
 
 /** What a faulty network does to one exchange before or after the gateway sees it. */
 export type Fault = (request: IncomingMessage, response: ServerResponse, pass: () => void) => void
@@ -36,13 +39,21 @@ export interface TestGateway {
   readonly strangers: string[]
   readonly requests: number
   fault: Fault
+  /** Templates accepted from now on. */
+  accept(matcher: Matcher): void
+  /** Points all clients to a pack. */
+  point(pointer: PackPointer): void
   stop(): Promise<void>
 }
 
 /** `port` 0: any free one. Starting again on the same port is a restart: sessions are gone. */
 export async function startGateway(services: readonly Service[], port = 0): Promise<TestGateway> {
+  const live: { matcher: Matcher; pointer: PackPointer | undefined } = { matcher: plainMatcher, pointer: undefined }
   const tokens = new TokenTable()
   const strangers: string[] = []
+  const report = (error: unknown): void => {
+    throw error
+  }
   const sessions = new Sessions({
     ...surroundings(randomBytes),
     gatewaySecret,
@@ -53,9 +64,8 @@ export async function startGateway(services: readonly Service[], port = 0): Prom
       claim.kind === 'credential' && provesMembership(claim, credentialKey)
         ? { member: hex(claim.credentialId), role: 'member' }
         : undefined,
-    report: (error) => {
-      throw error
-    },
+    pointer: () => live.pointer,
+    report,
   })
   sessions.setCohorts([{ id: 'test', keys: cohort }])
   const decoy = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -63,8 +73,18 @@ export async function startGateway(services: readonly Service[], port = 0): Prom
     response.writeHead(404, { 'content-type': 'text/plain' })
     response.end('not found')
   }
-  const carrier = new Carrier({ matcher: () => plainMatcher, tokens, sessions, decoy })
-  const gateway = { requests: 0, fault: ((_req, _res, pass) => pass()) as Fault }
+  const carrier = new Carrier({ matcher: () => live.matcher, tokens, sessions, decoy, report })
+  const gateway = {
+    requests: 0,
+    fault: ((_req, _res, pass) => pass()) as Fault,
+    accept: (matcher: Matcher): void => {
+      live.matcher = matcher
+    },
+    point: (pointer: PackPointer): void => {
+      live.pointer = pointer
+      sessions.repoint()
+    },
+  }
   const server = createServer((request, response) => {
     gateway.requests++
     gateway.fault(request, response, () => void carrier.handle(request, response))
@@ -87,10 +107,23 @@ function close(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()))
 }
 
+/** What a permit holds of an invite. */
+export interface PermitKeys {
+  readonly gatewayKey: Uint8Array
+  readonly cohort: CohortKeys
+  readonly membership: Membership
+}
+
+const ownKeys: PermitKeys = {
+  gatewayKey: x25519PublicKey(gatewaySecret),
+  cohort,
+  membership: { kind: 'credential', credentialId, credentialKey },
+}
+
 /** A permit without a firewall: the same mathematics, an undici agent of its own. */
-export function testPermit(port: number): Permit {
+export function testPermit(port: number, keys: PermitKeys = ownKeys): Permit {
   const agent = new Agent({ connections: 8 })
-  const gatewayKey = x25519PublicKey(gatewaySecret)
+  const { gatewayKey, cohort, membership } = keys
   const endpoint = {
     id: 'e',
     kind: 'gateway',
@@ -104,7 +137,6 @@ export function testPermit(port: number): Permit {
   return {
     endpoint,
     firstContact: async (input) => {
-      const membership = { kind: 'credential', credentialId, credentialKey } as const
       const contact = initiate({ ...input, gatewayKey, cohort, membership, random: randomBytes })
       return { ...contact, finish: async (parcel) => contact.finish(parcel) }
     },
@@ -122,7 +154,7 @@ async function exchange(
   request: ExchangeRequest,
   options: { timeoutMs: number; signal?: AbortSignal },
 ): Promise<ExchangeResponse> {
-  const timeout = AbortSignal.timeout(options.timeoutMs)
+  const timeout = AbortSignal.timeout(Math.ceil(options.timeoutMs))
   try {
     const response = await undiciRequest(`http://127.0.0.1:${port}${request.target}`, {
       dispatcher: agent,

@@ -10,37 +10,52 @@ const sizes = {
   fit: (bytes: number): number => classes.find((size) => size >= bytes) ?? 200_000,
 }
 
-const shape: Shape = {
-  template: 'plain',
-  name: 'plain',
-  binding: 'plain',
+export interface Plain {
+  readonly template: CompiledTemplate
+  readonly shape: Shape
+  readonly prefix: string
+}
+
+/** One of several: `path` is the folder of its requests, `mark` what its answers carry. */
+export function plainOf(name: string, path: string = name, mark = '1'): Plain {
+  const shape = plainShape(name, path, mark)
+  const template = {
+    ...{ id: name, family: 'node', page: '/', pageHeaders: [], bindingId: name },
+    rhythm: { holdMs: [5_000, 7_000], concurrency: 4, polls: 1 },
+    ...{ shapes: [shape], shape: () => shape },
+  } as unknown as CompiledTemplate
+  return { template, shape, prefix: `/${path}/` }
+}
+
+export function matcherOf(...plains: readonly Plain[]): Matcher {
+  return {
+    match: (method, target) =>
+      plains.filter(({ prefix }) => method === 'POST' && target.startsWith(prefix)).map(({ shape }) => shape),
+  }
+}
+
+const plainShape = (name: string, path: string, mark: string): Shape => ({
+  template: name,
+  name,
+  binding: name,
   method: 'POST',
   path: [] as unknown as Shape['path'],
   up: sizes,
   down: sizes,
   encodeRequest: ({ token, parcel, random }) => ({
     method: 'POST',
-    target: `/plain/${hex(random(4))}`,
+    target: `/${path}/${hex(random(4))}`,
     headers: [['x-token', hex(token)]],
     body: parcel,
   }),
-  decodeResponse: ({ status, header, body }) => (status === 200 && header('x-plain') === '1' ? body : undefined),
+  decodeResponse: ({ status, header, body }) => (status === 200 && header('x-plain') === mark ? body : undefined),
   readToken: (_target, header) => fromHex(header('x-token') ?? '-'),
   decodeRequest: ({ body }) => body,
-  encodeResponse: ({ parcel }) => ({ status: 200, headers: [['x-plain', '1']], body: parcel }),
-}
+  encodeResponse: ({ parcel }) => ({ status: 200, headers: [['x-plain', mark]], body: parcel }),
+})
 
-export const plainTemplate: CompiledTemplate = {
-  id: 'plain',
-  family: 'node',
-  page: '/',
-  pageHeaders: [],
-  bindingId: 'plain',
-  rhythm: { holdMs: [5_000, 7_000], concurrency: 4, polls: 1 },
-  shapes: [shape],
-  shape: () => shape,
-} as CompiledTemplate
+const plain = plainOf('plain')
 
-export const plainMatcher: Matcher = {
-  match: (method, target) => (method === 'POST' && target.startsWith('/plain/') ? [shape] : []),
-}
+export const plainTemplate: CompiledTemplate = plain.template
+
+export const plainMatcher: Matcher = matcherOf(plain)

@@ -7,6 +7,7 @@ import { Limits } from '#protocol/constants.ts'
 import { aes256gcm, chacha20poly1305 } from '#protocol/crypto/aead.ts'
 import type { Outgoing } from '#protocol/session/client-session.ts'
 import { ClientSession } from '#protocol/session/client-session.ts'
+import type { PackPointer } from '#protocol/session/frames.ts'
 import type { NoiseAnswer } from '#protocol/session/gateway-session.ts'
 import { GatewaySession } from '#protocol/session/gateway-session.ts'
 import type { Stream } from '#protocol/session/stream.ts'
@@ -39,6 +40,8 @@ export class SessionLink {
   readonly incoming: { client: Stream[]; gateway: Stream[] } = { client: [], gateway: [] }
   readonly closed: { client?: number; gateway?: number } = {}
   onStream: ((side: 'client' | 'gateway', stream: Stream) => void) | undefined
+  /** What the client was told of packs. */
+  readonly pointers: PackPointer[] = []
   strangers = 0
   exchanges = 0
   private readonly rng: Prng
@@ -69,6 +72,7 @@ export class SessionLink {
           this.answers.delete(number)
           this.held.delete(number)
         },
+        expiring: (number) => this.answer(number),
         closed: (code) => {
           this.closed.gateway = code
         },
@@ -82,6 +86,7 @@ export class SessionLink {
       events: {
         stream: (stream) => this.arrive('client', stream),
         wake: () => this.time.after(0, () => this.pump()),
+        pointed: (pointer) => this.pointers.push(pointer),
         closed: (code) => {
           this.closed.client = code
         },
@@ -128,7 +133,8 @@ export class SessionLink {
     const cancel = this.time.after(hold + 3_000, () => {
       if (over) return
       over = true
-      if (tries >= 3 && this.rng.chance(this.faults.abandon)) {
+      const givesUp = tries >= 3 && this.rng.chance(this.faults.abandon)
+      if (givesUp || !this.client.mayRetry(this.time.now, outgoing.number)) {
         this.client.abandon(outgoing.number)
         done()
       } else this.attempt(outgoing, hold, tries + 1, done)
@@ -170,14 +176,20 @@ export class SessionLink {
   }
 
   private flush(): void {
-    for (const [number, { deadline, reply }] of [...this.held].sort((a, b) => a[1].deadline - b[1].deadline)) {
+    for (const [number, { deadline }] of [...this.held].sort((a, b) => a[1].deadline - b[1].deadline)) {
       if (deadline > this.time.now && this.gateway.pending(1) === 0 && !this.gateway.mux.isClosed) continue
-      this.held.delete(number)
-      const wanted = this.gateway.pending(SIZES.at(-1)!) + 48
-      const parcel = this.gateway.answer(number, SIZES.find((each) => each >= wanted) ?? SIZES.at(-1)!)
-      this.answers.set(number, parcel)
-      if (this.answers.size > 4 * Limits.storedReplies) throw new Error('answers pile up')
-      reply(parcel)
+      this.answer(number)
     }
+  }
+
+  private answer(number: number): void {
+    const held = this.held.get(number)
+    if (held === undefined) return
+    this.held.delete(number)
+    const wanted = this.gateway.pending(SIZES.at(-1)!) + 48
+    const parcel = this.gateway.answer(number, SIZES.find((each) => each >= wanted) ?? SIZES.at(-1)!)
+    this.answers.set(number, parcel)
+    if (this.answers.size > 4 * Limits.storedReplies) throw new Error('answers pile up')
+    held.reply(parcel)
   }
 }

@@ -9,7 +9,7 @@
 import { concat, fastEqual, fromHex, readU32, u32 } from '#protocol/bytes.ts'
 import type { Draw } from '../draw.ts'
 import type { PngData } from '../template.ts'
-import type { Binary } from './binary.ts'
+import type { PlainBinary } from './binary.ts'
 import { chunksLength, pngChunk, readChunks, writeChunks } from './png-chunk.ts'
 import { readStored, storedLength, writeStored } from './zlib-stream.ts'
 
@@ -40,14 +40,13 @@ interface Format {
  * `classes` ascending. A picture carries the largest class that its pixels hold.
  * @throws RangeError (completes "expected ...") where a class has no picture or a picture no class
  */
-export function createPng(data: PngData, classes: readonly number[]): Binary {
+export function createPng(data: PngData, classes: readonly number[]): PlainBinary {
   const formats = data.sizes.map(([width, height]) => createFormat(data, classes, width, height))
   const lost = classes.find((length) => !formats.some((format) => format.carries === length))
   if (lost !== undefined) throw new RangeError(`a picture that holds ${lost} octets and not the next class`)
   const byClass = new Map(classes.map((length) => [length, formats.filter((format) => format.carries === length)]))
   const bySize = new Map(formats.map((format) => [format.width * 65_536 + format.height, format]))
   return {
-    mediaType: 'image/png',
     encodedLength: (bytes) => Math.max(...byClass.get(bytes)!.map((format) => format.fileLength)),
     encode(bytes, draw) {
       const choices = byClass.get(bytes.length)!

@@ -10,6 +10,8 @@ export interface MailboxLimits {
   readonly queuesPerMember: number
   /** Octets waiting on disk for one member. Attack: one member fills the disk. 31 full queues, or 80,000 text messages. */
   readonly diskBytesPerMember: number
+  /** Octets that a message in memory counts for beside its body. Attack: bodies of one octet, each with its own book-keeping. */
+  readonly ramMessageBytes: number
   /** Octets waiting in memory for one member. Attack: one member fills the memory. Seven full queues. */
   readonly ramBytesPerMember: number
   /** Octets waiting in memory in all. Attack: many members together fill the memory. */
@@ -20,6 +22,10 @@ export interface MailboxLimits {
   readonly subscriptionsPerMember: number
   /** Messages on their way through one subscription without being stored. Attack: a slow reader holds them in memory. */
   readonly transitPerSubscription: number
+  /** Octets of their bodies. Attack: as above, with all the subscriptions of a member: 8 MiB. */
+  readonly transitBytesPerSubscription: number
+  /** Messages of one queue that a subscription looks ahead at. Attack: lists of everything in a thousand full queues. */
+  readonly aheadPerQueue: number
   /** Message ids in one acknowledgement. Attack: work per request. A whole queue. */
   readonly idsPerAck: number
   /** Ids remembered after they were acknowledged, per queue, against a late repeat. Attack: memory; 16 octets each. */
@@ -36,11 +42,14 @@ export const MailboxLimits: MailboxLimits = Object.freeze({
   ttlSeconds: 21 * 86_400,
   queuesPerMember: 1_024,
   diskBytesPerMember: 64 * 1024 ** 2,
+  ramMessageBytes: 512,
   ramBytesPerMember: 16 * 1024 ** 2,
   ramBytes: 256 * 1024 ** 2,
   queuesPerSubscription: 256,
   subscriptionsPerMember: 32,
   transitPerSubscription: 128,
+  transitBytesPerSubscription: 256 * 1024,
+  aheadPerQueue: 16,
   idsPerAck: 128,
   ackedIdsPerQueue: 128,
   ackedIds: 65_536,

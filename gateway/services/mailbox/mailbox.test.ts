@@ -250,7 +250,7 @@ test('a member’s share of the disk is bounded over all its queues', async (t) 
 })
 
 test('memory is bounded for one member and for all', async (t) => {
-  const fixture = await Fixture.create(t, { limits: { ramBytesPerMember: 250, ramBytes: 320 } })
+  const fixture = await Fixture.create(t, { limits: { ramBytesPerMember: 250, ramBytes: 320, ramMessageBytes: 0 } })
   const one = await fixture.queue('ram')
   const other = await fixture.queue('ram', 3_600, { member: 'ben', role: 'member' })
   await fixture.put(one, 1)
@@ -263,6 +263,15 @@ test('memory is bounded for one member and for all', async (t) => {
   await fixture.call('delete', { rid: other.rid, rauth: other.rauth })
   await fixture.put(one, 3)
   t.deepEqual(await fixture.put(one, 4), { stored: 'stored' })
+})
+
+test('a message in memory counts for what it costs beside its body', async (t) => {
+  const fixture = await Fixture.create(t, { limits: { ramBytesPerMember: 2_000 } })
+  const keys = await fixture.queue('ram')
+  for (const n of [1, 2, 3]) await fixture.put(keys, n, { body: Uint8Array.of(n) })
+  t.is(await fixture.putRefusal(keys, 4, { body: Uint8Array.of(4) }), 'full')
+  await fixture.ack(keys, 1, 2, 3)
+  for (const n of [5, 6, 7]) t.deepEqual(await fixture.put(keys, n, { body: Uint8Array.of(n) }), { stored: 'stored' })
 })
 
 test('a full store is unavailable to the caller and told to the operator; reading and acknowledging go on', async (t) => {

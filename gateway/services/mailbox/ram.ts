@@ -33,17 +33,18 @@ export class RamBacklog implements Backlog {
     if (shelf.held.some((held) => latin1(held.id) === id)) return 'duplicate'
     this.drop(shelf, (held) => expired(queue, held, message.at))
     const bytes = message.body.length
-    const ownerBytes = (this.perOwner.get(hex(queue.owner)) ?? 0) + bytes
+    const cost = this.costOf({ bytes })
+    const ownerBytes = (this.perOwner.get(hex(queue.owner)) ?? 0) + cost
     if (
       shelf.held.length >= this.limits.waitingPerQueue ||
       ownerBytes > this.limits.ramBytesPerMember ||
-      this.total + bytes > this.limits.ramBytes
+      this.total + cost > this.limits.ramBytes
     ) {
       throw new ServiceFailure('full')
     }
     shelf.held = [...shelf.held, { seq: shelf.next++, id: message.id, bytes, at: message.at, body: message.body }]
     this.shelves.set(latin1(queue.rid), shelf)
-    this.count(queue, bytes)
+    this.count(queue, cost)
     return 'stored'
   }
 
@@ -83,8 +84,12 @@ export class RamBacklog implements Backlog {
     const chosen = shelf.held.filter(choose)
     if (chosen.length === 0) return chosen
     shelf.held = shelf.held.filter((held) => !chosen.includes(held))
-    for (const { bytes } of chosen) this.count(shelf.queue, -bytes)
+    for (const held of chosen) this.count(shelf.queue, -this.costOf(held))
     return chosen
+  }
+
+  private costOf({ bytes }: { readonly bytes: number }): number {
+    return bytes + this.limits.ramMessageBytes
   }
 
   private count(queue: Queue, bytes: number): void {

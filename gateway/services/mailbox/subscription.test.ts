@@ -155,6 +155,40 @@ test('a message that must not be stored is delivered or dropped, whatever the po
   }
 })
 
+test('octets on their way without being stored are bounded for a slow reader', async (t) => {
+  const fixture = await Fixture.create(t, { limits: { transitBytesPerSubscription: 2_500 } })
+  const keys = await fixture.queue('none')
+  const { room, open } = gate()
+  const reader = fixture.read([keys], room)
+  await turn()
+  const large = { body: new Uint8Array(1_000) }
+  const first = fixture.put(keys, 0, large)
+  await turn()
+  const waiting = [first, ...[1, 2].map((n) => fixture.put(keys, n, large))]
+  await turn()
+  t.is(await fixture.putRefusal(keys, 3, large), 'full')
+  open()
+  t.deepEqual(
+    await Promise.all(waiting),
+    waiting.map(() => ({ stored: 'delivered' })),
+  )
+  await reader.stop()
+})
+
+test('more waits than a subscription looks ahead at: all of it comes, the oldest first over all queues', async (t) => {
+  const fixture = await Fixture.create(t, { limits: { aheadPerQueue: 3 } })
+  const [one, two] = [await fixture.queue(), await fixture.queue('ram')]
+  for (let n = 0; n < 20; n++) {
+    fixture.now += 1_000
+    await fixture.put(n % 3 === 0 ? two : one, n)
+  }
+  const reader = await fixture.waiting([one, two], 20)
+  t.deepEqual(
+    reader.ids(),
+    Array.from({ length: 20 }, (_, n) => n),
+  )
+})
+
 test('messages on their way to a slow reader are bounded', async (t) => {
   const fixture = await Fixture.create(t, { limits: { transitPerSubscription: 3 } })
   const keys = await fixture.queue('none')

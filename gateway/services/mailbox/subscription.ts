@@ -112,7 +112,10 @@ export class Subscription {
       (one) => fastEqual(one.queue.rid, queue.rid) && fastEqual(one.message.id, message.id),
     )
     if (same !== undefined) return same.delivered
-    if (this.transit.length >= this.around.limits.transitPerSubscription) return 'full'
+    const { transitPerSubscription, transitBytesPerSubscription } = this.around.limits
+    if (this.transit.length >= transitPerSubscription) return 'full'
+    const held = this.transit.reduce((sum, { message: { body } }) => sum + body.length, 0)
+    if (held + message.body.length > transitBytesPerSubscription) return 'full'
     let settle: (delivered: boolean) => void = () => undefined
     const delivered = new Promise<boolean>((resolve) => {
       settle = resolve
@@ -142,8 +145,9 @@ export class Subscription {
     let oldest = this.oldestTransit()
     for (const cursor of this.cursors.values()) {
       if (cursor.due.length === 0 && cursor.stale) {
-        cursor.stale = false
-        cursor.due = [...cursor.backlog.waiting(cursor.queue, cursor.from, now)]
+        const waiting = cursor.backlog.waiting(cursor.queue, cursor.from, now)
+        cursor.due = waiting.slice(0, this.around.limits.aheadPerQueue)
+        cursor.stale = waiting.length > cursor.due.length
       }
       const first = cursor.due[0]
       if (first === undefined || (oldest !== undefined && oldest.at <= first.at)) continue

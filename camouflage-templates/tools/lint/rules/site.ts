@@ -1,0 +1,46 @@
+/** The template against its site; nothing without `--site`. */
+import type { Path } from '#engine/source.ts'
+import type { Rule } from '../rule.ts'
+import type { SiteAnswer } from '../site.ts'
+import type { Subject } from '../subject.ts'
+
+/** What the site says for «there is no such thing». */
+const absent = new Set([404, 410, 501])
+
+function* answers({ data, site }: Subject): Generator<{ path: Path; what: string; answer: SiteAnswer }> {
+  if (site === undefined) return
+  for (const [shape, answer] of site) {
+    const request = data.shapes[shape]?.request
+    const path = request === undefined ? ['page', 'path'] : ['shapes', shape, 'request', 'path']
+    yield { path, what: request === undefined ? `GET ${data.page.path}` : `${request.method} ${request.path}`, answer }
+  }
+}
+
+export const siteRules: readonly Rule[] = [
+  {
+    id: 'path-the-site-lacks',
+    severity: 'error',
+    what: 'The site has nothing at this path (with `--site`).',
+    why: 'Members’ traffic goes where no visitor’s does, and a prober who asks there gets «not found»: he has found the gateway.',
+    mend: 'Use a path that the site answers, by the same application.',
+    example: { good: '  path: /\n', bad: '  path: /gone\n' },
+    *check(subject) {
+      for (const { path, what, answer } of answers(subject)) {
+        if (absent.has(answer.status)) yield { path, found: `${what}: ${answer.status}` }
+      }
+    },
+  },
+  {
+    id: 'method-the-site-refuses',
+    severity: 'error',
+    what: 'The site does not take this method there (with `--site`).',
+    why: 'A static site answers every POST with 405; members whose POSTs succeed are told apart by the status alone.',
+    mend: 'Put an application behind the path, or use a GET.',
+    example: { good: 'path: /api/messages', bad: 'path: /static/messages' },
+    *check(subject) {
+      for (const { path, what, answer } of answers(subject)) {
+        if (answer.status === 405) yield { path, found: `${what}: ${answer.status}` }
+      }
+    },
+  },
+]

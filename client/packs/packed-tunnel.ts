@@ -1,0 +1,62 @@
+/** A tunnel whose templates come from signed packs: tunnel, keeper and memory put together. */
+import type { CompiledTemplate } from '#engine/compile.ts'
+import type { Broker } from '#firewall/permit.ts'
+import { DIALER_FAMILY } from '#firewall/permit.ts'
+import type { Store } from '../store/store.ts'
+import type { TunnelInput } from '../tunnel.ts'
+import { Tunnel } from '../tunnel.ts'
+import type { PackInUse } from './keeper.ts'
+import { PackKeeper } from './keeper.ts'
+import { Looks } from './looks.ts'
+import { LooksMemory, PackShelf } from './memory.ts'
+
+export interface PackedTunnelInput extends Omit<TunnelInput, 'looks'> {
+  /** Opened with `PACK_TABLES`. */
+  readonly store: Store
+  readonly network: Broker['network']
+  /** The person asked for this template: packs change nothing. */
+  readonly pinned: boolean
+}
+
+export interface PackedTunnel {
+  readonly tunnel: Tunnel
+  /** The pack in use; undefined while there is none. */
+  readonly pack: () => PackInUse | undefined
+  /** From now on traffic looks like this, and packs change nothing. */
+  readonly pin: (template: CompiledTemplate) => void
+  readonly stop: () => Promise<void>
+}
+
+export function openPackedTunnel({ store, network, pinned, ...input }: PackedTunnelInput): PackedTunnel {
+  const { permit, clockwork, template } = input
+  const { id, root } = permit.endpoint
+  const memory = new LooksMemory(store, id, network)
+  const looks = new Looks({ bootstrap: template, memory: pinned ? undefined : memory })
+  const parts = { looks, memory, clockwork, family: DIALER_FAMILY, shelf: new PackShelf(store, id) }
+  const keeper = root === undefined || pinned ? undefined : new PackKeeper({ ...parts, root })
+  const tunnel = new Tunnel({
+    ...input,
+    looks: {
+      candidates: () => looks.candidates(),
+      took: (taken) => {
+        // Not remembered where the disk is full, or where the program is ending: it is found out again the next time.
+        looks.worked(taken).catch(() => {})
+        keeper?.changed()
+      },
+      pointed: (pointer) => keeper?.pointed(pointer),
+    },
+  })
+  keeper?.attach(tunnel)
+  return {
+    tunnel,
+    pack: () => keeper?.inUse,
+    pin: (chosen) => {
+      looks.pin(chosen)
+      tunnel.use(chosen)
+    },
+    stop: async () => {
+      keeper?.close()
+      await tunnel.stop()
+    },
+  }
+}

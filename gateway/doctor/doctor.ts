@@ -1,0 +1,84 @@
+/** `sotto gateway doctor`: looks at a deployment from the machine and, as a stranger, from the network. */
+import { join, resolve } from 'node:path'
+import type { Random } from '#protocol/bytes.ts'
+import { certificateOf, type GatewayConfig, loadConfig } from '../config.ts'
+import { Made } from '../deploy/made.ts'
+import { PROGRAM, planOf } from '../deploy/plan.ts'
+import { liveTemplates } from '../live-templates.ts'
+import { CONFIG_FILE } from '../state.ts'
+import { certificatePin } from '../tls-files.ts'
+import { ask, type Place, shakeHands } from './ask.ts'
+import { bad, type Finding, good } from './finding.ts'
+import { checkDisk, checkFiles, checkGateway, checkHold, checkModes } from './machine.ts'
+import * as website from './website.ts'
+
+export interface DoctorInput {
+  readonly state: string
+  readonly now: number
+  readonly random: Random
+}
+
+/** @throws SottoError E_STATE_UNREADABLE, E_CONFIG */
+export async function examine({ state, now, random }: DoctorInput): Promise<Finding[]> {
+  const folder = resolve(state)
+  const config = await loadConfig(join(folder, CONFIG_FILE))
+  return [
+    await checkModes(folder, config),
+    await checkDisk(folder),
+    await checkGateway(config),
+    ...(await examineFiles(folder, config)),
+    ...(await examineWebsite(config, now, random)),
+  ]
+}
+
+async function examineFiles(folder: string, config: GatewayConfig): Promise<Finding[]> {
+  if (config.front?.kind === undefined) return []
+  const plan = planOf(config, liveTemplates(config.templates), { state: folder, program: PROGRAM })
+  const { etc } = await Made.open(folder)
+  const hold = await checkHold(plan, etc, config.holdMs)
+  return [await checkFiles(plan, etc), ...(hold === undefined ? [] : [hold])]
+}
+
+/** Where members come: the first address of the invites, or the name. */
+const placeOf = ({ addresses, domain, port }: GatewayConfig): Place => ({
+  address: addresses[0] ?? domain,
+  port,
+  domain,
+})
+
+async function examineWebsite(config: GatewayConfig, now: number, random: Random): Promise<Finding[]> {
+  const place = placeOf(config)
+  try {
+    const hands = await shakeHands(place)
+    const certificate = certificateOf(config)
+    const pin = certificate === undefined ? undefined : await certificatePin({ certificate })
+    const page = await ask(place, { method: 'GET', target: '/', headers: [], body: undefined })
+    const site = config.front?.site ?? (config.decoy.kind === 'upstream' ? config.decoy : undefined)
+    const probes = await website.probe(place, liveTemplates(config.templates), site, random)
+    const body = await website.checkBody(place, probes)
+    return [
+      good('front', `The website answers at ${place.address}:${place.port}.`),
+      website.checkCertificate(hands, pin, now),
+      await website.checkTls(place),
+      website.checkHttp2(hands),
+      website.checkClock(page, now),
+      website.checkPaths(probes),
+      website.checkParity(probes, site?.kind === 'upstream'),
+      website.checkHeaders(page, probes),
+      ...(body === undefined ? [] : [body]),
+      ...(config.listen.kind === 'https' ? [standAlone()] : []),
+    ]
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const mend = 'Is the web server up, the port open in the firewall, and the name’s address this machine’s?'
+    return [bad('front', 'fail', `No website at ${place.address}:${place.port} (${reason}).`, mend)]
+  }
+}
+
+const standAlone = (): Finding =>
+  bad(
+    'stand-alone',
+    'warn',
+    'The gateway itself faces the network.',
+    'Put nginx or Caddy in front: sotto gateway init --front nginx.',
+  )

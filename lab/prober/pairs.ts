@@ -1,0 +1,207 @@
+/** Measures how long two kinds of requests take, turn by turn, over connections that stay open. */
+import type { TLSSocket } from 'node:tls'
+import { connect } from 'node:tls'
+import { concat, u32 } from '#protocol/bytes.ts'
+import { Flag, FrameKind, frame, PREFACE, setting } from './http2.ts'
+
+/** Times of one kind beside the other: element i of both belongs to the same moment. Microseconds. */
+export interface Times {
+  readonly a: Float64Array
+  readonly b: Float64Array
+}
+
+/** One request to make next, of either kind. */
+export interface Side {
+  readonly port: number
+  readonly next: () => Uint8Array
+}
+
+const now = (): number => Number(process.hrtime.bigint()) / 1000
+
+/** Pairs that are made before one is counted: servers and we ourselves are slow at first. */
+const WARM = 400
+
+/** One after the other, in a random order within each pair, over HTTP/1.1; one connection a port. */
+export async function takeTurns(a: Side, b: Side, pairs: number, random: () => number): Promise<Times> {
+  const connections = new Map<number, Connection>()
+  for (const { port } of [a, b]) if (!connections.has(port)) connections.set(port, await Connection.open(port))
+  const times = { a: new Float64Array(pairs), b: new Float64Array(pairs) }
+  const one = ({ port, next }: Side): Promise<number> => connections.get(port)!.time(next())
+  for (let i = -WARM; i < pairs; i++) {
+    const first = random() < 0.5
+    let [timeA, timeB] = [0, 0]
+    if (first) timeA = await one(a)
+    timeB = await one(b)
+    if (!first) timeA = await one(a)
+    if (i >= 0) [times.a[i], times.b[i]] = [timeA, timeB]
+  }
+  for (const connection of connections.values()) connection.close()
+  return times
+}
+
+/** An HTTP/1.1 connection on which one request is under way at a time. Answers have to state their length. */
+class Connection {
+  private readonly socket: TLSSocket
+  private received: Uint8Array = new Uint8Array(0)
+  private done: ((at: number) => void) | undefined
+  private failed: ((error: Error) => void) | undefined
+
+  private constructor(socket: TLSSocket) {
+    this.socket = socket
+    socket.on('data', (chunk: Buffer) => this.take(chunk))
+    socket.on('close', () => this.failed?.(new Error('the server has closed the connection')))
+    socket.on('error', (error) => this.failed?.(error))
+  }
+
+  static open(port: number): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const options = { host: '127.0.0.1', port, servername: 'localhost', rejectUnauthorized: false }
+      const socket = connect({ ...options, ALPNProtocols: ['http/1.1'] }, () => resolve(new Connection(socket)))
+      socket.setNoDelay(true)
+      socket.once('error', reject)
+    })
+  }
+
+  /** Microseconds from writing to the last octet of the answer. */
+  time(request: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const began = now()
+      this.failed = reject
+      this.done = (at) => resolve(at - began)
+      this.socket.write(request)
+    })
+  }
+
+  close(): void {
+    this.failed = undefined
+    this.socket.destroy()
+  }
+
+  private take(chunk: Buffer): void {
+    const at = now()
+    this.received = this.received.length === 0 ? chunk : concat(this.received, chunk)
+    if (!isWhole(this.received)) return
+    this.received = new Uint8Array(0)
+    this.done?.(at)
+  }
+}
+
+function isWhole(received: Uint8Array): boolean {
+  const text = Buffer.from(received.buffer, received.byteOffset, received.length)
+  const end = text.indexOf('\r\n\r\n')
+  if (end < 0) return false
+  const length = /\r\ncontent-length: (\d+)/i.exec(text.toString('latin1', 0, end))?.[1]
+  if (length === undefined) throw new Error(`an answer without its length: ${text.toString('latin1', 0, 200)}`)
+  return text.length >= end + 4 + Number(length)
+}
+
+/** The outcome of two requests that left in one TLS record. */
+export interface Race {
+  /** Races in which `a` was answered after `b`. */
+  readonly later: number
+  readonly races: number
+  /** By how much, microseconds; b earlier counts as positive. */
+  readonly by: Float64Array
+}
+
+/** The two requests of a race: frames of a stream, by its number. */
+export type Runner = (stream: number) => Uint8Array
+
+/**
+ * Both at once on one HTTP/2 connection, in one write, each of them first in half of the races: the network between adds
+ * the same to both, so that nothing but the order of the answers counts.
+ */
+export async function race(port: number, a: Runner, b: Runner, races: number, random: () => number): Promise<Race> {
+  const connection = await Http2Connection.open(port)
+  const by = new Float64Array(races)
+  let later = 0
+  for (let i = -WARM; i < races; i++) {
+    const first = random() < 0.5
+    const [one, two] = await connection.both(first ? a : b, first ? b : a)
+    if (i < 0) continue
+    const [endA, endB] = first ? [one, two] : [two, one]
+    if (endA.order > endB.order) later++
+    by[i] = endA.at - endB.at
+  }
+  connection.close()
+  return { later, races, by }
+}
+
+interface End {
+  /** Of all ends on the connection. */
+  readonly order: number
+  readonly at: number
+}
+
+/** Streams and windows as large as HTTP/2 lets them be: nothing is to wait for leave. */
+const opening = concat(
+  PREFACE,
+  frame(FrameKind.settings, 0, 0, setting(4, 0x7fffffff)),
+  frame(FrameKind.window, 0, 0, u32(0x7fffffff - 65_535)),
+)
+
+class Http2Connection {
+  private readonly socket: TLSSocket
+  private received: Uint8Array = new Uint8Array(0)
+  private readonly ends = new Map<number, End>()
+  private ended = 0
+  private stream = 1
+  private wake: (() => void) | undefined
+  private failed: ((error: Error) => void) | undefined
+
+  private constructor(socket: TLSSocket) {
+    this.socket = socket
+    socket.on('data', (chunk: Buffer) => this.take(chunk))
+    socket.on('close', () => this.failed?.(new Error('the server has closed the connection')))
+    socket.on('error', (error) => this.failed?.(error))
+    socket.write(opening)
+  }
+
+  static open(port: number): Promise<Http2Connection> {
+    return new Promise((resolve, reject) => {
+      const options = { host: '127.0.0.1', port, servername: 'localhost', rejectUnauthorized: false }
+      const socket = connect({ ...options, ALPNProtocols: ['h2'] }, () => resolve(new Http2Connection(socket)))
+      socket.setNoDelay(true)
+      socket.once('error', reject)
+    })
+  }
+
+  async both(first: Runner, second: Runner): Promise<[End, End]> {
+    const [one, two] = [this.stream, this.stream + 2]
+    this.stream += 4
+    const over = new Promise<void>((resolve, reject) => {
+      this.wake = resolve
+      this.failed = reject
+    })
+    this.socket.write(concat(first(one), second(two)))
+    await over
+    const ends: [End, End] = [this.ends.get(one)!, this.ends.get(two)!]
+    this.ends.clear()
+    return ends
+  }
+
+  close(): void {
+    this.failed = undefined
+    this.socket.destroy()
+  }
+
+  private take(chunk: Buffer): void {
+    const at = now()
+    this.received = this.received.length === 0 ? new Uint8Array(chunk) : concat(this.received, chunk)
+    const view = Buffer.from(this.received.buffer, this.received.byteOffset, this.received.length)
+    let from = 0
+    while (view.length - from >= 9 && view.length - from >= 9 + view.readUIntBE(from, 3)) {
+      const [kind, flags, stream] = [view[from + 3]!, view[from + 4]!, view.readUInt32BE(from + 5)]
+      from += 9 + view.readUIntBE(from, 3)
+      if (kind === FrameKind.settings && (flags & Flag.ack) === 0) {
+        this.socket.write(frame(FrameKind.settings, Flag.ack, 0))
+      } else if (kind === FrameKind.reset || kind === FrameKind.goaway) {
+        this.failed?.(new Error('the server has ended a stream'))
+      } else if (kind <= FrameKind.headers && (flags & Flag.endStream) !== 0) {
+        this.ends.set(stream, { order: this.ended++, at })
+      }
+    }
+    this.received = this.received.subarray(from)
+    if (this.ends.size === 2) this.wake?.()
+  }
+}

@@ -1,0 +1,127 @@
+/** Every probe once, behind a real nginx: what a stranger sees of a gateway is the website. The clock: docs/lab.md. */
+import test from 'ava'
+import { concat, u16, u32 } from '#protocol/bytes.ts'
+import { builtinIds } from '../../camouflage-templates/builtin.ts'
+import {
+  decodeHeaders,
+  FrameKind,
+  frame,
+  headerBlock,
+  readFrames,
+  request,
+  requestHeaders,
+  tellFrames,
+} from './http2.ts'
+import { reasonFor } from './known.ts'
+import { race, takeTurns } from './pairs.ts'
+import { head, http1, nameOf, octets } from './probe.ts'
+import { noticesFlaws, probeAll, strangersProbes, tellDifference } from './prober.ts'
+import { probes } from './scenario.ts'
+import { tellRecords } from './tls-records.ts'
+import { hasNginx, openWorld } from './world.ts'
+
+test('behind nginx no probe tells a gateway from the website', async (t) => {
+  t.timeout(120_000)
+  if (!hasNginx()) {
+    t.log('nginx is not installed here: nothing was tested')
+    t.pass()
+    return
+  }
+  const world = await openWorld({ front: 'nginx', timing: false })
+  t.teardown(() => world.stop())
+  const { probes: asked, differences, answeredByDesign, notAnswered } = await probeAll(world)
+  t.deepEqual(differences.map(tellDifference), [])
+  t.deepEqual(notAnswered, [])
+  t.is(answeredByDesign, 2 * builtinIds().length)
+  const names = new Set(asked.map(nameOf))
+  t.is(names.size, asked.length, 'every probe has a name of its own')
+  t.true(names.size >= 900, String(names.size))
+  t.true((await noticesFlaws(world))! > 0, 'a front with a flaw is noticed')
+})
+
+test('the clock: pairs and races come to an end, and each kind gets its own answers', async (t) => {
+  if (!hasNginx()) {
+    t.log('nginx is not installed here: nothing was tested')
+    t.pass()
+    return
+  }
+  const world = await openWorld({ front: 'nginx', timing: true })
+  t.teardown(() => world.stop())
+  const { gateway, bare } = world.arms!
+  let turn = 0
+  const random = (): number => (turn++ % 2 === 0 ? 0.1 : 0.9)
+  const asked = { gateway: 0, bare: 0 }
+  const next = (name: 'gateway' | 'bare') => (): Uint8Array => {
+    asked[name]++
+    return octets(head('GET', `/${name}/api/features/desktop.json`, ['Connection: keep-alive']))
+  }
+  const times = await takeTurns(
+    { port: gateway.port, next: next('gateway') },
+    { port: bare.port, next: next('bare') },
+    20,
+    random,
+  )
+  t.is(asked.gateway, asked.bare)
+  for (const list of [times.a, times.b]) t.true(list.length === 20 && list.every((us) => us > 0))
+  const run = (name: string) => (stream: number) => request(stream, requestHeaders('GET', `/${name}/about.html`))
+  const outcome = await race(bare.port, run('gateway'), run('bare'), 20, random)
+  t.is(outcome.races, 20)
+  t.true(outcome.later <= 20 && outcome.by.length === 20)
+})
+
+test('options that mean nothing are refused before anything starts', async (t) => {
+  for (const args of [['--front', 'other'], ['--pairs', '10'], ['--pairs', 'many'], ['--seed', 'x'], ['--what']]) {
+    await t.throwsAsync(probes(args), undefined, args.join(' '))
+  }
+})
+
+test('known differences are those of probes that exist, and no reason stands for everything', async (t) => {
+  const asked = await strangersProbes()
+  t.true(asked.some((probe) => reasonFor(probe) !== undefined))
+  const unexplained = asked.filter((probe) => reasonFor(probe) === undefined)
+  t.true(unexplained.length > asked.length / 3, String(unexplained.length))
+  t.is(reasonFor(http1('template', 'beacon features')), undefined)
+})
+
+test('frames are read as they are written, and headers as they are', async (t) => {
+  const long = 'x'.repeat(300)
+  const wire = concat(
+    frame(
+      FrameKind.headers,
+      4,
+      1,
+      headerBlock([
+        [':status', '404'],
+        ['x-long', long],
+      ]),
+    ),
+    frame(FrameKind.data, 0, 1, octets('one, ')),
+    frame(FrameKind.ping, 1, 0, octets('12345678')),
+    frame(FrameKind.data, 1, 1, octets('two')),
+    frame(FrameKind.reset, 0, 3, u32(8)),
+  )
+  const { frames, rest } = readFrames(concat(wire, u16(7)))
+  t.is(rest.length, 2)
+  const told = await tellFrames(frames)
+  t.true(told.includes(`\n  :status: 404\n  x-long: ${long}`), told)
+  t.true(told.includes('data 1 one, two'), 'data in one piece, with the flags of its end')
+  t.true(told.includes('stream 3\nreset 0 00000008'))
+  t.true(told.indexOf('stream 0') < told.indexOf('stream 1\n'))
+  t.is(await decodeHeaders(octets('\xff\xff\xff\xff\xff')), undefined)
+})
+
+test('records: alerts are told, chance is not', (t) => {
+  const hello = (filler: number): Uint8Array =>
+    concat(
+      octets('\x02\0\0\x2c\x03\x03'),
+      new Uint8Array(32).fill(filler),
+      octets('\0\x13\x01\0'),
+      octets('\0\x04\0\x2b\0\0'),
+    )
+  const record = (type: number, content: Uint8Array): Uint8Array =>
+    concat(Uint8Array.of(type, 3, 3), u16(content.length), content)
+  t.is(tellRecords(record(21, Uint8Array.of(2, 40))), 'record 21 3.3 alert 2 40')
+  t.is(tellRecords(record(22, hello(1))), tellRecords(record(22, hello(2))))
+  t.regex(tellRecords(record(22, hello(1))), /server hello 0 130100 43\/0$/)
+  t.is(tellRecords(octets('HTTP/1.1 400')), 'HTTP/1.1 400')
+})

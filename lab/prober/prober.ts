@@ -1,0 +1,120 @@
+/** All probes against one world: the site with Sotto and the same site without, side by side. */
+import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
+import { observe } from './observe.ts'
+import type { Observation, Probe } from './probe.ts'
+import { http1, nameOf } from './probe.ts'
+import { bodyProbes } from './probes/bodies.ts'
+import { headerProbes } from './probes/headers.ts'
+import { http2Probes } from './probes/http2.ts'
+import { lineProbes } from './probes/lines.ts'
+import type { ByDesign, Recordings } from './probes/members.ts'
+import { record } from './probes/members.ts'
+import { methodProbes } from './probes/methods.ts'
+import { pathProbes } from './probes/paths.ts'
+import { rangeProbes } from './probes/ranges.ts'
+import { brokenProbes, sizeProbes, slowProbes } from './probes/sizes.ts'
+import { smugglingProbes } from './probes/smuggling.ts'
+import { templateProbes } from './probes/templates.ts'
+import { tlsProbes } from './probes/tls.ts'
+import type { World } from './world.ts'
+
+export interface Difference {
+  readonly probe: Probe
+  readonly seen: Observation
+  readonly expected: Observation
+}
+
+export interface Outcome {
+  readonly probes: readonly Probe[]
+  readonly differences: readonly Difference[]
+  /** Replays that got the stored answer, as they should; and those that did not. */
+  readonly answeredByDesign: number
+  readonly notAnswered: readonly string[]
+  readonly recordings: Recordings
+}
+
+/** Everything that needs no member. */
+export async function strangersProbes(): Promise<readonly Probe[]> {
+  return [
+    ...templateProbes(compileBuiltins()),
+    ...methodProbes,
+    ...pathProbes,
+    ...headerProbes,
+    ...bodyProbes,
+    ...rangeProbes,
+    ...sizeProbes,
+    ...slowProbes,
+    ...brokenProbes,
+    ...smugglingProbes,
+    ...lineProbes,
+    ...http2Probes,
+    ...(await tlsProbes()),
+  ]
+}
+
+/** Once in a world: what was recorded is late afterwards, as the probes want it. */
+export async function probeAll(world: World): Promise<Outcome> {
+  const recordings = await record(world, compileBuiltins())
+  const notAnswered = await replays(world, recordings.byDesign)
+  await world.operator.catchUp()
+  const probes = [...(await strangersProbes()), ...recordings.probes]
+  const differences = await compareAll(world.target, world.reference, probes)
+  const answeredByDesign = recordings.byDesign.length - notAnswered.length
+  return { probes, differences, answeredByDesign, notAnswered, recordings }
+}
+
+/** How many of the templates' own requests a front with a flaw answers otherwise; undefined where there is no front. */
+export async function noticesFlaws({ flawed, reference }: World): Promise<number | undefined> {
+  if (flawed === undefined) return undefined
+  const probes = templateProbes(compileBuiltins()).filter(({ action }) => action.kind === 'http2')
+  return (await compareAll(flawed, reference, probes)).length
+}
+
+async function replays(world: World, list: readonly ByDesign[]): Promise<string[]> {
+  const wrong: string[] = []
+  for (const { what, request, answer } of list) {
+    const again = await observe(world.target, http1('replay', what, request))
+    if (undated(again.answer) !== undated(answer)) wrong.push(what)
+  }
+  return wrong
+}
+
+const undated = (answer: string): string => answer.replace(/^Date: .*$/m, '')
+
+/** Pairs of connections at once. */
+const AT_ONCE = 8
+/** A difference counts where it is there each time; the later times with more patience. */
+const PATIENCE = [1, 2, 5] as const
+
+async function compareAll(target: number, reference: number, probes: readonly Probe[]): Promise<Difference[]> {
+  const differences: Difference[] = []
+  // The slow ones first: they wait, and the others work meanwhile.
+  const waiting = probes.toSorted((a, b) => (a.silence ?? 0) - (b.silence ?? 0))
+  const worker = async (): Promise<void> => {
+    for (let probe = waiting.pop(); probe !== undefined; probe = waiting.pop()) {
+      const difference = await compare(target, reference, probe)
+      if (difference !== undefined) differences.push(difference)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  return differences.toSorted((a, b) => (nameOf(a.probe) < nameOf(b.probe) ? -1 : 1))
+}
+
+async function compare(target: number, reference: number, probe: Probe): Promise<Difference | undefined> {
+  let difference: Difference | undefined
+  for (const patience of PATIENCE) {
+    const [seen, expected] = await Promise.all([target, reference].map((port) => observe(port, probe, patience)))
+    if (seen!.answer === expected!.answer && seen!.end === expected!.end) return undefined
+    difference = { probe, seen: seen!, expected: expected! }
+  }
+  return difference
+}
+
+/** Where two answers part, in one short line. */
+export function tellDifference({ probe, seen, expected }: Difference): string {
+  if (seen.answer === expected.answer) return `${nameOf(probe)}: ${seen.end}, not ${expected.end}`
+  const at = [...expected.answer].findIndex((character, i) => character !== seen.answer[i])
+  const from = Math.max(0, (at < 0 ? expected.answer.length : at) - 30)
+  const part = (answer: string): string => JSON.stringify(answer.slice(from, from + 90))
+  return `${nameOf(probe)}: ${part(seen.answer)} (${seen.end}), not ${part(expected.answer)} (${expected.end})`
+}

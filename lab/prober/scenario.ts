@@ -1,0 +1,130 @@
+/**
+ * `npm run -s lab -- probes [--front nginx|none] [--pairs N] [--seed N] [--json]`: every probe once, then the clock.
+ * How to read the report: docs/lab.md.
+ */
+import { parseArgs } from 'node:util'
+import type { Report, Row } from '../../scripts/bench/report.ts'
+import { round } from '../../scripts/bench/report.ts'
+import { reasonFor } from './known.ts'
+import type { Difference, Outcome } from './prober.ts'
+import { noticesFlaws, probeAll, tellDifference } from './prober.ts'
+import type { Interval } from './statistics.ts'
+import type { Verdict, Verdicts } from './timing.ts'
+import { measureTiming, worst } from './timing.ts'
+import type { Front } from './world.ts'
+import { openWorld } from './world.ts'
+
+const PAIRS = 10_000
+
+interface Options {
+  readonly front: Front
+  readonly pairs: number
+  readonly seed: number
+}
+
+function optionsOf(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      front: { type: 'string', default: 'nginx' },
+      pairs: { type: 'string', default: String(PAIRS) },
+      seed: { type: 'string', default: '1' },
+    },
+  })
+  const [pairs, seed] = [Number(values.pairs), Number(values.seed)]
+  if (values.front !== 'nginx' && values.front !== 'none') throw new RangeError('--front: nginx or none')
+  if (!Number.isInteger(pairs) || pairs < 200) throw new RangeError('--pairs: a whole number from 200')
+  if (!Number.isInteger(seed)) throw new RangeError('--seed: a whole number')
+  return { front: values.front, pairs, seed }
+}
+
+export async function probes(args: readonly string[]): Promise<Report> {
+  const { front, pairs, seed } = optionsOf(args)
+  const world = await openWorld({ front, timing: true })
+  try {
+    const outcome = await probeAll(world)
+    const control = await noticesFlaws(world)
+    const { nearMisses } = outcome.recordings
+    const verdicts = await measureTiming({ arms: world.arms!, nearMisses, pairs, seed })
+    return report(front, outcome, control, verdicts)
+  } finally {
+    await world.stop()
+  }
+}
+
+function report(front: Front, outcome: Outcome, control: number | undefined, verdicts: Verdicts): Report {
+  const { differences, notAnswered } = outcome
+  const explained = front === 'none' ? differences.filter(({ probe }) => reasonFor(probe) !== undefined) : []
+  const unexplained = differences.filter((difference) => !explained.includes(difference))
+  const setting = front === 'nginx' ? 'behind nginx, beside the same nginx without' : 'alone, beside nginx'
+  const count = (what: string, value: number): Row => ({ what, value, unit: 'probes', setting })
+  return {
+    rows: [
+      count('asked', outcome.probes.length),
+      count('different', differences.length),
+      count('different, and nobody knows why', unexplained.length),
+      count('replays at once, answered by design', outcome.answeredByDesign),
+      count('replays at once that were not answered', notAnswered.length),
+      ...(control === undefined ? [] : [count('control: differences of a front with a flaw', control)]),
+      ...reasons(explained),
+      ...unexplained.map((difference) => ({
+        what: 'unexplained',
+        value: 1,
+        unit: 'probe',
+        setting: tellDifference(difference),
+      })),
+      ...Object.values(verdicts).flatMap((list: readonly Verdict[]) => list.flatMap(rowsOf)),
+    ],
+    result: {
+      front,
+      probes: outcome.probes.length,
+      different: differences.length,
+      unexplained: unexplained.length,
+      answered_by_design: outcome.answeredByDesign,
+      ...(control === undefined ? {} : { flaw_noticed: control }),
+      ...figures('timing', verdicts.timing),
+      ...(verdicts.races.length === 0 ? {} : figures('race', racesOf(verdicts, 'gateway'))),
+      ...(verdicts.races.length === 0 ? {} : figures('race_null', racesOf(verdicts, 'no recognition'))),
+      ...(verdicts.races.length === 0 ? {} : figures('race_control', racesOf(verdicts, '250 us'))),
+      ...figures('near_miss', verdicts.nearMisses),
+      ...figures('unsent', verdicts.unsent),
+      ...figures('null', verdicts.nulls),
+      ...figures('control', verdicts.controls),
+      ...(verdicts.detour.length === 0 ? {} : figures('detour', verdicts.detour)),
+    },
+  }
+}
+
+const racesOf = ({ races }: Verdicts, kind: string): readonly Verdict[] =>
+  races.filter(({ what }) => what.includes(`: ${kind}`))
+
+function reasons(explained: readonly Difference[]): Row[] {
+  const counts = new Map<string, number>()
+  for (const { probe } of explained) {
+    const reason = reasonFor(probe)!
+    counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  }
+  return [...counts]
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([reason, value]) => ({ what: 'known difference', value, unit: 'probes', setting: reason }))
+}
+
+const range = ({ low, high }: Interval, digits: number): string => `${round(low, digits)} to ${round(high, digits)}`
+
+function rowsOf({ what, auc, us, pairs }: Verdict): Row[] {
+  return [
+    { what, value: round(auc.value), unit: 'AUC', setting: `${range(auc, 3)}, ${pairs} pairs` },
+    { what: '', value: round(us.value, 1), unit: 'us', setting: range(us, 1) },
+  ]
+}
+
+/** The most telling of several, for the line of JSON. */
+function figures(name: string, verdicts: readonly Verdict[]): Record<string, unknown> {
+  const { auc, us } = worst(verdicts)
+  return {
+    [`${name}_auc`]: round(auc.value),
+    [`${name}_auc_ci`]: [round(auc.low), round(auc.high)],
+    [`${name}_us`]: round(us.value, 1),
+    [`${name}_us_ci`]: [round(us.low, 1), round(us.high, 1)],
+  }
+}

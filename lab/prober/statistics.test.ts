@@ -1,0 +1,66 @@
+import test from 'ava'
+import { prng } from '#test/helpers/prng.ts'
+import { auc, folded, medianDifference, share } from './statistics.ts'
+
+const numbers = (count: number, draw: () => number): Float64Array => Float64Array.from({ length: count }, draw)
+
+/** Every pair, counted. */
+function naive(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (const x of a) for (const y of b) sum += x > y ? 1 : x === y ? 0.5 : 0
+  return sum / (a.length * b.length)
+}
+
+test('auc is the share of pairs in order, ties halved', (t) => {
+  const random = prng(1)
+  for (const range of [3, 20, 1e9]) {
+    const a = numbers(70, () => random.below(range) + range / 10)
+    const b = numbers(90, () => random.below(range))
+    t.true(Math.abs(auc(a, b).value - naive(a, b)) < 1e-12)
+    t.true(Math.abs(auc(a, b).value + auc(b, a).value - 1) < 1e-12)
+  }
+  t.is(auc(Float64Array.of(3, 4), Float64Array.of(1, 2)).value, 1)
+})
+
+test('the interval of auc holds the truth about as often as it says', (t) => {
+  const random = prng(2)
+  let held = 0
+  const runs = 300
+  for (let run = 0; run < runs; run++) {
+    const [a, b] = [numbers(100, random.next), numbers(100, random.next)]
+    const { low, high } = auc(a, b)
+    if (low <= 0.5 && high >= 0.5) held++
+  }
+  t.true(held > 0.9 * runs && held < 0.99 * runs, String(held))
+})
+
+test('folded does not care which is slower', (t) => {
+  const [a, b] = [Float64Array.of(1, 2, 3, 9), Float64Array.of(4, 5, 6, 7)]
+  t.deepEqual(folded(auc(a, b)).value, folded(auc(b, a)).value)
+  t.true(folded(auc(a, b)).value > 0.5)
+  t.true(folded(auc(a, b)).low >= 0.5)
+})
+
+test('the difference of medians is found among noise, and none where there is none', (t) => {
+  const random = prng(3)
+  const disturbed = numbers(2_000, () => 100 + 50 * random.next())
+  const b = disturbed.map((x) => x + random.next())
+  const later = medianDifference(
+    disturbed.map((x) => x + 7),
+    b,
+    random.next,
+  )
+  t.true(later.low < 6.5 && later.high > 6.5 && later.low > 3, JSON.stringify(later))
+  const none = medianDifference(
+    disturbed.map((x) => x + random.next()),
+    b,
+    random.next,
+  )
+  t.true(none.low <= 0 && none.high >= 0)
+})
+
+test('share: never outside of what can be', (t) => {
+  t.deepEqual(share(0, 10).value, 0)
+  t.true(share(0, 10).low >= -1e-12 && share(0, 10).high > 0.2)
+  t.true(share(5_000, 10_000).high < 0.511)
+})
