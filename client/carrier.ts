@@ -1,65 +1,102 @@
 /**
- * Performs the exchanges of one session over one permit: encodes, sends, retries bit-identically, decodes. Every answer
- * has one of three meanings: authentic, a stranger's (the decoy answered: the gateway does not know this session), or
- * none at all (the path failed, and the very same request goes out again).
+ * Performs the exchanges of one session over one permit: encodes, sends, retries, decodes. Every answer has one of four
+ * meanings: authentic, a stranger's (the decoy answered: the gateway does not know this session), too large for somebody
+ * on the way, or none at all (the path failed, and the very same parcel goes out again).
  */
 import type { Shape } from '#engine/shape.ts'
 import type { HttpRequest } from '#engine/template.ts'
 import type { Permit } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
-import { SottoError } from '#protocol/errors.ts'
+import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
 import type { Path } from './path.ts'
+import { answerError, verdict } from './verdict.ts'
 
-/** Answers of edges and front servers that say «not now» instead of giving the site: the request is worth repeating. */
-const PASSING_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
-/** Slowest upload that is waited for, octets a millisecond (8 kB/s). */
-const SLOWEST_UPLOAD = 8
+/** Failures of one exchange, each after others came through, until it is its size that counts as the reason; one where it is silent. */
+const FAILURES_SEEN = 2
 
 export interface ExchangeInput {
   readonly permit: Permit
   readonly path: Path
   readonly clockwork: Clockwork
   readonly shape: Shape
+  /** Goes out again and again as it is. */
   readonly request: HttpRequest
+  /** The same content under a new number, in another request; undefined where no number can be spared. */
+  readonly encodeAnew: () => HttpRequest | undefined
   /** Milliseconds the gateway may hold the exchange. */
   readonly hold: number
   /** Checks and takes in the parcel; false where it is not authentic. */
   readonly accept: (parcel: Uint8Array) => boolean
   /** False where the gateway may not expect the request any more. */
   readonly mayRetry: () => boolean
+  /** It fails again and again, and nothing else has been heard of: asks for a small exchange that tells whether it is the path. */
+  readonly probe: () => void
   readonly signal: AbortSignal
   /** Told after every attempt that failed, with the time since when it goes on. */
   readonly failing: (since: Millis) => void
 }
 
 export interface ExchangeResult {
-  /** `late`: it came to nothing, and is too old to be tried again. */
-  readonly kind: 'authentic' | 'stranger' | 'late'
+  /** `unfit`: it does not come through at this size. `late`: it came to nothing, and is too old to be tried again. */
+  readonly kind: 'authentic' | 'stranger' | 'unfit' | 'late'
   /** Octets of the parcel that came down. */
   readonly octets: number
+  /** `unfit`: somebody has said that it is the request which is too large. */
+  readonly said?: boolean
 }
 
 /** Resolves with the first answer that means something; rejects only when `signal` aborts. */
 export async function performExchange(input: ExchangeInput): Promise<ExchangeResult> {
+  const { path, clockwork, shape, signal, hold } = input
+  let { request } = input
+  let first = clockwork.now()
   let since: Millis | undefined
+  let failures = 0
+  /** Of them, those that something else came through before, since the one before. */
+  let against = 0
+  let failedAt: Millis = Number.POSITIVE_INFINITY
   for (;;) {
-    input.signal.throwIfAborted()
-    const began = input.clockwork.now()
-    const answer = await attempt(input)
+    signal.throwIfAborted()
+    const began = clockwork.now()
+    // A repeat is held no longer than the first would have been.
+    const held = Math.max(0, hold - Math.max(0, began - first))
+    const answer = await attempt(input, request, held, failures === 0)
+    // It was given up in favour of a new connection, and that at once.
+    if (answer === 'doubted') {
+      if (!input.mayRetry()) return { kind: 'late', octets: 0 }
+      continue
+    }
     if (answer !== undefined) {
-      const parcel = input.shape.decodeResponse(answer)
+      const elapsed = clockwork.now() - began
+      const parcel = shape.decodeResponse(answer)
       if (parcel !== undefined && input.accept(parcel)) {
-        input.path.worked(input.clockwork.now() - began, input.hold)
+        path.worked(elapsed, held)
+        path.carried((request.body?.length ?? 0) + answer.body.length, elapsed, held)
         return { kind: 'authentic', octets: parcel.length }
       }
-      if (!isPassing(answer)) return { kind: 'stranger', octets: 0 }
-      input.path.failed(busy(answer))
+      const code = verdict(answer, input.permit.endpoint.host)
+      if (code === undefined) return { kind: 'stranger', octets: 0 }
+      if (code === 'E_NET_SIZE') return unfit(path, true)
+      if (failures === 0) path.cut(elapsed, held, false)
+      path.failed(answerError(code, answer))
     }
-    since ??= input.clockwork.now()
+    since ??= clockwork.now()
     input.failing(since)
-    await input.path.rest(input.signal)
-    if (!input.mayRetry()) return { kind: 'late', octets: 0 }
+    // While nothing comes through, nothing is known of sizes.
+    if (path.lastWorked >= failedAt) against++
+    failedAt = clockwork.now()
+    const silent = answer === undefined && isSottoError(path.error, 'E_PATH_TIMEOUT')
+    if (against >= (silent ? 1 : FAILURES_SEEN)) return unfit(path, false)
+    if (++failures > 1 || silent) input.probe()
+    await path.rest(signal)
+    signal.throwIfAborted()
+    // An edge may keep what it answered for this URL. Unless a number can be spared, the very same goes out again.
+    const other = answer === undefined ? undefined : input.encodeAnew()
+    if (other !== undefined) {
+      request = other
+      first = clockwork.now()
+    } else if (!input.mayRetry()) return { kind: 'late', octets: 0 }
   }
 }
 
@@ -76,6 +113,11 @@ export async function tryExchange(
   }
 }
 
+function unfit(path: Path, said: boolean): ExchangeResult {
+  path.note('E_NET_SIZE')
+  return { kind: 'unfit', octets: 0, said }
+}
+
 export interface Answer {
   readonly status: number
   readonly body: Uint8Array
@@ -83,26 +125,39 @@ export interface Answer {
 }
 
 /** One try on the network; undefined where the path failed. */
-async function attempt(input: ExchangeInput): Promise<Answer | undefined> {
-  const { permit, path, request, signal } = input
-  const upload = (request.body?.length ?? 0) / SLOWEST_UPLOAD
-  const timeoutMs = input.hold + path.patience + upload
+async function attempt(
+  { permit, path, clockwork, signal }: ExchangeInput,
+  request: HttpRequest,
+  hold: number,
+  isFirst: boolean,
+): Promise<Answer | 'doubted' | undefined> {
+  const timeoutMs = path.timeout(hold, request.body?.length)
+  const began = clockwork.now()
+  const given = new AbortController()
+  const giveUp = (): void => given.abort(signal.reason)
+  signal.addEventListener('abort', giveUp, { once: true })
+  let doubted = false
+  const trust = path.onDoubt(hold, () => {
+    doubted = true
+    given.abort()
+  })
   try {
-    return toAnswer(await permit.exchange(request, { timeoutMs, signal }))
+    const response = await permit.exchange(request, { timeoutMs, signal: given.signal, fresh: path.wantsFresh() })
+    path.count(request, response)
+    return toAnswer(response)
   } catch (error) {
     signal.throwIfAborted()
+    if (doubted) return 'doubted'
+    const silent = isSottoError(error, 'E_PATH_TIMEOUT')
+    if (isFirst) path.cut(clockwork.now() - began, hold, silent)
     path.failed(error)
+    // What says nothing any more is often not the only one.
+    if (silent) path.doubt()
     return undefined
+  } finally {
+    trust()
+    signal.removeEventListener('abort', giveUp)
   }
-}
-
-/** True for what an edge or front server says while it cannot reach what is behind it. */
-export function isPassing(answer: Answer): boolean {
-  return PASSING_STATUS.has(answer.status)
-}
-
-export function busy(answer: Answer): SottoError {
-  return new SottoError('E_PATH_BUSY', `the server answered ${answer.status}`)
 }
 
 export function toAnswer(response: {

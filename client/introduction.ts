@@ -3,16 +3,20 @@ import type { CompiledTemplate } from '#engine/compile.ts'
 import type { HttpRequest } from '#engine/template.ts'
 import type { Permit } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
-import { SottoError } from '#protocol/errors.ts'
+import { isSottoError, SottoError } from '#protocol/errors.ts'
 import type { HandshakeKeys } from '#protocol/handshake.ts'
 import { aeads } from '#protocol/parcel.ts'
 import { bindingOf } from '#protocol/recognition.ts'
-import { busy, isPassing, toAnswer } from './carrier.ts'
+import type { Answer } from './carrier.ts'
+import { toAnswer } from './carrier.ts'
 import type { Clockwork } from './clockwork.ts'
+import { answerError, refusesMethod, verdict } from './verdict.ts'
 
 /** Octets of a first contact: box 42, binding 16, Noise 48, claim up to 66, hello; with room to grow. */
 const CONTACT_OCTETS = 320
-const TIMEOUT_MS = 10_000
+/** Milliseconds that page and contact may take each: at the first try, and the most after failures. */
+const TIMEOUT_FIRST = 5_000
+const TIMEOUT_MOST = 15_000
 
 export interface Introduced {
   readonly keys: HandshakeKeys
@@ -33,8 +37,16 @@ export async function introduce(input: {
   readonly clockwork: Clockwork
   readonly preferredAead: number
   readonly signal: AbortSignal
+  /** Failures before this try. */
+  readonly tries: number
+  /** Milliseconds between the clocks as known so far: the page may be left out where it does not come through. */
+  readonly clockOffset: number | undefined
+  /** The page has come through, or was left out. */
+  readonly visited: (clockOffset: number) => void
 }): Promise<Introduced> {
-  const clockOffset = await visit(input)
+  const timeoutMs = Math.min(TIMEOUT_MOST, TIMEOUT_FIRST * (1 + input.tries))
+  const clockOffset = await visit({ ...input, timeoutMs })
+  input.visited(clockOffset)
   const shape = input.template.shape('send')
   const { permit, clockwork } = input
   const contact = await permit.firstContact({
@@ -45,23 +57,36 @@ export async function introduce(input: {
   })
   const request = shape.encodeRequest({ ...contact, host: hostOf(permit), random: clockwork.random })
   const began = clockwork.now()
-  const answer = toAnswer(await permit.exchange(request, { timeoutMs: TIMEOUT_MS, signal: input.signal }))
-  if (isPassing(answer)) throw busy(answer)
+  const answer = toAnswer(await permit.exchange(request, { timeoutMs, signal: input.signal }))
+  refuse(answer, permit)
   const parcel = shape.decodeResponse(answer)
   const result = parcel === undefined ? undefined : await contact.finish(parcel)
   const suite = result?.reply[0]
-  if (result === undefined || suite === undefined || suite >= aeads.length) throw notRecognised(permit)
+  if (result === undefined || suite === undefined || suite >= aeads.length)
+    throw notRecognised(permit, shape.method === 'POST' && refusesMethod(answer))
   return { keys: result.keys, suite, clockOffset, rttMs: clockwork.now() - began }
 }
 
-function notRecognised(permit: Permit): SottoError {
-  return new SottoError(
-    'E_NOT_RECOGNISED',
-    `${permit.endpoint.host} answered as an ordinary website, not as a gateway`,
-    {
+/** @throws SottoError E_PATH_* where somebody on the way has answered */
+function refuse(answer: Answer, permit: Permit): void {
+  const code = verdict(answer, permit.endpoint.host)
+  if (code !== undefined) throw answerError(code, answer)
+}
+
+/** The website answered. `refused`: with a status that may be for the method alone. */
+export class NotRecognised extends SottoError {
+  readonly refused: boolean
+
+  constructor(what: string, refused: boolean) {
+    super('E_NOT_RECOGNISED', what, {
       kept: 'Your messages and contacts are kept, and unsent messages stay in the outbox.',
-    },
-  )
+    })
+    this.refused = refused
+  }
+}
+
+function notRecognised(permit: Permit, refused: boolean): SottoError {
+  return new NotRecognised(`${permit.endpoint.host} answered as an ordinary website, not as a gateway`, refused)
 }
 
 export function hostOf(permit: Permit): string {
@@ -75,10 +100,26 @@ async function visit(input: {
   readonly template: CompiledTemplate
   readonly clockwork: Clockwork
   readonly signal: AbortSignal
+  readonly timeoutMs: number
+  readonly tries: number
+  readonly clockOffset: number | undefined
 }): Promise<number> {
-  const { permit, template, clockwork, signal } = input
+  const { permit, template, clockwork, signal, timeoutMs } = input
   const page: HttpRequest = { method: 'GET', target: template.page, headers: template.pageHeaders, body: undefined }
-  const answer = toAnswer(await permit.exchange(page, { timeoutMs: TIMEOUT_MS, signal }))
+  let answer: Answer
+  try {
+    answer = toAnswer(await permit.exchange(page, { timeoutMs, signal }))
+  } catch (error) {
+    // A page is large beside what follows, and a path may break off at just that.
+    if (input.tries === 0 || signal.aborted || !isBreak(error)) throw error
+    return input.clockOffset ?? 0
+  }
+  // Whatever the page is, it is the website's; but a login page is not.
+  if (verdict(answer, permit.endpoint.host) === 'E_NET_PORTAL') throw answerError('E_NET_PORTAL', answer)
   const date: Millis = Date.parse(answer.header('date') ?? '')
-  return Number.isNaN(date) ? 0 : date - clockwork.now()
+  return Number.isNaN(date) ? (input.clockOffset ?? 0) : date - clockwork.now()
+}
+
+function isBreak(error: unknown): boolean {
+  return (['E_PATH_RESET', 'E_PATH_TIMEOUT', 'E_PATH_ANSWER'] as const).some((code) => isSottoError(error, code))
 }

@@ -16,10 +16,12 @@ import type { PackInUse } from './packs/keeper.ts'
 import { PACK_TABLES } from './packs/memory.ts'
 import type { PackedTunnel } from './packs/packed-tunnel.ts'
 import { openPackedTunnel } from './packs/packed-tunnel.ts'
+import type { Octets } from './path.ts'
 import { keptSeed, seedFor } from './rhythm-seed.ts'
 import { Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
+import { TRAFFIC_TABLES, Traffic } from './traffic.ts'
 import type { TunnelStatus } from './tunnel.ts'
 
 export interface MemberInput {
@@ -46,6 +48,7 @@ export class Member {
   private readonly alarm: Alarm
   private readonly watch: MailboxWatch
   private readonly clockwork: Clockwork
+  private readonly traffic: Traffic
 
   private constructor(parts: {
     chat: Chat
@@ -64,6 +67,8 @@ export class Member {
     this.watch = parts.watch
     this.clockwork = parts.clockwork
     parts.alarm.ring = (now) => this.chat.tick(now)
+    this.traffic = new Traffic(parts.store, parts.clockwork.now)
+    for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
     for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
   }
 
@@ -77,7 +82,7 @@ export class Member {
     const builtins = input.templates ?? compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
     const store = openStore({
       folder: join(folder, 'chat'),
-      tables: [...CHAT_TABLES, ...PACK_TABLES],
+      tables: [...CHAT_TABLES, ...PACK_TABLES, ...TRAFFIC_TABLES],
       random: clockwork.random,
     })
     const tunnels: PackedTunnel[] = []
@@ -124,9 +129,14 @@ export class Member {
     return this.tunnels.map(({ pack }) => pack())
   }
 
-  /** Resolves once every gateway has been reached. @throws SottoError E_TUNNEL_TIMEOUT with the reason */
+  /** Octets since midnight, up and down, over all gateways. */
+  today(): Octets {
+    return this.traffic.today
+  }
+
+  /** Resolves once a gateway has been reached. @throws SottoError E_TUNNEL_TIMEOUT with the reason */
   async reached(timeoutMs: number): Promise<void> {
-    await Promise.all(this.tunnels.map(({ tunnel }) => tunnel.session(timeoutMs)))
+    await anyOf(this.tunnels.map(({ tunnel }) => tunnel.session(timeoutMs)))
   }
 
   /** Told once whenever a gateway begins to refuse messages for want of room (E_MAILBOX_FULL); they are kept here. */
@@ -182,6 +192,7 @@ export class Member {
     this.alarm.set(undefined)
     this.chat.close()
     await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()))
+    if (this.tunnels.length > 0) this.traffic.write()
     this.store.close()
   }
 }
@@ -209,6 +220,8 @@ async function openTunnels(
   const parts = await Promise.all(
     endpoints.map(async ({ id, template }) => ({
       template: templateNamed(builtins, input.template ?? template),
+      // What a person asks for is kept to. Those that only ask for things get through where nothing may be sent.
+      others: input.template === undefined ? builtins.toSorted((a, b) => posts(a) - posts(b)) : [],
       permit: await broker.permit(id),
     })),
   )
@@ -220,6 +233,13 @@ async function openTunnels(
     return openPackedTunnel({ ...part, clockwork, preferredAead: preferred, rhythmSeed, store, network, pinned })
   })
 }
+
+/** The first that succeeds; the first failure where none does. */
+function anyOf<T>(works: readonly Promise<T>[]): Promise<T> {
+  return Promise.any(works).catch((error: AggregateError) => Promise.reject(error.errors[0]))
+}
+
+const posts = (template: CompiledTemplate): number => Number(template.shape('send').method === 'POST')
 
 /** One timer: the chat says when it wants to be called next. */
 class Alarm {

@@ -1,26 +1,83 @@
-/** What is known of the way to one gateway: round-trip time, whether it works now, how long to rest after a failure. */
+/**
+ * What is known of the way to one gateway: round-trip time, whether it works now, how long it lets exchanges be held, what
+ * sizes it lets through, how long to rest after a failure, and what it does that people should know.
+ */
+import type { HttpRequest } from '#engine/template.ts'
+import type { ExchangeResponse } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
+import type { ErrorCode } from '#protocol/errors.ts'
+import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
+import { Fit } from './fit.ts'
+import { Hold } from './hold.ts'
 
 /** Shortest and longest rest after failures, milliseconds. A minute-long tunnel of a train must not cost a minute after it. */
 const REST_FIRST = 200
 const REST_MOST = 8_000
+/** The longest once it has gone on for `LONG_MS`, and where somebody answered and refused: it would draw attention. */
+const REST_LONG = 30_000
+const REST_REFUSED = 60_000
+const LONG_MS = 180_000
 /** Taken where nothing was measured yet, and the most a sample counts for, milliseconds. */
 const RTT_UNKNOWN = 500
 const RTT_MOST = 10_000
 /** Loss is noticed after max(3 s, 4 RTT). */
 const PATIENCE_LEAST = 3_000
+/** After a hold: two round trips for a new connection and two for the exchange, and no less than this, milliseconds. */
+const HELD_PATIENCE_LEAST = 1_000
+/** An exchange that may be held for longer than this waits for news; others are answered at once. */
+const HELD_MS = 150
+/** Connections that fell silent, each followed by one that works, within `FROZEN_MS`: that is no accident. */
+const FROZEN_COUNT = 3
+const FROZEN_MS = 300_000
+/** Octets down after which connections are replaced where they freeze: it happens from about 16 kB on, handshake included. */
+const FRESH_OCTETS = 8_000
+/** Slowest upload that is waited for where none was measured, octets a millisecond; else an eighth of what was, or all of little. */
+const SLOWEST_UPLOAD = 8
+/** Octets of an exchange that tell of speed, and octets a millisecond below which a path is throttled. */
+const TELLING = 3_000
+const THROTTLED = 6
+/** Milliseconds after which what was seen once is not said of the path any more. */
+const FINDING_MS = 600_000
+
+/** Something that the path does. */
+export interface Finding {
+  readonly code: ErrorCode
+  /** Milliseconds since the epoch: first and latest time it was seen. */
+  readonly since: Millis
+  readonly latest: Millis
+}
+
+/** Octets that crossed, HTTP counted and TLS not. */
+export interface Octets {
+  readonly up: number
+  readonly down: number
+}
 
 export class Path {
+  readonly hold: Hold = new Hold()
+  readonly fit: Fit = new Fit()
+  /** Called with the octets of every exchange. */
+  onOctets: (octets: Octets) => void = () => {}
   private readonly clockwork: Clockwork
   private readonly changed: (path: Path) => void
   private failures = 0
   private roundTrip: number | undefined
   private readonly sleepers = new Set<() => void>()
+  private readonly doubters = new Set<() => void>()
+  private readonly seen = new Map<ErrorCode, Finding>()
+  /** When connections fell silent whose successors worked. */
+  private frozen: readonly Millis[] = []
+  /** Octets down since connections were replaced. */
+  private worn = 0
+  /** The longest hold of the template in use. */
+  private mostHold = Number.POSITIVE_INFINITY
   /** The latest failure; undefined while the path works. */
   error: unknown
   /** When it began to work or to fail. */
   since: Millis
+  /** When something last came through. */
+  lastWorked: Millis = Number.NEGATIVE_INFINITY
 
   constructor(clockwork: Clockwork, changed: (path: Path) => void) {
     this.clockwork = clockwork
@@ -32,20 +89,62 @@ export class Path {
     return this.failures === 0
   }
 
+  /** Failures since it last worked. */
+  get tries(): number {
+    return this.failures
+  }
+
   /** Smoothed round-trip time of exchanges that were answered at once, milliseconds. */
   get rtt(): number {
     return this.roundTrip ?? RTT_UNKNOWN
   }
 
-  /** Milliseconds without an answer after which an exchange counts as failed, hold time not included. */
+  /** Milliseconds without an answer after which an exchange that is answered at once counts as failed. */
   get patience(): number {
     return Math.max(PATIENCE_LEAST, 4 * this.rtt)
   }
 
+  /**
+   * As `patience`, for an exchange that sends so many octets and may be held for `hold`, both counted in. Twice as long
+   * after a failure: a slow path is no lost one.
+   */
+  timeout(hold: number, octets = 0): number {
+    const patience = hold > HELD_MS ? Math.max(HELD_PATIENCE_LEAST, 4 * this.rtt) : this.patience
+    const { rate } = this.fit
+    const upload =
+      rate === Number.POSITIVE_INFINITY ? SLOWEST_UPLOAD : Math.max(Math.min(SLOWEST_UPLOAD, rate), rate / 8)
+    return hold + octets / upload + patience * (this.failures > 0 ? 2 : 1)
+  }
+
+  /** What the path does, in the order it was found. */
+  get findings(): readonly Finding[] {
+    const now = this.clockwork.now()
+    return [...this.seen.values()].filter(({ latest }) => now - latest < FINDING_MS)
+  }
+
+  /** The path does this. */
+  note(code: ErrorCode): void {
+    const now = this.clockwork.now()
+    const before = this.findings.find((finding) => finding.code === code)
+    this.seen.set(code, { code, since: before?.since ?? now, latest: now })
+    if (before === undefined) this.changed(this)
+  }
+
+  /** Milliseconds to let the gateway hold an exchange: `drawn` from the template's range, as this path allows. */
+  adaptHold(template: readonly [number, number], drawn: number): number {
+    const most = template[1]
+    this.mostHold = most
+    if (most === 0) return drawn
+    return Math.round((drawn * this.hold.range(template, this.clockwork.now())[1]) / most)
+  }
+
   /** An exchange was answered after `elapsed`, of which it may have been held for up to `hold`. */
   worked(elapsed: number, hold: number): void {
-    if (hold === 0 || elapsed < hold / 2) this.measured(elapsed)
+    this.measure(elapsed, hold)
+    if (hold > HELD_MS && elapsed >= hold) this.hold.proved(hold)
+    this.lastWorked = this.clockwork.now()
     if (this.failures === 0) return
+    if (isSottoError(this.error, 'E_PATH_TIMEOUT')) this.thawed()
     this.failures = 0
     this.error = undefined
     this.since = this.clockwork.now()
@@ -53,9 +152,46 @@ export class Path {
     this.changed(this)
   }
 
-  private measured(elapsed: number): void {
-    const sample = Math.min(elapsed, RTT_MOST)
-    this.roundTrip = this.roundTrip === undefined ? sample : this.roundTrip + (sample - this.roundTrip) / 8
+  /** The time that an answer was held is not known, only its bound; a clock that was set says nothing. */
+  private measure(elapsed: number, hold: number): void {
+    if (elapsed < 0) return
+    const isHeld = hold > HELD_MS
+    const least = isHeld && elapsed >= hold ? elapsed - hold : elapsed
+    if (isHeld && elapsed < hold && least >= this.rtt) return
+    const sample = Math.min(least, RTT_MOST)
+    const change = sample - this.rtt
+    // What has become slower must not be taken for lost for long.
+    this.roundTrip = this.roundTrip === undefined ? sample : this.roundTrip + change / (change > 0 ? 3 : 8)
+  }
+
+  /** It fell silent, and works again on a new connection. */
+  private thawed(): void {
+    const now = this.clockwork.now()
+    if (now - this.since > 2 * this.patience) return
+    this.frozen = [...this.frozen.filter((at) => now - at < FROZEN_MS), now]
+    if (this.frozen.length >= FROZEN_COUNT) this.note('E_NET_FROZEN')
+  }
+
+  /** So many octets took so long. */
+  carried(octets: number, elapsed: number, hold: number): void {
+    if (octets < TELLING || hold > HELD_MS) return
+    const rate = octets / Math.max(1, elapsed - this.rtt)
+    this.fit.measured(rate)
+    if (rate < THROTTLED) this.note('E_NET_THROTTLED')
+    else this.seen.delete('E_NET_THROTTLED')
+  }
+
+  count(request: HttpRequest, response: ExchangeResponse): void {
+    const down = octetsOf(response.headers) + response.body.length
+    this.worn += down
+    this.onOctets({ up: request.target.length + octetsOf(request.headers) + (request.body?.length ?? 0), down })
+  }
+
+  /** True where connections freeze after some octets, and those there are have carried about as many. */
+  wantsFresh(): boolean {
+    if (this.worn < FRESH_OCTETS || !this.findings.some(({ code }) => code === 'E_NET_FROZEN')) return false
+    this.worn = 0
+    return true
   }
 
   failed(error: unknown): void {
@@ -64,9 +200,17 @@ export class Path {
     this.changed(this)
   }
 
+  /** An exchange that might have been held for `hold` failed after `elapsed`, `silent` where nothing told when. */
+  cut(elapsed: number, hold: number, silent: boolean): void {
+    // What fails at once was not cut for being idle.
+    if (hold <= HELD_MS || elapsed <= hold / 8) return
+    const now = this.clockwork.now()
+    if (this.hold.cut(Math.min(elapsed, hold), silent, this.mostHold, now)) this.note('E_NET_IDLE')
+  }
+
   /** Waits before the next try: longer with every failure, with jitter, and no longer than until the path works again. */
   rest(signal: AbortSignal): Promise<void> {
-    const most = Math.min(REST_MOST, REST_FIRST * 2 ** Math.min(this.failures, 10))
+    const most = Math.min(this.longestRest, REST_FIRST * 2 ** Math.min(this.failures, 10))
     const jitter = this.clockwork.random(1)[0]! / 255
     return new Promise((resolve) => {
       const wake = (): void => {
@@ -81,8 +225,34 @@ export class Path {
     })
   }
 
-  /** The network changed or the person asked: try again now. */
-  wakeAll(): void {
+  private get longestRest(): number {
+    if (isSottoError(this.error, 'E_NOT_RECOGNISED') || isSottoError(this.error, 'E_REVOKED')) return REST_REFUSED
+    return this.clockwork.now() - this.since > LONG_MS ? REST_LONG : REST_MOST
+  }
+
+  /** The machine has slept, or the network changed: what is held is asked for anew, and what rests tries again now. */
+  awoke(): void {
+    this.failures = Math.min(this.failures, 1)
+    this.doubt()
     for (const wake of [...this.sleepers]) wake()
   }
+
+  /** Calls `doubt` when connections that only wait are not to be relied on; returns how to stop. */
+  onDoubt(hold: number, doubt: () => void): () => void {
+    if (hold <= HELD_MS) return () => {}
+    this.doubters.add(doubt)
+    return () => void this.doubters.delete(doubt)
+  }
+
+  /** What only waits goes out again on a new connection: the gateway takes the same parcel twice. */
+  doubt(): void {
+    const all = [...this.doubters]
+    this.doubters.clear()
+    for (const doubt of all) doubt()
+  }
+}
+
+/** Of header fields, and about as many for the line before them. */
+function octetsOf(headers: readonly (readonly [string, string])[]): number {
+  return headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 16)
 }

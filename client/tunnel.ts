@@ -7,6 +7,7 @@ import type { CompiledTemplate, Shape } from '#engine/compile.ts'
 import { TemplateLimits } from '#engine/limits.ts'
 import type { Rhythm } from '#engine/rhythm.ts'
 import { createRhythm, RHYTHM_SEED_LENGTH } from '#engine/rhythm.ts'
+import type { HttpRequest } from '#engine/template.ts'
 import type { EndpointInfo, Permit } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import { PARCEL_MIN } from '#protocol/constants.ts'
@@ -24,7 +25,8 @@ import type { Priority } from '#protocol/session/stream.ts'
 import type { ExchangeResult } from './carrier.ts'
 import { performExchange, tryExchange } from './carrier.ts'
 import type { Clockwork } from './clockwork.ts'
-import { hostOf, introduce } from './introduction.ts'
+import { hostOf, introduce, NotRecognised } from './introduction.ts'
+import type { Finding, Octets } from './path.ts'
 import { Path } from './path.ts'
 
 /**
@@ -38,14 +40,29 @@ const PARCEL_OVERHEAD = PARCEL_MIN
 const PLENTY = 8_192
 /** Milliseconds that an exchange may go on failing until another template is tried; twice as long each time. */
 const SHIFT_MS = 6_000
-/** Tries of a template at the start of a session before the next one has its turn. */
+/** First contacts of a template that fail, one after another, until another is tried. A refusal counts as all of them. */
 const TRIES_EACH = 2
 /** Numbers of a session that may be spent on templates that do not carry, since one did. The gateway expects 16 ahead. */
 const SPARE_NUMBERS = 6
+/** As many, since an exchange came through, on saying the same in a request that looks different. */
+const SPARE_RENEWALS = 4
+/** Failed starts that are remembered for people. */
+const TRIED = 8
+/** How often to look whether the machine has slept, and how late the look may be, milliseconds. */
+const WATCH_MS = 5_000
+const SLEPT_MS = 3_000
 
 export type TunnelState =
   | { readonly kind: 'connecting' | 'ready' | 'stopped' }
   | { readonly kind: 'failing'; readonly code: ErrorCode; readonly reason: string }
+
+/** A template that was begun with in vain. */
+export interface Tried {
+  readonly template: string
+  readonly code: ErrorCode
+  /** Milliseconds since the epoch. */
+  readonly at: Millis
+}
 
 export interface TunnelStatus {
   readonly endpoint: EndpointInfo
@@ -56,11 +73,19 @@ export interface TunnelStatus {
   readonly rttMs: number
   readonly exchanges: number
   readonly sessions: number
+  /** Milliseconds that the latest poll may be held. */
+  readonly holdMs: number
+  /** What this path does, in the order it was found. */
+  readonly findings: readonly Finding[]
+  /** What was tried since the start and did not come through, oldest first, the last few. */
+  readonly tried: readonly Tried[]
 }
 
 export interface TunnelInput {
   readonly permit: Permit
   readonly template: CompiledTemplate
+  /** To begin with where `template` does not come through, in this order. */
+  readonly others?: readonly CompiledTemplate[]
   readonly clockwork: Clockwork
   /** Index into `aeads` of the suite this machine is quickest with. */
   readonly preferredAead: number
@@ -89,12 +114,17 @@ interface Epoch {
   /** Polls worth keeping open while the gateway has much to say. */
   appetite: number
   pumping: boolean
+  probing: boolean
+  /** Polls that carry something up, by number: how to stop waiting for a sign that it arrived. */
+  readonly unsure: Map<number, () => void>
   /** Ends the wait for the next exchange that the rhythm has put off. */
   unwait: () => void
   /** Exchanges under way, with the template they look like and how to give them up. */
   readonly underWay: Map<AbortController, CompiledTemplate>
   /** Numbers spent on templates that did not carry. */
   spent: number
+  /** Numbers spent on requests that somebody on the way had answered. */
+  renewed: number
   /** Another template is being looked for. */
   shifting: boolean
   /** The website answered in place of the gateway: nothing more in this template until another is found. */
@@ -116,35 +146,55 @@ export class Tunnel {
   private exchanges = 0
   private sessions = 0
   private readonly random: Clockwork['random']
+  private holdMs = 0
+  private others: readonly CompiledTemplate[]
+  /** What the listeners heard last. */
+  private told = ''
+  private clockOffset: number | undefined
+  private tried: readonly Tried[] = []
+  /** Failed first contacts since one succeeded, in `TRIES_EACH` for every template. */
+  private starts = 0
+  /** A template of POST was refused as if for the method. */
+  private postRefused = false
+  private unwatch: () => void = () => {}
   private readonly rhythmSeed: Uint8Array
   private rhythm: Rhythm
-  /** Failed starts since a session last came about. */
-  private starts = 0
 
   constructor(input: TunnelInput) {
     this.input = input
     this.template = input.template
+    this.others = input.others ?? []
     this.random = input.clockwork.random
     this.since = input.clockwork.now()
     this.rhythmSeed = input.rhythmSeed ?? this.random(RHYTHM_SEED_LENGTH)
     this.rhythm = createRhythm(this.template.rhythm, this.rhythmSeed, this.since)
     this.path = new Path(input.clockwork, () => this.onPath())
+    this.watch()
     void this.run()
   }
 
   get status(): TunnelStatus {
-    const { state, since, exchanges, sessions } = this
+    const { state, since, exchanges, sessions, holdMs, tried } = this
+    const { findings } = this.path
     const { endpoint } = this.input.permit
-    return { endpoint, state, since, template: this.template.id, rttMs: this.path.rtt, exchanges, sessions }
+    const path = { rttMs: this.path.rtt, holdMs, findings, tried }
+    return { endpoint, state, since, template: this.template.id, exchanges, sessions, ...path }
   }
 
-  /** Called whenever the state or the template changes. */
+  /** Called with the octets of every exchange that was answered. */
+  onOctets(listener: (octets: Octets) => void): void {
+    this.path.onOctets = listener
+  }
+
+  /** Called whenever the state, the template or what is known of the path changes. */
   onChange(listener: (status: TunnelStatus) => void): void {
     this.listeners.push(listener)
   }
 
-  /** Exchanges from now on look like this template; what is under way ends as it began. */
+  /** Exchanges from now on look like this template and no other; what is under way ends as it began. */
   use(template: CompiledTemplate): void {
+    this.others = []
+    this.starts = 0
     this.wear(template)
     const { current } = this
     if (current !== undefined) this.pump(current)
@@ -154,7 +204,8 @@ export class Tunnel {
     if (template === this.template) return
     this.template = template
     this.rhythm = createRhythm(template.rhythm, this.rhythmSeed, this.input.clockwork.now())
-    for (const listener of this.listeners) listener(this.status)
+    this.told = ''
+    this.tell()
   }
 
   /** Template of the exchanges that begin now. */
@@ -205,6 +256,7 @@ export class Tunnel {
       current.session.mux.close(CloseCode.done)
       await Promise.race([this.farewell(current), this.pause(1_000)])
     }
+    this.unwatch()
     this.stopping.abort()
     current?.abort.abort()
     this.become({ kind: 'stopped' })
@@ -320,6 +372,7 @@ export class Tunnel {
       this.current = epoch
       this.pump(epoch)
       await aborted(epoch.abort.signal)
+      for (const cancel of epoch.unsure.values()) cancel()
       epoch.unwait()
       this.current = undefined
       if (!signal.aborted) this.become({ kind: 'connecting' })
@@ -330,28 +383,50 @@ export class Tunnel {
   private async begin(): Promise<Epoch | undefined> {
     const { permit, clockwork, preferredAead, looks } = this.input
     const { signal } = this.stopping
+    let { template } = this
+    const { clockOffset, path } = this
+    let isVisited = false
+    const visited = (offset: number): void => {
+      this.clockOffset = offset
+      isVisited = true
+    }
     try {
-      const template = await this.nextLook()
+      template = await this.nextLook()
       const before = this.template
-      const introduced = await introduce({ permit, template, clockwork, preferredAead, signal })
-      this.path.worked(introduced.rttMs, 0)
+      const how = { permit, template, clockwork, preferredAead, signal, clockOffset, tries: path.tries, visited }
+      const introduced = await introduce(how)
       this.starts = 0
       // A look that was chosen while this was under way stays.
       if (this.template === before) this.wear(template)
+      if (this.postRefused && template.shape('send').method === 'GET') path.note('E_NET_METHOD')
+      this.postRefused = false
+      path.worked(introduced.rttMs, 0)
       looks?.took(template)
       return this.adopt(introduced.keys.root, introduced.suite)
     } catch (error) {
       if (signal.aborted) return undefined
-      this.starts++
-      this.path.failed(error)
+      this.startFailed(template, error, isVisited)
       return undefined
     }
   }
 
   /** What a session begins with: the one in use, and after failures the others in turn. */
   private async nextLook(): Promise<CompiledTemplate> {
-    const all = (await this.input.looks?.candidates()) ?? [this.template]
+    const known = (await this.input.looks?.candidates()) ?? [this.template]
+    const others = this.others.filter(({ bindingId }) => known.every((each) => each.bindingId !== bindingId))
+    const all = [...known, ...others]
     return all[Math.floor(this.starts / TRIES_EACH) % all.length] ?? this.template
+  }
+
+  private startFailed(template: CompiledTemplate, error: unknown, isVisited: boolean): void {
+    const { code } = describe(error)
+    this.tried = [...this.tried, { template: template.id, code, at: this.input.clockwork.now() }].slice(-TRIED)
+    const isRefusal = error instanceof NotRecognised
+    if (isRefusal && error.refused) this.postRefused = true
+    // Where not even the page comes through, no other template would.
+    if (isRefusal || code === 'E_NET_SIZE') this.starts += TRIES_EACH - (this.starts % TRIES_EACH)
+    else if (isVisited && code !== 'E_NET_PORTAL') this.starts++
+    this.path.failed(error)
   }
 
   private adopt(root: Uint8Array, suite: number): Epoch {
@@ -366,12 +441,14 @@ export class Tunnel {
         wake: () => this.soonPump(epoch),
         ready: () => this.become({ kind: 'ready' }),
         closed: (code) => this.onClosed(epoch, code),
+        acknowledged: (number) => this.trust(epoch, number),
         pointed: (pointer) => this.input.looks?.pointed(pointer),
       },
     })
     const epoch: Epoch = {
       ...{ session, abort, sends: 0, polls: 0, appetite: 0, pumping: false, unwait: () => {}, rekeying: false },
-      ...{ underWay: new Map(), spent: 0, shifting: false, refused: false, shiftAfter: SHIFT_MS },
+      ...{ underWay: new Map(), spent: 0, renewed: 0, shifting: false, refused: false, shiftAfter: SHIFT_MS },
+      ...{ probing: false, unsure: new Map() },
     }
     abort.signal.addEventListener('abort', () => epoch.underWay.forEach((_, given) => void given.abort()), {
       once: true,
@@ -399,7 +476,14 @@ export class Tunnel {
     if (!same) this.since = this.input.clockwork.now()
     this.state = state
     for (const wake of [...this.waiting]) wake()
-    if (!same) for (const listener of this.listeners) listener(this.status)
+    this.tell()
+  }
+
+  private tell(): void {
+    const told = `${JSON.stringify(this.state)} ${this.template.id} ${this.path.findings.map(({ code }) => code)}`
+    if (told === this.told) return
+    this.told = told
+    for (const listener of this.listeners) listener(this.status)
   }
 
   // ---- exchanges --------------------------------------------------------------------------------------------------------------
@@ -464,8 +548,12 @@ export class Tunnel {
   }
 
   private fitsPoll(session: ClientSession): boolean {
-    const { max } = this.template.shape('poll').up
-    return session.pending(max) + PARCEL_OVERHEAD <= max
+    const room = this.path.fit.room(this.pollShape, this.input.clockwork.now())
+    return session.pending(room) + PARCEL_OVERHEAD <= room
+  }
+
+  private get pollShape(): Shape {
+    return this.path.fit.pollShape(this.template, this.input.clockwork.now())
   }
 
   /** Polls to keep open: the template's, and while much comes down as many as it allows. */
@@ -476,55 +564,125 @@ export class Tunnel {
 
   private send(epoch: Epoch): void {
     const { session } = epoch
+    const { fit } = this.path
+    const now = this.input.clockwork.now()
     const bulk = this.template.shape('bulk')
-    const wanted = session.pending(bulk.up.max) + PARCEL_OVERHEAD
     const small = this.template.shape('send')
-    const isSmall = wanted <= small.up.max
+    const wanted = session.pending(bulk.up.max) + PARCEL_OVERHEAD
+    const isSmall = wanted <= fit.room(small, now) || fit.room(bulk, now) <= fit.room(small, now)
     const shape = isSmall ? small : bulk
     epoch.sends++
-    this.rhythm.began('send', this.input.clockwork.now())
+    this.rhythm.began('send', now)
     // A large one is followed by more: its place is worth more than an answer that rides back.
-    this.exchange(epoch, shape, shape.up.fit(wanted), isSmall ? SEND_HOLD : 0, () => epoch.sends--)
+    this.exchange(epoch, shape, fit.length(shape, wanted, now), isSmall ? SEND_HOLD : 0, () => epoch.sends--)
   }
 
   /** As a send of a message, with whatever there is to say by then and otherwise nothing. */
   private cover(epoch: Epoch): void {
     const shape = this.template.shape('send')
+    const length = this.path.fit.length(shape, this.rhythm.coverBytes, this.input.clockwork.now())
     epoch.sends++
+    this.beganBeside(epoch)
+    this.exchange(epoch, shape, length, SEND_HOLD, () => epoch.sends--)
+  }
+
+  /** The rhythm hears of a send that nobody asked for. */
+  private beganBeside(epoch: Epoch): void {
     this.rhythm.began(epoch.session.pending(1) > 0 ? 'send' : 'cover', this.input.clockwork.now())
-    this.exchange(epoch, shape, shape.up.fit(this.rhythm.coverBytes), SEND_HOLD, () => epoch.sends--)
   }
 
   private poll(epoch: Epoch): void {
-    const shape = this.template.shape('poll')
+    const shape = this.pollShape
     // Where sends are constant, polls are too.
     const said = this.rhythm.constant ? 0 : epoch.session.pending(shape.up.max)
+    const length = this.path.fit.length(shape, said + PARCEL_OVERHEAD, this.input.clockwork.now())
     // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
     const isExtra = epoch.polls++ >= this.template.rhythm.polls
-    this.exchange(
-      epoch,
-      shape,
-      shape.up.fit(said + PARCEL_OVERHEAD),
-      isExtra ? SEND_HOLD : this.rhythm.hold(),
-      (result) => {
-        epoch.polls--
-        const news = result !== undefined && result.octets > shape.down.classes[0]!
-        if (!isExtra) this.rhythm.polled(this.input.clockwork.now(), news)
-      },
-    )
+    const hold = isExtra ? SEND_HOLD : this.drawHold()
+    const number = this.exchange(epoch, shape, length, hold, (result, last) => {
+      epoch.polls--
+      this.trust(epoch, last)
+      const news = result !== undefined && result.octets > shape.down.classes[0]!
+      if (!isExtra) this.rhythm.polled(this.input.clockwork.now(), news)
+    })
+    if (said > 0 && !isExtra) this.doubtLater(epoch, number)
   }
 
+  /** The rhythm draws, within what the path allows. */
+  private drawHold(): number {
+    this.holdMs = this.path.adaptHold(this.template.rhythm.holdMs, this.rhythm.hold())
+    return this.holdMs
+  }
+
+  /** Something was said in a poll that may be held for long: asks in time whether it has arrived. */
+  private doubtLater(epoch: Epoch, number: number): void {
+    const { clockwork } = this.input
+    const half = this.path.patience / 2
+    const ask = (): void => {
+      const wait = this.rhythm.sendAt - clockwork.now()
+      if (wait > 0) return void epoch.unsure.set(number, clockwork.after(wait, ask))
+      epoch.unsure.set(
+        number,
+        clockwork.after(half, () => this.path.doubt()),
+      )
+      if (this.path.works) this.probe(epoch)
+    }
+    epoch.unsure.set(number, clockwork.after(half, ask))
+  }
+
+  /** The gateway has it. */
+  private trust(epoch: Epoch, number: number): void {
+    epoch.unsure.get(number)?.()
+    epoch.unsure.delete(number)
+  }
+
+  /**
+   * An exchange for the sake of its answer, which says what has arrived and that the path works. One at a time, and none
+   * where the rhythm puts sends off: the next of them tells as much.
+   */
+  private probe(epoch: Epoch): void {
+    if (epoch.probing || epoch.refused || !epoch.session.mayTake) return
+    if (this.rhythm.constant || this.rhythm.sendAt > this.input.clockwork.now()) return
+    const shape = this.template.shape('send')
+    epoch.probing = true
+    epoch.sends++
+    this.beganBeside(epoch)
+    const length = this.path.fit.length(shape, PARCEL_OVERHEAD, this.input.clockwork.now())
+    this.exchange(epoch, shape, length, 0, () => {
+      epoch.probing = false
+      epoch.sends--
+    })
+  }
+
+  /** Begins an exchange and returns its number. `done`: what came of it, and the number that it had at last. */
   private exchange(
     epoch: Epoch,
-    shape: ReturnType<CompiledTemplate['shape']>,
+    shape: Shape,
     length: number,
     hold: number,
-    done: (result: ExchangeResult | undefined) => void,
-  ): void {
+    done: (result: ExchangeResult | undefined, number: number) => void,
+  ): number {
     const { session, abort } = epoch
     const { clockwork, permit } = this.input
-    const outgoing: Outgoing = session.take(length, hold, bindingOf(shape))
-    const request = shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
+    const { path } = this
+    let outgoing: Outgoing
+    const encode = (): HttpRequest => {
+      outgoing = session.take(length, hold, bindingOf(shape))
+      return shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
+    }
+    const encodeAnew = (): HttpRequest | undefined => {
+      if (!session.mayTake || epoch.renewed >= SPARE_RENEWALS) return undefined
+      epoch.renewed++
+      const before = outgoing.number
+      session.abandon(before)
+      const request = encode()
+      if (!epoch.unsure.has(before)) return request
+      this.trust(epoch, before)
+      this.doubtLater(epoch, outgoing.number)
+      return request
+    }
+    const request = encode()
+    const { number } = outgoing!
     this.exchanges++
     const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)
     const given = new AbortController()
@@ -534,9 +692,11 @@ export class Tunnel {
     }
     epoch.underWay.set(given, this.template)
     const mayRetry = (): boolean => session.mayRetry(clockwork.now(), outgoing.number)
-    const told = { accept, mayRetry, failing, signal }
-    performExchange({ permit, path: this.path, clockwork, shape, request, hold, ...told })
+    const probe = (): void => this.probe(epoch)
+    const told = { accept, mayRetry, failing, probe, signal }
+    performExchange({ permit, path, clockwork, shape, request, encodeAnew, hold, ...told })
       .then(async (result) => {
+        if (result.kind === 'unfit') this.onUnfit(epoch, shape, length, result.said ?? false)
         await this.onResult(epoch, result, outgoing.number)
         return result
       })
@@ -546,13 +706,20 @@ export class Tunnel {
       })
       .then((result) => {
         epoch.underWay.delete(given)
-        done(result)
+        done(result, outgoing.number)
         if (!abort.signal.aborted) this.pump(epoch)
       })
+    return number
+  }
+
+  /** Smaller parcels from now on; where there are none, another template may carry. */
+  private onUnfit(epoch: Epoch, shape: Shape, length: number, said: boolean): void {
+    this.path.fit.tooLarge(shape, length, said, this.input.clockwork.now())
+    if (length <= shape.up.classes[0]!) this.shift(epoch).catch(() => {})
   }
 
   private async onResult(epoch: Epoch, result: ExchangeResult, number: number): Promise<void> {
-    if (result.kind === 'late') return epoch.session.abandon(number)
+    if (result.kind === 'late' || result.kind === 'unfit') return epoch.session.abandon(number)
     if (result.kind === 'stranger') {
       // The gateway does not take this template any more, or has forgotten the session (a restart, a long sleep).
       epoch.session.abandon(number)
@@ -563,6 +730,7 @@ export class Tunnel {
       return
     }
     epoch.spent = 0
+    epoch.renewed = 0
     epoch.shiftAfter = SHIFT_MS
     const { polls, concurrency } = this.template.rhythm
     epoch.appetite = result.octets >= PLENTY ? Math.min(Math.max(epoch.appetite, polls) * 2, concurrency) : 0
@@ -614,6 +782,16 @@ export class Tunnel {
         abort.abort()
         resolve()
       })
+    })
+  }
+
+  /** Timers stand still while a machine sleeps, and its connections do not live that long. */
+  private watch(): void {
+    const { clockwork } = this.input
+    const due = clockwork.now() + WATCH_MS
+    this.unwatch = clockwork.after(WATCH_MS, () => {
+      if (clockwork.now() > due + SLEPT_MS) this.path.awoke()
+      this.watch()
     })
   }
 

@@ -148,10 +148,10 @@ function handlersFor(broker: LocalBroker): Handlers {
       return { result: { ticket: rekeys.issue(rekey) }, raw: rekey.first }
     },
     finishRekey: async ({ ticket }, { raw }) => ({ result: (await rekeys.redeem(ticket).finish(raw)) ?? null }),
-    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, connection }, { raw, signal }) => {
+    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, connection, fresh }, { raw, signal }) => {
       const permit = await permitFor(endpoint)
       const request = { method, target, headers: pairs(headers), body: body ? raw : undefined }
-      const named = connection === undefined ? {} : { connection }
+      const named = { ...(connection === undefined ? {} : { connection }), ...(fresh ? { fresh } : {}) }
       const answer = await permit.exchange(request, { timeoutMs, signal, ...named })
       return { result: { status: answer.status, headers: flat(answer.headers) }, raw: answer.body }
     },

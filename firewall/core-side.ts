@@ -98,9 +98,9 @@ async function exchange(
   line: Line,
   endpoint: string,
   { method, target, headers, body }: ExchangeRequest,
-  { timeoutMs, connection, signal }: ExchangeOptions,
+  { timeoutMs, connection, fresh, signal }: ExchangeOptions,
 ): Promise<ExchangeResponse> {
-  const named = connection === undefined ? {} : { connection }
+  const named = { ...(connection === undefined ? {} : { connection }), ...(fresh ? { fresh } : {}) }
   const args = { endpoint, method, target, headers: flat(headers), timeoutMs, body: body !== undefined, ...named }
   const { result, raw } = await line.call('exchange', args, body, signal)
   return { status: result.status, headers: pairs(result.headers), body: raw }

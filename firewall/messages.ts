@@ -53,6 +53,7 @@ export interface Calls {
       headers: readonly string[]
       timeoutMs: number
       connection?: string | undefined
+      fresh?: boolean | undefined
       /** False: no body at all, which differs from an empty one. */
       body: boolean
     }
@@ -116,6 +117,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     headers: v.array(v.string()),
     timeoutMs: v.number(),
     connection: v.optional(v.string()),
+    fresh: v.optional(v.boolean()),
     body: v.boolean(),
   }),
 })

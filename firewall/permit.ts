@@ -47,6 +47,8 @@ export interface ExchangeOptions {
   readonly timeoutMs: number
   /** Exchanges of one name share one connection, in order. Without a name: any idle connection, or a new one. */
   readonly connection?: string
+  /** True: connections without an exchange are closed first, so that none is used that may be worn out. */
+  readonly fresh?: boolean
   readonly signal?: AbortSignal
 }
 

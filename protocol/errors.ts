@@ -21,6 +21,15 @@ export const errorCodes = {
   E_NOT_RECOGNISED:
     'Ask the person who invited you whether the invite is still valid, then try again or join with a new one.',
   E_PATH_BUSY: 'Nothing to do: Sotto tries again by itself.',
+  E_NET_PORTAL: 'This network wants a login: open any website in a browser, log in there; Sotto goes on by itself.',
+  E_NET_METHOD:
+    'Nothing to do: this network refuses to let anything be sent to a website. Sotto only asks, and gets through.',
+  E_NET_SIZE: 'Nothing to do: this network lets only small requests or answers through. Sotto sends smaller ones.',
+  E_NET_IDLE: 'Nothing to do: this network cuts connections that wait. Sotto asks more often.',
+  E_NET_FROZEN:
+    'Nothing to do: connections stop without a word in this network. Sotto opens new ones; another network is quicker.',
+  E_NET_THROTTLED:
+    'Nothing to do: this network lets little through at a time. Messages go first; another network is quicker.',
   E_REVOKED: 'Ask the operator of the gateway for a new invite.',
   E_TUNNEL_STOPPED: 'Start Sotto again.',
   E_TUNNEL_TIMEOUT: 'Check the network; Sotto goes on trying by itself, and unsent messages stay in the outbox.',

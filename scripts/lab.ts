@@ -5,6 +5,7 @@ import { print } from './bench/report.ts'
 const scenarios: Record<string, () => Promise<(args: readonly string[]) => Promise<Report>>> = {
   rotation: async () => (await import('../lab/rotation.ts')).rotation,
   probes: async () => (await import('../lab/prober/scenario.ts')).probes,
+  middlebox: async () => (await import('../lab/middlebox/middlebox.ts')).middlebox,
 }
 
 const [name, ...args] = process.argv.slice(2)

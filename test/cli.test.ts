@@ -251,6 +251,23 @@ test.serial(
   },
 )
 
+test.serial('status --watch tells what is used, why and for how much, and every change, until stopped', async (t) => {
+  const watch = startMember(t, ada, ['status', '--watch', '--json'])
+  const ready = await watch.told(({ state }) => (state as { kind: string }).kind === 'ready', 'being connected')
+  t.like(ready, { template: 'beacon', why: 'the invite names it', findings: [], tried: [] })
+  const { up, down } = ready.today as { up: number; down: number }
+  t.true(up > 0 && down > 0)
+  await gateway.stop('SIGKILL')
+  const failing = await watch.told(({ state }) => (state as { kind: string }).kind === 'failing', 'the loss')
+  t.regex((failing.state as { code: string }).code, /^E_PATH_/)
+  await gateway.start()
+  watch.child.kill('SIGTERM')
+  const { status, err } = await watch.ended
+  t.is(status, 0, err)
+  const [later] = jsonLines(await succeed(member(t, ada, ['status', '--json'])))
+  t.true((later!.today as { up: number }).up > up, 'what was counted is kept')
+})
+
 test.serial('two chats go on by themselves after the gateway was killed', async (t) => {
   const [a, b] = [ada, ben]
   const [chatA, chatB] = [startMember(t, a, ['chat', '--json']), startMember(t, b, ['chat', '--json'])]

@@ -6,6 +6,7 @@ import type { RhythmData } from '#engine/template.ts'
 import type { Permit } from '#firewall/permit.ts'
 import { Sessions } from '#gateway/sessions.ts'
 import { hex, latin1 } from '#protocol/bytes.ts'
+import { Limits } from '#protocol/constants.ts'
 import { provesMembership } from '#protocol/handshake.ts'
 import type { Service } from '#protocol/services/service.ts'
 import { TokenTable } from '#protocol/session/token-table.ts'
@@ -35,7 +36,7 @@ interface World {
 
 const echo: Service = { unary: { 'test.echo': (args) => args }, subscribe: {} }
 
-async function world(t: ExecutionContext, rhythm: Partial<RhythmData>): Promise<World> {
+async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, proving = false): Promise<World> {
   const time = new VirtualTime()
   const { bytes } = prng(11)
   const now = (): number => time.now
@@ -79,6 +80,8 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>): Promise<
     rhythm: { holdMs: [6_000, 8_000], concurrency: 3, polls: 1, ...rhythm } as const,
   }
   const tunnel = new Tunnel({ permit, template, clockwork, preferredAead: 1, rhythmSeed: bytes(16) })
+  // What the path allows is the template's own, unless the test is about that.
+  if (!proving) tunnel.path.hold.proved = () => {}
   await time.run(() => tunnel.status.state.kind === 'ready', 60_000)
   // Whatever getting ready still takes.
   await time.run(() => false, 20_000)
@@ -106,6 +109,15 @@ test('without more said, a poll follows a poll at once, and is held as long as t
   await pass(600_000)
   t.true(within(gaps(exchanges()), [6_000 + TRIP, 8_000 + TRIP]))
   t.true(exchanges().length > 70)
+})
+
+test('a path that proves to bear it has polls held longer, and no longer than a gateway holds any', async (t) => {
+  const { exchanges, pass, tunnel } = await world(t, {}, true)
+  await pass(600_000)
+  const all = gaps(exchanges())
+  t.true(all.at(-1)! > 20_000 + TRIP)
+  t.true(Math.max(...all) <= Limits.holdMs + TRIP)
+  t.true(tunnel.status.holdMs <= Limits.holdMs)
 })
 
 test('think time: polls keep it, a send does not wait for it, and the answer rides in a poll soon after', async (t) => {

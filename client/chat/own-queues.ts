@@ -73,24 +73,34 @@ export class OwnQueues {
     for (const queue of this.of(contact)) this.drop(queue, after)
   }
 
-  /** Has the gateways make what they do not have yet of a contact's queues. Rejects where none of them could be made. */
+  /**
+   * Has the gateways make what they do not have yet of a contact's queues, and waits for the first that does. Rejects where
+   * none of them could be made.
+   */
   async make(contact: Uint8Array): Promise<void> {
-    const failure = await this.makeThose(this.of(contact))
-    if (!this.inUse(contact).some(({ made }) => made)) throw failure
+    const isMade = (): boolean => this.inUse(contact).some(({ made }) => made)
+    const works = this.makeThose(this.of(contact)).map(async (work) => {
+      const failure = await work
+      if (!isMade()) throw failure
+    })
+    if (isMade()) void Promise.allSettled(works)
+    else await Promise.any(works).catch((error: AggregateError) => Promise.reject(error.errors[0]))
   }
 
   /** As `make`, for all queues, as far as it goes. */
   async makeAll(): Promise<void> {
-    await this.makeThose([...this.known.values()])
+    await Promise.all(this.makeThose([...this.known.values()]))
   }
 
-  /** The first failure, if there was one. */
-  private async makeThose(queues: readonly OwnQueue[]): Promise<unknown> {
+  /** Each gateway for itself, so that one out of reach holds up no other; the first failure there, if there was one. */
+  private makeThose(queues: readonly OwnQueue[]): Promise<unknown>[] {
     const waiting = queues.filter(({ made }) => !made)
-    if (waiting.length === 0) return undefined
-    const results = await Promise.allSettled(waiting.map((queue) => this.makeOne(queue)))
-    this.subscribe()
-    return results.find((result) => result.status === 'rejected')?.reason
+    const byGateway = Map.groupBy(waiting, ({ gateway }) => latin1(gateway))
+    return [...byGateway.values()].map(async (own) => {
+      const results = await Promise.allSettled(own.map((queue) => this.makeOne(queue)))
+      this.subscribe()
+      return results.find((result) => result.status === 'rejected')?.reason
+    })
   }
 
   /** The gateway does not have it any more. */

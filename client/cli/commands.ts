@@ -16,7 +16,8 @@ import { runLineProtocol } from './line-protocol.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
 import { sanitize } from './sanitize.ts'
-import { describePath, marks, timeOf } from './text.ts'
+import { reportStatus, watchStatus } from './status-view.ts'
+import { marks, timeOf } from './text.ts'
 
 /** What the commands run on. */
 export interface Ground {
@@ -73,7 +74,9 @@ export function registerCommands(program: Command, ground: Ground): void {
     .argument('[name]')
     .addOption(new Option('--events-fd <number>', 'what is said also goes to this descriptor, as lines of JSON'))
     .action((name, options) => run.chat(name, options))
-  add('status', 'Show how you are connected.').action((options) => run.status(options))
+  add('status', 'Show how you are connected, why so, and what it cost today.')
+    .option('--watch', 'go on until stopped, and tell every change')
+    .action((options) => run.status(options))
 }
 
 function registerContacts(add: (name: string, what: string) => Command, run: Commands): void {
@@ -264,16 +267,12 @@ class Commands {
     })
   }
 
-  async status(options: Options): Promise<void> {
+  async status(options: Options & { watch?: boolean }): Promise<void> {
     const output = this.output(options)
     await this.with({ ...options, online: true }, async (member) => {
+      if (options.watch) return await watchStatus(member, output, this.ground.clockwork, this.stopped())
       await member.reached(REACH_MS).catch(() => {})
-      const packs = member.packs()
-      for (const [index, status] of member.status().entries()) {
-        const pack = packs[index]
-        const look = pack === undefined ? '' : `, pack ${pack.serial}`
-        output.result({ ...status, ...(pack && { pack }) }, `${describePath(status)}${look}`)
-      }
+      reportStatus(member, output)
     })
   }
 

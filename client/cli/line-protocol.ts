@@ -26,7 +26,9 @@ export async function runLineProtocol({ member, input, output }: LineProtocolInp
     else say(event)
   })
   member.onRefusal(sayError)
-  member.onStatus(({ state, template }) => say({ type: 'status', state, template }))
+  member.onStatus(({ state, template, since, findings, tried }) =>
+    say({ type: 'status', state, template, since, findings, tried }),
+  )
   for (const contact of member.chat.contacts()) say({ type: 'contact', contact })
   for await (const line of createInterface({ input })) {
     try {

@@ -18,6 +18,11 @@ const SUBSCRIPTIONS = 4
 /** Milliseconds until a subscription is tried again that the gateway could not serve now. */
 const RETRY_MS = 5_000
 
+/** Milliseconds for a call to a gateway that is not reached yet while another is: messages have other ways. */
+const ELSEWHERE_MS = 3_000
+/** As well, where it is known to be out of reach. What waits is tried again as soon as that changes. */
+const FAILING_MS = 1
+
 /** What a mailbox tells: messages, and queues that are gone. */
 interface Listener {
   message(message: ArrivedMessage): Promise<void>
@@ -74,9 +79,10 @@ export class Mailboxes implements MailboxPort {
   }
 
   async put({ gateway, sid, sauth, id, body }: OutgoingMessage): Promise<'delivered' | 'stored' | 'duplicate'> {
-    const { stored } = ((await this.at(gateway).call('mailbox.put', { sid, sauth, id, body })) ?? {}) as {
-      stored?: unknown
-    }
+    const timeoutMs = this.isElsewhere(gateway) ? this.at(gateway).patience : undefined
+    const options = timeoutMs === undefined ? {} : { timeoutMs }
+    const args = { sid, sauth, id, body }
+    const { stored } = ((await this.at(gateway).call('mailbox.put', args, options)) ?? {}) as { stored?: unknown }
     if (stored === 'delivered' || stored === 'stored' || stored === 'duplicate') return stored
     throw new SottoError('E_INTERNAL', 'the gateway answered something this version does not know')
   }
@@ -93,6 +99,11 @@ export class Mailboxes implements MailboxPort {
     const wanted = new Map<string, QueueRef[]>([...this.byGateway.keys()].map((name) => [name, []]))
     for (const queue of queues) wanted.get(latin1(queue.gateway))?.push(queue)
     for (const [name, own] of wanted) this.byGateway.get(name)!.read(own)
+  }
+
+  /** True where this gateway is out of reach and another is not. */
+  private isElsewhere(gateway: Uint8Array): boolean {
+    return !this.at(gateway).isReached && [...this.byGateway.values()].some(({ isReached }) => isReached)
   }
 
   private at(gateway: Uint8Array): Mailbox {
@@ -124,8 +135,16 @@ class Mailbox {
     this.listener = listener
   }
 
-  call(method: string, args: unknown): Promise<unknown> {
-    return this.tunnel.call(method, args)
+  get patience(): number {
+    return this.tunnel.status.state.kind === 'failing' ? FAILING_MS : ELSEWHERE_MS
+  }
+
+  get isReached(): boolean {
+    return this.tunnel.status.state.kind === 'ready'
+  }
+
+  call(method: string, args: unknown, options: { timeoutMs?: number } = {}): Promise<unknown> {
+    return this.tunnel.call(method, args, options)
   }
 
   /** From now on reads these queues and no others. */

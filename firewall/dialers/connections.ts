@@ -42,6 +42,7 @@ export class Connections {
   /** Rejects with SottoError E_PATH_*. */
   async exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse> {
     if (options.signal?.aborted) throw pathError('E_PATH_CLOSED', this.name, undefined, options.signal.reason)
+    if (options.fresh) this.dropAllIdle()
     const lane = this.pick(options.connection)
     // A slow link must not be given up in the middle: once the answer has begun, it has the time of an answer.
     const begun = (): void => {
@@ -53,6 +54,8 @@ export class Connections {
     const leave = (code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT'): void => {
       lane.line = lane.line.filter((other) => other !== job)
       answer.giveUp(code, options.signal?.reason)
+      // Where one connection has fallen silent the others have, mostly: what comes next shall not find out one by one.
+      if (code === 'E_PATH_TIMEOUT') this.dropAllIdle()
     }
     let timer = setTimeout(leave, options.timeoutMs, 'E_PATH_TIMEOUT')
     const aborted = (): void => leave('E_PATH_CLOSED')
@@ -109,6 +112,10 @@ export class Connections {
     lane.current = undefined
     // Not at once: undici may be in the middle of telling requests of a failure, and breaks where a new one comes then.
     queueMicrotask(() => this.advance(lane))
+  }
+
+  private dropAllIdle(): void {
+    for (const lane of [...this.lanes]) this.dropIdle(lane)
   }
 
   private dropIdle(lane: Lane): void {

@@ -1,0 +1,84 @@
+/** `sotto status`: what path is in use, why, since when, what was tried, and what it has cost today. */
+import type { Clockwork } from '#client/clockwork.ts'
+import type { Member } from '#client/member.ts'
+import type { PackInUse } from '#client/packs/keeper.ts'
+import type { Octets } from '#client/path.ts'
+import type { TunnelStatus } from '#client/tunnel.ts'
+import { errorCodes } from '#protocol/errors.ts'
+import type { Output } from './report.ts'
+import { describePath, timeOf } from './text.ts'
+
+/** Milliseconds after which a watcher is told anew although nothing has changed: time and octets go on. */
+const AGAIN_MS = 60_000
+
+export interface StatusReport extends TunnelStatus {
+  readonly why: string
+  /** Octets since midnight, over all gateways. */
+  readonly today: Octets
+  /** The template pack in use, where there is one. */
+  readonly pack?: PackInUse
+}
+
+export function reportStatus(member: Member, output: Output): void {
+  const today = member.today()
+  const packs = member.packs()
+  for (const [index, status] of member.status().entries()) {
+    const pack = packs[index]
+    const report: StatusReport = { ...status, why: reasonOf(status, pack), today, ...(pack && { pack }) }
+    output.result(report, describe(report))
+  }
+}
+
+/** Reports now, after every change, and every minute, until `stopped`. */
+export async function watchStatus(
+  member: Member,
+  output: Output,
+  clockwork: Clockwork,
+  stopped: Promise<void>,
+): Promise<void> {
+  let cancel = (): void => {}
+  let isOver = false
+  const report = (): void => {
+    // The end of the connections is no news any more.
+    if (isOver) return
+    cancel()
+    cancel = clockwork.after(AGAIN_MS, report)
+    reportStatus(member, output)
+  }
+  member.onStatus(report)
+  report()
+  await stopped
+  isOver = true
+  cancel()
+}
+
+/** Why the traffic looks as it does. */
+function reasonOf({ template, endpoint, findings, tried }: TunnelStatus, pack: PackInUse | undefined): string {
+  if (template === endpoint.template) return 'the invite names it'
+  if (findings.some(({ code }) => code === 'E_NET_METHOD'))
+    return 'it only asks, and this network refuses to be sent to'
+  const failed = tried.findLast((each) => each.template === endpoint.template)
+  if (failed === undefined) return pack === undefined ? 'you chose it' : `pack ${pack.serial} has it`
+  return `${failed.template} did not come through (${failed.code})`
+}
+
+function describe(report: StatusReport): string {
+  const { state, since, findings, tried, holdMs, today, why, pack } = report
+  const isUp = state.kind === 'ready'
+  return [
+    `${describePath(report)}${pack === undefined ? '' : `, pack ${pack.serial}`}, since ${timeOf(since)}`,
+    ...(isUp ? [`  looks so because ${why}; waits up to ${Math.ceil(holdMs / 1000)} s for news`] : []),
+    ...findings.map(({ code, since: seen }) => `  ${code} since ${timeOf(seen)}: ${errorCodes[code]}`),
+    ...(tried.length === 0 ? [] : [`  tried in vain: ${tried.map(describeTry).join(', ')}`]),
+    `  today ${size(today.up)} up, ${size(today.down)} down`,
+  ].join('\n')
+}
+
+const describeTry = ({ template, code, at }: TunnelStatus['tried'][number]): string =>
+  `${template} at ${timeOf(at)} (${code})`
+
+/** Rounded as people say it. */
+function size(octets: number): string {
+  if (octets < 1_000_000) return `${Math.ceil(octets / 1_000)} kB`
+  return `${(octets / 1_000_000).toFixed(1)} MB`
+}

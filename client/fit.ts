@@ -1,0 +1,56 @@
+/** Which sizes a path lets through: some edges refuse large bodies or headers, some break off large answers. */
+import type { CompiledTemplate, Shape } from '#engine/compile.ts'
+import type { Millis } from '#protocol/bytes.ts'
+
+/** Milliseconds for which a refused size is not tried again. */
+const BELIEVED_MS = 600_000
+
+/** Milliseconds that one parcel may take on its way. */
+const PARCEL_MS = 3_000
+
+type Kind = Parameters<CompiledTemplate['shape']>[0]
+const kinds: readonly Kind[] = ['poll', 'send', 'bulk']
+
+export class Fit {
+  /** Largest class that goes up, by shape. */
+  private readonly ups = new Map<string, { readonly max: number; readonly until: Millis }>()
+  private smallAnswersUntil: Millis = 0
+  /** Octets a millisecond that the path carries, as far as known. */
+  rate: number = Number.POSITIVE_INFINITY
+
+  /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
+  room(shape: Shape, now: Millis): number {
+    const up = this.ups.get(shape.binding)
+    const max = up !== undefined && up.until > now ? Math.min(up.max, shape.up.max) : shape.up.max
+    // On a slow path one large parcel would hold up everything else.
+    const soon = shape.up.classes.findLast((each) => each <= this.rate * PARCEL_MS) ?? shape.up.classes[0]!
+    return Math.min(max, soon)
+  }
+
+  /** An exchange has carried octets at this rate. */
+  measured(octetsPerMs: number): void {
+    this.rate = this.rate === Number.POSITIVE_INFINITY ? octetsPerMs : (this.rate + octetsPerMs) / 2
+  }
+
+  /** The parcel for `wanted` octets: one class that holds them, or the largest that goes through. */
+  length(shape: Shape, wanted: number, now: Millis): number {
+    return Math.min(shape.up.fit(wanted), Math.max(this.room(shape, now), shape.up.classes[0]!))
+  }
+
+  /** What to ask for news in: where large answers do not come through, the shape whose answers are smallest. */
+  pollShape(template: CompiledTemplate, now: Millis): Shape {
+    const usual = template.shape('poll')
+    if (this.smallAnswersUntil <= now) return usual
+    return kinds.map((kind) => template.shape(kind)).reduce((a, b) => (b.down.max < a.down.max ? b : a), usual)
+  }
+
+  /**
+   * A parcel of `length` octets did not go through, or its answer did not come back, however often it was tried. `said`:
+   * somebody answered that it is the request.
+   */
+  tooLarge(shape: Shape, length: number, said: boolean, now: Millis): void {
+    const smaller = shape.up.classes.findLast((each) => each < length)
+    if (smaller === undefined && !said) this.smallAnswersUntil = now + BELIEVED_MS
+    else this.ups.set(shape.binding, { max: smaller ?? 0, until: now + BELIEVED_MS })
+  }
+}
