@@ -7,6 +7,7 @@ import test, { type ExecutionContext } from 'ava'
 import { utf8 } from '#protocol/bytes.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { membershipProof } from '#protocol/handshake.ts'
+import { decodeMessage } from '#protocol/services/codec.ts'
 import { Members } from './members.ts'
 import {
   type CohortSecret,
@@ -44,7 +45,10 @@ async function place(t: ExecutionContext): Promise<Place> {
     store = await open()
     return new Members(store, randomBytes)
   }
-  const keeps = ({ id }: Credential): boolean => store.table('members').has(id)
+  const keeps = ({ id }: Credential): boolean => {
+    const record = store.table('members').get(id)
+    return record !== undefined && (decodeMessage(record) as { key: Uint8Array }).key.length > 0
+  }
   return { folder, members: new Members(store, randomBytes), keeps, reopen }
 }
 

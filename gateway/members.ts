@@ -9,7 +9,7 @@
  */
 
 import type { Millis, Random } from '#protocol/bytes.ts'
-import { constantTimeEqual, fastEqual, fromHex, hex } from '#protocol/bytes.ts'
+import { constantTimeEqual, empty, fastEqual, fromHex, hex } from '#protocol/bytes.ts'
 import { type Claim, CODE_LENGTH, membershipProof } from '#protocol/handshake.ts'
 import { encodeMessage } from '#protocol/services/codec.ts'
 import type { Caller } from '#protocol/services/service.ts'
@@ -87,7 +87,7 @@ export class Members {
       if (known !== undefined) {
         return constantTimeEqual(known.key, credentialKey) && fastEqual(known.invite, invite.id) ? caller : undefined
       }
-      if (stateOf(invite, now) !== 'open' || this.isRevoked(credentialId)) return undefined
+      if (stateOf(invite, now) !== 'open') return undefined
       this.credentials.put(credentialId, encodeMessage({ key: credentialKey, invite: invite.id }))
       this.write({ ...invite, redeemed: [...invite.redeemed, credentialId] })
       return caller
@@ -97,7 +97,7 @@ export class Members {
   /** Whose proof for this handshake this is; undefined for anybody else, and after a revocation. */
   authenticate(credentialId: Uint8Array, transcript: Uint8Array, proof: Uint8Array): Caller | undefined {
     const known = this.credential(credentialId)
-    const proven = constantTimeEqual(proof, membershipProof(known?.key ?? nobody, transcript))
+    const proven = constantTimeEqual(proof, membershipProof(known?.key.length ? known.key : nobody, transcript))
     const invite = known === undefined || !proven ? undefined : this.invite(known.invite)
     if (invite === undefined || invite.revoked) return undefined
     return { member: memberOf(credentialId), role: invite.role }
@@ -167,7 +167,9 @@ export class Members {
     return await this.store.transaction(
       () => {
         const invite = this.invite(id)!
-        for (const credentialId of invite.redeemed) this.credentials.remove(credentialId)
+        // Without its key it proves nothing; its name stays taken, so that nobody redeems another code under it.
+        for (const credentialId of invite.redeemed)
+          this.credentials.put(credentialId, encodeMessage({ key: empty, invite: id }))
         this.write({ ...invite, revoked: true })
         const mates = this.allInvites().filter(({ cohort }) => fastEqual(cohort, invite.cohort))
         if (mates.every(({ revoked }) => revoked)) this.cohortSecrets.remove(invite.cohort)
@@ -206,12 +208,6 @@ export class Members {
 
   private invite(id: Uint8Array | undefined): InviteRecord | undefined {
     return id === undefined ? undefined : decode<InviteRecord>(this.invites.get(id))
-  }
-
-  private isRevoked(credentialId: Uint8Array): boolean {
-    return this.allInvites().some(
-      ({ revoked, redeemed }) => revoked && redeemed.some((id) => fastEqual(id, credentialId)),
-    )
   }
 
   private credential(id: Uint8Array): MemberRecord | undefined {
