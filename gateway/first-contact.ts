@@ -27,10 +27,19 @@ export class CohortTokens {
   /** The bucket that is being prepared, and how many cohorts are in it. */
   private ahead: { readonly bucket: number; readonly tokens: Bucket; done: number } | undefined
 
-  /** Replaces the set of cohorts; takes effect at once. */
+  /**
+   * Replaces the set of cohorts; takes effect at once. An id stands for the same keys for ever, so only the tokens of new
+   * ones are computed: with thousands of cohorts, all of them would stop the gateway for seconds at every new invite.
+   */
   setCohorts(cohorts: readonly Cohort[]): void {
+    const before = new Set(this.cohorts.map(({ id }) => id))
+    const after = new Set(cohorts.map(({ id }) => id))
+    const added = cohorts.filter(({ id }) => !before.has(id))
+    for (const [bucket, tokens] of this.buckets) {
+      for (const [token, { id }] of tokens) if (!after.has(id)) tokens.delete(token)
+      for (const cohort of added) addTokens(tokens, cohort, bucket)
+    }
     this.cohorts = cohorts
-    this.buckets.clear()
     this.ahead = undefined
   }
 

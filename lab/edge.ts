@@ -2,10 +2,10 @@
  * A network's edge between members and a gateway: terminates TLS, passes HTTP on, and keeps what it was told to block. It
  * stands for a content network, or for a censor with a box at every server.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Agent, request as httpRequest } from 'node:http'
+import { Agent } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { passOn } from '../scripts/pass-on.ts'
 
 export interface EdgeInput {
   readonly certificate: string
@@ -36,7 +36,7 @@ export async function startEdge({ certificate, key, upstream }: EdgeInput): Prom
     const rule = rules.find(({ prefix }) => request.url?.startsWith(prefix))
     if (rule === undefined) {
       counts.passed++
-      return pass(agent, upstream, request, response)
+      return passOn({ agent, host: '127.0.0.1', port: upstream }, request, response)
     }
     counts.blocked++
     request.resume()
@@ -58,27 +58,4 @@ export async function startEdge({ certificate, key, upstream }: EdgeInput): Prom
       agent.destroy()
     },
   }
-}
-
-function pass(agent: Agent, port: number, request: IncomingMessage, response: ServerResponse): void {
-  const { method, url: path, headers } = request
-  const onward = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent }, (answer) => {
-    response.writeHead(answer.statusCode!, withoutHopByHop(answer.rawHeaders))
-    answer.pipe(response)
-    answer.once('error', () => response.destroy())
-  })
-  onward.once('error', () => {
-    if (!response.headersSent) response.writeHead(502, ['content-type', 'text/plain']).end('Bad Gateway')
-    else response.destroy()
-  })
-  response.once('close', () => onward.destroy())
-  request.pipe(onward)
-}
-
-function withoutHopByHop(raw: readonly string[]): string[] {
-  const kept: string[] = []
-  for (let i = 0; i < raw.length; i += 2) {
-    if (!/^(connection|keep-alive|transfer-encoding)$/i.test(raw[i]!)) kept.push(raw[i]!, raw[i + 1]!)
-  }
-  return kept
 }

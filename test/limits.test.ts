@@ -217,6 +217,22 @@ test('tokens of first contact are expected for three buckets and no more', (t) =
   t.deepEqual(found, [false, true, true, true, false])
 })
 
+test('cohorts that come and go: the tokens of the new are expected at once, of the old no more, of the others as before', (t) => {
+  const [a, b, c] = [1, 2, 3].map((n) => ({ id: `c${n}`, keys: deriveCohort(prng(n).bytes(32)) }))
+  const tokens = new CohortTokens()
+  const now = 1_700_000_000_000
+  const found = (): (string | undefined)[] =>
+    [a, b, c].map((each) => tokens.find(latin1(cohortToken(each!.keys, bucketOf(now), 5)), now)?.id)
+  tokens.setCohorts([a!, b!])
+  tokens.fill(now)
+  t.deepEqual(found(), ['c1', 'c2', undefined])
+  tokens.setCohorts([b!, c!])
+  t.true(tokens.isPrepared(now), 'nothing of the others is computed again')
+  t.deepEqual(found(), [undefined, 'c2', 'c3'])
+  tokens.setCohorts([])
+  t.deepEqual(found(), [undefined, undefined, undefined])
+})
+
 test('a gateway that is swept once a second computes no token of first contact while a request waits', (t) => {
   const keys = deriveCohort(prng(6).bytes(32))
   const tokens = new CohortTokens()

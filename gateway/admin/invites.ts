@@ -4,8 +4,9 @@ import { SottoError } from '#protocol/errors.ts'
 import { encodeInvite } from '#protocol/invite.ts'
 import { certificateOf } from '../config.ts'
 import type { InviteInfo, NewInvite, Role } from '../members-records.ts'
-import { type GatewayState, openState } from '../state.ts'
+import type { GatewayState } from '../state.ts'
 import { certificatePin } from '../tls-files.ts'
+import { withState } from './with-state.ts'
 
 export interface CreateOptions {
   readonly state: string
@@ -49,15 +50,6 @@ export async function revokeInvite(folder: string, id: string): Promise<number> 
       next: 'Look it up: sotto invite list',
     })
   })
-}
-
-async function withState<T>(folder: string, use: (state: GatewayState) => Promise<T>): Promise<T> {
-  const state = await openState(folder)
-  try {
-    return await use(state)
-  } finally {
-    await state.close()
-  }
 }
 
 function linkOf(

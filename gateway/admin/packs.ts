@@ -12,7 +12,7 @@ import { sealPack, WHOLE_SHARE } from '#protocol/pack.ts'
 import { builtinIds, builtinText } from '../../camouflage-templates/builtin.ts'
 import type { HistoryEntry, PackRecord, PackState } from '../packs/records.ts'
 import { liveHashes, recordOf } from '../packs/rotation.ts'
-import { type GatewayState, openState } from '../state.ts'
+import type { GatewayState } from '../state.ts'
 import { stateFault } from '../store/faults.ts'
 import {
   CLOCK_SECONDS,
@@ -22,6 +22,7 @@ import {
   readSigningKey,
   signingPublicLine,
 } from './signing-key.ts'
+import { withState } from './with-state.ts'
 
 const DAY_SECONDS = 86_400
 
@@ -63,15 +64,6 @@ function infoOf({ hash, manifest, templates, verdict, applied, failed }: PackRec
     hash: hex(hash),
     ...{ serial, templates, from: iso(from * 1000), until: iso(until * 1000), ttl, overlap },
     ...{ canary: (canary * 100) / WHOLE_SHARE, floor, verdict, applied, failed },
-  }
-}
-
-async function withState<T>(folder: string, use: (state: GatewayState) => Promise<T>): Promise<T> {
-  const state = await openState(folder)
-  try {
-    return await use(state)
-  } finally {
-    await state.close()
   }
 }
 

@@ -4,10 +4,10 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { request as httpRequest } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { SottoError } from '#protocol/errors.ts'
+import { passOn } from '../pass-on.ts'
 
 /** One exchange as an observer of the HTTP sees it. */
 export interface Seen {
@@ -74,16 +74,12 @@ export async function startFront(input: FrontInput): Promise<Front> {
 function pass({ socketPath, observe }: FrontInput, request: IncomingMessage, response: ServerResponse): void {
   const at = Date.now()
   const up = collect(request)
-  const { method, url: path, headers } = request
-  const onward = httpRequest({ socketPath, method, path, headers }, (answer) => {
+  const { method = '', url: target = '', headers } = request
+  passOn({ socketPath }, request, response, (answer) => {
     const down = collect(answer)
-    response.writeHead(answer.statusCode!, withoutHopByHop(answer.rawHeaders))
-    answer.pipe(response)
     answer.once('end', () =>
       observe({
-        at,
-        method: method ?? '',
-        target: path ?? '',
+        ...{ at, method, target },
         requestHeaders: lines(request.rawHeaders),
         requestBody: up(headers['content-type']),
         status: answer.statusCode!,
@@ -92,23 +88,7 @@ function pass({ socketPath, observe }: FrontInput, request: IncomingMessage, res
         ms: Date.now() - at,
       }),
     )
-    answer.once('error', () => response.destroy())
   })
-  onward.once('error', () => {
-    if (!response.headersSent) response.writeHead(502, ['content-type', 'text/plain']).end('Bad Gateway')
-    else response.destroy()
-  })
-  response.once('close', () => onward.destroy())
-  request.pipe(onward)
-}
-
-/** The front has its own connection to the visitor: the gateway's `connection` and `keep-alive` are not passed on. */
-function withoutHopByHop(raw: readonly string[]): string[] {
-  const kept: string[] = []
-  for (let i = 0; i < raw.length; i += 2) {
-    if (!/^(connection|keep-alive|transfer-encoding)$/i.test(raw[i]!)) kept.push(raw[i]!, raw[i + 1]!)
-  }
-  return kept
 }
 
 const lines = (raw: readonly string[]): string[] =>
