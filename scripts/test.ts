@@ -1,24 +1,23 @@
 /** Runs every check and counts: format and lint, types, tests. Arguments are handed to ava. */
-import { spawn } from 'node:child_process'
 import { biome } from './biome.ts'
+import { runWatched } from './watchdog.ts'
 
 interface Outcome {
   readonly passed: number
   readonly failed: number
 }
 
-/** Runs a command of node_modules/.bin, shows its output, and returns it with the exit status. */
-function run(command: string, args: readonly string[]): Promise<{ text: string; status: number }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    let text = ''
-    child.stdout.on('data', (chunk: Buffer) => {
-      text += chunk
-      process.stdout.write(chunk)
-    })
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ text, status: code ?? 1 }))
-  })
+/**
+ * Milliseconds without a word after which a check counts as stuck. The slowest single test takes one minute, and ava gives
+ * a file up after two; several times that, for machines that are slow.
+ */
+const SILENCE_MS = 480_000
+
+async function run(command: string, args: readonly string[]): Promise<{ text: string; status: number }> {
+  const { text, status, stuck } = await runWatched(command, args, SILENCE_MS)
+  if (stuck !== undefined) console.log(`\n${command} said nothing for ${SILENCE_MS / 1000} s and was ended:`)
+  for (const line of stuck ?? []) console.log(`  ${line}`)
+  return { text, status: stuck === undefined ? status : 1 }
 }
 
 /** A check that passes or fails as a whole. */
@@ -45,4 +44,4 @@ const outcomes = [
 ]
 const sum = (key: keyof Outcome): number => outcomes.reduce((total, outcome) => total + outcome[key], 0)
 console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`)
-process.exitCode = sum('failed') === 0 ? 0 : 1
+process.exit(sum('failed') === 0 ? 0 : 1)

@@ -6,12 +6,16 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { gatewayFlags, memberFlags } from '../node-flags.ts'
 
+/** Milliseconds that a program has to end by itself when told to; then it is killed. */
+const END_MS = 15_000
+
 export interface Program {
   readonly child: ChildProcess
   /** The next line of its output, as JSON. Rejects where the program ends first. */
   next(): Promise<unknown>
   /** Sends one line of JSON. */
   tell(message: unknown): void
+  /** Resolves once it has ended, by itself or killed. */
   end(): Promise<void>
 }
 
@@ -67,7 +71,11 @@ function attach(child: ChildProcess): Program {
     end: () =>
       new Promise((resolve) => {
         if (ended) return resolve()
-        child.once('exit', () => resolve())
+        const stuck = setTimeout(() => child.kill('SIGKILL'), END_MS)
+        child.once('exit', () => {
+          clearTimeout(stuck)
+          resolve()
+        })
         child.kill('SIGTERM')
       }),
   }

@@ -47,8 +47,11 @@ export async function runNginx(owner: Owner, folder: string, text: string): Prom
   const child: ChildProcess = spawn(NGINX, ['-c', file, '-e', join(folder, 'error.log')], { stdio: 'ignore' })
   owner.teardown(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
+    // One that has lost the signal between two events would wait for the next one for ever.
+    const stuck = setTimeout(() => child.kill('SIGKILL'), 5_000)
     child.kill('SIGQUIT')
     await once(child, 'exit')
+    clearTimeout(stuck)
   })
 }
 
