@@ -28,6 +28,7 @@ import type { Clockwork } from './clockwork.ts'
 import { hostOf, introduce, NotRecognised } from './introduction.ts'
 import type { Finding, Octets } from './path.ts'
 import { Path } from './path.ts'
+import { firstRequest } from './visit.ts'
 
 /**
  * Milliseconds that a sending exchange may wait for the service's answer to ride back in it. Longer than a service
@@ -220,15 +221,20 @@ export class Tunnel {
   async trial(template: CompiledTemplate): Promise<'carried' | 'failed' | 'busy'> {
     const { current: epoch } = this
     if (epoch === undefined || !epoch.session.mux.ready) return 'busy'
+    const first = firstRequest(template)
     for (const shape of new Set([template.shape('send'), template.shape('poll')])) {
-      const outcome = await this.tryShape(epoch, shape)
+      const outcome = await this.tryShape(epoch, shape, first)
       if (outcome !== 'carried') return outcome
     }
     return 'carried'
   }
 
   /** Two attempts, as anything on a network needs; nothing of it counts for the path in use. */
-  private async tryShape(epoch: Epoch, shape: Shape): Promise<'carried' | 'failed' | 'busy'> {
+  private async tryShape(
+    epoch: Epoch,
+    shape: Shape,
+    first: HttpRequest | undefined,
+  ): Promise<'carried' | 'failed' | 'busy'> {
     const { session, abort } = epoch
     const { clockwork, permit } = this.input
     if (abort.signal.aborted || !session.mayTake || epoch.spent >= SPARE_NUMBERS) return 'busy'
@@ -238,7 +244,7 @@ export class Tunnel {
     const timeoutMs = this.path.patience
     this.exchanges++
     for (let attempt = 0; attempt < 2; attempt++) {
-      if (await tryExchange({ permit, shape, request, timeoutMs, accept, signal: abort.signal })) {
+      if (await tryExchange({ permit, shape, first, request, timeoutMs, accept, signal: abort.signal })) {
         epoch.spent = 0
         return 'carried'
       }
@@ -694,7 +700,8 @@ export class Tunnel {
     const mayRetry = (): boolean => session.mayRetry(clockwork.now(), outgoing.number)
     const probe = (): void => this.probe(epoch)
     const told = { accept, mayRetry, failing, probe, signal }
-    performExchange({ permit, path, clockwork, shape, request, encodeAnew, hold, ...told })
+    const first = firstRequest(this.template)
+    performExchange({ permit, path, clockwork, shape, first, request, encodeAnew, hold, ...told })
       .then(async (result) => {
         if (result.kind === 'unfit') this.onUnfit(epoch, shape, length, result.said ?? false)
         await this.onResult(epoch, result, outgoing.number)

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tlsConnector } from './dialers/tls-connector.ts'
 import { undiciDialer } from './dialers/undici.ts'
+import { directRoute } from './dialers/way.ts'
 import { makeCertificates, startSite } from './fixtures/site.ts'
 import { launch } from './launcher.ts'
 import type { LocalBroker } from './library.ts'
@@ -39,6 +40,7 @@ const broker: LocalBroker = {
   forget: unused,
   permit: async () => permit,
   network: unused,
+  dialers: unused,
   onEvent: () => {},
   refuse: refusalError,
   close: async () => {},
@@ -89,10 +91,10 @@ async function benchDialer(): Promise<void> {
         .end(request.method === 'GET' ? large.body : ''),
     )
   })
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ route: directRoute({ resolve: async () => [] }) }) })
   const place = { id: 'bench', name: 'bench', host: HOST, port: site.port }
   const target = { ...place, addresses: ['127.0.0.1'], certificate: certificates.pin }
-  const options = { timeoutMs: 10_000 }
+  const options = { family: 'node', timeoutMs: 10_000 } as const
   const request = { target: '/large', headers: [] }
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   await rate('dialer, down', () => dialer.exchange(target, { ...request, method: 'GET', body: undefined }, options))

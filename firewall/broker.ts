@@ -9,7 +9,7 @@ import { PipeLimits } from './limits.ts'
 import type { PipeSocket } from './line.ts'
 import type { CallName, Calls, Failure } from './messages.ts'
 import { argsSchemas, FrameType, flat, pairs, shaped } from './messages.ts'
-import type { FirstContact, Permit, Rekey } from './permit.ts'
+import type { ExchangeOptions, FirstContact, Permit, Rekey } from './permit.ts'
 import type { Message } from './pipe.ts'
 import { Pipe } from './pipe.ts'
 import { Tickets } from './tickets.ts'
@@ -125,6 +125,7 @@ function handlersFor(broker: LocalBroker): Handlers {
   return {
     endpoints: async () => ({ result: await broker.endpoints() }),
     network: async () => ({ result: await broker.network() }),
+    dialers: async () => ({ result: await broker.dialers() }),
     joined: async () => ({ result: await broker.joined() }),
     forget: async ({ endpoint }) => {
       permits.delete(endpoint)
@@ -148,13 +149,22 @@ function handlersFor(broker: LocalBroker): Handlers {
       return { result: { ticket: rekeys.issue(rekey) }, raw: rekey.first }
     },
     finishRekey: async ({ ticket }, { raw }) => ({ result: (await rekeys.redeem(ticket).finish(raw)) ?? null }),
-    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, connection, fresh }, { raw, signal }) => {
-      const permit = await permitFor(endpoint)
+    exchange: async (args, { raw, signal }) => {
+      const permit = await permitFor(args.endpoint)
+      const { method, target, headers, body } = args
       const request = { method, target, headers: pairs(headers), body: body ? raw : undefined }
-      const named = { ...(connection === undefined ? {} : { connection }), ...(fresh ? { fresh } : {}) }
-      const answer = await permit.exchange(request, { timeoutMs, signal, ...named })
+      const answer = await permit.exchange(request, { ...optionsOf(args), signal })
       return { result: { status: answer.status, headers: flat(answer.headers) }, raw: answer.body }
     },
+  }
+}
+
+function optionsOf({ timeoutMs, family, first, connection, fresh }: Calls['exchange']['args']): ExchangeOptions {
+  const before = first && { method: 'GET' as const, ...first, headers: pairs(first.headers), body: undefined }
+  return {
+    ...{ timeoutMs, family, first: before },
+    ...(connection === undefined ? {} : { connection }),
+    ...(fresh ? { fresh } : {}),
   }
 }
 

@@ -54,6 +54,7 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
       await line.call('forget', { endpoint })
     },
     permit: async (endpoint) => remotePermit(line, (await line.call('permit', { endpoint })).result),
+    dialers: async () => [...(await line.call('dialers', null)).result],
     network: async () => (await line.call('network', null)).result,
     onEvent: (listener) => {
       line.listeners.push(listener)
@@ -98,10 +99,12 @@ async function exchange(
   line: Line,
   endpoint: string,
   { method, target, headers, body }: ExchangeRequest,
-  { timeoutMs, connection, fresh, signal }: ExchangeOptions,
+  { timeoutMs, family, first, connection, fresh, signal }: ExchangeOptions,
 ): Promise<ExchangeResponse> {
   const named = { ...(connection === undefined ? {} : { connection }), ...(fresh ? { fresh } : {}) }
-  const args = { endpoint, method, target, headers: flat(headers), timeoutMs, body: body !== undefined, ...named }
+  const before = first && { first: { target: first.target, headers: flat(first.headers) } }
+  const shown = { method, target, headers: flat(headers), body: body !== undefined }
+  const args = { endpoint, ...shown, timeoutMs, family, ...before, ...named }
   const { result, raw } = await line.call('exchange', args, body, signal)
   return { status: result.status, headers: pairs(result.headers), body: raw }
 }

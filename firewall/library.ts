@@ -18,20 +18,28 @@ import { DialLimits } from './limits.ts'
 import { localPermit } from './local-permit.ts'
 import { lockFolder } from './lock.ts'
 import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
-import type { Broker, EndpointInfo, FirewallEvent, FirewallEventKind, Permit } from './permit.ts'
+import type { Broker, DialerReport, EndpointInfo, Family, FirewallEvent, FirewallEventKind, Permit } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { confirmed, decideAdmission, decideDial, publicInfo } from './policy.ts'
-import { refusalError } from './refusals.ts'
+import { refusalError, unfitError } from './refusals.ts'
 import { Vault } from './vault.ts'
 
 export interface BrokerOptions {
   /** The broker's own part of the state folder; made where it is missing. */
   readonly folder: string
-  readonly dialer: Dialer
+  /** At most one of each family, the default one first. */
+  readonly dialers: readonly Dialer[]
+  /** Those that refuse to work here. */
+  readonly unfit?: readonly UnfitDialer[]
   readonly now: () => Millis
   readonly random: Random
   /** What tells this network from others (network.ts), as text. Read anew each time. */
   readonly network?: () => string
+}
+
+/** There is no such dialer, and why. */
+export interface UnfitDialer extends DialerReport {
+  readonly unfit: string
 }
 
 export interface LocalBroker extends Broker {
@@ -65,7 +73,8 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
 
 class Firewall implements LocalBroker {
   private readonly vault: Vault
-  private readonly dialer: Dialer
+  private readonly byFamily: ReadonlyMap<Family, Dialer>
+  private readonly unfit: readonly UnfitDialer[]
   private readonly now: () => Millis
   private readonly random: Random
   private readonly facts: () => string
@@ -80,12 +89,15 @@ class Firewall implements LocalBroker {
   constructor(options: BrokerOptions, vault: Vault, unlock: () => void) {
     this.vault = vault
     this.unlock = unlock
-    this.dialer = options.dialer
+    this.byFamily = new Map(options.dialers.map((dialer) => [dialer.describe().family, dialer]))
+    this.unfit = options.unfit ?? []
     this.now = options.now
     this.random = options.random
     this.facts = options.network ?? networkFacts
     this.audit = new AuditLog(join(options.folder, 'audit.log'))
-    this.dialer.onDial(({ endpoint, code }) => this.emit('dialed', endpoint, code))
+    for (const dialer of this.byFamily.values()) {
+      dialer.onDial(({ endpoint, code }) => this.emit('dialed', endpoint, code))
+    }
   }
 
   async endpoints(): Promise<EndpointInfo[]> {
@@ -125,7 +137,7 @@ class Firewall implements LocalBroker {
   async forget(endpointId: string): Promise<void> {
     if (!this.vault.endpoints.has(endpointId)) return
     await this.vault.update((endpoints) => new Map([...endpoints].filter(([id]) => id !== endpointId)))
-    await this.dialer.forget(endpointId)
+    await Promise.all([...this.byFamily.values()].map((dialer) => dialer.forget(endpointId)))
     this.emit('forgotten', endpointId)
   }
 
@@ -137,9 +149,13 @@ class Firewall implements LocalBroker {
       refuse: (reason) => this.refuse(reason, endpointId),
       enter: () => this.enter(endpointId),
       confirm: () => this.confirm(endpointId),
-      dialer: this.dialer,
+      dialerFor: (family) => this.dialerFor(family, endpointId),
       random: this.random,
     })
+  }
+
+  async dialers(): Promise<DialerReport[]> {
+    return [...[...this.byFamily.values()].map((dialer) => dialer.describe()), ...this.unfit]
   }
 
   async network(): Promise<Uint8Array> {
@@ -161,7 +177,7 @@ class Firewall implements LocalBroker {
   }
 
   private async closeAll(): Promise<void> {
-    await this.dialer.close()
+    await Promise.all([...this.byFamily.values()].map((dialer) => dialer.close()))
     await this.audit.close()
     await this.vault.close()
     this.unlock()
@@ -173,6 +189,15 @@ class Firewall implements LocalBroker {
     if (!decision.allowed)
       throw this.refuse(decision.reason, this.vault.endpoints.has(endpointId) ? endpointId : undefined)
     return decision.value
+  }
+
+  /** What claims to be a client must come from the dialer that looks like it, and from no other. */
+  private dialerFor(family: Family, endpointId: string): Dialer {
+    const dialer = this.byFamily.get(family)
+    if (dialer !== undefined) return dialer
+    const refusal = this.refuse('no-dialer', endpointId)
+    const unfit = this.unfit.find((each) => each.family === family)
+    throw unfit === undefined ? refusal : unfitError(unfit)
   }
 
   private enter(endpointId: string): () => void {

@@ -6,7 +6,7 @@ import type { Membership } from '#protocol/handshake.ts'
 import { initiate, initiateRekey } from '#protocol/handshake.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
 import type { Dialer } from './dialers/dialer.ts'
-import type { EndpointInfo, FirstContact, FirstContactInput, Permit, Rekey } from './permit.ts'
+import type { EndpointInfo, Family, FirstContact, FirstContactInput, Permit, Rekey } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { decideRequest } from './request.ts'
 
@@ -18,7 +18,8 @@ export interface PermitSource {
   enter(): () => void
   /** Stores that the gateway accepted our membership. */
   confirm(): Promise<void>
-  readonly dialer: Dialer
+  /** @throws SottoError E_FIREWALL_REFUSED, E_DIALER_UNFIT */
+  dialerFor(family: Family): Dialer
   readonly random: Random
 }
 
@@ -29,10 +30,12 @@ export function localPermit(endpoint: EndpointInfo, source: PermitSource): Permi
     rekey: async ({ prologue }) => rekey(source, prologue),
     exchange: async (request, options) => {
       const target = source.decide()
-      const refusal = decideRequest(target, request, options)
+      const { first } = options
+      const refusal = decideRequest(target, request, options) ?? (first && decideRequest(target, first, options))
       if (refusal !== undefined) throw source.refuse(refusal)
+      const dialer = source.dialerFor(options.family)
       const leave = source.enter()
-      return source.dialer.exchange(target, request, options).finally(leave)
+      return dialer.exchange(target, request, options).finally(leave)
     },
   }
 }

@@ -7,7 +7,7 @@
 import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
-import type { EndpointInfo, FirewallEvent } from './permit.ts'
+import type { DialerReport, EndpointInfo, Family, FirewallEvent } from './permit.ts'
 
 export interface Failure {
   readonly code: ErrorCode
@@ -20,6 +20,7 @@ export interface Failure {
 export interface Calls {
   readonly endpoints: { args: null; result: readonly EndpointInfo[] }
   readonly network: { args: null; result: Uint8Array }
+  readonly dialers: { args: null; result: readonly DialerReport[] }
   readonly joined: { args: null; result: readonly EndpointInfo[] }
   readonly forget: { args: { endpoint: string }; result: null }
   readonly permit: { args: { endpoint: string }; result: EndpointInfo }
@@ -52,6 +53,9 @@ export interface Calls {
       /** Names and values in turn. */
       headers: readonly string[]
       timeoutMs: number
+      family: Family
+      /** Target and header fields of the request that comes first on a new connection. */
+      first?: { target: string; headers: readonly string[] } | undefined
       connection?: string | undefined
       fresh?: boolean | undefined
       /** False: no body at all, which differs from an empty one. */
@@ -76,6 +80,7 @@ export const FrameType = {
   finishRekey: 8,
   exchange: 9,
   network: 10,
+  dialers: 11,
   cancel: 16,
   result: 32,
   failure: 33,
@@ -100,9 +105,21 @@ const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   root: v.exactOptional(bytes),
 })
 
+const family = v.picklist(['node', 'chromium', 'firefox'])
+
+const dialerReport: v.GenericSchema<unknown, DialerReport> = v.strictObject({
+  family,
+  version: v.string(),
+  os: v.string(),
+  alpn: v.array(v.string()),
+  knownLeaks: v.array(v.string()),
+  unfit: v.exactOptional(v.string()),
+})
+
 export const argsSchemas: Schemas<'args'> = Object.freeze({
   endpoints: nothing,
   network: nothing,
+  dialers: nothing,
   joined: nothing,
   forget: v.strictObject({ endpoint: v.string() }),
   permit: v.strictObject({ endpoint: v.string() }),
@@ -116,6 +133,8 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     target: v.string(),
     headers: v.array(v.string()),
     timeoutMs: v.number(),
+    family,
+    first: v.optional(v.strictObject({ target: v.string(), headers: v.array(v.string()) })),
     connection: v.optional(v.string()),
     fresh: v.optional(v.boolean()),
     body: v.boolean(),
@@ -125,6 +144,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
 export const resultSchemas: Schemas<'result'> = Object.freeze({
   endpoints: v.array(endpointInfo),
   network: bytes,
+  dialers: v.array(dialerReport),
   joined: v.array(endpointInfo),
   forget: nothing,
   permit: endpointInfo,

@@ -46,6 +46,7 @@ export type Refusal =
   | 'bad-length'
   | 'bad-timeout'
   | 'bad-connection'
+  | 'no-dialer'
   | 'malformed-call'
   | 'broken-pipe'
 

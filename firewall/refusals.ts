@@ -1,5 +1,6 @@
 /** What a person is told when the firewall says no. */
 import { SottoError } from '#protocol/errors.ts'
+import type { UnfitDialer } from './library.ts'
 import type { Refusal } from './policy.ts'
 
 const texts: Readonly<Record<Refusal, string>> = {
@@ -14,10 +15,16 @@ const texts: Readonly<Record<Refusal, string>> = {
   'bad-length': 'The body of the request is too large, or not as long as it says.',
   'bad-timeout': 'The time limit of the request is out of bounds.',
   'bad-connection': 'The connection has no usable name.',
+  'no-dialer': 'Nothing here looks like the client that the request claims to come from.',
   'malformed-call': 'The core asked for something the firewall does not know.',
   'broken-pipe': 'The core broke the rules of the pipe.',
 }
 
 export function refusalError(reason: Refusal): SottoError {
   return new SottoError('E_FIREWALL_REFUSED', `Refused by the firewall: ${texts[reason]}`)
+}
+
+/** The dialer that was asked for refuses to work here. */
+export function unfitError({ family, version, unfit }: UnfitDialer): SottoError {
+  return new SottoError('E_DIALER_UNFIT', `Traffic cannot look like ${family} ${version} here: ${unfit}.`)
 }

@@ -1,68 +1,75 @@
 /**
- * The connections to one endpoint: at most `DialLimits.connections`, each with one exchange at a time and the others in
- * line behind it. A name asks for a connection of its own; what may not have one shares.
+ * The connections to one endpoint: at most `DialLimits.connections`. Over HTTP/1.1 each has one exchange at a time and the
+ * others in line behind it, and a name asks for a connection of its own; over HTTP/2 all share one, as browsers do.
  */
-import type { Dispatcher } from 'undici'
 import { DialLimits } from '../limits.ts'
 import type { ExchangeOptions, ExchangeRequest, ExchangeResponse } from '../permit.ts'
 import { Answer } from './answer.ts'
+import type { HttpClient, HttpClientEvents } from './http-client.ts'
 import { pathError } from './path-error.ts'
 
 interface Job {
-  readonly request: Dispatcher.DispatchOptions
+  readonly request: ExchangeRequest
   readonly answer: Answer
+  /** Name of the connection it wants. */
+  readonly connection: string | undefined
 }
 
 interface Lane {
   name: string | undefined
-  readonly client: Dispatcher
+  readonly client: HttpClient
   /** Under way on the connection. */
-  current: Job | undefined
+  readonly current: Set<Job>
   line: Job[]
+  /** Nothing was asked for on it yet. */
+  isNew: boolean
+  /** Something has to come first on it, and has not come yet. */
+  begins: boolean
+  /** Takes nothing new; closed once nothing is under way. */
+  retired: boolean
+}
+
+export interface ConnectionsInput {
+  /** The endpoint's, for error texts. */
+  readonly name: string
+  /** Milliseconds between two pieces of an answer, and from its beginning to its end. */
+  readonly stallMs: number
+  readonly answerMs: number
+  /** Makes an HTTP client that holds at most one connection. */
+  readonly open: (events: HttpClientEvents) => HttpClient
 }
 
 export class Connections {
-  private readonly name: string
-  private readonly answerMs: number
-  private readonly open: () => Dispatcher
+  private readonly input: ConnectionsInput
   /** In order of use: the first was idle for longest. */
   private readonly lanes = new Set<Lane>()
 
-  /**
-   * @param name the endpoint's, for error texts
-   * @param answerMs from the beginning of an answer to its end
-   * @param open makes an HTTP client that holds at most one connection
-   */
-  constructor(name: string, answerMs: number, open: () => Dispatcher) {
-    this.name = name
-    this.answerMs = answerMs
-    this.open = open
+  constructor(input: ConnectionsInput) {
+    this.input = input
   }
 
   /** Rejects with SottoError E_PATH_*. */
   async exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse> {
-    if (options.signal?.aborted) throw pathError('E_PATH_CLOSED', this.name, undefined, options.signal.reason)
-    if (options.fresh) this.dropAllIdle()
-    const lane = this.pick(options.connection)
+    const { name, answerMs } = this.input
+    if (options.signal?.aborted) throw pathError('E_PATH_CLOSED', name, undefined, options.signal.reason)
+    if (options.fresh) this.retireAll()
     // A slow link must not be given up in the middle: once the answer has begun, it has the time of an answer.
     const begun = (): void => {
       clearTimeout(timer)
-      timer = setTimeout(leave, this.answerMs, 'E_PATH_TIMEOUT')
+      timer = setTimeout(leave, answerMs, 'E_PATH_TIMEOUT')
     }
-    const answer = new Answer(this.name, begun, () => this.finished(lane))
-    const job: Job = { request: toDispatch(request), answer }
+    const job = this.makeJob(request, options.connection, begun)
     const leave = (code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT'): void => {
-      lane.line = lane.line.filter((other) => other !== job)
-      answer.giveUp(code, options.signal?.reason)
+      for (const lane of this.lanes) lane.line = lane.line.filter((other) => other !== job)
       // Where one connection has fallen silent the others have, mostly: what comes next shall not find out one by one.
-      if (code === 'E_PATH_TIMEOUT') this.dropAllIdle()
+      if (code === 'E_PATH_TIMEOUT') this.retireAll()
+      job.answer.giveUp(code, options.signal?.reason)
     }
     let timer = setTimeout(leave, options.timeoutMs, 'E_PATH_TIMEOUT')
     const aborted = (): void => leave('E_PATH_CLOSED')
     options.signal?.addEventListener('abort', aborted, { once: true })
-    lane.line.push(job)
-    this.advance(lane)
-    return answer.result.finally(() => {
+    this.enqueue(job, options.timeoutMs, options.first)
+    return job.answer.result.finally(() => {
       clearTimeout(timer)
       options.signal?.removeEventListener('abort', aborted)
     })
@@ -71,67 +78,137 @@ export class Connections {
   async close(): Promise<void> {
     const lanes = [...this.lanes]
     this.lanes.clear()
-    const jobs = lanes.flatMap(({ current, line }) => (current === undefined ? line : [current, ...line]))
-    for (const { answer } of jobs) answer.giveUp('E_PATH_CLOSED')
+    for (const { current, line } of lanes) {
+      for (const { answer } of [...current, ...line]) answer.giveUp('E_PATH_CLOSED')
+    }
     await Promise.all(lanes.map(({ client }) => client.destroy()))
   }
 
+  private makeJob(request: ExchangeRequest, connection: string | undefined, begun: () => void): Job {
+    const { name, stallMs } = this.input
+    const done = (): void => {
+      for (const lane of this.lanes) if (lane.current.delete(job)) this.advanceSoon(lane)
+    }
+    const job: Job = { request, connection, answer: new Answer({ name, stallMs, begun, done }) }
+    return job
+  }
+
+  private enqueue(job: Job, timeoutMs: number, first: ExchangeRequest | undefined): void {
+    const lane = this.pick(job.connection)
+    lane.line.push(job)
+    if (first !== undefined && lane.isNew) void this.begin(lane, first, timeoutMs)
+    else this.advance(lane)
+  }
+
+  /** What a visitor would ask for first on a new connection. Where it does not come through, nothing else would. */
+  private async begin(lane: Lane, first: ExchangeRequest, timeoutMs: number): Promise<void> {
+    lane.isNew = false
+    lane.begins = true
+    const job = this.makeJob(first, undefined, () => {})
+    const timer = setTimeout(() => job.answer.giveUp('E_PATH_TIMEOUT'), timeoutMs)
+    lane.current.add(job)
+    lane.client.dispatch(job.request, job.answer)
+    try {
+      await job.answer.result
+    } catch (error) {
+      for (const { answer } of lane.line.splice(0)) answer.error(error)
+    } finally {
+      clearTimeout(timer)
+      lane.begins = false
+      this.advance(lane)
+    }
+  }
+
   private pick(name: string | undefined): Lane {
-    const lanes = [...this.lanes]
-    const lane = lanes.find((other) => name !== undefined && other.name === name) ?? this.anyLane(lanes)
+    const lanes = [...this.lanes].filter(({ retired, client }) => !retired && client.capacity !== 0)
+    const named = lanes.find((other) => name !== undefined && other.name === name)
+    const lane = lanes.find(isShared) ?? named ?? this.anyLane(lanes)
     if (name !== undefined && isIdle(lane)) lane.name = name
     this.lanes.delete(lane)
     this.lanes.add(lane)
     return lane
   }
 
-  /** An idle one that nobody named, a new one, the longest idle one, or the one with the shortest line. */
+  /** An idle one that nobody named, one that may yet turn out to be shared, a new one, the longest idle, the shortest line. */
   private anyLane(lanes: readonly Lane[]): Lane {
     const idle = lanes.filter(isIdle)
     const unnamed = idle.findLast((lane) => lane.name === undefined)
     if (unnamed !== undefined) return unnamed
-    if (lanes.length < DialLimits.connections) return this.openLane()
+    const undecided = lanes.find(({ client }) => client.capacity === undefined)
+    if (undecided !== undefined) return undecided
+    if (this.lanes.size < DialLimits.connections || lanes.length === 0) return this.openLane()
     return idle[0] ?? lanes.reduce((least, lane) => (lane.line.length < least.line.length ? lane : least))
   }
 
   private openLane(): Lane {
-    const lane: Lane = { name: undefined, client: this.open(), current: undefined, line: [] }
-    // Both come after the request that was under way has been told, so an idle lane has no connection and no use.
-    lane.client.on('disconnect', () => this.dropIdle(lane))
-    lane.client.on('connectionError', () => this.dropIdle(lane))
+    // Where all are retired and none has come to its end, the oldest gives way.
+    const [oldest] = this.lanes
+    if (oldest !== undefined && this.lanes.size >= DialLimits.connections) this.drop(oldest)
+    const client = this.input.open({ ready: () => this.decided(lane), gone: () => this.gone(lane) })
+    const lane: Lane = {
+      ...{ name: undefined, client, current: new Set(), line: [], isNew: true, begins: false, retired: false },
+    }
     return lane
   }
 
-  private advance(lane: Lane): void {
-    if (lane.current !== undefined) return
-    lane.current = lane.line.shift()
-    if (lane.current !== undefined) lane.client.dispatch(lane.current.request, lane.current.answer)
+  /** What was in line behind a connection that turns out not to be shared finds others. */
+  private decided(lane: Lane): void {
+    if (!isShared(lane)) this.moveOn(lane.line.splice(1))
+    this.advance(lane)
   }
 
-  private finished(lane: Lane): void {
-    lane.current = undefined
+  /** It is over, and what was under way on it has been told. Some clients connect anew for what is waiting. */
+  private gone(lane: Lane): void {
+    if (lane.client.capacity !== 0 && !isIdle(lane)) return
+    lane.retired = true
     // Not at once: undici may be in the middle of telling requests of a failure, and breaks where a new one comes then.
+    queueMicrotask(() => {
+      this.moveOn(lane.line.splice(0))
+      this.sweep(lane)
+    })
+  }
+
+  private moveOn(jobs: readonly Job[]): void {
+    for (const job of jobs) {
+      const lane = this.pick(job.connection)
+      lane.line.push(job)
+      this.advance(lane)
+    }
+  }
+
+  private advance(lane: Lane): void {
+    if (lane.begins) return
+    lane.isNew = false
+    while (lane.line.length > 0 && lane.current.size < (lane.client.capacity || 1)) {
+      const job = lane.line.shift()!
+      lane.current.add(job)
+      lane.client.dispatch(job.request, job.answer)
+    }
+    if (lane.retired) this.sweep(lane)
+  }
+
+  private advanceSoon(lane: Lane): void {
+    // Not at once, for the same reason.
     queueMicrotask(() => this.advance(lane))
   }
 
-  private dropAllIdle(): void {
-    for (const lane of [...this.lanes]) this.dropIdle(lane)
+  /** Nothing new goes to the connections there are. */
+  private retireAll(): void {
+    for (const lane of [...this.lanes]) {
+      if (isIdle(lane) || isShared(lane)) lane.retired = true
+      this.sweep(lane)
+    }
   }
 
-  private dropIdle(lane: Lane): void {
-    if (!isIdle(lane) || !this.lanes.delete(lane)) return
-    void lane.client.destroy()
+  private sweep(lane: Lane): void {
+    if (lane.retired && isIdle(lane)) this.drop(lane)
+  }
+
+  private drop(lane: Lane): void {
+    if (this.lanes.delete(lane)) void lane.client.destroy()
   }
 }
 
-function isIdle(lane: Lane): boolean {
-  return lane.current === undefined && lane.line.length === 0
-}
+const isIdle = (lane: Lane): boolean => lane.current.size === 0 && lane.line.length === 0
 
-/** Fields that undici writes itself, from the origin and the body. */
-const writtenByClient: ReadonlySet<string> = new Set(['host', 'connection', 'content-length'])
-
-function toDispatch({ method, target, headers, body }: ExchangeRequest): Dispatcher.DispatchOptions {
-  const ours = headers.filter(([name]) => !writtenByClient.has(name.toLowerCase()))
-  return { method, path: target, headers: ours.flat(), body: body ?? null }
-}
+const isShared = ({ client }: Lane): boolean => (client.capacity ?? 0) > 1

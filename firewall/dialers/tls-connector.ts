@@ -1,4 +1,4 @@
-/** One verified TLS connection to a target: addresses in turn, then the certificate, before a single octet of a request. */
+/** One verified TLS connection to a target: over its ways in turn, then the certificate, before a single octet of a request. */
 import { isIP } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { connect as tlsConnect } from 'node:tls'
@@ -7,98 +7,74 @@ import { sha256 } from '#protocol/crypto/hash.ts'
 import { DialLimits } from '../limits.ts'
 import type { DialTarget } from './dialer.ts'
 import { pathError, toPathError } from './path-error.ts'
+import type { Route, Way } from './way.ts'
 
 export interface ConnectorOptions {
-  /** Asked only for endpoints whose invite pins no addresses. */
-  readonly resolve: (host: string) => Promise<readonly string[]>
+  readonly route: Route
+  /** What the ClientHello looks like; plain TLS of Node where nothing is said. */
+  readonly style?: TlsStyle
+  /** Protocols to offer, best first; `http/1.1` where nothing is said. Not looked at where there is a style. */
+  readonly alpn?: readonly string[]
+  /** False: every connection begins with a whole handshake. */
+  readonly resumes?: boolean
   /** Certificate authorities instead of the system's, PEM. */
   readonly authorities?: readonly string[]
-  /** Milliseconds for name and connection, over all addresses. */
+  /** Milliseconds for name and connection, over all ways. */
   readonly connectMs?: number
 }
 
-/** As undici and Node's agents do. */
-const KEEP_ALIVE_MS = 60_000
+/** Makes the options of one connection: what differs from connection to connection is drawn anew. */
+export type TlsStyle = (authorities: readonly string[] | undefined) => ConnectionOptions
 
 /** Opens one more connection to the target it was made for. Rejects with SottoError E_PATH_*. */
 export type Connect = () => Promise<TLSSocket>
 
-/** Made once for each target: keeps its tickets and the address that worked. */
+/** Made once for each target: keeps its tickets and the way that worked. */
 export type Connector = (target: DialTarget) => Connect
 
-/** Plain TLS of Node. */
 export function tlsConnector(options: ConnectorOptions): Connector {
   return (target) => {
     const tickets: Buffer[] = []
-    let lastGood: string | undefined
+    const waysTo = options.route(target)
     return async () => {
-      const connectMs = options.connectMs ?? DialLimits.connectMs
-      const deadline = performance.now() + connectMs
-      const addresses = startWith(await addressesOf(target, options.resolve, connectMs), lastGood)
+      const deadline = performance.now() + (options.connectMs ?? DialLimits.connectMs)
       let failure: unknown
-      for (const [index, address] of addresses.entries()) {
-        const timeoutMs = (deadline - performance.now()) / (addresses.length - index)
-        try {
-          const socket = await connectOnce(target, address, { timeoutMs, tickets, authorities: options.authorities })
-          lastGood = address
-          return socket
-        } catch (error) {
-          failure = error
+      try {
+        for await (const way of waysTo(deadline)) {
+          try {
+            const socket = await secure(target, way, options, tickets)
+            way.worked()
+            return socket
+          } catch (error) {
+            failure = error
+          }
         }
+      } catch (error) {
+        // What the last way that stood ran into says more than that there is none left.
+        failure ??= error
       }
       throw toPathError(failure, target.name)
     }
   }
 }
 
-async function addressesOf(
-  target: DialTarget,
-  resolve: (host: string) => Promise<readonly string[]>,
-  timeoutMs: number,
-): Promise<readonly string[]> {
-  if (target.addresses.length > 0) return target.addresses
-  if (isIP(target.host) !== 0) return [target.host]
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(reject, timeoutMs, new Error('the resolver takes too long'))
-  try {
-    const found = (await Promise.race([resolve(target.host), late])).filter((address) => isIP(address) !== 0)
-    if (found.length > 0) return found.slice(0, DialLimits.addresses)
-  } catch (cause) {
-    throw pathError('E_PATH_DNS', target.name, undefined, cause)
-  } finally {
-    clearTimeout(timer)
-  }
-  throw pathError('E_PATH_DNS', target.name)
-}
-
-/** The address that worked last time goes first. */
-function startWith(addresses: readonly string[], first: string | undefined): readonly string[] {
-  if (first === undefined || !addresses.includes(first)) return addresses
-  return [first, ...addresses.filter((address) => address !== first)]
-}
-
-interface Attempt {
-  readonly timeoutMs: number
-  /** Each is used once, so that an observer cannot tie two connections together by it. */
-  readonly tickets: Buffer[]
-  readonly authorities: readonly string[] | undefined
-}
-
-function connectOnce(target: DialTarget, address: string, attempt: Attempt): Promise<TLSSocket> {
+/** `tickets`: each is used once, so that an observer cannot tie two connections together by it. */
+function secure(target: DialTarget, way: Way, options: ConnectorOptions, tickets: Buffer[]): Promise<TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
-  const socket = tlsConnect(connectionOptions(target, address, attempt))
+  const socket = tlsConnect(connectionOptions(target, way, options, tickets.pop()))
   const fail = (error: unknown): void => {
     clearTimeout(timer)
     socket.destroy()
+    way.socket.destroy()
     reject(toPathError(error, target.name))
   }
-  const timer = setTimeout(fail, attempt.timeoutMs, pathError('E_PATH_TIMEOUT', target.name, 'while connecting'))
-  socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS)
+  const late = pathError('E_PATH_TIMEOUT', target.name, 'while connecting')
+  const timer = setTimeout(fail, way.deadline - performance.now(), late)
   let verified = false
   socket.on('session', (ticket) => {
-    if (!verified) return
-    attempt.tickets.push(ticket)
-    if (attempt.tickets.length > DialLimits.tickets) attempt.tickets.shift()
+    if (!verified || options.resumes === false) return
+    tickets.push(ticket)
+    if (tickets.length > DialLimits.tickets) tickets.shift()
   })
   // Both stay: until the HTTP client has its own, an error would have no listener.
   socket.once('error', fail)
@@ -113,15 +89,20 @@ function connectOnce(target: DialTarget, address: string, attempt: Attempt): Pro
 }
 
 /** `rejectUnauthorized` is said outright, so that no environment variable decides. */
-function connectionOptions(target: DialTarget, address: string, attempt: Attempt): ConnectionOptions {
-  const session = attempt.tickets.pop()
+function connectionOptions(
+  target: DialTarget,
+  way: Way,
+  { style, alpn, authorities }: ConnectorOptions,
+  session: Buffer | undefined,
+): ConnectionOptions {
+  const plain = { ALPNProtocols: [...(alpn ?? ['http/1.1'])], ...(authorities && { ca: [...authorities] }) }
   return {
-    host: address,
-    port: target.port,
+    ...(style === undefined ? plain : style(authorities)),
+    socket: way.socket,
+    // Also what OpenSSL compares the certificate with: without it, it would be the name of a socket that has none.
+    host: target.host,
     ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
-    ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: target.certificate === undefined,
-    ...(attempt.authorities === undefined ? {} : { ca: [...attempt.authorities] }),
     ...(session === undefined ? {} : { session }),
   }
 }

@@ -14,6 +14,8 @@ import type { ConnectorOptions } from './tls-connector.ts'
 import { tlsConnector } from './tls-connector.ts'
 import type { UndiciDialerOptions } from './undici.ts'
 import { undiciDialer } from './undici.ts'
+import type { DirectOptions } from './way.ts'
+import { directRoute } from './way.ts'
 
 let gateway: TestGateway
 test.before(async () => {
@@ -26,7 +28,7 @@ const noResolver = async (): Promise<never> => {
 }
 
 interface Setup {
-  readonly connector?: Partial<ConnectorOptions>
+  readonly connector?: Partial<ConnectorOptions & DirectOptions>
   readonly dialer?: Partial<UndiciDialerOptions>
   readonly target?: Partial<DialTarget>
 }
@@ -39,7 +41,8 @@ interface Rig {
 }
 
 function rig(t: { teardown(fn: () => Promise<void>): void }, setup: Setup = {}): Rig {
-  const connector = tlsConnector({ resolve: noResolver, ...setup.connector })
+  const { resolve = noResolver, ...connectorSetup } = setup.connector ?? {}
+  const connector = tlsConnector({ route: directRoute({ resolve }), ...connectorSetup })
   const dialer = undiciDialer({ connector, ...setup.dialer })
   const dials: DialEvent[] = []
   dialer.onDial((event) => dials.push(event))
@@ -52,7 +55,7 @@ function rig(t: { teardown(fn: () => Promise<void>): void }, setup: Setup = {}):
     dialer.exchange(
       target,
       { method: 'GET', target: '/', headers: [], body: undefined, ...request },
-      { timeoutMs: 20_000, ...options },
+      { family: 'node', timeoutMs: 20_000, ...options },
     )
   return { dialer, dials, send, get: (path, options) => send({ target: path }, options) }
 }

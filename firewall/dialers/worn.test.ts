@@ -10,6 +10,7 @@ import type { DialTarget } from './dialer.ts'
 import { pathError } from './path-error.ts'
 import { tlsConnector } from './tls-connector.ts'
 import { undiciDialer } from './undici.ts'
+import { directRoute } from './way.ts'
 
 let gateway: TestGateway
 test.before(async () => {
@@ -30,7 +31,9 @@ test('more exchanges than connections, and none comes about: each is told, and n
   const dialer = undiciDialer({ connector })
   t.teardown(() => dialer.close())
   const all = Array.from({ length: 2 * DialLimits.connections + 1 }, () =>
-    dialer.exchange(targetAt(1), request, { timeoutMs: 5_000 }).catch((error: SottoError) => error.code),
+    dialer
+      .exchange(targetAt(1), request, { family: 'node', timeoutMs: 5_000 })
+      .catch((error: SottoError) => error.code),
   )
   t.deepEqual(new Set(await Promise.all(all)), new Set(['E_PATH_TLS']))
 })
@@ -38,11 +41,11 @@ test('more exchanges than connections, and none comes about: each is told, and n
 test('a fresh exchange closes what is idle and has a connection of its own', async (t) => {
   const site = await startSite(gateway.certificates, (_, response) => response.end('x'))
   t.teardown(() => site.close())
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ route: directRoute({ resolve: async () => [] }) }) })
   t.teardown(() => dialer.close())
   const { port } = site.server.address() as AddressInfo
   const get = (fresh: boolean): Promise<unknown> =>
-    dialer.exchange(targetAt(port), request, { timeoutMs: 5_000, fresh })
+    dialer.exchange(targetAt(port), request, { family: 'node', timeoutMs: 5_000, fresh })
   await get(false)
   await get(false)
   t.is(site.connections(), 1)
@@ -58,9 +61,10 @@ test('after a silence no idle connection is trusted', async (t) => {
     if (!answer.silent) setTimeout(() => response.end('x'), 50)
   })
   t.teardown(() => site.close())
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ route: directRoute({ resolve: async () => [] }) }) })
   t.teardown(() => dialer.close())
-  const get = (timeoutMs: number): Promise<unknown> => dialer.exchange(targetAt(site.port), request, { timeoutMs })
+  const get = (timeoutMs: number): Promise<unknown> =>
+    dialer.exchange(targetAt(site.port), request, { family: 'node', timeoutMs })
   await Promise.all([get(5_000), get(5_000)])
   t.is(site.connections(), 2)
   answer.silent = true

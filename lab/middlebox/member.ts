@@ -11,6 +11,7 @@ import { Member } from '#client/member.ts'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { tlsConnector } from '#firewall/dialers/tls-connector.ts'
 import { undiciDialer } from '#firewall/dialers/undici.ts'
+import { directRoute } from '#firewall/dialers/way.ts'
 import { openBroker } from '#firewall/library.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { memberMain } from '../../scripts/demo/commands.ts'
@@ -69,8 +70,8 @@ export async function libraryMember(place: MemberPlace): Promise<LabMember> {
   const now = (): number => Date.now() + (place.clockShiftMs ?? 0)
   const folder = join(place.folder, place.name)
   await mkdir(join(folder, 'core'), { recursive: true, mode: 0o700 })
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
-  const broker = await openBroker({ folder: join(folder, 'firewall'), dialer, now, random: randomBytes })
+  const dialer = undiciDialer({ connector: tlsConnector({ route: directRoute({ resolve: async () => [] }) }) })
+  const broker = await openBroker({ folder: join(folder, 'firewall'), dialers: [dialer], now, random: randomBytes })
   await broker.admitInvite(place.link)
   const member = await Member.open({
     folder: join(folder, 'core'),

@@ -36,7 +36,7 @@ export interface Outcome {
 /** Everything that needs no member. */
 export async function strangersProbes(): Promise<readonly Probe[]> {
   return [
-    ...templateProbes(compileBuiltins()),
+    ...templateProbes(compileBuiltins('node')),
     ...methodProbes,
     ...pathProbes,
     ...headerProbes,
@@ -54,7 +54,7 @@ export async function strangersProbes(): Promise<readonly Probe[]> {
 
 /** Once in a world: what was recorded is late afterwards, as the probes want it. */
 export async function probeAll(world: World): Promise<Outcome> {
-  const recordings = await record(world, compileBuiltins())
+  const recordings = await record(world, compileBuiltins('node'))
   const notAnswered = await replays(world, recordings.byDesign)
   await world.operator.catchUp()
   const probes = [...(await strangersProbes()), ...recordings.probes]
@@ -66,7 +66,7 @@ export async function probeAll(world: World): Promise<Outcome> {
 /** How many of the templates' own requests a front with a flaw answers otherwise; undefined where there is no front. */
 export async function noticesFlaws({ flawed, reference }: World): Promise<number | undefined> {
   if (flawed === undefined) return undefined
-  const probes = templateProbes(compileBuiltins()).filter(({ action }) => action.kind === 'http2')
+  const probes = templateProbes(compileBuiltins('node')).filter(({ action }) => action.kind === 'http2')
   return (await compareAll(flawed, reference, probes)).length
 }
 

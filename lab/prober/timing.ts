@@ -52,7 +52,7 @@ const POOL = 64
 
 export async function measureTiming({ arms, nearMisses, pairs, seed }: TimingInput): Promise<Verdicts> {
   const { next: random } = prng(seed)
-  const templates = compileBuiltins()
+  const templates = compileBuiltins('node')
   const both = async (
     what: string,
     a: Arm,
