@@ -33,7 +33,7 @@ export interface BrokerOptions {
   readonly now: () => Millis
   readonly random: Random
   /** What tells this network from others (network.ts), as text. Read anew each time. */
-  readonly network?: () => string
+  readonly network?: () => string | Promise<string>
 }
 
 export interface LocalBroker extends Broker {
@@ -79,7 +79,7 @@ class Firewall implements LocalBroker {
   private readonly dialer: Dialer
   private readonly now: () => Millis
   private readonly random: Random
-  private readonly facts: () => string
+  private readonly facts: () => string | Promise<string>
   private readonly audit: AuditLog
   private readonly unlock: () => void
   /** Exchanges under way, by endpoint. */
@@ -171,7 +171,7 @@ class Firewall implements LocalBroker {
   }
 
   async network(): Promise<Uint8Array> {
-    return hmacSha256(this.vault.derive('sotto/1/network'), utf8(this.facts())).slice(0, NETWORK_ID_LENGTH)
+    return hmacSha256(this.vault.derive('sotto/1/network'), utf8(await this.facts())).slice(0, NETWORK_ID_LENGTH)
   }
 
   onEvent(listener: (event: FirewallEvent) => void): void {
