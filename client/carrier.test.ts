@@ -48,7 +48,7 @@ class Rig {
       return this.moves.shift()!(options, this.time)
     }
     void performExchange({
-      permit: { endpoint: { host: 'site.example' }, exchange } as unknown as Permit,
+      permit: { endpoint: { host: 'site.example' }, exchange, judge: () => {} } as unknown as Permit,
       path: this.path,
       clockwork,
       shape: shape as unknown as Shape,

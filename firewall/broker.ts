@@ -148,8 +148,10 @@ function handlersFor(broker: LocalBroker): Handlers {
       return { result: { ticket: rekeys.issue(rekey) }, raw: rekey.first }
     },
     finishRekey: async ({ ticket }, { raw }) => ({ result: (await rekeys.redeem(ticket).finish(raw)) ?? null }),
-    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, connection, fresh }, { raw, signal }) => {
+    exchange: async ({ endpoint, headers, body, judged, ...call }, { raw, signal }) => {
+      const { method, target, timeoutMs, connection, fresh } = call
       const permit = await permitFor(endpoint)
+      if (judged !== undefined) broker.judged(endpoint, judged)
       const request = { method, target, headers: pairs(headers), body: body ? raw : undefined }
       const named = { ...(connection === undefined ? {} : { connection }), ...(fresh ? { fresh } : {}) }
       const answer = await permit.exchange(request, { timeoutMs, signal, ...named })

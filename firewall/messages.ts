@@ -55,6 +55,8 @@ export interface Calls {
       timeoutMs: number
       connection?: string | undefined
       fresh?: boolean | undefined
+      /** Of answers judged since the last call: how many were authentic, how many not, octets up and down of the latter. */
+      judged?: readonly number[] | undefined
       /** False: no body at all, which differs from an empty one. */
       body: boolean
     }
@@ -98,6 +100,14 @@ const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   template: v.string(),
   expires: count,
   source: v.picklist(ENDPOINT_SOURCES),
+  flow: v.exactOptional(
+    v.strictObject({
+      condition: v.picklist(['throttled', 'cut']),
+      reason: v.string(),
+      since: v.number(),
+      leftMs: v.number(),
+    }),
+  ),
   root: v.exactOptional(bytes),
 })
 
@@ -119,6 +129,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     timeoutMs: v.number(),
     connection: v.optional(v.string()),
     fresh: v.optional(v.boolean()),
+    judged: v.optional(v.strictTuple([count, count, count, count])),
     body: v.boolean(),
   }),
 })

@@ -59,8 +59,8 @@ export class Flow {
   private readonly tell: (news: FlowNews) => void
   /** When the next exchange may begin while slowed down. */
   private nextAt: Millis = Number.NEGATIVE_INFINITY
-  /** Largest share of a bucket that was filled since `saved`. */
-  private filled = 0
+  /** Share of each bucket that was filled since `saved`. */
+  private filled: Amounts = {}
 
   constructor(kind: EndpointKind, state: FlowState, tell: (news: FlowNews) => void) {
     this.kind = kind
@@ -87,7 +87,7 @@ export class Flow {
       if (amount === undefined || amount === 0) continue
       levels[measure] = Math.max(0, (levels[measure] ?? 0) + amount)
       hour[measure] = Math.max(0, (hour[measure] ?? 0) + amount)
-      this.filled = Math.max(this.filled, amount / this.capacity(measure))
+      this.filled[measure] = (this.filled[measure] ?? 0) + Math.max(0, amount) / this.capacity(measure)
       this.weigh(measure, levels[measure])
     }
   }
@@ -157,13 +157,13 @@ export class Flow {
     return all.filter(({ share }) => share >= 0.005).toSorted((a, b) => b.share - a.share)
   }
 
-  /** Share of a bucket that is not written down yet. */
+  /** Largest share of a bucket that is not written down yet. */
   get unsaved(): number {
-    return this.filled
+    return Math.max(0, ...Object.values(this.filled))
   }
 
   saved(): void {
-    this.filled = 0
+    this.filled = {}
   }
 
   /** Lets the time pass. */
@@ -244,7 +244,7 @@ export class Flow {
     state.since = state.at
     state.reason = condition === 'open' ? null : reason
     if (condition !== 'open') state.hourIsGood = false
-    this.filled = 1
+    this.filled[reason] = 1
     this.tell({ kind: condition === 'open' ? 'eased' : condition, reason })
   }
 

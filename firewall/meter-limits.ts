@@ -52,7 +52,7 @@ const gateway: Envelopes = {
   /** Octets up beyond `MeterLimits.ratio` times those down. Attack: data pulled out; conversation goes both ways. */
   pulled: envelope(128 * MB, 128 * MB, 8),
   /** Octets down beyond `MeterLimits.ratio` times those up. Attack: answers stuffed with what nobody asked for. */
-  pushed: envelope(256 * MB, 256 * MB, 8),
+  pushed: envelope(192 * MB, 192 * MB, 8),
   /** Exchanges that moved little (`MeterLimits.smallOctets`). Attack: empty answers at once, so that a client asks faster and faster. */
   small: envelope(3_000, 7_200),
   /** Attempts to connect. Attack: an endpoint that closes after each answer, to count handshakes. On paths that freeze after 16 kB a file of 10 MB takes 640. */

@@ -31,6 +31,8 @@ export interface ExchangeFacts {
 export interface Metered {
   readonly id: string
   readonly kind: EndpointKind
+  /** It was known before it was measured. */
+  readonly settled?: boolean
 }
 
 export interface MeterNews extends FlowNews {
@@ -134,7 +136,8 @@ export class Meter {
   /** True where too much would be forgotten with a crash. */
   wantsSaving(now: Millis): boolean {
     const { unsavedMs, unsavedShare } = MeterLimits
-    const most = Math.max(0, ...[...this.flows.values()].map(({ flow }) => flow.unsaved))
+    let most = 0
+    for (const { flow } of this.flows.values()) most = Math.max(most, flow.unsaved)
     return most >= unsavedShare || (most > 0 && Math.abs(now - this.savedAt) >= unsavedMs)
   }
 
@@ -146,8 +149,8 @@ export class Meter {
   }
 
   /** Too many who never proved themselves: those that come on top do not get through, the others go on. */
-  private isCrowd({ id, kind }: Metered, flow: Flow, now: Millis): boolean {
-    if (flow.state.provenMs !== null) return false
+  private isCrowd({ id, kind, settled = false }: Metered, flow: Flow, now: Millis): boolean {
+    if (settled || flow.state.provenMs !== null) return false
     const hour = 3_600_000
     for (const [other, at] of this.strangers) if (Math.abs(now - at) > hour) this.strangers.delete(other)
     const isNew = !this.strangers.has(id)

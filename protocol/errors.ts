@@ -41,6 +41,8 @@ export const errorCodes = {
   E_PATH_ANSWER: 'Something on the path answered with what is no usable HTTP: try another network or gateway.',
   E_PATH_CLOSED: 'Nothing to do: the exchange was given up on this side.',
   E_FIREWALL_REFUSED: 'The firewall lets through only what your invites name: open an invite for it first.',
+  E_FIREWALL_CUT:
+    'Wait, or look at sotto firewall explain; where you know that all is well, sotto firewall allow lifts it at once.',
   E_FIREWALL_GONE: 'Start Sotto again.',
   E_FIREWALL_BROKEN: 'Install Sotto anew: its two halves do not understand each other.',
   E_INVITE_FORMAT: 'Copy the whole link again, or scan the code again; if it goes on, ask for a new invite.',
