@@ -20,8 +20,8 @@ export interface ConnectorOptions {
 /** As undici and Node's agents do. */
 const KEEP_ALIVE_MS = 60_000
 
-/** Opens one more connection to the target it was made for. Rejects with SottoError E_PATH_*. */
-export type Connect = () => Promise<TLSSocket>
+/** Opens one more connection to the target it was made for, unless nobody wants it any more. Rejects with SottoError E_PATH_*. */
+export type Connect = (unwanted?: AbortSignal) => Promise<TLSSocket>
 
 /** Made once for each target: keeps its tickets and the address that worked. */
 export type Connector = (target: DialTarget) => Connect
@@ -31,7 +31,7 @@ export function tlsConnector(options: ConnectorOptions): Connector {
   return (target) => {
     const tickets: Buffer[] = []
     let lastGood: string | undefined
-    return async () => {
+    return async (unwanted) => {
       const connectMs = options.connectMs ?? DialLimits.connectMs
       const deadline = performance.now() + connectMs
       const addresses = startWith(await addressesOf(target, options.resolve, connectMs), lastGood)
@@ -39,11 +39,13 @@ export function tlsConnector(options: ConnectorOptions): Connector {
       for (const [index, address] of addresses.entries()) {
         const timeoutMs = (deadline - performance.now()) / (addresses.length - index)
         try {
-          const socket = await connectOnce(target, address, { timeoutMs, tickets, authorities: options.authorities })
+          const attempt = { timeoutMs, tickets, authorities: options.authorities, unwanted }
+          const socket = await connectOnce(target, address, attempt)
           lastGood = address
           return socket
         } catch (error) {
           failure = error
+          if (unwanted?.aborted) break
         }
       }
       throw toPathError(failure, target.name)
@@ -82,6 +84,8 @@ interface Attempt {
   /** Each is used once, so that an observer cannot tie two connections together by it. */
   readonly tickets: Buffer[]
   readonly authorities: readonly string[] | undefined
+  /** Ends it in the middle. */
+  readonly unwanted: AbortSignal | undefined
 }
 
 function connectOnce(target: DialTarget, address: string, attempt: Attempt): Promise<TLSSocket> {
@@ -89,10 +93,13 @@ function connectOnce(target: DialTarget, address: string, attempt: Attempt): Pro
   const socket = tlsConnect(connectionOptions(target, address, attempt))
   const fail = (error: unknown): void => {
     clearTimeout(timer)
+    attempt.unwanted?.removeEventListener('abort', leave)
     socket.destroy()
     reject(toPathError(error, target.name))
   }
   const timer = setTimeout(fail, attempt.timeoutMs, pathError('E_PATH_TIMEOUT', target.name, 'while connecting'))
+  const leave = (): void => fail(pathError('E_PATH_CLOSED', target.name))
+  attempt.unwanted?.addEventListener('abort', leave, { once: true })
   socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS)
   let verified = false
   socket.on('session', (ticket) => {
@@ -107,6 +114,7 @@ function connectOnce(target: DialTarget, address: string, attempt: Attempt): Pro
     if (!isPinned(socket, target.certificate)) return fail(pathError('E_PATH_TLS', target.name))
     verified = true
     clearTimeout(timer)
+    attempt.unwanted?.removeEventListener('abort', leave)
     resolve(socket)
   })
   return promise
