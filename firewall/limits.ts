@@ -56,6 +56,13 @@ export const DialLimits = {
 export const PolicyLimits = {
   /** Endpoints on the allow-list, by count. Attack: an invite stuffed with gateways; also bounds the vault to one message. */
   endpoints: 64,
+  /** Changes of the list that can be taken back, by count, and endpoints kept for it. Attack: a core that forgets and forgets. */
+  changes: 16,
+  keptRemovals: 32,
+  /** Milliseconds after which a change cannot be taken back any more: what was forgotten is to be gone then. A week. */
+  undoMs: 604_800_000,
+  /** Signed lists of gateways remembered, by count: one for each root key. Attack: the vault grows. */
+  lists: 64,
   /** Audit lines a minute, by count. Attack: a core that asks for what it may not have, to push older lines out. */
   auditPerMinute: 240,
   /** One audit file; one older file is kept. Attack: filling the disk. About 8,000 lines each. */

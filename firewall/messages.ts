@@ -8,6 +8,7 @@ import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import type { EndpointInfo, FirewallEvent } from './permit.ts'
+import { ENDPOINT_KINDS, ENDPOINT_SOURCES, EVENT_KINDS } from './permit.ts'
 
 export interface Failure {
   readonly code: ErrorCode
@@ -91,13 +92,13 @@ const nothing = v.null()
 
 const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   id: v.string(),
-  kind: v.picklist(['gateway', 'tracker', 'peer', 'proxy']),
+  kind: v.picklist(ENDPOINT_KINDS),
   name: v.string(),
   host: v.string(),
   port: count,
   template: v.string(),
   expires: count,
-  source: v.picklist(['invite', 'card']),
+  source: v.picklist(ENDPOINT_SOURCES),
   root: v.exactOptional(bytes),
 })
 
@@ -146,7 +147,7 @@ export const failureSchema: v.GenericSchema<unknown, Failure> = v.strictObject({
 
 export const eventSchema: v.GenericSchema<unknown, FirewallEvent> = v.strictObject({
   at: v.number(),
-  kind: v.picklist(['admitted', 'forgotten', 'permitted', 'redeemed', 'dialed', 'refused']),
+  kind: v.picklist(EVENT_KINDS),
   endpoint: v.optional(v.string()),
   reason: v.optional(v.string()),
 })

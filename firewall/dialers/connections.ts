@@ -84,7 +84,7 @@ export class Connections {
     clearTimeout(this.timer)
     const jobs = lanes.flatMap(({ current, line }) => (current === undefined ? line : [current, ...line]))
     for (const { answer } of [...jobs, ...waiting]) answer.giveUp('E_PATH_CLOSED')
-    await Promise.all(lanes.map(end))
+    await Promise.all(lanes.map((lane) => this.end(lane)))
   }
 
   private giveUp(job: Job, code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT', cause: unknown): void {
@@ -195,18 +195,18 @@ export class Connections {
 
   private drop(lane: Lane): void {
     if (!this.lanes.delete(lane)) return
-    void end(lane)
+    void this.end(lane)
     const stranded = lane.line.splice(0)
     for (const job of stranded) job.lane = undefined
     this.line.unshift(...stranded)
     this.comeBack()
   }
-}
 
-/** Closes a connection, or what would become one. */
-function end({ client, unwanted }: Lane): Promise<void> {
-  unwanted.abort()
-  return client.destroy()
+  /** Closes a connection, or what would become one. */
+  private end({ client, unwanted }: Lane): Promise<void> {
+    unwanted.abort(pathError('E_PATH_CLOSED', this.input.name))
+    return client.destroy()
+  }
 }
 
 function isIdle(lane: Lane): boolean {
