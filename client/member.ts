@@ -12,6 +12,8 @@ import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
+import { NETWORK_TABLES, NetworkMemory } from './network-memory.ts'
+import { watchNetwork } from './network-watch.ts'
 import type { PackInUse } from './packs/keeper.ts'
 import { PACK_TABLES } from './packs/memory.ts'
 import type { PackedTunnel } from './packs/packed-tunnel.ts'
@@ -82,7 +84,7 @@ export class Member {
     const builtins = input.templates ?? compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
     const store = openStore({
       folder: join(folder, 'chat'),
-      tables: [...CHAT_TABLES, ...PACK_TABLES, ...TRAFFIC_TABLES],
+      tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES],
       random: clockwork.random,
     })
     const tunnels: PackedTunnel[] = []

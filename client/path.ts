@@ -6,9 +6,11 @@ import type { HttpRequest } from '#engine/template.ts'
 import type { ExchangeResponse } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
-import { isSottoError } from '#protocol/errors.ts'
+import { errorCodes, isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
+import type { FitRecord } from './fit.ts'
 import { Fit } from './fit.ts'
+import type { HoldRecord } from './hold.ts'
 import { Hold } from './hold.ts'
 
 /** Shortest and longest rest after failures, milliseconds. A minute-long tunnel of a train must not cost a minute after it. */
@@ -40,6 +42,15 @@ const THROTTLED = 6
 /** Milliseconds after which what was seen once is not said of the path any more. */
 const FINDING_MS = 600_000
 
+/** Findings that hold for the network as long as it is what it is, and are kept with it. */
+const LASTING: ReadonlySet<ErrorCode> = new Set([
+  'E_NET_METHOD',
+  'E_NET_SIZE',
+  'E_NET_IDLE',
+  'E_NET_FROZEN',
+  'E_NET_THROTTLED',
+])
+
 /** Something that the path does. */
 export interface Finding {
   readonly code: ErrorCode
@@ -54,9 +65,27 @@ export interface Octets {
   readonly down: number
 }
 
+/** What is kept of a way for the next time on the same network. Whole numbers. */
+export interface WayRecord {
+  /** Milliseconds. */
+  readonly rttMs: number
+  readonly hold: HoldRecord
+  readonly fit: FitRecord
+  /** Codes, each with the time it was first seen. */
+  readonly findings: readonly (readonly [code: ErrorCode, since: Millis])[]
+}
+
+/** A record that another version wrote, or nobody, is none. */
+export function wayRecordIn(value: unknown): WayRecord | undefined {
+  const { rttMs, hold, fit, findings } = (value ?? {}) as Partial<WayRecord>
+  const good = typeof rttMs === 'number' && typeof hold?.factor === 'number' && Array.isArray(fit?.ups)
+  if (!good || !Array.isArray(findings)) return undefined
+  return { rttMs, hold, fit: fit!, findings: findings.filter(([code]) => code in errorCodes) }
+}
+
 export class Path {
-  readonly hold: Hold = new Hold()
-  readonly fit: Fit = new Fit()
+  hold: Hold = new Hold()
+  fit: Fit = new Fit()
   /** Called with the octets of every exchange. */
   onOctets: (octets: Octets) => void = () => {}
   private readonly clockwork: Clockwork
@@ -70,6 +99,8 @@ export class Path {
   private frozen: readonly Millis[] = []
   /** Octets down since connections were replaced. */
   private worn = 0
+  /** The connections there are lead nowhere any more. */
+  private stale = false
   /** The longest hold of the template in use. */
   private mostHold = Number.POSITIVE_INFINITY
   /** The latest failure; undefined while the path works. */
@@ -83,6 +114,36 @@ export class Path {
     this.clockwork = clockwork
     this.changed = changed
     this.since = clockwork.now()
+  }
+
+  /** For the next time on this network. */
+  get record(): WayRecord {
+    const { rtt, hold, fit, clockwork, findings } = this
+    const lasting = findings.filter(({ code }) => LASTING.has(code))
+    const known = lasting.map(({ code, since }): [ErrorCode, Millis] => [code, Math.round(since)])
+    return { rttMs: Math.round(rtt), hold: hold.record, fit: fit.record(clockwork.now()), findings: known }
+  }
+
+  /** We are on a network where this was found out before. */
+  recall({ rttMs, hold, fit, findings }: WayRecord): void {
+    const now = this.clockwork.now()
+    this.roundTrip = rttMs
+    this.hold.recall(hold, now)
+    this.fit.recall(fit, now)
+    for (const [code, since] of findings) this.seen.set(code, { code, since, latest: now })
+    this.changed(this)
+  }
+
+  /** Another network: nothing that was found out holds there, and no connection leads there. */
+  moved(): void {
+    this.hold = new Hold()
+    this.fit = new Fit()
+    this.roundTrip = undefined
+    this.frozen = []
+    this.seen.clear()
+    this.stale = true
+    this.note('E_NET_MOVED')
+    this.awake()
   }
 
   get works(): boolean {
@@ -187,8 +248,12 @@ export class Path {
     this.onOctets({ up: request.target.length + octetsOf(request.headers) + (request.body?.length ?? 0), down })
   }
 
-  /** True where connections freeze after some octets, and those there are have carried about as many. */
+  /** True where the connections there are must not be used: they lead nowhere, or would freeze soon. */
   wantsFresh(): boolean {
+    if (this.stale) {
+      this.stale = false
+      return true
+    }
     if (this.worn < FRESH_OCTETS || !this.findings.some(({ code }) => code === 'E_NET_FROZEN')) return false
     this.worn = 0
     return true
@@ -230,8 +295,14 @@ export class Path {
     return this.clockwork.now() - this.since > LONG_MS ? REST_LONG : REST_MOST
   }
 
-  /** The machine has slept, or the network changed: what is held is asked for anew, and what rests tries again now. */
+  /** The machine has slept. */
   awoke(): void {
+    this.note('E_NET_SLEPT')
+    this.awake()
+  }
+
+  /** What is held is asked for anew, and what rests tries again now. */
+  private awake(): void {
     this.failures = Math.min(this.failures, 1)
     this.doubt()
     for (const wake of [...this.sleepers]) wake()
