@@ -22,7 +22,7 @@ import { Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { TRAFFIC_TABLES, Traffic } from './traffic.ts'
-import type { TunnelStatus } from './tunnel.ts'
+import type { TunnelStatus } from './tunnel/status.ts'
 
 export interface MemberInput {
   /** The core's own part of the state folder. */

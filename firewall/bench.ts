@@ -35,6 +35,7 @@ const permit: Permit = {
 const broker: LocalBroker = {
   endpoints: async () => [permit.endpoint],
   admitInvite: unused,
+  undo: unused,
   joined: unused,
   forget: unused,
   permit: async () => permit,

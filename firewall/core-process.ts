@@ -65,9 +65,14 @@ export function coreEnvironment(env: NodeJS.ProcessEnv, core: string): NodeJS.Pr
  */
 function readableParts(root: string, state: string): string[] {
   const entries = readdirSync(root).filter((name) => !name.startsWith('.'))
-  const parts = state === root ? [] : entries.map((name) => join(root, name))
+  // The loader asks for real paths: an entry that is a link is read where it leads.
+  const parts = state === root ? [] : entries.flatMap((name) => bothNames(join(root, name)))
   const beside = dirname(root)
   return [...parts, ...(basename(beside) === 'node_modules' ? [beside] : [])].filter((path) => !contains(path, state))
+}
+
+function bothNames(path: string): string[] {
+  return [...new Set([path, realpathSync(path)])]
 }
 
 function contains(path: string, inner: string): boolean {
