@@ -36,7 +36,11 @@ export class Fit {
   record(now: Millis): FitRecord {
     const known = [...this.ups].filter(([, { until }]) => until > now)
     const rate = this.rate === Number.POSITIVE_INFINITY ? {} : { rate: Math.round(this.rate * 1000) }
-    return { ups: known.map(([binding, { max }]) => [binding, max]), smallAnswers: this.smallAnswersUntil > now, ...rate }
+    return {
+      ups: known.map(([binding, { max }]) => [binding, max]),
+      smallAnswers: this.smallAnswersUntil > now,
+      ...rate,
+    }
   }
 
   /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */

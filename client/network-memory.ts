@@ -5,9 +5,9 @@
 import type { Millis } from '#protocol/bytes.ts'
 import { concat, hex, latin1, utf8 } from '#protocol/bytes.ts'
 import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
-import type { WayRecord } from './path.ts'
-import { wayRecordIn } from './path.ts'
 import type { Store } from './store/store.ts'
+import type { WayRecord } from './way-record.ts'
+import { wayRecordIn } from './way-record.ts'
 
 /** Tables that the store must be opened with. */
 export const NETWORK_TABLES: readonly string[] = ['looks', 'ways']

@@ -6,12 +6,13 @@ import type { HttpRequest } from '#engine/template.ts'
 import type { ExchangeResponse } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
-import { errorCodes, isSottoError } from '#protocol/errors.ts'
+import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
-import type { FitRecord } from './fit.ts'
+import type { Finding } from './findings.ts'
+import { Findings } from './findings.ts'
 import { Fit } from './fit.ts'
-import type { HoldRecord } from './hold.ts'
 import { Hold } from './hold.ts'
+import type { WayRecord } from './way-record.ts'
 
 /** Shortest and longest rest after failures, milliseconds. A minute-long tunnel of a train must not cost a minute after it. */
 const REST_FIRST = 200
@@ -39,48 +40,11 @@ const SLOWEST_UPLOAD = 8
 /** Octets of an exchange that tell of speed, and octets a millisecond below which a path is throttled. */
 const TELLING = 3_000
 const THROTTLED = 6
-/** Milliseconds after which what was seen once is not said of the path any more. */
-const FINDING_MS = 600_000
-
-/** Findings that hold for the network as long as it is what it is, and are kept with it. */
-const LASTING: ReadonlySet<ErrorCode> = new Set([
-  'E_NET_METHOD',
-  'E_NET_SIZE',
-  'E_NET_IDLE',
-  'E_NET_FROZEN',
-  'E_NET_THROTTLED',
-])
-
-/** Something that the path does. */
-export interface Finding {
-  readonly code: ErrorCode
-  /** Milliseconds since the epoch: first and latest time it was seen. */
-  readonly since: Millis
-  readonly latest: Millis
-}
 
 /** Octets that crossed, HTTP counted and TLS not. */
 export interface Octets {
   readonly up: number
   readonly down: number
-}
-
-/** What is kept of a way for the next time on the same network. Whole numbers. */
-export interface WayRecord {
-  /** Milliseconds. */
-  readonly rttMs: number
-  readonly hold: HoldRecord
-  readonly fit: FitRecord
-  /** Codes, each with the time it was first seen. */
-  readonly findings: readonly (readonly [code: ErrorCode, since: Millis])[]
-}
-
-/** A record that another version wrote, or nobody, is none. */
-export function wayRecordIn(value: unknown): WayRecord | undefined {
-  const { rttMs, hold, fit, findings } = (value ?? {}) as Partial<WayRecord>
-  const good = typeof rttMs === 'number' && typeof hold?.factor === 'number' && Array.isArray(fit?.ups)
-  if (!good || !Array.isArray(findings)) return undefined
-  return { rttMs, hold, fit: fit!, findings: findings.filter(([code]) => code in errorCodes) }
 }
 
 export class Path {
@@ -94,7 +58,7 @@ export class Path {
   private roundTrip: number | undefined
   private readonly sleepers = new Set<() => void>()
   private readonly doubters = new Set<() => void>()
-  private readonly seen = new Map<ErrorCode, Finding>()
+  private readonly seen = new Findings()
   /** When connections fell silent whose successors worked. */
   private frozen: readonly Millis[] = []
   /** Octets down since connections were replaced. */
@@ -118,10 +82,9 @@ export class Path {
 
   /** For the next time on this network. */
   get record(): WayRecord {
-    const { rtt, hold, fit, clockwork, findings } = this
-    const lasting = findings.filter(({ code }) => LASTING.has(code))
-    const known = lasting.map(({ code, since }): [ErrorCode, Millis] => [code, Math.round(since)])
-    return { rttMs: Math.round(rtt), hold: hold.record, fit: fit.record(clockwork.now()), findings: known }
+    const { rtt, hold, fit, clockwork, seen } = this
+    const now = clockwork.now()
+    return { rttMs: Math.round(rtt), hold: hold.record, fit: fit.record(now), findings: seen.record(now) }
   }
 
   /** We are on a network where this was found out before. */
@@ -130,7 +93,7 @@ export class Path {
     this.roundTrip = rttMs
     this.hold.recall(hold, now)
     this.fit.recall(fit, now)
-    for (const [code, since] of findings) this.seen.set(code, { code, since, latest: now })
+    this.seen.recall(findings, now)
     this.changed(this)
   }
 
@@ -179,16 +142,12 @@ export class Path {
 
   /** What the path does, in the order it was found. */
   get findings(): readonly Finding[] {
-    const now = this.clockwork.now()
-    return [...this.seen.values()].filter(({ latest }) => now - latest < FINDING_MS)
+    return this.seen.at(this.clockwork.now())
   }
 
   /** The path does this. */
   note(code: ErrorCode): void {
-    const now = this.clockwork.now()
-    const before = this.findings.find((finding) => finding.code === code)
-    this.seen.set(code, { code, since: before?.since ?? now, latest: now })
-    if (before === undefined) this.changed(this)
+    if (this.seen.note(code, this.clockwork.now())) this.changed(this)
   }
 
   /** Milliseconds to let the gateway hold an exchange: `drawn` from the template's range, as this path allows. */
@@ -239,7 +198,7 @@ export class Path {
     const rate = octets / Math.max(1, elapsed - this.rtt)
     this.fit.measured(rate)
     if (rate < THROTTLED) this.note('E_NET_THROTTLED')
-    else this.seen.delete('E_NET_THROTTLED')
+    else this.seen.over('E_NET_THROTTLED')
   }
 
   count(request: HttpRequest, response: ExchangeResponse): void {

@@ -179,7 +179,7 @@ export class Tunnel {
 
   private async run(): Promise<void> {
     const { signal } = this.stopping
-    if (this.input.afterMs) await this.pause(this.input.afterMs)
+    await this.pause(this.input.afterMs ?? 0)
     await this.recollection.begin()
     while (!signal.aborted) {
       const introduced = await this.starts.begin(signal)
@@ -244,10 +244,13 @@ export class Tunnel {
     epoch.abort.abort()
   }
 
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.clockwork.after(ms, resolve)
-    })
+  /** Over when the tunnel is. */
+  private async pause(ms: number): Promise<void> {
+    if (ms === 0 || this.stopping.signal.aborted) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = this.clockwork.after(ms, resolve)
+    await Promise.race([promise, aborted(this.stopping.signal)])
+    cancel()
   }
 
   // ---- what it says of itself ----------------------------------------------------------------------------------------------

@@ -14,12 +14,12 @@ import { certifyPackKey, type PackManifest, sealPack } from '#protocol/pack.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import { VirtualTime } from '#test/helpers/virtual-time.ts'
 import type { Clockwork } from '../clockwork.ts'
+import { NETWORK_TABLES, NetworkMemory } from '../network-memory.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import type { PackTunnel } from './keeper.ts'
 import { PackKeeper } from './keeper.ts'
 import { Looks } from './looks.ts'
-import { NETWORK_TABLES, NetworkMemory } from '../network-memory.ts'
 import { PACK_TABLES, PackShelf } from './memory.ts'
 
 const rootSeed = randomBytes(32)

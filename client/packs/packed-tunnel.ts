@@ -2,13 +2,13 @@
 import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Broker } from '#firewall/permit.ts'
 import { DIALER_FAMILY } from '#firewall/permit.ts'
+import { NetworkMemory } from '../network-memory.ts'
 import type { Store } from '../store/store.ts'
 import type { TunnelInput } from '../tunnel/input.ts'
 import { Tunnel } from '../tunnel.ts'
 import type { PackInUse } from './keeper.ts'
 import { PackKeeper } from './keeper.ts'
 import { Looks } from './looks.ts'
-import { NetworkMemory } from '../network-memory.ts'
 import { PackShelf } from './memory.ts'
 
 export interface PackedTunnelInput extends Omit<TunnelInput, 'looks' | 'memory'> {

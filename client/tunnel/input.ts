@@ -3,7 +3,8 @@ import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Permit } from '#firewall/permit.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import type { Clockwork } from '../clockwork.ts'
-import type { Path, WayRecord } from '../path.ts'
+import type { Path } from '../path.ts'
+import type { WayRecord } from '../way-record.ts'
 import type { Attire } from './attire.ts'
 
 export interface TunnelInput {

@@ -1,7 +1,8 @@
 /** Keeps what is found out of the way, for the next start on the same network: now and then while it works, and at the end. */
 import type { Millis } from '#protocol/bytes.ts'
 import type { Clockwork } from '../clockwork.ts'
-import type { Path, WayRecord } from '../path.ts'
+import type { Path } from '../path.ts'
+import type { WayRecord } from '../way-record.ts'
 import type { WayMemory } from './input.ts'
 
 /** Milliseconds between two times of writing it down. */
@@ -19,6 +20,7 @@ export class Recollection {
   private cancel: () => void = () => {}
   /** Nothing is kept before what is known was read: it would be overwritten. */
   private isReady = false
+  private isOver = false
 
   constructor(memory: WayMemory | undefined, path: Path, clockwork: Clockwork) {
     this.memory = memory
@@ -51,10 +53,12 @@ export class Recollection {
   }
 
   end(): void {
+    this.isOver = true
     this.cancel()
   }
 
   private later(): void {
+    if (this.isOver) return
     this.cancel = this.clockwork.after(KEEP_MS, () => {
       void this.keep()
       this.later()
