@@ -52,6 +52,6 @@ export function exitStatus(error: unknown): number {
   if (!isSottoError(error)) return 1
   if (/^E_(USAGE$|SECRET_IN_ARGV$|INVITE|CARD)/.test(error.code)) return 2
   if (error.code.startsWith('E_STATE') || error.code === 'E_CONFIG' || error.code === 'E_DISK_FULL') return 3
-  if (/^E_(PATH|NET|TUNNEL|NOT_RECOGNISED|REVOKED|FIREWALL|MAILBOX)/.test(error.code)) return 4
+  if (/^E_(PATH|PROXY|NET|TUNNEL|NOT_RECOGNISED|REVOKED|FIREWALL|MAILBOX)/.test(error.code)) return 4
   return 1
 }

@@ -10,6 +10,8 @@ import { startSite } from '../fixtures/site.ts'
 import { DialLimits } from '../limits.ts'
 import type { ExchangeOptions, ExchangeRequest } from '../permit.ts'
 import type { DialEvent, Dialer, DialTarget } from './dialer.ts'
+import type { Resolve } from './names.ts'
+import { systemRoute } from './route.ts'
 import type { ConnectorOptions } from './tls-connector.ts'
 import { tlsConnector } from './tls-connector.ts'
 import type { UndiciDialerOptions } from './undici.ts'
@@ -25,8 +27,12 @@ const noResolver = async (): Promise<never> => {
   throw new Error('the resolver was asked')
 }
 
+/** A name that may have an address of this machine. */
+const here = { host: 'gateway.localhost', addresses: [] }
+
 interface Setup {
   readonly connector?: Partial<ConnectorOptions>
+  readonly resolve?: Resolve
   readonly dialer?: Partial<UndiciDialerOptions>
   readonly target?: Partial<DialTarget>
 }
@@ -39,7 +45,8 @@ interface Rig {
 }
 
 function rig(t: { teardown(fn: () => Promise<void>): void }, setup: Setup = {}): Rig {
-  const connector = tlsConnector({ resolve: noResolver, ...setup.connector })
+  const route = systemRoute({ resolve: setup.resolve ?? noResolver })
+  const connector = tlsConnector({ route, ...setup.connector })
   const dialer = undiciDialer({ connector, ...setup.dialer })
   const dials: DialEvent[] = []
   dialer.onDial((event) => dials.push(event))
@@ -116,7 +123,7 @@ test('a redirect is an answer like any other', async (t) => {
 test('one connection is used again and again', async (t) => {
   const { get, dials } = rig(t)
   for (let i = 0; i < 5; i++) await get('/')
-  t.deepEqual(dials, [{ endpoint: 'e1' }])
+  t.deepEqual(dials, [{ endpoint: 'e1', address: '127.0.0.1' }])
 })
 
 test('exchanges of one name are in line on one connection; names do not block each other', async (t) => {
@@ -322,27 +329,27 @@ test('the resolver is asked only where the invite pins no address', async (t) =>
     asked.push(host)
     return ['not an address', '127.0.0.1']
   }
-  await rig(t, { connector: { resolve } }).get('/')
+  await rig(t, { resolve }).get('/')
   t.deepEqual(asked, [])
-  await rig(t, { connector: { resolve }, target: { addresses: [] } }).get('/')
-  t.deepEqual(asked, [HOST])
+  await rig(t, { resolve, target: here }).get('/')
+  t.deepEqual(asked, [here.host])
 })
 
 test('a name without an address', async (t) => {
   for (const resolve of [noResolver, async () => [], async () => ['evil.example']]) {
-    t.is(await codeOf(rig(t, { connector: { resolve }, target: { addresses: [] } }).get('/')), 'E_PATH_DNS')
+    t.is(await codeOf(rig(t, { resolve, target: here }).get('/')), 'E_PATH_DNS')
   }
 })
 
 test('DialLimits.addresses: a resolver that names thousands', async (t) => {
   const resolve = async (): Promise<string[]> => [...Array(DialLimits.addresses).fill('127.0.0.2'), '127.0.0.1']
-  const { get } = rig(t, { connector: { resolve }, target: { addresses: [] } })
+  const { get } = rig(t, { resolve, target: here })
   t.is(await codeOf(get('/')), 'E_PATH_REFUSED')
 })
 
 test('a resolver that never answers', async (t) => {
-  const connector = { resolve: () => new Promise<never>(() => {}), connectMs: 50 }
-  t.is(await codeOf(rig(t, { connector, target: { addresses: [] } }).get('/')), 'E_PATH_DNS')
+  const resolve = (): Promise<never> => new Promise(() => {})
+  t.is(await codeOf(rig(t, { resolve, connector: { connectMs: 50 }, target: here }).get('/')), 'E_PATH_DNS')
 })
 
 test('a second connection resumes the session of the first', async (t) => {

@@ -82,7 +82,8 @@ function reported(connect: Connect, endpoint: string, report: (event: DialEvent)
   return async () => {
     try {
       const socket = await connect()
-      report({ endpoint })
+      const address = socket.remoteAddress
+      report({ endpoint, ...(address !== undefined && { address }) })
       return socket
     } catch (error) {
       report(isSottoError(error) ? { endpoint, code: error.code } : { endpoint, code: 'E_PATH_RESET' })
