@@ -6,7 +6,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, get } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemRoute } from './dialers/route.ts'
 import { tlsConnector } from './dialers/tls-connector.ts'
 import { undiciDialer } from './dialers/undici.ts'
 import { makeCertificates, startSite } from './fixtures/site.ts'
@@ -36,6 +35,7 @@ const permit: Permit = {
 const broker: LocalBroker = {
   endpoints: async () => [permit.endpoint],
   admitInvite: unused,
+  undo: unused,
   joined: unused,
   forget: unused,
   permit: async () => permit,
@@ -90,7 +90,7 @@ async function benchDialer(): Promise<void> {
         .end(request.method === 'GET' ? large.body : ''),
     )
   })
-  const dialer = undiciDialer({ connector: tlsConnector({ route: systemRoute() }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
   const place = { id: 'bench', name: 'bench', host: HOST, port: site.port }
   const target = { ...place, addresses: ['127.0.0.1'], certificate: certificates.pin }
   const options = { timeoutMs: 10_000 }

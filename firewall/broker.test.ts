@@ -10,7 +10,6 @@ import type { SottoError } from '#protocol/errors.ts'
 import { HELLO_MAX } from '#protocol/handshake.ts'
 import { serveBroker } from './broker.ts'
 import { connectBroker } from './core-side.ts'
-import { systemRoute } from './dialers/route.ts'
 import { tlsConnector } from './dialers/tls-connector.ts'
 import { undiciDialer } from './dialers/undici.ts'
 import type { TestGateway } from './fixtures/gateway.ts'
@@ -38,10 +37,11 @@ async function ownGateway(t: ExecutionContext): Promise<TestGateway> {
 }
 
 async function openLocal(t: ExecutionContext, folder: string, now: () => number = Date.now): Promise<LocalBroker> {
-  const resolve = async (): Promise<string[]> => {
-    throw new Error('no name is to be resolved')
-  }
-  const connector = tlsConnector({ route: systemRoute({ resolve }) })
+  const connector = tlsConnector({
+    resolve: async () => {
+      throw new Error('no name is to be resolved')
+    },
+  })
   const broker = await openBroker({ folder, dialer: undiciDialer({ connector }), now, random: randomBytes })
   t.teardown(() => broker.close())
   return broker

@@ -14,6 +14,8 @@ import { parseInvite } from '#protocol/invite.ts'
 import { AuditLog } from './audit.ts'
 import type { Dialer } from './dialers/dialer.ts'
 import { privateFolder } from './folder.ts'
+import type { Change } from './journal.ts'
+import { compacted, undone, withEndpoints } from './journal.ts'
 import { DialLimits } from './limits.ts'
 import { localPermit } from './local-permit.ts'
 import { lockFolder } from './lock.ts'
@@ -31,7 +33,7 @@ export interface BrokerOptions {
   readonly now: () => Millis
   readonly random: Random
   /** What tells this network from others (network.ts), as text. Read anew each time. */
-  readonly network?: () => string
+  readonly network?: () => string | Promise<string>
 }
 
 export interface LocalBroker extends Broker {
@@ -41,6 +43,11 @@ export interface LocalBroker extends Broker {
    * @throws SottoError E_INVITE_*, E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
    */
   admitInvite(link: string): Promise<EndpointInfo[]>
+  /**
+   * Takes back the latest change of the allow-list. For the person, never over the pipe.
+   * @throws SottoError E_FIREWALL_REFUSED (nothing to take back, no room), E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  undo(): Promise<Change>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
   /** Closes connections, log, vault and lock. */
@@ -56,6 +63,10 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
   const unlock = lockFolder(options.folder)
   try {
     const vault = await Vault.open(options.folder, options.random)
+    await vault.update((kept) => {
+      const changes = compacted(kept.changes, options.now())
+      return changes.length === kept.changes.length ? kept : { ...kept, changes }
+    })
     return new Firewall(options, vault, unlock)
   } catch (error) {
     unlock()
@@ -68,7 +79,7 @@ class Firewall implements LocalBroker {
   private readonly dialer: Dialer
   private readonly now: () => Millis
   private readonly random: Random
-  private readonly facts: () => string
+  private readonly facts: () => string | Promise<string>
   private readonly audit: AuditLog
   private readonly unlock: () => void
   /** Exchanges under way, by endpoint. */
@@ -111,12 +122,12 @@ class Firewall implements LocalBroker {
     }
     let ofInvite: readonly Endpoint[] = []
     const added: string[] = []
-    await this.vault.update((endpoints) => {
-      const decision = decideAdmission(endpoints, invite, fresh)
+    await this.vault.update((kept) => {
+      const decision = decideAdmission(kept.endpoints, invite, fresh)
       if (!decision.allowed) throw this.refuse(decision.reason)
       ofInvite = decision.value.ofInvite
-      added.push(...ofInvite.map(({ id }) => id).filter((id) => !endpoints.has(id)))
-      return added.length === 0 ? endpoints : decision.value.endpoints
+      added.push(...ofInvite.map(({ id }) => id).filter((id) => !kept.endpoints.has(id)))
+      return withEndpoints(kept, decision.value.endpoints, 'admitted', this.now())
     })
     for (const id of added) this.emit('admitted', id)
     return ofInvite.map(publicInfo)
@@ -124,9 +135,26 @@ class Firewall implements LocalBroker {
 
   async forget(endpointId: string): Promise<void> {
     if (!this.vault.endpoints.has(endpointId)) return
-    await this.vault.update((endpoints) => new Map([...endpoints].filter(([id]) => id !== endpointId)))
+    await this.vault.update((kept) => {
+      const others = new Map([...kept.endpoints].filter(([id]) => id !== endpointId))
+      return withEndpoints(kept, others, 'forgotten', this.now())
+    })
     await this.dialer.forget(endpointId)
     this.emit('forgotten', endpointId)
+  }
+
+  async undo(): Promise<Change> {
+    let done: Change | undefined
+    await this.vault.update((kept) => {
+      const decision = undone(kept, this.now())
+      if (!decision.allowed) throw this.refuse(decision.reason)
+      done = decision.value.change
+      return decision.value.kept
+    })
+    const { kind, added, removed } = done!
+    for (const id of added) await this.dialer.forget(id)
+    for (const id of [...added, ...removed.map((endpoint) => endpoint.id)]) this.emit('undone', id, kind)
+    return done!
   }
 
   async permit(endpointId: string): Promise<Permit> {
@@ -143,7 +171,7 @@ class Firewall implements LocalBroker {
   }
 
   async network(): Promise<Uint8Array> {
-    return hmacSha256(this.vault.derive('sotto/1/network'), utf8(this.facts())).slice(0, NETWORK_ID_LENGTH)
+    return hmacSha256(this.vault.derive('sotto/1/network'), utf8(await this.facts())).slice(0, NETWORK_ID_LENGTH)
   }
 
   onEvent(listener: (event: FirewallEvent) => void): void {
@@ -187,10 +215,10 @@ class Firewall implements LocalBroker {
   }
 
   private async confirm(endpointId: string): Promise<void> {
-    await this.vault.update((endpoints) => {
-      const endpoint = endpoints.get(endpointId)
-      if (endpoint?.code === undefined) return endpoints
-      return new Map(endpoints).set(endpointId, confirmed(endpoint))
+    await this.vault.update((kept) => {
+      const endpoint = kept.endpoints.get(endpointId)
+      if (endpoint?.code === undefined) return kept
+      return { ...kept, endpoints: new Map(kept.endpoints).set(endpointId, confirmed(endpoint)) }
     })
     this.emit('redeemed', endpointId)
   }

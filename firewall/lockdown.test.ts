@@ -13,7 +13,6 @@ import { randomBytes } from '#protocol/crypto/random.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
 import { serveBroker } from './broker.ts'
 import { coreArguments, coreEnvironment } from './core-process.ts'
-import { systemRoute } from './dialers/route.ts'
 import { tlsConnector } from './dialers/tls-connector.ts'
 import { undiciDialer } from './dialers/undici.ts'
 import type { TestGateway } from './fixtures/gateway.ts'
@@ -26,7 +25,7 @@ import { Vault } from './vault.ts'
 async function runCore(name: string, gateway: TestGateway, args: readonly string[], state: string) {
   const [core, firewall] = [join(state, 'core'), join(state, 'firewall')]
   await mkdir(core, { recursive: true })
-  const dialer = undiciDialer({ connector: tlsConnector({ route: systemRoute() }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
   const broker = await openBroker({ folder: firewall, dialer, now: Date.now, random: randomBytes })
   await broker.admitInvite(gateway.link)
   const entry = join(import.meta.dirname, 'fixtures', name)

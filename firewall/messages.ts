@@ -8,6 +8,7 @@ import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import type { EndpointInfo, FirewallEvent } from './permit.ts'
+import { ENDPOINT_KINDS, ENDPOINT_SOURCES, EVENT_KINDS } from './permit.ts'
 
 export interface Failure {
   readonly code: ErrorCode
@@ -53,6 +54,7 @@ export interface Calls {
       headers: readonly string[]
       timeoutMs: number
       connection?: string | undefined
+      connections?: number | undefined
       fresh?: boolean | undefined
       /** False: no body at all, which differs from an empty one. */
       body: boolean
@@ -90,13 +92,13 @@ const nothing = v.null()
 
 const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   id: v.string(),
-  kind: v.picklist(['gateway', 'tracker', 'peer', 'proxy']),
+  kind: v.picklist(ENDPOINT_KINDS),
   name: v.string(),
   host: v.string(),
   port: count,
   template: v.string(),
   expires: count,
-  source: v.picklist(['invite', 'card']),
+  source: v.picklist(ENDPOINT_SOURCES),
   root: v.exactOptional(bytes),
 })
 
@@ -117,6 +119,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     headers: v.array(v.string()),
     timeoutMs: v.number(),
     connection: v.optional(v.string()),
+    connections: v.optional(v.number()),
     fresh: v.optional(v.boolean()),
     body: v.boolean(),
   }),
@@ -144,7 +147,7 @@ export const failureSchema: v.GenericSchema<unknown, Failure> = v.strictObject({
 
 export const eventSchema: v.GenericSchema<unknown, FirewallEvent> = v.strictObject({
   at: v.number(),
-  kind: v.picklist(['admitted', 'forgotten', 'permitted', 'redeemed', 'dialed', 'refused']),
+  kind: v.picklist(EVENT_KINDS),
   endpoint: v.optional(v.string()),
   reason: v.optional(v.string()),
 })
@@ -165,4 +168,11 @@ export function pairs(fields: readonly string[]): [string, string][] {
   const out: [string, string][] = []
   for (let i = 0; i + 1 < fields.length; i += 2) out.push([fields[i]!, fields[i + 1]!])
   return out
+}
+
+/** Without the fields that say nothing. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof given<T>
+  >
 }

@@ -7,20 +7,27 @@
 import type { Millis } from '#protocol/bytes.ts'
 import type { HandshakeKeys } from '#protocol/handshake.ts'
 
+export const ENDPOINT_KINDS = ['gateway', 'tracker', 'peer', 'proxy'] as const
+export type EndpointKind = (typeof ENDPOINT_KINDS)[number]
+
+/** Where an endpoint was named: an invite, a signed list of gateways, a contact's card, or the person at this machine. */
+export const ENDPOINT_SOURCES = ['invite', 'list', 'card', 'hand'] as const
+export type EndpointSource = (typeof ENDPOINT_SOURCES)[number]
+
 /** What the core may know of an endpoint. No secret in it. */
 export interface EndpointInfo {
   /** Random, stable while the endpoint is admitted. */
   readonly id: string
-  readonly kind: 'gateway' | 'tracker' | 'peer' | 'proxy'
+  readonly kind: EndpointKind
   /** For people: the name in the invite. */
   readonly name: string
   readonly host: string
   readonly port: number
   /** Template to begin with. */
   readonly template: string
-  /** Unix seconds. Until the gateway has once answered: the invite's end; afterwards `NO_EXPIRY`. */
+  /** Unix seconds. Until the gateway has once answered: the invite's end; afterwards `NO_EXPIRY`. Of a list: its end. */
   readonly expires: number
-  readonly source: 'invite' | 'card'
+  readonly source: EndpointSource
   /** Public key that the gateway's template packs are signed under; missing where the invite was taken in before there were any. */
   readonly root?: Uint8Array
 }
@@ -47,6 +54,8 @@ export interface ExchangeOptions {
   readonly timeoutMs: number
   /** Exchanges of one name share one connection, in order. Without a name: any idle connection, or a new one. */
   readonly connection?: string
+  /** Most connections to hold from now on: as many as the client opens that the template claims to be. Default 2. */
+  readonly connections?: number
   /** True: connections without an exchange are closed first, so that none is used that may be worn out. */
   readonly fresh?: boolean
   readonly signal?: AbortSignal
@@ -100,14 +109,36 @@ export interface Permit {
   exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse>
 }
 
-export type FirewallEventKind = 'admitted' | 'forgotten' | 'permitted' | 'redeemed' | 'dialed' | 'refused'
+/**
+ * Of the list: admitted, listed (a signed list was taken in), forgotten, undone (the latest change was taken back),
+ * redeemed. Of use: permitted, dialed, refused. Of the meter: throttled, cut, eased (as it was before), allowed (by the
+ * person).
+ */
+export const EVENT_KINDS = [
+  'admitted',
+  'listed',
+  'forgotten',
+  'undone',
+  'redeemed',
+  'permitted',
+  'dialed',
+  'refused',
+  'throttled',
+  'cut',
+  'eased',
+  'allowed',
+] as const
+export type FirewallEventKind = (typeof EVENT_KINDS)[number]
 
 /** One line of the audit log. Endpoints by id only: neither host nor address, so that the log names nobody. */
 export interface FirewallEvent {
   readonly at: Millis
   readonly kind: FirewallEventKind
   readonly endpoint?: string
-  /** `refused`: why (a `Refusal`). `dialed`: the error code where no connection came about. */
+  /**
+   * `refused`: why (a `Refusal`). `dialed`: the error code where no connection came about. `throttled`, `cut`: what was
+   * measured (a `Measure`). `undone`: the kind of the change taken back.
+   */
   readonly reason?: string
 }
 

@@ -37,6 +37,7 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
     ...{
       endpoints: async () => [info],
       admitInvite: unused,
+      undo: unused,
       joined: unused,
       forget: async () => {},
       permit: async () => permit,

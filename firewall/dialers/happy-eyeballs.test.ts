@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import fc from 'fast-check'
+import { systemWay } from '../way-out.ts'
 import { ordered, race } from './happy-eyeballs.ts'
 
 test('families in turn, IPv6 first; what worked last goes before all', (t) => {
@@ -56,7 +57,7 @@ test('what does not answer holds nobody up', async (t) => {
   const port = await silentPort(t)
   const server = await listening('127.0.0.1', port)
   t.teardown(() => void server.close())
-  const options = { name: 'Test', attemptDelayMs: 20 }
+  const options = { way: systemWay, name: 'Test', attemptDelayMs: 20 }
   const { socket, address } = await race(['127.0.0.9', '127.0.0.1'], port, { timeoutMs: 1_000_000, ...options })
   t.is(address, '127.0.0.1')
   t.is(socket.remoteAddress, '127.0.0.1')
@@ -69,7 +70,7 @@ test('a refused one lets the next begin at once', async (t) => {
   t.teardown(() => void server.close())
   const { port } = server.address() as AddressInfo
   const begun = await race(['127.0.0.7', '127.0.0.8', '127.0.0.1'], port, {
-    ...{ timeoutMs: 20_000, name: 'Test', attemptDelayMs: 1_000_000 },
+    ...{ timeoutMs: 20_000, way: systemWay, name: 'Test', attemptDelayMs: 1_000_000 },
   })
   t.is(begun.address, '127.0.0.1')
   begun.socket.destroy()
@@ -80,7 +81,7 @@ test('nobody listens: the reason is told', async (t) => {
   const { port } = server.address() as AddressInfo
   server.close()
   await once(server, 'close')
-  await t.throwsAsync(race(['127.0.0.1', '127.0.0.2'], port, { timeoutMs: 20_000, name: 'Test' }), {
+  await t.throwsAsync(race(['127.0.0.1', '127.0.0.2'], port, { timeoutMs: 20_000, way: systemWay, name: 'Test' }), {
     code: 'E_PATH_REFUSED',
   })
 })

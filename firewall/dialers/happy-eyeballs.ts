@@ -1,11 +1,9 @@
 /** One TCP connection out of several addresses: RFC 8305, from the ordered list on. */
 import type { Socket } from 'node:net'
-import { isIPv6, connect as netConnect } from 'node:net'
+import { isIPv6 } from 'node:net'
 import { DialLimits } from '../limits.ts'
+import type { WayOut } from '../way-out.ts'
 import { pathError, toPathError } from './path-error.ts'
-
-/** As undici and Node's agents do. */
-const KEEP_ALIVE_MS = 60_000
 
 /**
  * RFC 8305 section 4: families in turn, IPv6 first; inside a family the order is kept. The preferred address, which
@@ -22,10 +20,12 @@ export function ordered(addresses: readonly string[], prefer: string | undefined
 }
 
 export interface RaceOptions {
+  readonly way: WayOut
   /** Milliseconds for all addresses together. */
   readonly timeoutMs: number
   /** For error texts. */
   readonly name: string
+  readonly unwanted?: AbortSignal | undefined
   /** RFC 8305 section 5, milliseconds. */
   readonly attemptDelayMs?: number
 }
@@ -33,53 +33,50 @@ export interface RaceOptions {
 /**
  * Connects to the addresses one after the other, `attemptDelayMs` apart, or as soon as the one before has failed. The first
  * that stands wins, and the others are closed.
- * @throws SottoError E_PATH_REFUSED, E_PATH_TIMEOUT, E_PATH_RESET
+ * @throws SottoError E_PATH_REFUSED, E_PATH_TIMEOUT, E_PATH_RESET; the reason of `unwanted`
  */
-export function race(
+export async function race(
   addresses: readonly string[],
   port: number,
-  { timeoutMs, name, attemptDelayMs = DialLimits.attemptDelayMs }: RaceOptions,
+  { way, timeoutMs, name, unwanted, attemptDelayMs = DialLimits.attemptDelayMs }: RaceOptions,
 ): Promise<{ readonly socket: Socket; readonly address: string }> {
+  unwanted?.throwIfAborted()
   const { promise, resolve, reject } = Promise.withResolvers<{ socket: Socket; address: string }>()
+  const over = new AbortController()
   const waiting = [...addresses]
-  const running = new Set<Socket>()
+  let running = 0
   let next: NodeJS.Timeout | undefined
-  const end = (winner?: Socket): void => {
+  const attempt = async (): Promise<void> => {
+    clearTimeout(next)
+    const address = waiting.shift()!
+    running++
+    if (waiting.length > 0) next = setTimeout(attempt, attemptDelayMs)
+    try {
+      const socket = await way.connect(address, port, over.signal)
+      // Until somebody else listens, an error would have no listener.
+      socket.on('error', () => {})
+      if (over.signal.aborted) socket.destroy()
+      else resolve({ socket, address })
+    } catch (cause) {
+      running--
+      if (over.signal.aborted) return
+      if (waiting.length > 0) void attempt()
+      else if (running === 0) reject(cause)
+    }
+  }
+  const late = setTimeout(reject, timeoutMs, pathError('E_PATH_TIMEOUT', name, 'while connecting'))
+  const aborted = (): void => reject(unwanted?.reason)
+  unwanted?.addEventListener('abort', aborted, { once: true })
+  void attempt()
+  try {
+    return await promise
+  } catch (cause) {
+    throw toPathError(cause, name)
+  } finally {
+    // After the winner: those under way are closed, and none begins any more.
+    over.abort()
     clearTimeout(next)
     clearTimeout(late)
-    for (const socket of running) if (socket !== winner) socket.destroy()
-    running.clear()
+    unwanted?.removeEventListener('abort', aborted)
   }
-  const fail = (cause: unknown): void => {
-    end()
-    reject(toPathError(cause, name))
-  }
-  const late = setTimeout(fail, timeoutMs, pathError('E_PATH_TIMEOUT', name, 'while connecting'))
-  const attempt = (): void => {
-    clearTimeout(next)
-    const address = waiting.shift()
-    if (address === undefined) return
-    const socket = netConnect({
-      host: address,
-      port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_MS,
-    })
-    running.add(socket)
-    if (waiting.length > 0) next = setTimeout(attempt, attemptDelayMs)
-    socket.once('connect', () => {
-      if (!running.has(socket)) return
-      end(socket)
-      resolve({ socket, address })
-    })
-    // It stays: until somebody else listens, an error would have no listener.
-    socket.on('error', (cause) => {
-      if (!running.delete(socket)) return
-      if (waiting.length > 0) attempt()
-      else if (running.size === 0) fail(cause)
-    })
-  }
-  attempt()
-  return promise
 }

@@ -8,7 +8,7 @@ import { pathError } from './path-error.ts'
 export type Resolve = (host: string) => Promise<readonly string[]>
 
 export interface NameOptions {
-  readonly resolve?: Resolve | undefined
+  readonly resolve: Resolve
   readonly ipv6Only?: boolean | undefined
   readonly timeoutMs: number
 }
@@ -41,7 +41,6 @@ export async function addressesOf(reach: Reach, options: NameOptions): Promise<r
 
 /** Judged answers, at least one. @throws SottoError E_PATH_DNS */
 async function ask({ host, name, isNear }: Reach, { resolve, timeoutMs }: NameOptions): Promise<readonly string[]> {
-  if (resolve === undefined) throw pathError('E_PATH_DNS', name)
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(reject, timeoutMs, new Error('the resolver takes too long'))
   const found = await Promise.race([resolve(host), late])

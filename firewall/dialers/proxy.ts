@@ -39,9 +39,10 @@ export function proxyRoute(options: RouteOptions): Route {
       const left = places.length - 1 - index
       const deadline = performance.now() + (timing.deadline - performance.now()) / (left + 1)
       try {
-        const socket = await passOn(direct, proxy, { host: to, port, deadline }, options)
+        const socket = await passOn(direct, proxy, { host: to, port, deadline, unwanted: timing.unwanted }, options)
         yield { socket, by: to, left }
       } catch (error) {
+        timing.unwanted?.throwIfAborted()
         failure = error
         // It is the proxy itself that fails: other names and addresses would fare no better.
         if (isSottoError(error, 'E_PROXY_UNREACHABLE') || isSottoError(error, 'E_PROXY_AUTH')) throw error
@@ -51,14 +52,23 @@ export function proxyRoute(options: RouteOptions): Route {
   }
 }
 
+interface Place {
+  readonly host: string
+  readonly port: number
+  readonly deadline: number
+  readonly unwanted: AbortSignal | undefined
+}
+
 async function passOn(
   direct: Route,
   proxy: ProxyReach,
-  { host, port, deadline }: { readonly host: string; readonly port: number; readonly deadline: number },
+  { host, port, deadline, unwanted }: Place,
   { authorities }: RouteOptions,
 ): Promise<Duplex> {
   const left = (): number => Math.max(1, deadline - performance.now())
-  const raw = await toProxy(direct, proxy, { deadline, prefer: undefined })
+  const raw = await toProxy(direct, proxy, { deadline, prefer: undefined, unwanted })
+  // Whatever is under way on it then fails.
+  unwanted?.addEventListener('abort', () => raw.destroy(), { once: true })
   const request = (): PassOn => ({ proxy, host, port, timeoutMs: left() })
   if (proxy.kind === 'http') return connectThrough(raw, request())
   if (proxy.kind !== 'https') return socksThrough(raw, request())

@@ -13,7 +13,6 @@ import { startHttpProxy, startSocksProxy } from '../fixtures/proxies.ts'
 import { makeCertificates } from '../fixtures/site.ts'
 import type { DialTarget, ProxyReach } from './dialer.ts'
 import type { RouteOptions } from './route.ts'
-import { systemRoute } from './route.ts'
 import { tlsConnector } from './tls-connector.ts'
 import { undiciDialer } from './undici.ts'
 
@@ -39,8 +38,7 @@ async function visit(
     throw new Error(`the resolver was asked for ${host}`)
   }
   const { connectMs = 10_000, ...rest } = options
-  const route = systemRoute({ resolve, ...rest })
-  const dialer = undiciDialer({ connector: tlsConnector({ route, connectMs }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ resolve, connectMs, ...rest }) })
   t.teardown(() => dialer.close())
   const target: DialTarget = {
     ...{ id: 'e1', name: 'Test', host: HOST, port: gateway.site.port },

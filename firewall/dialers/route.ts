@@ -3,6 +3,7 @@
  * the connection takes one after the other until one of them shows the right certificate.
  */
 import type { Duplex } from 'node:stream'
+import type { WayOut } from '../way-out.ts'
 import type { DialTarget } from './dialer.ts'
 import { directRoute } from './direct.ts'
 import type { Resolve } from './names.ts'
@@ -13,6 +14,8 @@ export interface RouteTiming {
   readonly deadline: number
   /** `Arrival.by` of the connection that worked last: goes first. */
   readonly prefer: string | undefined
+  /** Nobody wants the connection any more: what is under way ends with the signal's reason. */
+  readonly unwanted?: AbortSignal | undefined
 }
 
 export interface Arrival {
@@ -30,11 +33,13 @@ export interface Arrival {
 export type Route = (target: DialTarget, timing: RouteTiming) => AsyncGenerator<Arrival, void, void>
 
 export interface RouteOptions {
-  /** Asked only for names without pinned addresses. Without it such a name has none. */
+  /** Where connections and addresses come from; by default the system. */
+  readonly way?: WayOut
+  /** Instead of the way's resolver. Asked only for names without pinned addresses. */
   readonly resolve?: Resolve
   /** True: no address of IPv4 is dialed, be it a gateway's or a proxy's. */
   readonly ipv6Only?: boolean
-  /** Certificate authorities for `https` proxies instead of the system's, PEM. */
+  /** Certificate authorities instead of the system's, PEM. */
   readonly authorities?: readonly string[]
 }
 

@@ -8,46 +8,51 @@ import type { DialTarget, Reach } from './dialer.ts'
 import { reachOf } from './dialer.ts'
 import { pathError, toPathError } from './path-error.ts'
 import { isPinned } from './pin.ts'
-import type { Route } from './route.ts'
+import type { Route, RouteOptions } from './route.ts'
+import { systemRoute } from './route.ts'
 
-export interface ConnectorOptions {
-  readonly route: Route
-  /** Certificate authorities instead of the system's, PEM. */
-  readonly authorities?: readonly string[]
+export interface ConnectorOptions extends RouteOptions {
+  /** Instead of the one that the other options describe. */
+  readonly route?: Route
   /** Milliseconds for name and connection, over all addresses. */
   readonly connectMs?: number
 }
 
-/** Opens one more connection to the target it was made for. Rejects with SottoError E_PATH_*. */
-export type Connect = () => Promise<TLSSocket>
+/**
+ * Opens one more connection to the target it was made for, unless nobody wants it any more: then it is ended in the middle,
+ * with the signal's reason. Rejects with SottoError E_PATH_*, E_PROXY_*.
+ */
+export type Connect = (unwanted?: AbortSignal) => Promise<TLSSocket>
 
 /** Made once for each target: keeps its tickets and the address that worked. */
 export type Connector = (target: DialTarget) => Connect
 
 /** Plain TLS of Node. */
-export function tlsConnector(options: ConnectorOptions): Connector {
+export function tlsConnector(options: ConnectorOptions = {}): Connector {
+  const route = options.route ?? systemRoute(options)
   return (target) => {
     const tickets: Buffer[] = []
     let lastGood: string | undefined
-    return async () => {
+    return async (unwanted) => {
       const deadline = performance.now() + (options.connectMs ?? DialLimits.connectMs)
       let failure: unknown
       try {
-        for await (const { socket, by, left } of options.route(target, { deadline, prefer: lastGood })) {
+        for await (const { socket, by, left } of route(target, { deadline, prefer: lastGood, unwanted })) {
           const timeoutMs = Math.max(1, (deadline - performance.now()) / (left + 1))
-          const attempt = { timeoutMs, tickets, authorities: options.authorities }
+          const attempt = { timeoutMs, tickets, authorities: options.authorities, unwanted }
           try {
             const secured = await secure(socket, reachOf(target), attempt)
             lastGood = by
             return secured
           } catch (error) {
             failure ??= error
+            if (unwanted?.aborted) break
           }
         }
       } catch (error) {
         failure ??= error
       }
-      throw toPathError(failure ?? pathError('E_PATH_REFUSED', target.name), target.name)
+      throw toPathError(failure, target.name)
     }
   }
 }
@@ -57,17 +62,33 @@ interface Attempt {
   /** Each is used once, so that an observer cannot tie two connections together by it. */
   readonly tickets: Buffer[]
   readonly authorities: readonly string[] | undefined
+  readonly unwanted: AbortSignal | undefined
 }
 
-function secure(raw: Duplex, reach: Reach, attempt: Attempt): Promise<TLSSocket> {
-  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
-  const socket = tlsConnect(connectionOptions(raw, reach, attempt))
-  const fail = (error: unknown): void => {
+async function secure(raw: Duplex, reach: Reach, attempt: Attempt): Promise<TLSSocket> {
+  const late = new AbortController()
+  const error = pathError('E_PATH_TIMEOUT', reach.name, 'while connecting')
+  const timer = setTimeout(() => late.abort(error), attempt.timeoutMs)
+  const { unwanted } = attempt
+  const signal = unwanted === undefined ? late.signal : AbortSignal.any([late.signal, unwanted])
+  try {
+    return await secured(raw, reach, attempt, signal)
+  } catch (error) {
+    throw toPathError(error, reach.name)
+  } finally {
     clearTimeout(timer)
-    socket.destroy()
-    reject(toPathError(error, reach.name))
   }
-  const timer = setTimeout(fail, attempt.timeoutMs, pathError('E_PATH_TIMEOUT', reach.name, 'while connecting'))
+}
+
+function secured(raw: Duplex, reach: Reach, attempt: Attempt, late: AbortSignal): Promise<TLSSocket> {
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
+  const socket = tlsConnect({ ...connectionOptions(reach, attempt), socket: raw })
+  const fail = (error: unknown): void => {
+    socket.destroy()
+    reject(error)
+  }
+  late.addEventListener('abort', () => fail(late.reason), { once: true })
+  if (late.aborted) fail(late.reason)
   let verified = false
   socket.on('session', (ticket) => {
     if (!verified) return
@@ -80,18 +101,16 @@ function secure(raw: Duplex, reach: Reach, attempt: Attempt): Promise<TLSSocket>
   socket.once('secureConnect', () => {
     if (!isPinned(socket, reach.certificate)) return fail(pathError('E_PATH_TLS', reach.name))
     verified = true
-    clearTimeout(timer)
     resolve(socket)
   })
   return promise
 }
 
 /** `rejectUnauthorized` is said outright, so that no environment variable decides. */
-function connectionOptions(raw: Duplex, reach: Reach, attempt: Attempt): ConnectionOptions {
+function connectionOptions(reach: Reach, attempt: Attempt): ConnectionOptions {
   const session = attempt.tickets.pop()
   return {
-    socket: raw,
-    // Also where no name is shown: it is what the certificate is compared with.
+    // Not for connecting: the name that a certificate is judged by where there is no server name.
     host: reach.host,
     ...(isIP(reach.host) === 0 ? { servername: reach.host } : {}),
     ALPNProtocols: ['http/1.1'],

@@ -10,8 +10,6 @@ import { startSite } from '../fixtures/site.ts'
 import { DialLimits } from '../limits.ts'
 import type { ExchangeOptions, ExchangeRequest } from '../permit.ts'
 import type { DialEvent, Dialer, DialTarget } from './dialer.ts'
-import type { Resolve } from './names.ts'
-import { systemRoute } from './route.ts'
 import type { ConnectorOptions } from './tls-connector.ts'
 import { tlsConnector } from './tls-connector.ts'
 import type { UndiciDialerOptions } from './undici.ts'
@@ -32,7 +30,6 @@ const here = { host: 'gateway.localhost', addresses: [] }
 
 interface Setup {
   readonly connector?: Partial<ConnectorOptions>
-  readonly resolve?: Resolve
   readonly dialer?: Partial<UndiciDialerOptions>
   readonly target?: Partial<DialTarget>
 }
@@ -45,9 +42,8 @@ interface Rig {
 }
 
 function rig(t: { teardown(fn: () => Promise<void>): void }, setup: Setup = {}): Rig {
-  const route = systemRoute({ resolve: setup.resolve ?? noResolver })
-  const connector = tlsConnector({ route, ...setup.connector })
-  const dialer = undiciDialer({ connector, ...setup.dialer })
+  const connector = tlsConnector({ resolve: noResolver, ...setup.connector })
+  const dialer = undiciDialer({ connector, apartMs: 0, ...setup.dialer })
   const dials: DialEvent[] = []
   dialer.onDial((event) => dials.push(event))
   t.teardown(() => dialer.close())
@@ -59,7 +55,7 @@ function rig(t: { teardown(fn: () => Promise<void>): void }, setup: Setup = {}):
     dialer.exchange(
       target,
       { method: 'GET', target: '/', headers: [], body: undefined, ...request },
-      { timeoutMs: 20_000, ...options },
+      { timeoutMs: 20_000, connections: DialLimits.connections, ...options },
     )
   return { dialer, dials, send, get: (path, options) => send({ target: path }, options) }
 }
@@ -329,27 +325,27 @@ test('the resolver is asked only where the invite pins no address', async (t) =>
     asked.push(host)
     return ['not an address', '127.0.0.1']
   }
-  await rig(t, { resolve }).get('/')
+  await rig(t, { connector: { resolve } }).get('/')
   t.deepEqual(asked, [])
-  await rig(t, { resolve, target: here }).get('/')
+  await rig(t, { connector: { resolve }, target: here }).get('/')
   t.deepEqual(asked, [here.host])
 })
 
 test('a name without an address', async (t) => {
   for (const resolve of [noResolver, async () => [], async () => ['evil.example']]) {
-    t.is(await codeOf(rig(t, { resolve, target: here }).get('/')), 'E_PATH_DNS')
+    t.is(await codeOf(rig(t, { connector: { resolve }, target: here }).get('/')), 'E_PATH_DNS')
   }
 })
 
 test('DialLimits.addresses: a resolver that names thousands', async (t) => {
   const resolve = async (): Promise<string[]> => [...Array(DialLimits.addresses).fill('127.0.0.2'), '127.0.0.1']
-  const { get } = rig(t, { resolve, target: here })
+  const { get } = rig(t, { connector: { resolve }, target: here })
   t.is(await codeOf(get('/')), 'E_PATH_REFUSED')
 })
 
 test('a resolver that never answers', async (t) => {
-  const resolve = (): Promise<never> => new Promise(() => {})
-  t.is(await codeOf(rig(t, { resolve, connector: { connectMs: 50 }, target: here }).get('/')), 'E_PATH_DNS')
+  const connector = { resolve: () => new Promise<never>(() => {}), connectMs: 50 }
+  t.is(await codeOf(rig(t, { connector, target: here }).get('/')), 'E_PATH_DNS')
 })
 
 test('a second connection resumes the session of the first', async (t) => {

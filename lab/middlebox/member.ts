@@ -9,7 +9,6 @@ import { cardLink, parseCard } from '#client/chat/card-text.ts'
 import { realClockwork } from '#client/clockwork.ts'
 import { Member } from '#client/member.ts'
 import type { CompiledTemplate } from '#engine/compile.ts'
-import { systemRoute } from '#firewall/dialers/route.ts'
 import { tlsConnector } from '#firewall/dialers/tls-connector.ts'
 import { undiciDialer } from '#firewall/dialers/undici.ts'
 import { openBroker } from '#firewall/library.ts'
@@ -70,7 +69,7 @@ export async function libraryMember(place: MemberPlace): Promise<LabMember> {
   const now = (): number => Date.now() + (place.clockShiftMs ?? 0)
   const folder = join(place.folder, place.name)
   await mkdir(join(folder, 'core'), { recursive: true, mode: 0o700 })
-  const dialer = undiciDialer({ connector: tlsConnector({ route: systemRoute() }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
   const broker = await openBroker({ folder: join(folder, 'firewall'), dialer, now, random: randomBytes })
   await broker.admitInvite(place.link)
   const member = await Member.open({
