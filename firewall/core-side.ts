@@ -4,7 +4,7 @@ import { SottoError } from '#protocol/errors.ts'
 import { Judgements } from './judgements.ts'
 import type { PipeSocket } from './line.ts'
 import { Line } from './line.ts'
-import { flat, pairs } from './messages.ts'
+import { flat, given, pairs } from './messages.ts'
 import { octetsOf } from './meter-facts.ts'
 import { CORE_FOLDER } from './options.ts'
 import type {
@@ -106,15 +106,19 @@ async function exchange(
   line: Line,
   endpoint: string,
   { method, target, headers, body }: ExchangeRequest,
-  { timeoutMs, connection, fresh, signal }: ExchangeOptions,
+  { timeoutMs, connection, connections, fresh, signal }: ExchangeOptions,
   judged: readonly number[] | undefined,
 ): Promise<ExchangeResponse> {
-  const named = {
-    ...(connection === undefined ? {} : { connection }),
-    ...(fresh ? { fresh } : {}),
-    ...(judged === undefined ? {} : { judged }),
+  const more = { connection, connections, fresh, judged }
+  const args = {
+    endpoint,
+    method,
+    target,
+    headers: flat(headers),
+    timeoutMs,
+    body: body !== undefined,
+    ...given(more),
   }
-  const args = { endpoint, method, target, headers: flat(headers), timeoutMs, body: body !== undefined, ...named }
   const { result, raw } = await line.call('exchange', args, body, signal)
   return { status: result.status, headers: pairs(result.headers), body: raw }
 }

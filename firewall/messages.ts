@@ -54,6 +54,7 @@ export interface Calls {
       headers: readonly string[]
       timeoutMs: number
       connection?: string | undefined
+      connections?: number | undefined
       fresh?: boolean | undefined
       /** Of answers judged since the last call: how many were authentic, how many not, octets up and down of the latter. */
       judged?: readonly number[] | undefined
@@ -128,6 +129,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     headers: v.array(v.string()),
     timeoutMs: v.number(),
     connection: v.optional(v.string()),
+    connections: v.optional(v.number()),
     fresh: v.optional(v.boolean()),
     judged: v.optional(v.strictTuple([count, count, count, count])),
     body: v.boolean(),
@@ -177,4 +179,11 @@ export function pairs(fields: readonly string[]): [string, string][] {
   const out: [string, string][] = []
   for (let i = 0; i + 1 < fields.length; i += 2) out.push([fields[i]!, fields[i + 1]!])
   return out
+}
+
+/** Without the fields that say nothing. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof given<T>
+  >
 }
