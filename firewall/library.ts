@@ -11,7 +11,7 @@ import { hmacSha256, sha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { CREDENTIAL_ID_LENGTH } from '#protocol/handshake.ts'
 import { parseInvite } from '#protocol/invite.ts'
-import { AuditLog } from './audit.ts'
+import { AUDIT_FILES, AuditLog } from './audit.ts'
 import type { Dialer } from './dialers/dialer.ts'
 import { privateFolder } from './folder.ts'
 import type { Change } from './journal.ts'
@@ -121,7 +121,7 @@ class Firewall implements LocalBroker {
     this.now = options.now
     this.random = options.random
     this.facts = options.network ?? networkFacts
-    this.audit = new AuditLog(join(options.folder, 'audit.log'))
+    this.audit = new AuditLog(join(options.folder, AUDIT_FILES[0]))
     this.dialer.onDial(({ endpoint, code }) => this.dialed(endpoint, code))
     metering.onNews = (news) => this.measured(news)
     metering.onAllowed = (id) => this.emit('allowed', id)
