@@ -47,6 +47,10 @@ export const DialLimits = {
   apartMs: 500,
   /** Exchanges of one endpoint under way or in line, by count. Attack: memory of requests in line. */
   exchanges: 32,
+  /** Between the beginnings of two attempts to connect, milliseconds. RFC 8305 section 5 recommends it. */
+  attemptDelayMs: 250,
+  /** What a proxy answers before it passes anything on. Attack: memory. Node's own default for a head. */
+  proxyHeadBytes: 16_384,
   /** Addresses tried for one connection, by count. Attack: a resolver that names thousands. */
   addresses: 8,
   /** TLS tickets kept for resumption, per endpoint, by count. Each is used once; a server gives two at a time. */

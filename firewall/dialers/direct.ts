@@ -1,0 +1,20 @@
+/** Straight to the target, over IPv6 or IPv4. */
+import { systemWay } from '../way-out.ts'
+import { reachOf } from './dialer.ts'
+import { ordered, race } from './happy-eyeballs.ts'
+import { addressesOf } from './names.ts'
+import type { Route, RouteOptions } from './route.ts'
+
+export function directRoute({ way = systemWay, resolve = way.resolve, ipv6Only }: RouteOptions = {}): Route {
+  return async function* (target, { deadline, prefer, unwanted }) {
+    const reach = reachOf(target)
+    const timeoutMs = (): number => Math.max(1, deadline - performance.now())
+    let addresses = ordered(await addressesOf(reach, { resolve, ipv6Only, timeoutMs: timeoutMs() }), prefer)
+    while (addresses.length > 0) {
+      const options = { way, timeoutMs: timeoutMs(), name: reach.name, unwanted }
+      const { socket, address } = await race(addresses, reach.port, options)
+      addresses = addresses.filter((other) => other !== address)
+      yield { socket, by: address, left: addresses.length }
+    }
+  }
+}
