@@ -66,11 +66,11 @@ test('from the card to the mailbox', (t) => {
       session: '608a9ffa19c4306c',
       context: 'eb9f519ac4f50bbdb0459011',
       envelope: '48cc4239df239f7a4b77c27f',
-      message: 'd8553a4c6533bade5951e562',
+      message: 'f1d9f9af1dd9a95fe07bef13',
       nextChain: '2186b1fdececd0e241294026',
-      inner: '1cc42bac7325803c8f385bcf',
-      forContact: '75e633239d6008bee6c1a84e',
-      forAnybody: '16b86be6da659911cd157d89',
+      inner: 'eaff9cabd2a7f828e95b2103',
+      forContact: '9d6f04cc6b6cc6c63dc2dd16',
+      forAnybody: '17cb73db517e51b996c472ec',
     },
   )
 })

@@ -4,14 +4,13 @@
  *     root, chain     = HKDF(agreement, root, "sotto/1/ratchet", 64)
  *     message key     = HMAC(chain, "sotto/1/message_key")
  *     next chain      = HMAC(chain, "sotto/1/chain_key")
- *     key, nonce      = HKDF(message key, "", "sotto/1/message", 44)
- *     message         = head || AES-256-GCM(key, nonce, plaintext)      associated data: context || head
+ *     message         = head || AES-256-GCM(message key, 12 zeros, plaintext)      associated data: context || head
  *     head            = ratchet key 32 || flags 1 || number 4 || previous 4 || [offer number 4 || part]
  *
  * Flags: 1 an offer of ML-KEM rides along, 2 an answer, 4 the turn was mixed (healing.ts). Agreement: X25519, followed by the
- * secret of ML-KEM where the turn is mixed.
+ * secret of ML-KEM where the turn is mixed. The nonce may be zeros because a message key seals once.
  */
-import { concat, empty, readU32, u32, utf8, wipe } from '#protocol/bytes.ts'
+import { concat, readU32, u32, utf8 } from '#protocol/bytes.ts'
 import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { hkdfSha256, hmacSha256 } from '#protocol/crypto/hash.ts'
 import { type HealingPart, partLength } from './healing.ts'
@@ -31,16 +30,7 @@ export function carriedLength(kind: HealingPart['kind'] | undefined): number {
 const RATCHET = utf8('sotto/1/ratchet')
 const MESSAGE_KEY = utf8('sotto/1/message_key')
 const CHAIN_KEY = utf8('sotto/1/chain_key')
-const MESSAGE = utf8('sotto/1/message')
-
-function withKey<T>(message: Uint8Array, use: (key: Uint8Array, nonce: Uint8Array) => T): T {
-  const derived = hkdfSha256(message, empty, MESSAGE, 44)
-  try {
-    return use(derived.subarray(0, 32), derived.subarray(32))
-  } finally {
-    wipe(derived)
-  }
-}
+const NONCE = new Uint8Array(12)
 
 function encodeHeader({ key, number, previous, mixed, part }: RatchetHeader): Uint8Array {
   const flags = (part === undefined ? 0 : Flag[part.kind]) | (mixed ? Flag.mixed : 0)
@@ -72,7 +62,7 @@ export const sottoSuite: RatchetSuite = {
   },
   seal(message, header, plaintext, context) {
     const head = encodeHeader(header)
-    return withKey(message, (key, nonce) => concat(head, aes256gcm.seal(key, nonce, plaintext, concat(context, head))))
+    return concat(head, aes256gcm.seal(message, NONCE, plaintext, concat(context, head)))
   },
   readHeader(sealed) {
     const length = headLength(sealed)
@@ -87,6 +77,6 @@ export const sottoSuite: RatchetSuite = {
   open(message, sealed, context) {
     const length = headLength(sealed) ?? HEADER_LENGTH
     const [head, rest] = [sealed.subarray(0, length), sealed.subarray(length)]
-    return withKey(message, (key, nonce) => aes256gcm.open(key, nonce, rest, concat(context, head)))
+    return aes256gcm.open(message, NONCE, rest, concat(context, head))
   },
 }
