@@ -2,12 +2,17 @@
 import { isSottoError } from '#protocol/errors.ts'
 import type { LaunchOptions } from './launcher.ts'
 import { launch } from './launcher.ts'
+import { isIpv6Only } from './options.ts'
 import { systemBroker } from './system-broker.ts'
+import { systemWay } from './way-out.ts'
 
 /** Ends this process: with the core's exit code, or by the signal that ended the core. Waits for nothing on the network. */
 export async function run(options: Omit<LaunchOptions, 'openBroker'>): Promise<never> {
   try {
-    const { code, signal, error } = await launch({ ...options, openBroker: systemBroker })
+    const { code, signal, error } = await launch({
+      ...options,
+      openBroker: (folder) => systemBroker(folder, systemWay, { ipv6Only: isIpv6Only(options.args) }),
+    })
     if (error !== undefined) throw error
     if (signal !== null) process.kill(process.pid, signal)
     process.exit(code ?? 1)
