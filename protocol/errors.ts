@@ -30,6 +30,9 @@ export const errorCodes = {
     'Nothing to do: connections stop without a word in this network. Sotto opens new ones; another network is quicker.',
   E_NET_THROTTLED:
     'Nothing to do: this network lets little through at a time. Messages go first; another network is quicker.',
+  E_NET_MOVED: 'Nothing to do: this computer is on another network now. Sotto goes on there.',
+  E_NET_SLEPT: 'Nothing to do: this computer has slept. Sotto goes on with new connections.',
+  E_NET_CLOCK: "Set this computer's clock: it is off by minutes or more. Sotto goes by the website's clock meanwhile.",
   E_REVOKED: 'Ask the operator of the gateway for a new invite.',
   E_TUNNEL_STOPPED: 'Start Sotto again.',
   E_TUNNEL_TIMEOUT: 'Check the network; Sotto goes on trying by itself, and unsent messages stay in the outbox.',
