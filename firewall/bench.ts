@@ -41,6 +41,8 @@ const broker: LocalBroker = {
   allow: () => {},
   judged: () => {},
   joined: unused,
+  ways: unused,
+  changeWays: unused,
   forget: unused,
   permit: async () => permit,
   network: unused,

@@ -23,11 +23,14 @@ import type { FlowView, Metered, MeterNews } from './meter.ts'
 import type { Wait } from './metering.ts'
 import { Metering } from './metering.ts'
 import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
-import type { Broker, EndpointInfo, FirewallEvent, FirewallEventKind, Permit } from './permit.ts'
+import type { Broker, EndpointInfo, FirewallEvent, FirewallEventKind, Permit, WaysInfo } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { confirmed, decideAdmission, decideDial, publicInfo } from './policy.ts'
 import { refusalError } from './refusals.ts'
 import { Vault } from './vault.ts'
+import type { WayChange } from './ways.ts'
+import { changed, pruned, targetOf, waysInfo, withRemembered } from './ways.ts'
+import { WaysFile } from './ways-file.ts'
 
 export interface BrokerOptions {
   /** The broker's own part of the state folder; made where it is missing. */
@@ -39,6 +42,8 @@ export interface BrokerOptions {
   readonly wait?: Wait
   /** What tells this network from others (network.ts), as text. Read anew each time. */
   readonly network?: () => string | Promise<string>
+  /** True: the dialer dials no address of IPv4, and that is told. */
+  readonly ipv6Only?: boolean
 }
 
 export interface LocalBroker extends Broker {
@@ -59,6 +64,11 @@ export interface LocalBroker extends Broker {
   allow(endpointId: string): void
   /** What the core says of answers (`Judgements.take`). */
   judged(endpointId: string, judged: readonly number[]): void
+  /**
+   * Takes another way out. For who holds the firewall itself, never over the pipe. How it went, `ways` tells as well.
+   * @throws SottoError E_USAGE, E_SECRET_IN_ARGV, E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  changeWays(change: Promise<WayChange>): Promise<void>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
   /** Closes connections, log, vault and lock. */
@@ -80,7 +90,8 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
     })
     const { folder, random, now, wait } = options
     const metering = await Metering.open({ folder, key: vault.derive('sotto/1/meter'), random, now, wait })
-    return new Firewall(options, { vault, metering, unlock })
+    const ways = await WaysFile.open({ folder, random, key: vault.derive('sotto/1/ways') })
+    return new Firewall(options, { vault, metering, ways, unlock })
   } catch (error) {
     unlock()
     throw error
@@ -90,6 +101,7 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
 interface Parts {
   readonly vault: Vault
   readonly metering: Metering
+  readonly ways: WaysFile
   readonly unlock: () => void
 }
 
@@ -100,6 +112,8 @@ function meteredOf({ id, kind, source, code }: Endpoint): Metered {
 
 class Firewall implements LocalBroker {
   private readonly vault: Vault
+  private readonly waysFile: WaysFile
+  private readonly ipv6Only: boolean
   private readonly dialer: Dialer
   private readonly now: () => Millis
   private readonly random: Random
@@ -111,18 +125,24 @@ class Firewall implements LocalBroker {
   private readonly load = new Map<string, number>()
   private readonly listeners: ((event: FirewallEvent) => void)[] = []
   private admission: Promise<EndpointInfo[]> | undefined
+  private wayChange: Promise<void> | undefined
   private closing: Promise<void> | undefined
 
-  constructor(options: BrokerOptions, { vault, metering, unlock }: Parts) {
+  constructor(options: BrokerOptions, { vault, metering, ways, unlock }: Parts) {
     this.vault = vault
     this.metering = metering
+    this.waysFile = ways
+    this.ipv6Only = options.ipv6Only ?? false
     this.unlock = unlock
     this.dialer = options.dialer
     this.now = options.now
     this.random = options.random
     this.facts = options.network ?? networkFacts
     this.audit = new AuditLog(join(options.folder, AUDIT_FILES[0]))
-    this.dialer.onDial(({ endpoint, code }) => this.dialed(endpoint, code))
+    this.dialer.onDial(({ endpoint, code, address }) => {
+      this.dialed(endpoint, code)
+      if (address !== undefined) this.remember(endpoint, address)
+    })
     metering.onNews = (news) => this.measured(news)
     metering.onAllowed = (id) => this.emit('allowed', id)
   }
@@ -137,6 +157,35 @@ class Firewall implements LocalBroker {
   private measured({ endpoint, kind, reason }: MeterNews): void {
     this.emit(kind, endpoint, reason)
     if (kind === 'cut') this.dialer.forget(endpoint).catch(() => {})
+  }
+
+  async ways(): Promise<WaysInfo> {
+    await this.wayChange
+    return waysInfo(this.waysFile.ways, this.ipv6Only)
+  }
+
+  changeWays(change: Promise<WayChange>): Promise<void> {
+    this.wayChange = this.takeWay(change)
+    return this.wayChange
+  }
+
+  private async takeWay(change: Promise<WayChange>): Promise<void> {
+    const wanted = await change
+    const before = this.waysFile.ways.proxy
+    const id = hex(this.random(8))
+    await this.waysFile.update((ways) => pruned(changed(ways, this.vault.endpoints, wanted, id), this.vault.endpoints))
+    // What stands leads the old way.
+    for (const endpoint of this.vault.endpoints.keys()) await this.dialer.forget(endpoint)
+    if (wanted.kind !== 'proxy') return
+    if (before !== undefined) this.emit('forgotten', before.id)
+    if (wanted.proxy !== undefined) this.emit('admitted', id)
+  }
+
+  /** Not on disk at once where the disk is full: it is only a help. */
+  private remember(endpointId: string, address: string): void {
+    const endpoint = this.vault.endpoints.get(endpointId)
+    if (endpoint === undefined || this.closing !== undefined) return
+    this.waysFile.update((ways) => withRemembered(ways, endpoint, address)).catch(() => {})
   }
 
   async endpoints(): Promise<EndpointInfo[]> {
@@ -230,6 +279,7 @@ class Firewall implements LocalBroker {
     this.emit('permitted', endpointId)
     return localPermit(publicInfo(endpoint), {
       decide: () => this.decide(endpointId),
+      reach: (present) => targetOf(present, this.waysFile.ways),
       refuse: (reason) => this.refuse(reason, endpointId),
       enter: () => this.enter(endpointId),
       clear: (signal) => this.metering.clear({ ...metered, name: endpoint.name }, signal),
@@ -266,6 +316,7 @@ class Firewall implements LocalBroker {
     await this.dialer.close()
     await this.metering.close()
     await this.audit.close()
+    await this.waysFile.close()
     await this.vault.close()
     this.unlock()
   }

@@ -57,6 +57,15 @@ export const DialLimits = {
   tickets: 4,
 } as const
 
+export const WayLimits = {
+  /** Octets of a proxy's name and password each. Attack: none; RFC 1929 section 2 has one octet for the length. */
+  credentialBytes: 255,
+  /** Addresses of one front, by count. Attack: a pasted list; as for gateways in invites. */
+  addresses: 4,
+  /** Addresses remembered for one endpoint, by count. Attack: a network that names new ones for ever. */
+  remembered: 4,
+} as const
+
 export const PolicyLimits = {
   /** Endpoints on the allow-list, by count. Attack: an invite stuffed with gateways; also bounds the vault to one message. */
   endpoints: 64,

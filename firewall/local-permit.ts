@@ -5,7 +5,7 @@ import { SottoError } from '#protocol/errors.ts'
 import type { Membership } from '#protocol/handshake.ts'
 import { initiate, initiateRekey } from '#protocol/handshake.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
-import type { Dialer } from './dialers/dialer.ts'
+import type { Dialer, DialTarget } from './dialers/dialer.ts'
 import { Judgements } from './judgements.ts'
 import { octetsOf } from './meter-facts.ts'
 import type {
@@ -18,11 +18,14 @@ import type {
   Rekey,
 } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
+import { authority } from './policy.ts'
 import { decideRequest } from './request.ts'
 
 export interface PermitSource {
   /** The endpoint with its secrets, if it may still be dialed. @throws SottoError E_FIREWALL_REFUSED */
   decide(): Endpoint
+  /** The way to it. */
+  reach(endpoint: Endpoint): DialTarget
   refuse(reason: Refusal): SottoError
   /** Counts an exchange until the returned function is called. @throws SottoError E_FIREWALL_REFUSED beyond the limit */
   enter(): () => void
@@ -56,7 +59,8 @@ export function localPermit(endpoint: EndpointInfo, source: PermitSource): Permi
       try {
         const delay = source.clear(options.signal)
         if (delay !== undefined) await delay
-        const response = await source.dialer.exchange(delay === undefined ? target : source.decide(), request, options)
+        const reach = source.reach(delay === undefined ? target : source.decide())
+        const response = await source.dialer.exchange(reach, asShown(request, reach), options)
         source.carried(request, response)
         judgements.sent(response, octetsOf(request))
         return response
@@ -73,6 +77,15 @@ export function localPermit(endpoint: EndpointInfo, source: PermitSource): Permi
       if (judged !== undefined) source.judged(judged)
     },
   }
+}
+
+/** The core knows of no front: what is in front of the gateway may know it by another name. */
+function asShown(request: ExchangeRequest, target: DialTarget): ExchangeRequest {
+  if (target.front === undefined) return request
+  const headers = request.headers.map(([name, value]): [string, string] =>
+    name.toLowerCase() === 'host' ? [name, authority(target)] : [name, value],
+  )
+  return { ...request, headers }
 }
 
 function firstContact(source: PermitSource, input: FirstContactInput): FirstContact {

@@ -7,7 +7,7 @@
 import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
-import type { EndpointInfo, FirewallEvent } from './permit.ts'
+import type { EndpointInfo, FirewallEvent, WaysInfo } from './permit.ts'
 import { ENDPOINT_KINDS, ENDPOINT_SOURCES, EVENT_KINDS } from './permit.ts'
 
 export interface Failure {
@@ -21,6 +21,7 @@ export interface Failure {
 export interface Calls {
   readonly endpoints: { args: null; result: readonly EndpointInfo[] }
   readonly network: { args: null; result: Uint8Array }
+  readonly ways: { args: null; result: WaysInfo }
   readonly joined: { args: null; result: readonly EndpointInfo[] }
   readonly forget: { args: { endpoint: string }; result: null }
   readonly permit: { args: { endpoint: string }; result: EndpointInfo }
@@ -80,6 +81,7 @@ export const FrameType = {
   finishRekey: 8,
   exchange: 9,
   network: 10,
+  ways: 14,
   cancel: 16,
   result: 32,
   failure: 33,
@@ -112,10 +114,32 @@ const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   root: v.exactOptional(bytes),
 })
 
+const waysInfo: v.GenericSchema<unknown, WaysInfo> = v.strictObject({
+  ipv6Only: v.boolean(),
+  proxy: v.exactOptional(
+    v.strictObject({
+      kind: v.picklist(['http', 'https', 'socks5', 'tor']),
+      host: v.string(),
+      port: count,
+      hasCredentials: v.boolean(),
+    }),
+  ),
+  fronts: v.array(
+    v.strictObject({
+      endpoint: v.string(),
+      host: v.string(),
+      port: count,
+      addresses: v.array(v.string()),
+      asks: v.exactOptional(v.string()),
+    }),
+  ),
+})
+
 export const argsSchemas: Schemas<'args'> = Object.freeze({
   endpoints: nothing,
   network: nothing,
   joined: nothing,
+  ways: nothing,
   forget: v.strictObject({ endpoint: v.string() }),
   permit: v.strictObject({ endpoint: v.string() }),
   contact: v.strictObject({ endpoint: v.string(), hello: bytes, binding: bytes, length: count, now: v.number() }),
@@ -140,6 +164,7 @@ export const resultSchemas: Schemas<'result'> = Object.freeze({
   endpoints: v.array(endpointInfo),
   network: bytes,
   joined: v.array(endpointInfo),
+  ways: waysInfo,
   forget: nothing,
   permit: endpointInfo,
   contact: v.strictObject({ ticket: count, token: bytes }),

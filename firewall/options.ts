@@ -46,6 +46,12 @@ export function eventsDescriptor(args: readonly string[]): typeof EVENTS_FD | un
   return EVENTS_FD
 }
 
+/** True where the person wants no address of IPv4 to be dialed in this run. */
+export function isIpv6Only(args: readonly string[]): boolean {
+  const end = args.indexOf('--')
+  return args.slice(0, end < 0 ? args.length : end).includes('--ipv6-only')
+}
+
 /** The last of `optionValues`. */
 function optionValue(args: readonly string[], name: string): string | undefined {
   return optionValues(args, name).at(-1)

@@ -43,6 +43,8 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
       allow: () => {},
       judged: () => {},
       joined: unused,
+      ways: unused,
+      changeWays: unused,
       forget: async () => {},
       permit: async () => permit,
     },

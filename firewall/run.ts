@@ -3,7 +3,9 @@ import { isSottoError } from '#protocol/errors.ts'
 import { firewallCommands } from './commands.ts'
 import type { LaunchOptions } from './launcher.ts'
 import { launch } from './launcher.ts'
+import { isIpv6Only } from './options.ts'
 import { systemBroker } from './system-broker.ts'
+import { systemWay } from './way-out.ts'
 
 /** Runs a command of the firewall itself: no core is started. */
 export async function runFirewall(args: readonly string[], env: NodeJS.ProcessEnv): Promise<never> {
@@ -32,7 +34,10 @@ function errorValue(error: unknown): object {
 /** Ends this process: with the core's exit code, or by the signal that ended the core. Waits for nothing on the network. */
 export async function run(options: Omit<LaunchOptions, 'openBroker'>): Promise<never> {
   try {
-    const { code, signal, error } = await launch({ ...options, openBroker: systemBroker })
+    const { code, signal, error } = await launch({
+      ...options,
+      openBroker: (folder) => systemBroker(folder, systemWay, { ipv6Only: isIpv6Only(options.args) }),
+    })
     if (error !== undefined) throw error
     if (signal !== null) process.kill(process.pid, signal)
     process.exit(code ?? 1)

@@ -6,9 +6,11 @@ import type { PackInUse } from '#client/packs/keeper.ts'
 import type { Octets } from '#client/path.ts'
 import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { measureText } from '#firewall/meter-texts.ts'
+import type { WaysInfo } from '#firewall/permit.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import type { Output } from './report.ts'
 import { describePath, timeOf } from './text.ts'
+import { describeWays } from './ways-view.ts'
 
 /** Milliseconds after which a watcher is told anew although nothing has changed: time and octets go on. */
 const AGAIN_MS = 60_000
@@ -21,9 +23,11 @@ export interface StatusReport extends TunnelStatus {
   readonly pack?: PackInUse
   /** What the firewall does about this gateway, where it does something. */
   readonly flow?: FlowNote
+  /** The proxy and the front that it goes by, where there are any. */
+  readonly ways: WaysInfo
 }
 
-export function reportStatus(member: Member, output: Output): void {
+export function reportStatus(member: Member, ways: WaysInfo, output: Output): void {
   const today = member.today()
   const packs = member.packs()
   const flows = member.flowNotes()
@@ -31,7 +35,7 @@ export function reportStatus(member: Member, output: Output): void {
     const pack = packs[index]
     const flow = flows[index]
     const more = { ...(pack && { pack }), ...(flow && { flow }) }
-    const report: StatusReport = { ...status, why: reasonOf(status, pack), today, ...more }
+    const report: StatusReport = { ...status, why: reasonOf(status, pack), today, ways, ...more }
     output.result(report, describe(report))
   }
 }
@@ -39,6 +43,7 @@ export function reportStatus(member: Member, output: Output): void {
 /** Reports now, after every change, and every minute, until `stopped`. */
 export async function watchStatus(
   member: Member,
+  ways: WaysInfo,
   output: Output,
   clockwork: Clockwork,
   stopped: Promise<void>,
@@ -50,7 +55,7 @@ export async function watchStatus(
     if (isOver) return
     cancel()
     cancel = clockwork.after(AGAIN_MS, report)
-    reportStatus(member, output)
+    reportStatus(member, ways, output)
   }
   member.onStatus(report)
   report()
@@ -75,6 +80,7 @@ function describe(report: StatusReport): string {
   return [
     `${describePath(report)}${pack === undefined ? '' : `, pack ${pack.serial}`}, since ${timeOf(since)}`,
     ...(isUp ? [`  looks so because ${why}; waits up to ${Math.ceil(holdMs / 1000)} s for news`] : []),
+    ...describeWays(report.ways, report.endpoint).map((line) => `  ${line}`),
     ...findings.map(({ code, since: seen }) => `  ${code} since ${timeOf(seen)}: ${errorCodes[code]}`),
     ...(tried.length === 0 ? [] : [`  tried in vain: ${tried.map(describeTry).join(', ')}`]),
     ...(flow === undefined ? [] : [`  ${describeFlow(flow)}: sotto firewall explain ${report.endpoint.id}`]),
