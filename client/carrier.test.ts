@@ -48,6 +48,7 @@ class Rig {
       return this.moves.shift()!(options, this.time)
     }
     void performExchange({
+      connections: 3,
       permit: { endpoint: { host: 'site.example' }, exchange } as unknown as Permit,
       path: this.path,
       clockwork,

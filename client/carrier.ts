@@ -20,6 +20,8 @@ export interface ExchangeInput {
   readonly path: Path
   readonly clockwork: Clockwork
   readonly shape: Shape
+  /** As many as the client opens that the template claims to be. */
+  readonly connections: number
   /** Goes out again and again as it is. */
   readonly request: HttpRequest
   /** The same content under a new number, in another request; undefined where no number can be spared. */
@@ -102,11 +104,13 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
 
 /** One attempt at an exchange that is answered at once; true where the answer was authentic. Tells nobody but the caller. */
 export async function tryExchange(
-  input: Pick<ExchangeInput, 'permit' | 'shape' | 'request' | 'accept' | 'signal'> & { readonly timeoutMs: number },
+  input: Pick<ExchangeInput, 'permit' | 'shape' | 'connections' | 'request' | 'accept' | 'signal'> & {
+    readonly timeoutMs: number
+  },
 ): Promise<boolean> {
-  const { permit, shape, request, timeoutMs, signal } = input
+  const { permit, shape, connections, request, timeoutMs, signal } = input
   try {
-    const parcel = shape.decodeResponse(toAnswer(await permit.exchange(request, { timeoutMs, signal })))
+    const parcel = shape.decodeResponse(toAnswer(await permit.exchange(request, { timeoutMs, connections, signal })))
     return parcel !== undefined && input.accept(parcel)
   } catch {
     return false
@@ -126,7 +130,7 @@ export interface Answer {
 
 /** One try on the network; undefined where the path failed. */
 async function attempt(
-  { permit, path, clockwork, signal }: ExchangeInput,
+  { permit, path, clockwork, connections, signal }: ExchangeInput,
   request: HttpRequest,
   hold: number,
   isFirst: boolean,
@@ -142,7 +146,8 @@ async function attempt(
     given.abort()
   })
   try {
-    const response = await permit.exchange(request, { timeoutMs, signal: given.signal, fresh: path.wantsFresh() })
+    const fresh = path.wantsFresh()
+    const response = await permit.exchange(request, { timeoutMs, connections, signal: given.signal, fresh })
     path.count(request, response)
     return toAnswer(response)
   } catch (error) {

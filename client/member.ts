@@ -37,6 +37,8 @@ export interface MemberInput {
   readonly online: boolean
   /** Makes an identity with this name where there is none. */
   readonly newName?: string
+  /** Of a backup: the identity that is made is this one. */
+  readonly master?: Uint8Array
 }
 
 export class Member {
@@ -94,7 +96,8 @@ export class Member {
       for (const { tunnel } of tunnels) mailboxes.add(tunnel)
       const { random, now } = clockwork
       const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
-      const chat = Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName))
+      const chat =
+        Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName, input.master))
       if (chat === undefined) throw notJoined()
       return new Member({ chat, store, builtins, tunnels, alarm, watch, clockwork })
     } catch (error) {

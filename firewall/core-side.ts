@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { SottoError } from '#protocol/errors.ts'
 import type { PipeSocket } from './line.ts'
 import { Line } from './line.ts'
-import { flat, pairs } from './messages.ts'
+import { flat, given, pairs } from './messages.ts'
 import { CORE_FOLDER } from './options.ts'
 import type {
   Broker,
@@ -98,10 +98,18 @@ async function exchange(
   line: Line,
   endpoint: string,
   { method, target, headers, body }: ExchangeRequest,
-  { timeoutMs, connection, fresh, signal }: ExchangeOptions,
+  { timeoutMs, connection, connections, fresh, signal }: ExchangeOptions,
 ): Promise<ExchangeResponse> {
-  const named = { ...(connection === undefined ? {} : { connection }), ...(fresh ? { fresh } : {}) }
-  const args = { endpoint, method, target, headers: flat(headers), timeoutMs, body: body !== undefined, ...named }
+  const lanes = { connection, connections, fresh }
+  const args = {
+    endpoint,
+    method,
+    target,
+    headers: flat(headers),
+    timeoutMs,
+    body: body !== undefined,
+    ...given(lanes),
+  }
   const { result, raw } = await line.call('exchange', args, body, signal)
   return { status: result.status, headers: pairs(result.headers), body: raw }
 }

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { serveBroker } from './broker.ts'
 import { coreArguments, coreEnvironment } from './core-process.ts'
+import { fileGrants } from './file-grants.ts'
 import { privateFolder } from './folder.ts'
 import { join as joinByInvite, wantsToJoin } from './join.ts'
 import type { LocalBroker } from './library.ts'
@@ -54,7 +55,8 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
     if (joins) await joinByInvite(broker, process)
     // A pipe that held the link has been read to its end.
     const input = joins && !process.stdin.isTTY ? 'ignore' : 'inherit'
-    const argv = coreArguments({ entry, root, state, core, args, launcherFlags: process.execArgv })
+    const files = fileGrants(args)
+    const argv = coreArguments({ entry, root, state, core, args, files, launcherFlags: process.execArgv })
     const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]
     const child = spawn(process.execPath, argv, { stdio, env: coreEnvironment(options.env, core) })
     return await accompany(child, broker)

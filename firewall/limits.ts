@@ -9,7 +9,7 @@ export const PipeLimits = {
   headBytes: Limits.messageBytes as number,
   /** One frame without its length field. Attack: buffering of whatever length the peer names. An answer, its head, the fixed part. */
   frameBytes: (responseBytes + Limits.messageBytes + 9) as number,
-  /** Calls that wait for their answer. Attack: memory and sockets. Eight connections to each of eight gateways. */
+  /** Calls that wait for their answer. Attack: memory and sockets. Eight exchanges with each of eight gateways. */
   outstanding: 64,
   /** Octets written and not yet taken by the peer before the broker stops reading. Attack: asking without listening. Two answers. */
   bufferedBytes: (2 * responseBytes) as number,
@@ -39,8 +39,12 @@ export const DialLimits = {
   answerMs: 300_000,
   /** Idle time after which a connection is closed, milliseconds. Just below the 60 s after which common edges do. */
   idleMs: 55_000,
-  /** Connections to one endpoint, by count. Attack: parallel handshakes give the member away; browsers open six. */
-  connections: 8,
+  /** Connections to one endpoint, by count. Attack: parallel connections give the member away; browsers open six. */
+  connections: 6,
+  /** As well, where the template says nothing. Attack: as above; more than three handshakes within a minute get blocked. */
+  connectionsUnsaid: 2,
+  /** Between the beginnings of two connections to one endpoint, milliseconds. Attack: as above; censors count those less than 400 apart. */
+  apartMs: 500,
   /** Exchanges of one endpoint under way or in line, by count. Attack: memory of requests in line. */
   exchanges: 32,
   /** Addresses tried for one connection, by count. Attack: a resolver that names thousands. */

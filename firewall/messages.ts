@@ -54,6 +54,7 @@ export interface Calls {
       headers: readonly string[]
       timeoutMs: number
       connection?: string | undefined
+      connections?: number | undefined
       fresh?: boolean | undefined
       /** False: no body at all, which differs from an empty one. */
       body: boolean
@@ -118,6 +119,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     headers: v.array(v.string()),
     timeoutMs: v.number(),
     connection: v.optional(v.string()),
+    connections: v.optional(v.number()),
     fresh: v.optional(v.boolean()),
     body: v.boolean(),
   }),
@@ -166,4 +168,11 @@ export function pairs(fields: readonly string[]): [string, string][] {
   const out: [string, string][] = []
   for (let i = 0; i + 1 < fields.length; i += 2) out.push([fields[i]!, fields[i + 1]!])
   return out
+}
+
+/** Without the fields that say nothing. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof given<T>
+  >
 }

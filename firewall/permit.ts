@@ -54,6 +54,8 @@ export interface ExchangeOptions {
   readonly timeoutMs: number
   /** Exchanges of one name share one connection, in order. Without a name: any idle connection, or a new one. */
   readonly connection?: string
+  /** Most connections to hold from now on: as many as the client opens that the template claims to be. Default 2. */
+  readonly connections?: number
   /** True: connections without an exchange are closed first, so that none is used that may be worn out. */
   readonly fresh?: boolean
   readonly signal?: AbortSignal

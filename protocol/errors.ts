@@ -62,6 +62,16 @@ export const errorCodes = {
   E_CHAT_CONNECTION:
     'Serious connection error: nothing to do at once, Sotto tries again within the hour. Compare the 60 digits if it goes on.',
   E_CHAT_REQUESTS_FULL: 'Accept or block some of the waiting requests.',
+  E_IDENTITY_EXISTS: 'Name another folder with --state, or move this one away if you are sure.',
+  E_IDENTITY_BACKED_UP: 'Use the backup you have. Without it, the identity lives on this device alone.',
+  E_BACKUP_FORMAT: 'Compare with the paper or the file, and give it again.',
+  E_BACKUP_VERSION: 'Update Sotto, then read the backup again.',
+  E_BACKUP_PARTS: 'Give parts of the same backup: all three, or any two where it says 2OF3.',
+  E_BACKUP_LOCKED: 'Try again with the password, and the dongle, that it was made with.',
+  E_BACKUP_DONGLE: 'Name the file that sotto identity dongle has made.',
+  E_BACKUP_PASSWORD: 'Choose a longer password, or use a dongle.',
+  E_BACKUP_OTHER: 'Look for the backup of this identity, or make a new one: sotto identity backup',
+  E_FILE: 'Look at the path and who may read or write there.',
   E_MAILBOX_FULL: 'Nothing to do: Sotto tries again by itself. If it goes on, tell your contact and the operator.',
   E_PACK_FORMAT: 'Take the pack anew from where it was made: sotto templates pack',
   E_PACK_SIGNATURE:

@@ -12,6 +12,7 @@ import { ask, readText } from '#firewall/prompt.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
 import { contactNamed, nameOf } from './contact-names.ts'
+import { registerIdentity } from './identity.ts'
 import { runLineProtocol } from './line-protocol.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
@@ -31,6 +32,9 @@ export interface Ground {
   }
 }
 
+/** Makes a command of the program, or of one below it, with the options that all have. */
+export type AddCommand = (name: string, what: string, below?: Command, isDefault?: boolean) => Command
+
 interface Options {
   readonly json?: boolean
   readonly look?: string
@@ -44,9 +48,9 @@ const REACH_MS = 30_000
 
 export function registerCommands(program: Command, ground: Ground): void {
   endWithReader(ground.streams.stdout, ground.streams.stderr, () => process.exit())
-  const add = (name: string, what: string): Command =>
-    program
-      .command(name)
+  const add: AddCommand = (name, what, below = program, isDefault = false) =>
+    below
+      .command(name, { isDefault })
       .description(what)
       .addOption(new Option('--state <folder>', 'where everything is kept'))
       .addOption(new Option('--json', 'results and errors as lines of JSON'))
@@ -59,6 +63,7 @@ export function registerCommands(program: Command, ground: Ground): void {
     .option('--qr', 'as a QR code as well')
     .action((options) => run.card(options))
   registerContacts(add, run)
+  registerIdentity(program, add, ground)
   add('send', 'Send a message; the text from the arguments or standard input.')
     .argument('<name>')
     .argument('[text...]')
@@ -79,7 +84,7 @@ export function registerCommands(program: Command, ground: Ground): void {
     .action((options) => run.status(options))
 }
 
-function registerContacts(add: (name: string, what: string) => Command, run: Commands): void {
+function registerContacts(add: AddCommand, run: Commands): void {
   add('contacts', 'Show contacts, or do something with one: add, accept, block, rename, remove, verify.')
     .argument('[verb]', 'list, add, accept, block, rename, remove, verify', 'list')
     .argument('[name]', 'whom; for add a card (else it is read from standard input)')

@@ -71,7 +71,8 @@ export function beginExchange(
   epoch.underWay.set(given, attire.template)
   const mayRetry = (): boolean => session.mayRetry(clockwork.now(), outgoing.number)
   const told = { accept, mayRetry, failing, probe: () => events.probe(), signal }
-  performExchange({ permit, path, clockwork, shape, request, encodeAnew, hold, ...told })
+  const connections = attire.template.rhythm.concurrency
+  performExchange({ permit, path, clockwork, shape, connections, request, encodeAnew, hold, ...told })
     .then(async (result) => {
       await judge(shared, epoch, plan, result, outgoing.number, look)
       return result

@@ -25,15 +25,17 @@ export async function tryTemplate(shared: Shared, epoch: Epoch, template: Compil
 /** Two attempts, as anything on a network needs; nothing of it counts for the path in use. */
 async function tryShape(shared: Shared, epoch: Epoch, shape: Shape): Promise<Outcome> {
   const { session, abort } = epoch
-  const { clockwork, permit, path, counted } = shared
+  const { clockwork, permit, path, attire, counted } = shared
   if (epoch.isOver || !session.mayTake || epoch.spent >= SPARE_NUMBERS) return 'busy'
   const outgoing = session.takeBare(shape.up.fit(PARCEL_OVERHEAD), bindingOf(shape))
   const request = shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
   const accept = (parcel: Uint8Array): boolean => session.receive(clockwork.now(), outgoing.number, parcel)
   const timeoutMs = path.patience
+  // The trial runs beside the template in use, and takes no connection from it.
+  const connections = attire.template.rhythm.concurrency
   counted.exchanges++
   for (let attempt = 0; attempt < 2; attempt++) {
-    if (await tryExchange({ permit, shape, request, timeoutMs, accept, signal: abort.signal })) {
+    if (await tryExchange({ permit, shape, connections, request, timeoutMs, accept, signal: abort.signal })) {
       epoch.spent = 0
       return 'carried'
     }

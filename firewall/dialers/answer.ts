@@ -41,6 +41,11 @@ export class Answer implements Dispatcher.DispatchHandler {
     this.reject = reject
   }
 
+  /** True once the request has a connection. */
+  get isOnItsWay(): boolean {
+    return this.controller !== undefined
+  }
+
   /** Nobody waits any more. What was begun on the connection makes it useless, so it is closed. */
   giveUp(code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT', cause?: unknown): void {
     this.fail(pathError(code, this.name, code === 'E_PATH_TIMEOUT' ? this.phase : undefined, cause))

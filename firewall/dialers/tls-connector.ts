@@ -21,8 +21,11 @@ export interface ConnectorOptions {
   readonly connectMs?: number
 }
 
-/** Opens one more connection to the target it was made for. Rejects with SottoError E_PATH_*. */
-export type Connect = () => Promise<TLSSocket>
+/**
+ * Opens one more connection to the target it was made for, unless nobody wants it any more: then it is ended in the middle,
+ * with the signal's reason. Rejects with SottoError E_PATH_*.
+ */
+export type Connect = (unwanted?: AbortSignal) => Promise<TLSSocket>
 
 /** Made once for each target: keeps its tickets and the address that worked. */
 export type Connector = (target: DialTarget) => Connect
@@ -34,7 +37,7 @@ export function tlsConnector(options: ConnectorOptions): Connector {
   return (target) => {
     const tickets: Buffer[] = []
     let lastGood: string | undefined
-    return async () => {
+    return async (unwanted) => {
       const connectMs = options.connectMs ?? DialLimits.connectMs
       const deadline = performance.now() + connectMs
       const addresses = startWith(await addressesOf(target, resolve, connectMs), lastGood)
@@ -42,12 +45,13 @@ export function tlsConnector(options: ConnectorOptions): Connector {
       for (const [index, address] of addresses.entries()) {
         const timeoutMs = (deadline - performance.now()) / (addresses.length - index)
         try {
-          const attempt = { way, timeoutMs, tickets, authorities: options.authorities }
+          const attempt = { way, timeoutMs, tickets, authorities: options.authorities, unwanted }
           const socket = await connectOnce(target, address, attempt)
           lastGood = address
           return socket
         } catch (error) {
           failure = error
+          if (unwanted?.aborted) break
         }
       }
       throw toPathError(failure, target.name)
@@ -87,6 +91,7 @@ interface Attempt {
   /** Each is used once, so that an observer cannot tie two connections together by it. */
   readonly tickets: Buffer[]
   readonly authorities: readonly string[] | undefined
+  readonly unwanted: AbortSignal | undefined
 }
 
 async function connectOnce(target: DialTarget, address: string, attempt: Attempt): Promise<TLSSocket> {
@@ -95,9 +100,12 @@ async function connectOnce(target: DialTarget, address: string, attempt: Attempt
     () => late.abort(pathError('E_PATH_TIMEOUT', target.name, 'while connecting')),
     attempt.timeoutMs,
   )
+  const { unwanted } = attempt
+  const signal = unwanted === undefined ? late.signal : AbortSignal.any([late.signal, unwanted])
   try {
-    const below = await attempt.way.connect(address, target.port, late.signal)
-    return await secured(target, below, attempt, late.signal)
+    signal.throwIfAborted()
+    const below = await attempt.way.connect(address, target.port, signal)
+    return await secured(target, below, attempt, signal)
   } catch (error) {
     throw toPathError(error, target.name)
   } finally {

@@ -40,7 +40,7 @@ interface Rig {
 
 function rig(t: { teardown(fn: () => Promise<void>): void }, setup: Setup = {}): Rig {
   const connector = tlsConnector({ resolve: noResolver, ...setup.connector })
-  const dialer = undiciDialer({ connector, ...setup.dialer })
+  const dialer = undiciDialer({ connector, apartMs: 0, ...setup.dialer })
   const dials: DialEvent[] = []
   dialer.onDial((event) => dials.push(event))
   t.teardown(() => dialer.close())
@@ -52,7 +52,7 @@ function rig(t: { teardown(fn: () => Promise<void>): void }, setup: Setup = {}):
     dialer.exchange(
       target,
       { method: 'GET', target: '/', headers: [], body: undefined, ...request },
-      { timeoutMs: 20_000, ...options },
+      { timeoutMs: 20_000, connections: DialLimits.connections, ...options },
     )
   return { dialer, dials, send, get: (path, options) => send({ target: path }, options) }
 }
