@@ -148,6 +148,10 @@ function handlersFor(broker: LocalBroker): Handlers {
       return { result: { ticket: rekeys.issue(rekey) }, raw: rekey.first }
     },
     finishRekey: async ({ ticket }, { raw }) => ({ result: (await rekeys.redeem(ticket).finish(raw)) ?? null }),
+    tried: async (denial) => {
+      broker.attempted('core-denied', denial)
+      return { result: null }
+    },
     exchange: async ({ endpoint, headers, body, method, target, timeoutMs, ...lanes }, { raw, signal }) => {
       const permit = await permitFor(endpoint)
       const request = { method, target, headers: pairs(headers), body: body ? raw : undefined }

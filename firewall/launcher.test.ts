@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { ExecutionContext } from 'ava'
@@ -218,4 +218,27 @@ test('a damaged vault is told and left, and the core is not started', async (t) 
   t.is(code, 1)
   t.is(out, '')
   t.regex(err, /Nothing was changed\.\n.*E_STATE_UNREADABLE/)
+})
+
+test('a link in the core’s folder, which would lead out of it, is told, and the core is not started', async (t) => {
+  const state = await temporaryFolder(t)
+  await mkdir(join(state, 'core', 'deep'), { recursive: true, mode: 0o700 })
+  await symlink('/etc', join(state, 'core', 'deep', 'way'))
+  const { code, err, out } = await (await start(t, ['tell'], { state })).ended
+  t.deepEqual([code, out], [1, ''])
+  t.regex(err, /deep\/way cannot be used: it is a link\..*E_STATE_UNREADABLE/s)
+})
+
+test('what Node refuses the core is a line of the log, with who tried', async (t) => {
+  const state = await temporaryFolder(t)
+  const { code } = await (await start(t, ['misbehave'], { state })).ended
+  t.is(code, 0)
+  const log = await readFile(join(state, 'firewall', 'audit.log'), 'utf8')
+  const lines = log
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const told = lines.map(({ kind, reason, call, origin }) => ({ kind, reason, call, origin }))
+  const origin = 'firewall/fixtures/behaving-core.ts'
+  t.deepEqual(told, [{ kind: 'refused', reason: 'core-denied', call: 'child_process.spawnSync', origin }])
 })

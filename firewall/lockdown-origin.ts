@@ -32,11 +32,19 @@ export function originOf(road: string): Origin {
   return { call: callOf(road, inside), origin: outside < 0 ? 'unknown' : origin.join(' < ') }
 }
 
+/** Where Node keeps what people know by another name. */
+const known: Readonly<Record<string, string>> = { 'internal/tls/wrap': 'tls', 'internal/http2/core': 'http2' }
+
 /** `node:https` and `get` make `https.get`; functions without a name, and Node's own plumbing, say less than the road. */
 function callOf(road: string, inside: readonly CallSiteObject[]): string {
-  const outermost = inside.findLast(({ scriptName }) => !scriptName.startsWith('node:internal/'))
-  const name = /(\w+)$/.exec(outermost?.functionName ?? '')?.[1]
-  return outermost === undefined || name === undefined ? road : `${outermost.scriptName.slice('node:'.length)}.${name}`
+  if (road.startsWith('node:')) return road
+  const calls = inside.flatMap(({ scriptName, functionName }) => {
+    const file = scriptName.slice('node:'.length)
+    const name = /(\w+)$/.exec(functionName)?.[1]
+    const module = known[file] ?? (file.startsWith('internal/') ? undefined : file)
+    return module === undefined || name === undefined ? [] : [`${module}.${name}`]
+  })
+  return calls.at(-1) ?? road
 }
 
 function readable(script: string): string {

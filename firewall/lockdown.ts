@@ -6,10 +6,11 @@
  * raw handles that async_hooks or a socket shows, add-ons that are loaded, and whatever was captured before. The boundary
  * between processes, Node's permission model and the kernel (confinement) are what closes those.
  */
-import { lookup } from 'node:dns/promises'
+import type { LookupAddress } from 'node:dns'
+import { existsSync, realpathSync } from 'node:fs'
 import { findPackageJSON, registerHooks, syncBuiltinESMExports } from 'node:module'
 import { isIP, type Server, Socket } from 'node:net'
-import { dirname, resolve, sep } from 'node:path'
+import { dirname, sep } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 import type { Origin } from './lockdown-origin.ts'
 import { originOf } from './lockdown-origin.ts'
@@ -151,11 +152,13 @@ function closeModules(refuse: Refuse): void {
 }
 
 function ownWay(): WayOut {
-  const connect = originalOf(connectRoad)
+  const connect = originalOf(connectRoad) as (this: Socket, options: object) => Socket
+  // Not by its name in an import: that leads to what the lockdown puts in its place.
+  const ask = originalOf(lookupRoads[1]!) as (host: string, options: object) => Promise<LookupAddress[]>
   return Object.freeze({
     connect: (address: string, port: number, signal: AbortSignal) =>
       connected(() => apply(connect, construct(Socket, []), [{ host: address, port }]), signal),
-    resolve: async (host: string) => (await lookup(host, { all: true, order: 'verbatim' })).map((each) => each.address),
+    resolve: async (host: string) => (await ask(host, { all: true, order: 'verbatim' })).map((each) => each.address),
     facts: () => networkFacts(),
   })
 }
@@ -168,11 +171,12 @@ function listening(listen: Callable, server: Server, port: number): Promise<void
 }
 
 function isListedAddon(path: unknown): boolean {
-  if (typeof path !== 'string') return false
-  return addonFolders.some((folder) => resolve(path).startsWith(folder + sep))
+  if (typeof path !== 'string' || !existsSync(path)) return false
+  const real = realpathSync(path)
+  return addonFolders.some((folder) => real.startsWith(folder + sep))
 }
 
 const addonFolders: readonly string[] = addons.flatMap((name) => {
   const found = findPackageJSON(name, import.meta.url)
-  return found === undefined ? [] : [dirname(found)]
+  return found === undefined ? [] : [realpathSync(dirname(found))]
 })

@@ -2,12 +2,24 @@
 import { isSottoError } from '#protocol/errors.ts'
 import type { LaunchOptions } from './launcher.ts'
 import { launch } from './launcher.ts'
+import type { LocalBroker } from './library.ts'
+import type { Leave } from './lockdown.ts'
 import { systemBroker } from './system-broker.ts'
 
+export interface RunOptions extends Omit<LaunchOptions, 'openBroker' | 'starting'> {
+  /** Of the lockdown of this process, from before anything else was loaded. */
+  readonly leave: Leave
+}
+
 /** Ends this process: with the core's exit code, or by the signal that ended the core. Waits for nothing on the network. */
-export async function run(options: Omit<LaunchOptions, 'openBroker'>): Promise<never> {
+export async function run({ leave, ...options }: RunOptions): Promise<never> {
+  const openBroker = async (folder: string): Promise<LocalBroker> => {
+    const broker = await systemBroker(folder, leave.way)
+    leave.onAttempt((attempt) => broker.attempted('closed-road', attempt))
+    return broker
+  }
   try {
-    const { code, signal, error } = await launch({ ...options, openBroker: systemBroker })
+    const { code, signal, error } = await launch({ ...options, openBroker, starting: leave.starting })
     if (error !== undefined) throw error
     if (signal !== null) process.kill(process.pid, signal)
     process.exit(code ?? 1)
