@@ -11,7 +11,10 @@ import { compileBuiltins } from '../camouflage-templates/builtin.ts'
 import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
+import { delaysOf } from './gateway-order.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
+import { NETWORK_TABLES, NetworkMemory } from './network-memory.ts'
+import { watchNetwork } from './network-watch.ts'
 import type { PackInUse } from './packs/keeper.ts'
 import { PACK_TABLES } from './packs/memory.ts'
 import type { PackedTunnel } from './packs/packed-tunnel.ts'
@@ -51,6 +54,7 @@ export class Member {
   private readonly watch: MailboxWatch
   private readonly clockwork: Clockwork
   private readonly traffic: Traffic
+  private readonly unwatch: () => void
 
   private constructor(parts: {
     chat: Chat
@@ -60,6 +64,7 @@ export class Member {
     builtins: readonly CompiledTemplate[]
     tunnels: readonly PackedTunnel[]
     alarm: Alarm
+    network: Broker['network']
   }) {
     this.chat = parts.chat
     this.store = parts.store
@@ -72,6 +77,8 @@ export class Member {
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
     for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
     for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
+    const moved = (): void => this.tunnels.forEach(({ tunnel }) => void tunnel.moved())
+    this.unwatch = parts.tunnels.length === 0 ? () => {} : watchNetwork(parts.clockwork, parts.network, moved)
   }
 
   /**
@@ -84,7 +91,7 @@ export class Member {
     const builtins = input.templates ?? compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
     const store = openStore({
       folder: join(folder, 'chat'),
-      tables: [...CHAT_TABLES, ...PACK_TABLES, ...TRAFFIC_TABLES],
+      tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES],
       random: clockwork.random,
     })
     const tunnels: PackedTunnel[] = []
@@ -99,7 +106,8 @@ export class Member {
       const chat =
         Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName, input.master))
       if (chat === undefined) throw notJoined()
-      return new Member({ chat, store, builtins, tunnels, alarm, watch, clockwork })
+      const network = (): Promise<Uint8Array> => input.broker.network()
+      return new Member({ chat, store, builtins, tunnels, alarm, watch, clockwork, network })
     } catch (error) {
       // Tunnels that nobody holds would keep the program running.
       alarm.set(undefined)
@@ -193,6 +201,7 @@ export class Member {
   /** Ends tunnels and closes the store. Unsent messages stay in the outbox. */
   async close(): Promise<void> {
     this.alarm.set(undefined)
+    this.unwatch()
     this.chat.close()
     await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()))
     if (this.tunnels.length > 0) this.traffic.write()
@@ -231,9 +240,14 @@ async function openTunnels(
   const seed = keptSeed(input.folder, clockwork.random)
   const pinned = input.template !== undefined
   const network = (): Promise<Uint8Array> => broker.network()
-  return parts.map((part) => {
+  const delays = await delaysOf(
+    parts.map(({ permit }) => new NetworkMemory(store, permit.endpoint.id, network)),
+    clockwork.now(),
+  )
+  return parts.map((part, i) => {
     const rhythmSeed = seedFor(seed, part.permit.endpoint.id)
-    return openPackedTunnel({ ...part, clockwork, preferredAead: preferred, rhythmSeed, store, network, pinned })
+    const own = { rhythmSeed, afterMs: delays[i]! }
+    return openPackedTunnel({ ...part, ...own, clockwork, preferredAead: preferred, store, network, pinned })
   })
 }
 

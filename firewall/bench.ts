@@ -37,6 +37,8 @@ const broker: LocalBroker = {
   admitInvite: unused,
   undo: unused,
   joined: unused,
+  ways: unused,
+  changeWays: unused,
   forget: unused,
   permit: async () => permit,
   network: unused,

@@ -124,6 +124,7 @@ function handlersFor(broker: LocalBroker): Handlers {
   }
   return {
     endpoints: async () => ({ result: await broker.endpoints() }),
+    ways: async () => ({ result: await broker.ways() }),
     network: async () => ({ result: await broker.network() }),
     joined: async () => ({ result: await broker.joined() }),
     forget: async ({ endpoint }) => {

@@ -60,6 +60,7 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
       await line.call('forget', { endpoint })
     },
     permit: async (endpoint) => remotePermit(line, (await line.call('permit', { endpoint })).result),
+    ways: async () => (await line.call('ways', null)).result,
     network: async () => (await line.call('network', null)).result,
     onEvent: (listener) => {
       line.listeners.push(listener)

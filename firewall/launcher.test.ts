@@ -8,6 +8,7 @@ import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import { startGateway } from './fixtures/gateway.ts'
 import { temporaryFolder } from './fixtures/temporary.ts'
+import { NO_ADDON } from './options.ts'
 
 const fixture = (name: string): string => join(import.meta.dirname, 'fixtures', name)
 
@@ -73,7 +74,7 @@ test('the core has the command line, its folder, and a clean environment', async
   t.is(code, 0, err)
   const told = JSON.parse(out)
   t.deepEqual(told.args, ['tell', '--x', 'a b', '--state', state])
-  t.deepEqual(told.env, ['HOME', 'LC_ALL', 'SOTTO_CORE', 'SOTTO_OTHER', 'TERM'])
+  t.deepEqual(told.env, ['HOME', 'LC_ALL', NO_ADDON, 'SOTTO_CORE', 'SOTTO_OTHER', 'TERM'])
   t.is(told.folder, join(state, 'core'))
   t.true(told.execArgv.includes('--permission'))
   t.false(

@@ -16,6 +16,7 @@ import { join as joinByInvite, wantsToJoin } from './join.ts'
 import type { LocalBroker } from './library.ts'
 import type { PipeSocket } from './line.ts'
 import { brokerFolder, EVENTS_FD, eventsDescriptor, stateFolder } from './options.ts'
+import { readsCredentials, readWayChange, wantsToChangeWays } from './way-commands.ts'
 
 export interface LaunchOptions {
   /** Main module of the core. */
@@ -56,8 +57,9 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
     const { entry, root, args } = options
     const joins = wantsToJoin(args)
     if (joins) await joinByInvite(broker, process)
-    // A pipe that held the link has been read to its end.
-    const input = joins && !process.stdin.isTTY ? 'ignore' : 'inherit'
+    if (wantsToChangeWays(args)) await broker.changeWays(readWayChange(args, process)).catch(() => undefined)
+    // A pipe that held the link, or a password, has been read to its end.
+    const input = (joins || readsCredentials(args)) && !process.stdin.isTTY ? 'ignore' : 'inherit'
     const files = fileGrants(args)
     const argv = coreArguments({ entry, root, state, core, args, files, launcherFlags: process.execArgv })
     const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]

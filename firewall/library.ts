@@ -20,11 +20,14 @@ import { DialLimits, PipeLimits } from './limits.ts'
 import { localPermit } from './local-permit.ts'
 import { lockFolder } from './lock.ts'
 import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
-import type { Broker, EndpointInfo, FirewallEvent, FirewallEventKind, Permit } from './permit.ts'
+import type { Broker, EndpointInfo, FirewallEvent, FirewallEventKind, Permit, WaysInfo } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { confirmed, decideAdmission, decideDial, publicInfo } from './policy.ts'
 import { refusalError } from './refusals.ts'
 import { Vault } from './vault.ts'
+import type { WayChange } from './ways.ts'
+import { changed, pruned, targetOf, waysInfo, withRemembered } from './ways.ts'
+import { WaysFile } from './ways-file.ts'
 
 export interface BrokerOptions {
   /** The broker's own part of the state folder; made where it is missing. */
@@ -34,6 +37,8 @@ export interface BrokerOptions {
   readonly random: Random
   /** What tells this network from others (network.ts), as text. Read anew each time. */
   readonly network?: () => string | Promise<string>
+  /** True: the dialer dials no address of IPv4, and that is told. */
+  readonly ipv6Only?: boolean
 }
 
 /** Of an attempt to get past: what is known of it. */
@@ -51,6 +56,11 @@ export interface LocalBroker extends Broker {
    * @throws SottoError E_FIREWALL_REFUSED (nothing to take back, no room), E_DISK_FULL, E_STATE_UNREADABLE
    */
   undo(): Promise<Change>
+  /**
+   * Takes another way out. For who holds the firewall itself, never over the pipe. How it went, `ways` tells as well.
+   * @throws SottoError E_USAGE, E_SECRET_IN_ARGV, E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  changeWays(change: Promise<WayChange>): Promise<void>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
   /** Writes down that something tried to get past: who, or how often where only the kernel has seen it. */
@@ -72,15 +82,27 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
       const changes = compacted(kept.changes, options.now())
       return changes.length === kept.changes.length ? kept : { ...kept, changes }
     })
-    return new Firewall(options, vault, unlock)
+    const ways = await WaysFile.open({
+      ...{ folder: options.folder, random: options.random },
+      key: vault.derive('sotto/1/ways'),
+    })
+    return new Firewall(options, { vault, ways, unlock })
   } catch (error) {
     unlock()
     throw error
   }
 }
 
+interface Parts {
+  readonly vault: Vault
+  readonly ways: WaysFile
+  readonly unlock: () => void
+}
+
 class Firewall implements LocalBroker {
   private readonly vault: Vault
+  private readonly waysFile: WaysFile
+  private readonly ipv6Only: boolean
   private readonly dialer: Dialer
   private readonly now: () => Millis
   private readonly random: Random
@@ -91,17 +113,52 @@ class Firewall implements LocalBroker {
   private readonly load = new Map<string, number>()
   private readonly listeners: ((event: FirewallEvent) => void)[] = []
   private admission: Promise<EndpointInfo[]> | undefined
+  private wayChange: Promise<void> | undefined
   private closing: Promise<void> | undefined
 
-  constructor(options: BrokerOptions, vault: Vault, unlock: () => void) {
+  constructor(options: BrokerOptions, { vault, ways, unlock }: Parts) {
     this.vault = vault
+    this.waysFile = ways
+    this.ipv6Only = options.ipv6Only ?? false
     this.unlock = unlock
     this.dialer = options.dialer
     this.now = options.now
     this.random = options.random
     this.facts = options.network ?? networkFacts
     this.audit = new AuditLog(join(options.folder, 'audit.log'))
-    this.dialer.onDial(({ endpoint, code }) => this.emit('dialed', endpoint, code))
+    this.dialer.onDial(({ endpoint, code, address }) => {
+      this.emit('dialed', endpoint, code)
+      if (address !== undefined) this.remember(endpoint, address)
+    })
+  }
+
+  async ways(): Promise<WaysInfo> {
+    await this.wayChange
+    return waysInfo(this.waysFile.ways, this.ipv6Only)
+  }
+
+  changeWays(change: Promise<WayChange>): Promise<void> {
+    this.wayChange = this.takeWay(change)
+    return this.wayChange
+  }
+
+  private async takeWay(change: Promise<WayChange>): Promise<void> {
+    const wanted = await change
+    const before = this.waysFile.ways.proxy
+    const id = hex(this.random(8))
+    await this.waysFile.update((ways) => pruned(changed(ways, this.vault.endpoints, wanted, id), this.vault.endpoints))
+    // What stands leads the old way.
+    for (const endpoint of this.vault.endpoints.keys()) await this.dialer.forget(endpoint)
+    if (wanted.kind !== 'proxy') return
+    if (before !== undefined) this.emit('forgotten', before.id)
+    if (wanted.proxy !== undefined) this.emit('admitted', id)
+  }
+
+  /** Not on disk at once where the disk is full: it is only a help. */
+  private remember(endpointId: string, address: string): void {
+    const endpoint = this.vault.endpoints.get(endpointId)
+    if (endpoint === undefined || this.closing !== undefined) return
+    this.waysFile.update((ways) => withRemembered(ways, endpoint, address)).catch(() => {})
   }
 
   async endpoints(): Promise<EndpointInfo[]> {
@@ -167,6 +224,7 @@ class Firewall implements LocalBroker {
     this.emit('permitted', endpointId)
     return localPermit(publicInfo(endpoint), {
       decide: () => this.decide(endpointId),
+      reach: (present) => targetOf(present, this.waysFile.ways),
       refuse: (reason) => this.refuse(reason, endpointId),
       enter: () => this.enter(endpointId),
       confirm: () => this.confirm(endpointId),
@@ -204,6 +262,7 @@ class Firewall implements LocalBroker {
   private async closeAll(): Promise<void> {
     await this.dialer.close()
     await this.audit.close()
+    await this.waysFile.close()
     await this.vault.close()
     this.unlock()
   }

@@ -5,14 +5,17 @@ import { SottoError } from '#protocol/errors.ts'
 import type { Membership } from '#protocol/handshake.ts'
 import { initiate, initiateRekey } from '#protocol/handshake.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
-import type { Dialer } from './dialers/dialer.ts'
-import type { EndpointInfo, FirstContact, FirstContactInput, Permit, Rekey } from './permit.ts'
+import type { Dialer, DialTarget } from './dialers/dialer.ts'
+import type { EndpointInfo, ExchangeRequest, FirstContact, FirstContactInput, Permit, Rekey } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
+import { authority } from './policy.ts'
 import { decideRequest } from './request.ts'
 
 export interface PermitSource {
   /** The endpoint with its secrets, if it may still be dialed. @throws SottoError E_FIREWALL_REFUSED */
   decide(): Endpoint
+  /** The way to it. */
+  reach(endpoint: Endpoint): DialTarget
   refuse(reason: Refusal): SottoError
   /** Counts an exchange until the returned function is called. @throws SottoError E_FIREWALL_REFUSED beyond the limit */
   enter(): () => void
@@ -32,9 +35,19 @@ export function localPermit(endpoint: EndpointInfo, source: PermitSource): Permi
       const refusal = decideRequest(target, request, options)
       if (refusal !== undefined) throw source.refuse(refusal)
       const leave = source.enter()
-      return source.dialer.exchange(target, request, options).finally(leave)
+      const reach = source.reach(target)
+      return source.dialer.exchange(reach, asShown(request, reach), options).finally(leave)
     },
   }
+}
+
+/** The core knows of no front: what is in front of the gateway may know it by another name. */
+function asShown(request: ExchangeRequest, target: DialTarget): ExchangeRequest {
+  if (target.front === undefined) return request
+  const headers = request.headers.map(([name, value]): [string, string] =>
+    name.toLowerCase() === 'host' ? [name, authority(target)] : [name, value],
+  )
+  return { ...request, headers }
 }
 
 function firstContact(source: PermitSource, input: FirstContactInput): FirstContact {

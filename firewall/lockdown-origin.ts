@@ -20,7 +20,7 @@ const MODULES = 3
 const NAME_LENGTH = 100
 
 const program = fileURLToPath(new URL('..', import.meta.url))
-const own = /\/firewall\/lockdown[\w-]*\.[jt]s$/
+const own = /\/firewall\/(lockdown[\w-]*|denials)\.[jt]s$/
 
 /** `road`: what was closed, where the stack says nothing better. */
 export function originOf(road: string): Origin {

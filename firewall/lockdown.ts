@@ -28,6 +28,7 @@ import {
   spawnSyncRoads,
 } from './lockdown-roads.ts'
 import { networkFacts } from './network.ts'
+import { NO_ADDON } from './options.ts'
 import type { WayOut } from './way-out.ts'
 import { connected } from './way-out.ts'
 
@@ -59,6 +60,7 @@ let locked = false
 export function lockDown(): Leave {
   if (locked) throw new SottoError('E_FIREWALL_REFUSED', 'This process is locked down already.')
   locked = true
+  process.env[NO_ADDON] = 'true'
   const attempts = new Attempts()
   const refuse = (road: string): never => {
     const attempt = originOf(road)

@@ -8,7 +8,7 @@ import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import { PipeLimits } from './limits.ts'
-import type { EndpointInfo, FirewallEvent } from './permit.ts'
+import type { EndpointInfo, FirewallEvent, WaysInfo } from './permit.ts'
 import { ENDPOINT_KINDS, ENDPOINT_SOURCES, EVENT_KINDS } from './permit.ts'
 
 export interface Failure {
@@ -22,6 +22,7 @@ export interface Failure {
 export interface Calls {
   readonly endpoints: { args: null; result: readonly EndpointInfo[] }
   readonly network: { args: null; result: Uint8Array }
+  readonly ways: { args: null; result: WaysInfo }
   readonly joined: { args: null; result: readonly EndpointInfo[] }
   readonly forget: { args: { endpoint: string }; result: null }
   readonly permit: { args: { endpoint: string }; result: EndpointInfo }
@@ -81,6 +82,7 @@ export const FrameType = {
   finishRekey: 8,
   exchange: 9,
   network: 10,
+  ways: 14,
   tried: 15,
   cancel: 16,
   result: 32,
@@ -107,10 +109,32 @@ const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   root: v.exactOptional(bytes),
 })
 
+const waysInfo: v.GenericSchema<unknown, WaysInfo> = v.strictObject({
+  ipv6Only: v.boolean(),
+  proxy: v.exactOptional(
+    v.strictObject({
+      kind: v.picklist(['http', 'https', 'socks5', 'tor']),
+      host: v.string(),
+      port: count,
+      hasCredentials: v.boolean(),
+    }),
+  ),
+  fronts: v.array(
+    v.strictObject({
+      endpoint: v.string(),
+      host: v.string(),
+      port: count,
+      addresses: v.array(v.string()),
+      asks: v.exactOptional(v.string()),
+    }),
+  ),
+})
+
 export const argsSchemas: Schemas<'args'> = Object.freeze({
   endpoints: nothing,
   network: nothing,
   joined: nothing,
+  ways: nothing,
   forget: v.strictObject({ endpoint: v.string() }),
   permit: v.strictObject({ endpoint: v.string() }),
   contact: v.strictObject({ endpoint: v.string(), hello: bytes, binding: bytes, length: count, now: v.number() }),
@@ -135,6 +159,7 @@ export const resultSchemas: Schemas<'result'> = Object.freeze({
   endpoints: v.array(endpointInfo),
   network: bytes,
   joined: v.array(endpointInfo),
+  ways: waysInfo,
   forget: nothing,
   permit: endpointInfo,
   contact: v.strictObject({ ticket: count, token: bytes }),

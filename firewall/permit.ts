@@ -147,8 +147,35 @@ export interface FirewallEvent {
   readonly count?: number
 }
 
+/** The ways out that the person has chosen. No password in it. */
+export interface WaysInfo {
+  readonly ipv6Only: boolean
+  /** What all connections go through. */
+  readonly proxy?: {
+    readonly kind: 'http' | 'https' | 'socks5' | 'tor'
+    readonly host: string
+    readonly port: number
+    readonly hasCredentials: boolean
+  }
+  readonly fronts: readonly {
+    readonly endpoint: string
+    /** What TLS names. */
+    readonly host: string
+    readonly port: number
+    readonly addresses: readonly string[]
+    /** What requests name, where it is not the gateway. */
+    readonly asks?: string
+  }[]
+}
+
 export interface Broker {
   endpoints(): Promise<EndpointInfo[]>
+  /**
+   * The ways out. There is no way to change them from the core.
+   * @throws SottoError E_USAGE, E_SECRET_IN_ARGV, E_DISK_FULL, E_STATE_UNREADABLE where the person wanted another one in
+   *   this run of the program, and it was not taken
+   */
+  ways(): Promise<WaysInfo>
   /**
    * What the person has joined in this run of the program. The link was read, and judged, before the core began: there is
    * no way to admit an invite from the core.

@@ -39,6 +39,8 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
       admitInvite: unused,
       undo: unused,
       joined: unused,
+      ways: unused,
+      changeWays: unused,
       forget: async () => {},
       permit: async () => permit,
     },

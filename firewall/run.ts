@@ -4,6 +4,7 @@ import type { LaunchOptions } from './launcher.ts'
 import { launch } from './launcher.ts'
 import type { LocalBroker } from './library.ts'
 import type { Leave } from './lockdown.ts'
+import { isIpv6Only } from './options.ts'
 import { systemBroker } from './system-broker.ts'
 
 export interface RunOptions extends Omit<LaunchOptions, 'openBroker' | 'starting'> {
@@ -14,7 +15,7 @@ export interface RunOptions extends Omit<LaunchOptions, 'openBroker' | 'starting
 /** Ends this process: with the core's exit code, or by the signal that ended the core. Waits for nothing on the network. */
 export async function run({ leave, ...options }: RunOptions): Promise<never> {
   const openBroker = async (folder: string): Promise<LocalBroker> => {
-    const broker = await systemBroker(folder, leave.way)
+    const broker = await systemBroker(folder, leave.way, { ipv6Only: isIpv6Only(options.args) })
     leave.onAttempt((attempt) => broker.attempted('closed-road', attempt))
     return broker
   }

@@ -4,9 +4,11 @@ import type { Member } from '#client/member.ts'
 import type { PackInUse } from '#client/packs/keeper.ts'
 import type { Octets } from '#client/path.ts'
 import type { TunnelStatus } from '#client/tunnel/status.ts'
+import type { WaysInfo } from '#firewall/permit.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import type { Output } from './report.ts'
 import { describePath, timeOf } from './text.ts'
+import { describeWays } from './ways-view.ts'
 
 /** Milliseconds after which a watcher is told anew although nothing has changed: time and octets go on. */
 const AGAIN_MS = 60_000
@@ -17,14 +19,16 @@ export interface StatusReport extends TunnelStatus {
   readonly today: Octets
   /** The template pack in use, where there is one. */
   readonly pack?: PackInUse
+  /** The proxy and the front that it goes by, where there are any. */
+  readonly ways: WaysInfo
 }
 
-export function reportStatus(member: Member, output: Output): void {
+export function reportStatus(member: Member, ways: WaysInfo, output: Output): void {
   const today = member.today()
   const packs = member.packs()
   for (const [index, status] of member.status().entries()) {
     const pack = packs[index]
-    const report: StatusReport = { ...status, why: reasonOf(status, pack), today, ...(pack && { pack }) }
+    const report: StatusReport = { ...status, why: reasonOf(status, pack), today, ways, ...(pack && { pack }) }
     output.result(report, describe(report))
   }
 }
@@ -32,6 +36,7 @@ export function reportStatus(member: Member, output: Output): void {
 /** Reports now, after every change, and every minute, until `stopped`. */
 export async function watchStatus(
   member: Member,
+  ways: WaysInfo,
   output: Output,
   clockwork: Clockwork,
   stopped: Promise<void>,
@@ -43,7 +48,7 @@ export async function watchStatus(
     if (isOver) return
     cancel()
     cancel = clockwork.after(AGAIN_MS, report)
-    reportStatus(member, output)
+    reportStatus(member, ways, output)
   }
   member.onStatus(report)
   report()
@@ -68,6 +73,7 @@ function describe(report: StatusReport): string {
   return [
     `${describePath(report)}${pack === undefined ? '' : `, pack ${pack.serial}`}, since ${timeOf(since)}`,
     ...(isUp ? [`  looks so because ${why}; waits up to ${Math.ceil(holdMs / 1000)} s for news`] : []),
+    ...describeWays(report.ways, report.endpoint).map((line) => `  ${line}`),
     ...findings.map(({ code, since: seen }) => `  ${code} since ${timeOf(seen)}: ${errorCodes[code]}`),
     ...(tried.length === 0 ? [] : [`  tried in vain: ${tried.map(describeTry).join(', ')}`]),
     `  today ${size(today.up)} up, ${size(today.down)} down`,
