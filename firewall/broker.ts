@@ -153,8 +153,9 @@ function handlersFor(broker: LocalBroker): Handlers {
       broker.attempted('core-denied', denial)
       return { result: null }
     },
-    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, ...lanes }, { raw, signal }) => {
+    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, judged, ...lanes }, { raw, signal }) => {
       const permit = await permitFor(endpoint)
+      if (judged !== undefined) broker.judged(endpoint, judged)
       const request = { method, target, headers: pairs(headers), body: body ? raw : undefined }
       const answer = await permit.exchange(request, { timeoutMs, signal, ...given(lanes) })
       return { result: { status: answer.status, headers: flat(answer.headers) }, raw: answer.body }

@@ -60,6 +60,8 @@ export interface Calls {
       connection?: string | undefined
       connections?: number | undefined
       fresh?: boolean | undefined
+      /** Of answers judged since the last call: how many were authentic, how many not, octets up and down of the latter. */
+      judged?: readonly number[] | undefined
       /** False: no body at all, which differs from an empty one. */
       body: boolean
     }
@@ -106,6 +108,14 @@ const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   template: v.string(),
   expires: count,
   source: v.picklist(ENDPOINT_SOURCES),
+  flow: v.exactOptional(
+    v.strictObject({
+      condition: v.picklist(['throttled', 'cut']),
+      reason: v.string(),
+      since: v.number(),
+      leftMs: v.number(),
+    }),
+  ),
   root: v.exactOptional(bytes),
 })
 
@@ -151,6 +161,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     connection: v.optional(v.string()),
     connections: v.optional(v.number()),
     fresh: v.optional(v.boolean()),
+    judged: v.optional(v.strictTuple([count, count, count, count])),
     body: v.boolean(),
   }),
 })

@@ -145,6 +145,7 @@ export function testPermit(port: number, keys: PermitKeys = ownKeys): Permit {
       return { first: step.first, finish: async (reply) => step.finish(reply) }
     },
     exchange: (request, options) => exchange(agent, port, request, options),
+    judge: () => {},
   }
 }
 
