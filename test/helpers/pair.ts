@@ -114,7 +114,8 @@ export interface PermitKeys {
   readonly membership: Membership
 }
 
-const ownKeys: PermitKeys = {
+/** Those of the member that the gateway knows. */
+export const ownKeys: PermitKeys = {
   gatewayKey: x25519PublicKey(gatewaySecret),
   cohort,
   membership: { kind: 'credential', credentialId, credentialKey },
