@@ -63,6 +63,8 @@ export const errorCodes = {
   E_CHAT_CONTACT: 'Look at the list of contacts for the right one.',
   E_CHAT_BLOCKED: 'Accept the contact first.',
   E_CHAT_TEXT: 'Shorten the text, or send it in parts.',
+  E_CHAT_MESSAGE: 'Look at the history for the right one.',
+  E_CHAT_CHANGE: 'Write another message.',
   E_CHAT_OUTBOX_FULL: 'Wait until the contact has received some of the earlier messages.',
   E_CHAT_NO_GATEWAY: 'Open an invite of a gateway first.',
   E_CHAT_CONNECTION:
