@@ -6,8 +6,10 @@ import { CHROMIUM } from './drivers/browser.ts'
 import { PYTHON } from './ground/network.ts'
 
 /** Debian's packages that are missing, and rights; empty where everything is there. */
-export function missing(): string[] {
-  const has = (module: string): boolean => spawnSync(PYTHON, ['-c', `import ${module}`]).status === 0
+export const missing = (): string[] => [...missingForWire(), ...missingForLearning()]
+
+/** Of those, what the wire, the site and its visitors need. */
+export function missingForWire(): string[] {
   return [
     ...(process.getuid?.() === 0 ? [] : ['root (for namespaces of the network)']),
     ...(canOpen('/dev/net/tun') ? [] : ['/dev/net/tun']),
@@ -15,9 +17,13 @@ export function missing(): string[] {
     ...(existsSync(NGINX) ? [] : ['nginx-light']),
     ...(existsSync(CHROMIUM) ? [] : ['chromium']),
     ...(existsSync(PYTHON) ? [] : ['python3']),
-    ...(has('sklearn') ? [] : ['python3-sklearn']),
-    ...(has('matplotlib') ? [] : ['python3-matplotlib']),
   ]
+}
+
+/** And what attackers and pictures need. */
+export function missingForLearning(): string[] {
+  const has = (module: string): boolean => spawnSync(PYTHON, ['-c', `import ${module}`]).status === 0
+  return [...(has('sklearn') ? [] : ['python3-sklearn']), ...(has('matplotlib') ? [] : ['python3-matplotlib'])]
 }
 
 function canOpen(file: string): boolean {

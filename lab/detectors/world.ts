@@ -66,7 +66,13 @@ function startProgram(
   keys: string,
   args: readonly string[],
 ): Promise<Calls> {
-  const argv = [...memberFlags, `--tls-keylog=${keys}`, join(import.meta.dirname, 'drivers', script), ...args]
+  const argv = [
+    ...memberFlags,
+    '--no-warnings',
+    `--tls-keylog=${keys}`,
+    join(import.meta.dirname, 'drivers', script),
+    ...args,
+  ]
   return startCalls(owner, ...inside(namespace, process.execPath, argv))
 }
 

@@ -1,7 +1,7 @@
 /**
  * Whether the first packets of a connection look as if a handshake of TLS were carried inside (Xue and others, USENIX
  * Security 2024), by the rule of nDPI's option `--tls_heuristics`: octets of four consecutive bursts, the client's first,
- * compared with means of real handshakes. Means, inverse covariances and limits are those of nDPI 4.12.
+ * compared with means of real handshakes. Means, inverse covariances and limits are nDPI's.
  */
 
 export interface Step {
