@@ -8,8 +8,11 @@ import type { Millis } from '#protocol/bytes.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
+import type { Finding } from './findings.ts'
+import { Findings } from './findings.ts'
 import { Fit } from './fit.ts'
 import { Hold } from './hold.ts'
+import type { WayRecord } from './way-record.ts'
 
 /** Shortest and longest rest after failures, milliseconds. A minute-long tunnel of a train must not cost a minute after it. */
 const REST_FIRST = 200
@@ -37,16 +40,6 @@ const SLOWEST_UPLOAD = 8
 /** Octets of an exchange that tell of speed, and octets a millisecond below which a path is throttled. */
 const TELLING = 3_000
 const THROTTLED = 6
-/** Milliseconds after which what was seen once is not said of the path any more. */
-const FINDING_MS = 600_000
-
-/** Something that the path does. */
-export interface Finding {
-  readonly code: ErrorCode
-  /** Milliseconds since the epoch: first and latest time it was seen. */
-  readonly since: Millis
-  readonly latest: Millis
-}
 
 /** Octets that crossed, HTTP counted and TLS not. */
 export interface Octets {
@@ -55,8 +48,8 @@ export interface Octets {
 }
 
 export class Path {
-  readonly hold: Hold = new Hold()
-  readonly fit: Fit = new Fit()
+  hold: Hold = new Hold()
+  fit: Fit = new Fit()
   /** Called with the octets of every exchange. */
   onOctets: (octets: Octets) => void = () => {}
   private readonly clockwork: Clockwork
@@ -65,11 +58,13 @@ export class Path {
   private roundTrip: number | undefined
   private readonly sleepers = new Set<() => void>()
   private readonly doubters = new Set<() => void>()
-  private readonly seen = new Map<ErrorCode, Finding>()
+  private readonly seen = new Findings()
   /** When connections fell silent whose successors worked. */
   private frozen: readonly Millis[] = []
   /** Octets down since connections were replaced. */
   private worn = 0
+  /** The connections there are lead nowhere any more. */
+  private stale = false
   /** The longest hold of the template in use. */
   private mostHold = Number.POSITIVE_INFINITY
   /** The latest failure; undefined while the path works. */
@@ -83,6 +78,35 @@ export class Path {
     this.clockwork = clockwork
     this.changed = changed
     this.since = clockwork.now()
+  }
+
+  /** For the next time on this network. */
+  get record(): WayRecord {
+    const { rtt, hold, fit, clockwork, seen } = this
+    const now = clockwork.now()
+    return { rttMs: Math.round(rtt), hold: hold.record, fit: fit.record(now), findings: seen.record(now) }
+  }
+
+  /** We are on a network where this was found out before. */
+  recall({ rttMs, hold, fit, findings }: WayRecord): void {
+    const now = this.clockwork.now()
+    this.roundTrip = rttMs
+    this.hold.recall(hold, now)
+    this.fit.recall(fit, now)
+    this.seen.recall(findings, now)
+    this.changed(this)
+  }
+
+  /** Another network: nothing that was found out holds there, and no connection leads there. */
+  moved(): void {
+    this.hold = new Hold()
+    this.fit = new Fit()
+    this.roundTrip = undefined
+    this.frozen = []
+    this.seen.clear()
+    this.stale = true
+    this.note('E_NET_MOVED')
+    this.awake()
   }
 
   get works(): boolean {
@@ -118,16 +142,12 @@ export class Path {
 
   /** What the path does, in the order it was found. */
   get findings(): readonly Finding[] {
-    const now = this.clockwork.now()
-    return [...this.seen.values()].filter(({ latest }) => now - latest < FINDING_MS)
+    return this.seen.at(this.clockwork.now())
   }
 
   /** The path does this. */
   note(code: ErrorCode): void {
-    const now = this.clockwork.now()
-    const before = this.findings.find((finding) => finding.code === code)
-    this.seen.set(code, { code, since: before?.since ?? now, latest: now })
-    if (before === undefined) this.changed(this)
+    if (this.seen.note(code, this.clockwork.now())) this.changed(this)
   }
 
   /** Milliseconds to let the gateway hold an exchange: `drawn` from the template's range, as this path allows. */
@@ -178,7 +198,7 @@ export class Path {
     const rate = octets / Math.max(1, elapsed - this.rtt)
     this.fit.measured(rate)
     if (rate < THROTTLED) this.note('E_NET_THROTTLED')
-    else this.seen.delete('E_NET_THROTTLED')
+    else this.seen.over('E_NET_THROTTLED')
   }
 
   count(request: HttpRequest, response: ExchangeResponse): void {
@@ -187,8 +207,12 @@ export class Path {
     this.onOctets({ up: request.target.length + octetsOf(request.headers) + (request.body?.length ?? 0), down })
   }
 
-  /** True where connections freeze after some octets, and those there are have carried about as many. */
+  /** True where the connections there are must not be used: they lead nowhere, or would freeze soon. */
   wantsFresh(): boolean {
+    if (this.stale) {
+      this.stale = false
+      return true
+    }
     if (this.worn < FRESH_OCTETS || !this.findings.some(({ code }) => code === 'E_NET_FROZEN')) return false
     this.worn = 0
     return true
@@ -230,8 +254,14 @@ export class Path {
     return this.clockwork.now() - this.since > LONG_MS ? REST_LONG : REST_MOST
   }
 
-  /** The machine has slept, or the network changed: what is held is asked for anew, and what rests tries again now. */
+  /** The machine has slept. */
   awoke(): void {
+    this.note('E_NET_SLEPT')
+    this.awake()
+  }
+
+  /** What is held is asked for anew, and what rests tries again now. */
+  private awake(): void {
     this.failures = Math.min(this.failures, 1)
     this.doubt()
     for (const wake of [...this.sleepers]) wake()

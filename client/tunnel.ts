@@ -19,6 +19,7 @@ import { callOver, subscribeOver, timeoutError } from './tunnel/calls.ts'
 import { Epoch } from './tunnel/epoch.ts'
 import type { Shared, TunnelInput } from './tunnel/input.ts'
 import { Pump } from './tunnel/pump.ts'
+import { Recollection } from './tunnel/recollection.ts'
 import type { Outcome } from './tunnel/shift.ts'
 import { tryTemplate } from './tunnel/shift.ts'
 import { Starts } from './tunnel/start.ts'
@@ -40,6 +41,7 @@ export class Tunnel {
   private readonly input: TunnelInput
   private readonly shared: Shared
   private readonly starts: Starts
+  private readonly recollection: Recollection
   private readonly stopping = new AbortController()
   private readonly unwatch: () => void
   private readonly waiting = new Set<() => void>()
@@ -61,6 +63,7 @@ export class Tunnel {
     const attire = new Attire(template, input.rhythmSeed ?? clockwork.random(RHYTHM_SEED_LENGTH), this.since)
     this.shared = { permit, clockwork, looks, path: this.path, attire, counted: { exchanges: 0 } }
     this.starts = new Starts(this.shared, input, (look) => this.wear(look))
+    this.recollection = new Recollection(input.memory, this.path, clockwork)
     this.unwatch = watchForSleep(clockwork, () => this.path.awoke())
     void this.run()
   }
@@ -91,6 +94,13 @@ export class Tunnel {
     this.current?.pump.run()
   }
 
+  /** This machine is on another network. What is known of that one counts from now on; the session goes on. */
+  async moved(): Promise<void> {
+    this.starts.moved()
+    this.path.moved()
+    await this.recollection.begin()
+  }
+
   /** Template of the exchanges that begin now. */
   get look(): CompiledTemplate {
     return this.shared.attire.template
@@ -112,6 +122,8 @@ export class Tunnel {
       await Promise.race([this.farewell(current), this.pause(FAREWELL_MS)])
     }
     this.unwatch()
+    this.recollection.end()
+    await this.recollection.keep()
     this.stopping.abort()
     current?.epoch.abort.abort()
     this.become({ kind: 'stopped' })
@@ -167,6 +179,8 @@ export class Tunnel {
 
   private async run(): Promise<void> {
     const { signal } = this.stopping
+    await this.pause(this.input.afterMs ?? 0)
+    await this.recollection.begin()
     while (!signal.aborted) {
       const introduced = await this.starts.begin(signal)
       if (introduced === undefined) {
@@ -230,10 +244,13 @@ export class Tunnel {
     epoch.abort.abort()
   }
 
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.clockwork.after(ms, resolve)
-    })
+  /** Over when the tunnel is. */
+  private async pause(ms: number): Promise<void> {
+    if (ms === 0 || this.stopping.signal.aborted) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = this.clockwork.after(ms, resolve)
+    await Promise.race([promise, aborted(this.stopping.signal)])
+    cancel()
   }
 
   // ---- what it says of itself ----------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ import { readdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, extname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SottoError } from '#protocol/errors.ts'
+import type { FileGrants } from './file-grants.ts'
 import { CORE_FOLDER } from './options.ts'
 
 export interface CorePlan {
@@ -14,6 +15,8 @@ export interface CorePlan {
   readonly state: string
   readonly core: string
   readonly args: readonly string[]
+  /** Files that the person has named. */
+  readonly files?: FileGrants
   /** Flags under which the launcher itself runs: those of the heap hold for the core as well. */
   readonly launcherFlags?: readonly string[]
 }
@@ -37,7 +40,10 @@ export function coreArguments(plan: CorePlan): string[] {
   return [
     '--permission',
     ...readable.map((path) => `--allow-fs-read=${path}`),
+    ...(plan.files?.read ?? []).map((path) => `--allow-fs-read=${path}`),
+    // The core's folder first: databases lie there and nowhere else (confine.ts).
     `--allow-fs-write=${core}`,
+    ...(plan.files?.write ?? []).map((path) => `--allow-fs-write=${path}`),
     // V8's own flags can make it write files anywhere (--trace-turbo-path): fixed once the process runs.
     '--freeze-flags-after-init',
     ...(plan.launcherFlags ?? []).filter((flag) => heapFlag.test(flag)),

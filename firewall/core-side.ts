@@ -1,9 +1,11 @@
 /** The core's end of the pipe: `Broker` and `Permit` whose every call is answered by the broker's process. */
 import { Socket } from 'node:net'
 import { SottoError } from '#protocol/errors.ts'
+import { Judgements } from './judgements.ts'
 import type { PipeSocket } from './line.ts'
 import { Line } from './line.ts'
 import { flat, given, pairs } from './messages.ts'
+import { octetsOf } from './meter-facts.ts'
 import { CORE_FOLDER } from './options.ts'
 import type {
   Broker,
@@ -54,6 +56,7 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
       await line.call('forget', { endpoint })
     },
     permit: async (endpoint) => remotePermit(line, (await line.call('permit', { endpoint })).result),
+    ways: async () => (await line.call('ways', null)).result,
     network: async () => (await line.call('network', null)).result,
     onEvent: (listener) => {
       line.listeners.push(listener)
@@ -63,11 +66,17 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
 }
 
 function remotePermit(line: Line, endpoint: EndpointInfo): Permit {
+  const judgements = new Judgements()
   return {
     endpoint,
     firstContact: (input) => firstContact(line, endpoint.id, input),
     rekey: (input) => rekey(line, endpoint.id, input.prologue),
-    exchange: (request, options) => exchange(line, endpoint.id, request, options),
+    exchange: async (request, options) => {
+      const response = await exchange(line, endpoint.id, request, options, judgements.take())
+      judgements.sent(response, octetsOf(request))
+      return response
+    },
+    judge: (response, authentic) => judgements.add(response, authentic),
   }
 }
 
@@ -99,8 +108,9 @@ async function exchange(
   endpoint: string,
   { method, target, headers, body }: ExchangeRequest,
   { timeoutMs, connection, connections, fresh, signal }: ExchangeOptions,
+  judged: readonly number[] | undefined,
 ): Promise<ExchangeResponse> {
-  const lanes = { connection, connections, fresh }
+  const more = { connection, connections, fresh, judged }
   const args = {
     endpoint,
     method,
@@ -108,7 +118,7 @@ async function exchange(
     headers: flat(headers),
     timeoutMs,
     body: body !== undefined,
-    ...given(lanes),
+    ...given(more),
   }
   const { result, raw } = await line.call('exchange', args, body, signal)
   return { status: result.status, headers: pairs(result.headers), body: raw }

@@ -47,10 +47,23 @@ export const DialLimits = {
   apartMs: 500,
   /** Exchanges of one endpoint under way or in line, by count. Attack: memory of requests in line. */
   exchanges: 32,
+  /** Between the beginnings of two attempts to connect, milliseconds. RFC 8305 section 5 recommends it. */
+  attemptDelayMs: 250,
+  /** What a proxy answers before it passes anything on. Attack: memory. Node's own default for a head. */
+  proxyHeadBytes: 16_384,
   /** Addresses tried for one connection, by count. Attack: a resolver that names thousands. */
   addresses: 8,
   /** TLS tickets kept for resumption, per endpoint, by count. Each is used once; a server gives two at a time. */
   tickets: 4,
+} as const
+
+export const WayLimits = {
+  /** Octets of a proxy's name and password each. Attack: none; RFC 1929 section 2 has one octet for the length. */
+  credentialBytes: 255,
+  /** Addresses of one front, by count. Attack: a pasted list; as for gateways in invites. */
+  addresses: 4,
+  /** Addresses remembered for one endpoint, by count. Attack: a network that names new ones for ever. */
+  remembered: 4,
 } as const
 
 export const PolicyLimits = {

@@ -7,7 +7,7 @@
 import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
-import type { EndpointInfo, FirewallEvent } from './permit.ts'
+import type { EndpointInfo, FirewallEvent, WaysInfo } from './permit.ts'
 import { ENDPOINT_KINDS, ENDPOINT_SOURCES, EVENT_KINDS } from './permit.ts'
 
 export interface Failure {
@@ -21,6 +21,7 @@ export interface Failure {
 export interface Calls {
   readonly endpoints: { args: null; result: readonly EndpointInfo[] }
   readonly network: { args: null; result: Uint8Array }
+  readonly ways: { args: null; result: WaysInfo }
   readonly joined: { args: null; result: readonly EndpointInfo[] }
   readonly forget: { args: { endpoint: string }; result: null }
   readonly permit: { args: { endpoint: string }; result: EndpointInfo }
@@ -56,6 +57,8 @@ export interface Calls {
       connection?: string | undefined
       connections?: number | undefined
       fresh?: boolean | undefined
+      /** Of answers judged since the last call: how many were authentic, how many not, octets up and down of the latter. */
+      judged?: readonly number[] | undefined
       /** False: no body at all, which differs from an empty one. */
       body: boolean
     }
@@ -78,6 +81,7 @@ export const FrameType = {
   finishRekey: 8,
   exchange: 9,
   network: 10,
+  ways: 14,
   cancel: 16,
   result: 32,
   failure: 33,
@@ -99,13 +103,43 @@ const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   template: v.string(),
   expires: count,
   source: v.picklist(ENDPOINT_SOURCES),
+  flow: v.exactOptional(
+    v.strictObject({
+      condition: v.picklist(['throttled', 'cut']),
+      reason: v.string(),
+      since: v.number(),
+      leftMs: v.number(),
+    }),
+  ),
   root: v.exactOptional(bytes),
+})
+
+const waysInfo: v.GenericSchema<unknown, WaysInfo> = v.strictObject({
+  ipv6Only: v.boolean(),
+  proxy: v.exactOptional(
+    v.strictObject({
+      kind: v.picklist(['http', 'https', 'socks5', 'tor']),
+      host: v.string(),
+      port: count,
+      hasCredentials: v.boolean(),
+    }),
+  ),
+  fronts: v.array(
+    v.strictObject({
+      endpoint: v.string(),
+      host: v.string(),
+      port: count,
+      addresses: v.array(v.string()),
+      asks: v.exactOptional(v.string()),
+    }),
+  ),
 })
 
 export const argsSchemas: Schemas<'args'> = Object.freeze({
   endpoints: nothing,
   network: nothing,
   joined: nothing,
+  ways: nothing,
   forget: v.strictObject({ endpoint: v.string() }),
   permit: v.strictObject({ endpoint: v.string() }),
   contact: v.strictObject({ endpoint: v.string(), hello: bytes, binding: bytes, length: count, now: v.number() }),
@@ -121,6 +155,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     connection: v.optional(v.string()),
     connections: v.optional(v.number()),
     fresh: v.optional(v.boolean()),
+    judged: v.optional(v.strictTuple([count, count, count, count])),
     body: v.boolean(),
   }),
 })
@@ -129,6 +164,7 @@ export const resultSchemas: Schemas<'result'> = Object.freeze({
   endpoints: v.array(endpointInfo),
   network: bytes,
   joined: v.array(endpointInfo),
+  ways: waysInfo,
   forget: nothing,
   permit: endpointInfo,
   contact: v.strictObject({ ticket: count, token: bytes }),

@@ -4,6 +4,7 @@ import type { Permit } from '#firewall/permit.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import type { Clockwork } from '../clockwork.ts'
 import type { Path } from '../path.ts'
+import type { WayRecord } from '../way-record.ts'
 import type { Attire } from './attire.ts'
 
 export interface TunnelInput {
@@ -18,6 +19,16 @@ export interface TunnelInput {
   readonly rhythmSeed?: Uint8Array
   /** Where other templates come from; without it there is the one. */
   readonly looks?: TunnelLooks
+  /** Where what is found out of the way is kept; without it, it is found out anew with every start. */
+  readonly memory?: WayMemory
+  /** Milliseconds until it begins: of several gateways the best goes first. */
+  readonly afterMs?: number
+}
+
+/** What is known of the way on the network we are on. What cannot be read or kept is no reason not to go on. */
+export interface WayMemory {
+  recall(): Promise<WayRecord | undefined>
+  keep(way: WayRecord): Promise<void>
 }
 
 /** Templates that a tunnel may change between, and who wants to know of it. */

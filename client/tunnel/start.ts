@@ -8,6 +8,8 @@ import { describe } from './status.ts'
 
 /** First contacts of a template that fail, one after another, until another is tried. A refusal counts as all of them. */
 const TRIES_EACH = 2
+/** Milliseconds between our clock and the website's that people are told of. */
+const CLOCK_MS = 300_000
 /** Failed starts that are remembered for people. */
 const TRIED = 8
 
@@ -37,6 +39,12 @@ export class Starts {
     this.failures = 0
   }
 
+  /** Another network: what failed before says nothing there. */
+  moved(): void {
+    this.failures = 0
+    this.postRefused = false
+  }
+
   /** Introduces the client; undefined where that failed (noted in the path). */
   async begin(signal: AbortSignal): Promise<Introduced | undefined> {
     const { permit, clockwork, looks, path, attire } = this.shared
@@ -44,6 +52,7 @@ export class Starts {
     let { template } = attire
     let isVisited = false
     const visited = (offset: number): void => {
+      if (Math.abs(offset) >= CLOCK_MS && offset !== this.clockOffset) path.note('E_NET_CLOCK')
       this.clockOffset = offset
       isVisited = true
     }

@@ -3,7 +3,7 @@ import type { EndpointInfo } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { isSottoError } from '#protocol/errors.ts'
-import type { Finding } from '../path.ts'
+import type { Finding } from '../findings.ts'
 
 export type TunnelState =
   | { readonly kind: 'connecting' | 'ready' | 'stopped' }

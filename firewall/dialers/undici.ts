@@ -103,7 +103,8 @@ function reported(connect: Connect, endpoint: string, report: (event: DialEvent)
   return async (unwanted) => {
     try {
       const socket = await connect(unwanted)
-      report({ endpoint })
+      const address = socket.remoteAddress
+      report({ endpoint, ...(address !== undefined && { address }) })
       return socket
     } catch (error) {
       report(isSottoError(error) ? { endpoint, code: error.code } : { endpoint, code: 'E_PATH_RESET' })
