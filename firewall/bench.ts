@@ -47,6 +47,7 @@ const broker: LocalBroker = {
   permit: async () => permit,
   network: unused,
   onEvent: () => {},
+  attempted: () => {},
   refuse: refusalError,
   close: async () => {},
 }

@@ -149,6 +149,10 @@ function handlersFor(broker: LocalBroker): Handlers {
       return { result: { ticket: rekeys.issue(rekey) }, raw: rekey.first }
     },
     finishRekey: async ({ ticket }, { raw }) => ({ result: (await rekeys.redeem(ticket).finish(raw)) ?? null }),
+    tried: async (denial) => {
+      broker.attempted('core-denied', denial)
+      return { result: null }
+    },
     exchange: async ({ endpoint, headers, body, method, target, timeoutMs, judged, ...lanes }, { raw, signal }) => {
       const permit = await permitFor(endpoint)
       if (judged !== undefined) broker.judged(endpoint, judged)

@@ -1,9 +1,11 @@
 /** The core's end of the pipe: `Broker` and `Permit` whose every call is answered by the broker's process. */
 import { Socket } from 'node:net'
 import { SottoError } from '#protocol/errors.ts'
+import { onDenial } from './denials.ts'
 import { Judgements } from './judgements.ts'
 import type { PipeSocket } from './line.ts'
 import { Line } from './line.ts'
+import type { Origin } from './lockdown-origin.ts'
 import { flat, given, pairs } from './messages.ts'
 import { octetsOf } from './meter-facts.ts'
 import { CORE_FOLDER } from './options.ts'
@@ -20,6 +22,8 @@ import type {
 } from './permit.ts'
 
 export interface RemoteBroker extends Broker {
+  /** Tells the broker what Node has refused this process. */
+  tried(denial: Origin): void
   /** Ends the pipe; calls under way reject with E_FIREWALL_GONE. */
   close(): void
 }
@@ -33,7 +37,9 @@ const BROKER_FD = 3
  * @throws SottoError E_FIREWALL_GONE where no launcher started this process
  */
 export function inheritedBroker(onLost: (error: SottoError) => void): RemoteBroker {
-  return connectBroker(inheritedSocket(), onLost)
+  const broker = connectBroker(inheritedSocket(), onLost)
+  onDenial((denial) => broker.tried(denial))
+  return broker
 }
 
 function inheritedSocket(): Socket {
@@ -61,6 +67,7 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
     onEvent: (listener) => {
       line.listeners.push(listener)
     },
+    tried: (denial) => void line.call('tried', { ...denial }).catch(() => {}),
     close: () => line.close(),
   }
 }

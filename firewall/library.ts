@@ -16,7 +16,7 @@ import type { Dialer } from './dialers/dialer.ts'
 import { privateFolder } from './folder.ts'
 import type { Change } from './journal.ts'
 import { compacted, undone, withEndpoints } from './journal.ts'
-import { DialLimits } from './limits.ts'
+import { DialLimits, PipeLimits } from './limits.ts'
 import { localPermit } from './local-permit.ts'
 import { lockFolder } from './lock.ts'
 import type { FlowView, Metered, MeterNews } from './meter.ts'
@@ -46,6 +46,9 @@ export interface BrokerOptions {
   readonly ipv6Only?: boolean
 }
 
+/** Of an attempt to get past: what is known of it. */
+export type AttemptDetail = Pick<FirewallEvent, 'call' | 'origin' | 'count'>
+
 export interface LocalBroker extends Broker {
   /**
    * Adds the gateways of an invite to the allow-list; the same invite again changes nothing. For who holds the firewall
@@ -71,6 +74,8 @@ export interface LocalBroker extends Broker {
   changeWays(change: Promise<WayChange>): Promise<void>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
+  /** Writes down that something tried to get past: who, or how often where only the kernel has seen it. */
+  attempted(reason: 'closed-road' | 'core-denied' | 'kernel-denied', attempt: AttemptDetail): void
   /** Closes connections, log, vault and lock. */
   close(): Promise<void>
 }
@@ -307,6 +312,14 @@ class Firewall implements LocalBroker {
     return refusalError(reason)
   }
 
+  attempted(reason: Refusal, { call, origin, count }: AttemptDetail): void {
+    this.emit('refused', undefined, reason, {
+      ...(call === undefined ? {} : { call: printable(call) }),
+      ...(origin === undefined ? {} : { origin: printable(origin) }),
+      ...(count === undefined ? {} : { count }),
+    })
+  }
+
   close(): Promise<void> {
     this.closing ??= this.closeAll()
     return this.closing
@@ -350,15 +363,21 @@ class Firewall implements LocalBroker {
   }
 
   /** Not after `close`: a connection that comes about then is closed at once and is nobody's business. */
-  private emit(kind: FirewallEventKind, endpoint?: string, reason?: string): void {
+  private emit(kind: FirewallEventKind, endpoint?: string, reason?: string, detail: AttemptDetail = {}): void {
     if (this.closing !== undefined) return
     const event: FirewallEvent = {
       at: this.now(),
       kind,
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(reason === undefined ? {} : { reason }),
+      ...detail,
     }
     this.audit.record(event)
     for (const listener of this.listeners) listener(event)
   }
+}
+
+/** The other side chose it, and people read it on a terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, PipeLimits.nameLength)
 }

@@ -153,6 +153,11 @@ export interface FirewallEvent {
    * measured (a `Measure`). `undone`: the kind of the change taken back.
    */
   readonly reason?: string
+  /** Of a road that is closed: the function that was called, and the modules it was called from, nearest first. */
+  readonly call?: string
+  readonly origin?: string
+  /** Of what the kernel refused: how often since the last line. */
+  readonly count?: number
 }
 
 /** The ways out that the person has chosen. No password in it. */

@@ -20,6 +20,9 @@ const texts: Readonly<Record<Refusal, string>> = {
   'bad-length': 'The body of the request is too large, or not as long as it says.',
   'bad-timeout': 'The time limit of the request is out of bounds.',
   'bad-connection': 'The connection has no usable name.',
+  'closed-road': 'Something in the firewall’s own process tried another way out than the guarded one.',
+  'core-denied': 'Something in the core tried what Node’s permissions keep from it.',
+  'kernel-denied': 'Something tried to reach the network past the firewall, and the kernel refused it.',
   'malformed-call': 'The core asked for something the firewall does not know.',
   'broken-pipe': 'The core broke the rules of the pipe.',
 }
