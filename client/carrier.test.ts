@@ -49,7 +49,7 @@ class Rig {
     }
     void performExchange({
       connections: 3,
-      permit: { endpoint: { host: 'site.example' }, exchange } as unknown as Permit,
+      permit: { endpoint: { host: 'site.example' }, exchange, judge: () => {} } as unknown as Permit,
       path: this.path,
       clockwork,
       shape: shape as unknown as Shape,

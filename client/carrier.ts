@@ -5,7 +5,7 @@
  */
 import type { Shape } from '#engine/shape.ts'
 import type { HttpRequest } from '#engine/template.ts'
-import type { Permit } from '#firewall/permit.ts'
+import type { ExchangeResponse, Permit } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
@@ -74,7 +74,9 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
     if (answer !== undefined) {
       const elapsed = clockwork.now() - began
       const parcel = shape.decodeResponse(answer)
-      if (parcel !== undefined && input.accept(parcel)) {
+      const authentic = parcel !== undefined && input.accept(parcel)
+      input.permit.judge(answer.response, authentic)
+      if (authentic) {
         path.worked(elapsed, held)
         path.carried((request.body?.length ?? 0) + answer.body.length, elapsed, held)
         return { kind: 'authentic', octets: parcel.length }
@@ -114,8 +116,11 @@ export async function tryExchange(
 ): Promise<boolean> {
   const { permit, shape, connections, request, timeoutMs, signal } = input
   try {
-    const parcel = shape.decodeResponse(toAnswer(await permit.exchange(request, { timeoutMs, connections, signal })))
-    return parcel !== undefined && input.accept(parcel)
+    const response = await permit.exchange(request, { timeoutMs, connections, signal })
+    const parcel = shape.decodeResponse(toAnswer(response))
+    const authentic = parcel !== undefined && input.accept(parcel)
+    permit.judge(response, authentic)
+    return authentic
   } catch {
     return false
   }
@@ -132,6 +137,8 @@ function unfit(path: Path, said: boolean): ExchangeResult {
 }
 
 export interface Answer {
+  /** As it came. */
+  readonly response: ExchangeResponse
   readonly status: number
   readonly body: Uint8Array
   header(name: string): string | undefined
@@ -174,12 +181,9 @@ async function attempt(
   }
 }
 
-export function toAnswer(response: {
-  status: number
-  headers: readonly (readonly [string, string])[]
-  body: Uint8Array
-}): Answer {
+export function toAnswer(response: ExchangeResponse): Answer {
   return {
+    response,
     status: response.status,
     body: response.body,
     header: (name) => response.headers.find(([key]) => key.toLowerCase() === name)?.[1],
