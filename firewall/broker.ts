@@ -8,7 +8,7 @@ import type { LocalBroker } from './library.ts'
 import { PipeLimits } from './limits.ts'
 import type { PipeSocket } from './line.ts'
 import type { CallName, Calls, Failure } from './messages.ts'
-import { argsSchemas, FrameType, flat, pairs, shaped } from './messages.ts'
+import { argsSchemas, FrameType, flat, given, pairs, shaped } from './messages.ts'
 import type { FirstContact, Permit, Rekey } from './permit.ts'
 import type { Message } from './pipe.ts'
 import { Pipe } from './pipe.ts'
@@ -124,6 +124,7 @@ function handlersFor(broker: LocalBroker): Handlers {
   }
   return {
     endpoints: async () => ({ result: await broker.endpoints() }),
+    ways: async () => ({ result: await broker.ways() }),
     network: async () => ({ result: await broker.network() }),
     joined: async () => ({ result: await broker.joined() }),
     forget: async ({ endpoint }) => {
@@ -148,11 +149,15 @@ function handlersFor(broker: LocalBroker): Handlers {
       return { result: { ticket: rekeys.issue(rekey) }, raw: rekey.first }
     },
     finishRekey: async ({ ticket }, { raw }) => ({ result: (await rekeys.redeem(ticket).finish(raw)) ?? null }),
-    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, connection, fresh }, { raw, signal }) => {
+    tried: async (denial) => {
+      broker.attempted('core-denied', denial)
+      return { result: null }
+    },
+    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, judged, ...lanes }, { raw, signal }) => {
       const permit = await permitFor(endpoint)
+      if (judged !== undefined) broker.judged(endpoint, judged)
       const request = { method, target, headers: pairs(headers), body: body ? raw : undefined }
-      const named = { ...(connection === undefined ? {} : { connection }), ...(fresh ? { fresh } : {}) }
-      const answer = await permit.exchange(request, { timeoutMs, signal, ...named })
+      const answer = await permit.exchange(request, { timeoutMs, signal, ...given(lanes) })
       return { result: { status: answer.status, headers: flat(answer.headers) }, raw: answer.body }
     },
   }

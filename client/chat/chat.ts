@@ -2,7 +2,7 @@
  * The chat: contacts, messages, and everything that keeps them going. It opens no socket, reads no clock and sets no
  * timer: a store, a mailbox, the time, chance, and somebody who calls `tick` are handed in.
  */
-import { fromHex, hex, type Millis } from '#protocol/bytes.ts'
+import { constantTimeEqual, fromHex, hex, type Millis, wipe } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { encodeText } from './bodies.ts'
 import { type Card, isName, readKnownCard } from './card.ts'
@@ -12,13 +12,14 @@ import { type ChatOptions, Engine } from './engine.ts'
 import type { ContactId, ContactView, MessageId, MessageView } from './events.ts'
 import type { Listener } from './events-hub.ts'
 import { fingerprint } from './fingerprint.ts'
+import { deriveSecrets } from './identity.ts'
 import { Journal } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import { messageView } from './message-view.ts'
 import type { Contact } from './model.ts'
 import { ANYBODY } from './own-queues.ts'
 import { Records } from './records.ts'
-import { createProfile } from './self.ts'
+import { createProfile, restoreProfile } from './self.ts'
 import { insertMessage } from './timeline.ts'
 
 export interface HistoryOptions {
@@ -37,14 +38,18 @@ export class Chat {
   }
 
   /**
-   * Makes a new identity in an empty store, and opens it.
+   * Makes a new identity in an empty store, or that of a backup's master secret, and opens it.
    * @throws SottoError E_CHAT_NAME; RangeError where there is an identity already
    */
-  static create(options: ChatOptions, name: string): Chat {
+  static create(options: ChatOptions, name: string, master?: Uint8Array): Chat {
     requireName(name)
     const records = new Records(options.store)
     if (records.profile() !== undefined) throw new RangeError('the store holds an identity already')
-    new Journal(options.store).commit(() => createProfile(records, name, Math.floor(options.now()), options.random))
+    const [now, { random }] = [Math.floor(options.now()), options]
+    new Journal(options.store).commit(() => {
+      if (master === undefined) createProfile(records, name, now, random)
+      else restoreProfile(records, name, master, now, random)
+    })
     return Chat.open(options)!
   }
 
@@ -60,6 +65,25 @@ export class Chat {
   get me(): { readonly id: ContactId; readonly name: string } {
     const { identity, name } = this.engine.self
     return { id: hex(identity.uid), name }
+  }
+
+  /** A copy of the master secret, to be wiped by who asks; undefined once a backup of it was proven. */
+  masterSecret(): Uint8Array | undefined {
+    return this.engine.records.master()
+  }
+
+  /**
+   * A backup has been read back: from now on the master secret is in backups alone.
+   * @returns whether `master` is of this identity; false: nothing was changed
+   * @throws SottoError E_DISK_FULL
+   */
+  proveBackup(master: Uint8Array): boolean {
+    const { records, self } = this.engine
+    const { rootSeed, dhSecret } = deriveSecrets(master)
+    const isOurs = constantTimeEqual(rootSeed, self.identity.rootSeed)
+    wipe(rootSeed, dhSecret)
+    if (isOurs) this.engine.change(() => records.deleteMaster())
+    return isOurs
   }
 
   /** Contacts hear of it. @throws SottoError E_CHAT_NAME, E_DISK_FULL */

@@ -12,6 +12,10 @@ export const ChatLimits = {
   /** Sessions kept for decrypting beside the one used for sending. Attack: a contact starts sessions without end. */
   archivedSessions: 20,
 
+  /** Messages of a session, both ways, or milliseconds (7 days), until keys of ML-KEM are exchanged anew: 45 octets a message. */
+  healingMessages: 50,
+  healingMs: 604_800_000,
+
   /** Milliseconds until a signed prekey is replaced: 7 days. */
   prekeyMs: 604_800_000,
   /** Milliseconds that a replaced prekey still opens first messages: 30 days. */

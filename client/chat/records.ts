@@ -54,6 +54,14 @@ export class Records {
     this.store.put('self', MASTER, master)
   }
 
+  master(): Uint8Array | undefined {
+    return this.store.get('self', MASTER)
+  }
+
+  deleteMaster(): void {
+    this.store.delete('self', MASTER)
+  }
+
   prekeys(): readonly Prekey[] {
     return this.one<{ list: Prekey[] }>('self', PREKEYS)?.list ?? []
   }

@@ -12,12 +12,14 @@ import { ask, readText } from '#firewall/prompt.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
 import { contactNamed, nameOf } from './contact-names.ts'
+import { registerIdentity } from './identity.ts'
 import { runLineProtocol } from './line-protocol.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
 import { sanitize } from './sanitize.ts'
 import { reportStatus, watchStatus } from './status-view.ts'
 import { marks, timeOf } from './text.ts'
+import { registerWays } from './ways-view.ts'
 
 /** What the commands run on. */
 export interface Ground {
@@ -30,6 +32,9 @@ export interface Ground {
     readonly stderr: NodeJS.WriteStream
   }
 }
+
+/** Makes a command of the program, or of one below it, with the options that all have. */
+export type AddCommand = (name: string, what: string, below?: Command, isDefault?: boolean) => Command
 
 interface Options {
   readonly json?: boolean
@@ -44,13 +49,14 @@ const REACH_MS = 30_000
 
 export function registerCommands(program: Command, ground: Ground): void {
   endWithReader(ground.streams.stdout, ground.streams.stderr, () => process.exit())
-  const add = (name: string, what: string): Command =>
-    program
-      .command(name)
+  const add: AddCommand = (name, what, below = program, isDefault = false) =>
+    below
+      .command(name, { isDefault })
       .description(what)
       .addOption(new Option('--state <folder>', 'where everything is kept'))
       .addOption(new Option('--json', 'results and errors as lines of JSON'))
       .addOption(new Option('--look <template>', 'what the traffic looks like'))
+      .addOption(new Option('--ipv6-only', 'dial no address of IPv4'))
   const run = new Commands(ground)
   add('join', 'Join a gateway with an invite; the link is asked for, or read from standard input.')
     .option('--name <name>', 'what your contacts see (asked for where it is missing)')
@@ -59,6 +65,8 @@ export function registerCommands(program: Command, ground: Ground): void {
     .option('--qr', 'as a QR code as well')
     .action((options) => run.card(options))
   registerContacts(add, run)
+  registerIdentity(program, add, ground)
+  registerWays(program, add, ground)
   add('send', 'Send a message; the text from the arguments or standard input.')
     .argument('<name>')
     .argument('[text...]')
@@ -79,7 +87,7 @@ export function registerCommands(program: Command, ground: Ground): void {
     .action((options) => run.status(options))
 }
 
-function registerContacts(add: (name: string, what: string) => Command, run: Commands): void {
+function registerContacts(add: AddCommand, run: Commands): void {
   add('contacts', 'Show contacts, or do something with one: add, accept, block, rename, remove, verify.')
     .argument('[verb]', 'list, add, accept, block, rename, remove, verify', 'list')
     .argument('[name]', 'whom; for add a card (else it is read from standard input)')
@@ -269,10 +277,11 @@ class Commands {
 
   async status(options: Options & { watch?: boolean }): Promise<void> {
     const output = this.output(options)
+    const ways = await this.ground.broker.ways()
     await this.with({ ...options, online: true }, async (member) => {
-      if (options.watch) return await watchStatus(member, output, this.ground.clockwork, this.stopped())
+      if (options.watch) return await watchStatus(member, ways, output, this.ground.clockwork, this.stopped())
       await member.reached(REACH_MS).catch(() => {})
-      reportStatus(member, output)
+      reportStatus(member, ways, output)
     })
   }
 

@@ -1,6 +1,6 @@
 /** Words and marks that several commands print. */
 import type { MessageStatus } from '#client/chat/events.ts'
-import type { TunnelStatus } from '#client/tunnel.ts'
+import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { sanitize } from './sanitize.ts'
 
 /** Of our own messages: here, in the contact's mailbox, with the contact, seen. */

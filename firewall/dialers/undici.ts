@@ -4,6 +4,8 @@
  * something else terminates TLS. It follows no redirect, keeps no cookie, and does not look at proxy variables.
  */
 
+import { setTimeout } from 'node:timers/promises'
+import type { TLSSocket } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { Client } from 'undici'
 import { isSottoError } from '#protocol/errors.ts'
@@ -11,7 +13,8 @@ import { DialLimits } from '../limits.ts'
 import { authority } from '../policy.ts'
 import { Connections } from './connections.ts'
 import type { DialEvent, Dialer, DialTarget } from './dialer.ts'
-import { toPathError } from './path-error.ts'
+import { pathError, toPathError } from './path-error.ts'
+import { Spacing } from './spacing.ts'
 import type { Connect, Connector } from './tls-connector.ts'
 
 export interface UndiciDialerOptions {
@@ -20,6 +23,8 @@ export interface UndiciDialerOptions {
   readonly stallMs?: number
   /** Milliseconds from the beginning of an answer to its end. */
   readonly answerMs?: number
+  /** Milliseconds between the beginnings of two connections to one endpoint. */
+  readonly apartMs?: number
   /** Makes the HTTP client of one connection. */
   readonly client?: (origin: string, options: Client.Options) => Dispatcher
 }
@@ -33,10 +38,14 @@ export function undiciDialer(options: UndiciDialerOptions): Dialer {
   const connectionsTo = (target: DialTarget): Connections => {
     const present = open.get(target.id)
     if (present !== undefined) return present
+    const spacing = new Spacing(options.apartMs ?? DialLimits.apartMs)
     const connect = reported(options.connector(target), target.id, report)
-    const made = new Connections(target.name, options.answerMs ?? DialLimits.answerMs, () =>
-      makeClient(options, target, connect),
-    )
+    const made = new Connections({
+      name: target.name,
+      answerMs: options.answerMs ?? DialLimits.answerMs,
+      spacing,
+      open: (unwanted) => makeClient(options, target, spaced(connect, spacing, unwanted, target.name)),
+    })
     open.set(target.id, made)
     return made
   }
@@ -58,7 +67,7 @@ export function undiciDialer(options: UndiciDialerOptions): Dialer {
   }
 }
 
-function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: Connect): Dispatcher {
+function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: () => Promise<TLSSocket>): Dispatcher {
   const make = options.client ?? ((origin, clientOptions) => new Client(origin, clientOptions))
   return make(`https://${authority(target)}`, {
     connect: (_, callback) => {
@@ -78,11 +87,24 @@ function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: C
   })
 }
 
-function reported(connect: Connect, endpoint: string, report: (event: DialEvent) => void): Connect {
+/** For the first connection the place was taken; each later one of the same client waits for its own. */
+function spaced(connect: Connect, spacing: Spacing, unwanted: AbortSignal, name: string): () => Promise<TLSSocket> {
+  let isFirst = true
   return async () => {
+    const wait = isFirst ? 0 : spacing.take()
+    isFirst = false
+    if (wait > 0) await setTimeout(wait)
+    if (unwanted.aborted) throw pathError('E_PATH_CLOSED', name)
+    return await connect(unwanted)
+  }
+}
+
+function reported(connect: Connect, endpoint: string, report: (event: DialEvent) => void): Connect {
+  return async (unwanted) => {
     try {
-      const socket = await connect()
-      report({ endpoint })
+      const socket = await connect(unwanted)
+      const address = socket.remoteAddress
+      report({ endpoint, ...(address !== undefined && { address }) })
       return socket
     } catch (error) {
       report(isSottoError(error) ? { endpoint, code: error.code } : { endpoint, code: 'E_PATH_RESET' })

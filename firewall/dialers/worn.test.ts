@@ -27,7 +27,7 @@ test('more exchanges than connections, and none comes about: each is told, and n
   const connector = () => async () => {
     throw pathError('E_PATH_TLS', 'Test')
   }
-  const dialer = undiciDialer({ connector })
+  const dialer = undiciDialer({ connector, apartMs: 0 })
   t.teardown(() => dialer.close())
   const all = Array.from({ length: 2 * DialLimits.connections + 1 }, () =>
     dialer.exchange(targetAt(1), request, { timeoutMs: 5_000 }).catch((error: SottoError) => error.code),
@@ -38,7 +38,7 @@ test('more exchanges than connections, and none comes about: each is told, and n
 test('a fresh exchange closes what is idle and has a connection of its own', async (t) => {
   const site = await startSite(gateway.certificates, (_, response) => response.end('x'))
   t.teardown(() => site.close())
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }), apartMs: 0 })
   t.teardown(() => dialer.close())
   const { port } = site.server.address() as AddressInfo
   const get = (fresh: boolean): Promise<unknown> =>
@@ -58,7 +58,7 @@ test('after a silence no idle connection is trusted', async (t) => {
     if (!answer.silent) setTimeout(() => response.end('x'), 50)
   })
   t.teardown(() => site.close())
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }), apartMs: 0 })
   t.teardown(() => dialer.close())
   const get = (timeoutMs: number): Promise<unknown> => dialer.exchange(targetAt(site.port), request, { timeoutMs })
   await Promise.all([get(5_000), get(5_000)])
