@@ -82,6 +82,7 @@ for (const [way, reach] of Object.entries(ways)) {
     const broker = reach(t, local)
     return {
       endpoints: () => broker.endpoints(),
+      ways: () => broker.ways(),
       joined: () => broker.joined(),
       network: () => broker.network(),
       forget: (id) => broker.forget(id),

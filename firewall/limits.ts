@@ -13,6 +13,8 @@ export const PipeLimits = {
   outstanding: 64,
   /** Octets written and not yet taken by the peer before the broker stops reading. Attack: asking without listening. Two answers. */
   bufferedBytes: (2 * responseBytes) as number,
+  /** Names in a report of what the core tried, characters. Attack: a log filled by few lines. */
+  nameLength: 400,
   /** First contacts and rekeys begun and not finished, by count. Attack: state for handshakes never carried. The oldest goes. */
   continuations: 32,
 } as const
@@ -55,6 +57,15 @@ export const DialLimits = {
   addresses: 8,
   /** TLS tickets kept for resumption, per endpoint, by count. Each is used once; a server gives two at a time. */
   tickets: 4,
+} as const
+
+export const WayLimits = {
+  /** Octets of a proxy's name and password each. Attack: none; RFC 1929 section 2 has one octet for the length. */
+  credentialBytes: 255,
+  /** Addresses of one front, by count. Attack: a pasted list; as for gateways in invites. */
+  addresses: 4,
+  /** Addresses remembered for one endpoint, by count. Attack: a network that names new ones for ever. */
+  remembered: 4,
 } as const
 
 export const PolicyLimits = {

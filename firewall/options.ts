@@ -11,6 +11,9 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Environment variable by which the launcher tells the core its folder. */
 export const CORE_FOLDER = 'SOTTO_CORE'
 
+/** Environment variable of msgpackr, which otherwise tries to load an add-on, is refused, and goes on without. */
+export const NO_ADDON = 'MSGPACKR_NATIVE_ACCELERATION_DISABLED'
+
 /** Descriptor of the event stream, in the launcher and in the core. */
 export const EVENTS_FD = 4
 
@@ -44,6 +47,12 @@ export function eventsDescriptor(args: readonly string[]): typeof EVENTS_FD | un
   if (given === undefined) return undefined
   if (given !== String(EVENTS_FD)) throw new SottoError('E_USAGE', `--events-fd must be ${EVENTS_FD}.`)
   return EVENTS_FD
+}
+
+/** True where the person wants no address of IPv4 to be dialed in this run. */
+export function isIpv6Only(args: readonly string[]): boolean {
+  const end = args.indexOf('--')
+  return args.slice(0, end < 0 ? args.length : end).includes('--ipv6-only')
 }
 
 /** The last of `optionValues`. */

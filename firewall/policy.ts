@@ -52,6 +52,9 @@ export type Refusal =
   | 'bad-length'
   | 'bad-timeout'
   | 'bad-connection'
+  | 'closed-road'
+  | 'core-denied'
+  | 'kernel-denied'
   | 'malformed-call'
   | 'broken-pipe'
 

@@ -11,7 +11,11 @@ import { systemWay } from './way-out.ts'
  * `folder`: the broker's part of the state folder (`brokerFolder`).
  * @throws SottoError E_STATE_BUSY, E_STATE_UNREADABLE, E_DISK_FULL
  */
-export function systemBroker(folder: string, way: WayOut = systemWay): Promise<LocalBroker> {
-  const dialer = undiciDialer({ connector: tlsConnector({ way }) })
-  return openBroker({ folder, dialer, now: Date.now, random: randomBytes, network: way.facts })
+export function systemBroker(
+  folder: string,
+  way: WayOut = systemWay,
+  { ipv6Only = false }: { readonly ipv6Only?: boolean } = {},
+): Promise<LocalBroker> {
+  const dialer = undiciDialer({ connector: tlsConnector({ way, ipv6Only }) })
+  return openBroker({ folder, dialer, now: Date.now, random: randomBytes, network: way.facts, ipv6Only })
 }

@@ -19,6 +19,7 @@ import { createOutput, endWithReader } from './report.ts'
 import { sanitize } from './sanitize.ts'
 import { reportStatus, watchStatus } from './status-view.ts'
 import { marks, textOf, timeOf } from './text.ts'
+import { registerWays } from './ways-view.ts'
 
 /** What the commands run on. */
 export interface Ground {
@@ -55,6 +56,7 @@ export function registerCommands(program: Command, ground: Ground): void {
       .addOption(new Option('--state <folder>', 'where everything is kept'))
       .addOption(new Option('--json', 'results and errors as lines of JSON'))
       .addOption(new Option('--look <template>', 'what the traffic looks like'))
+      .addOption(new Option('--ipv6-only', 'dial no address of IPv4'))
   const run = new Commands(ground)
   add('join', 'Join a gateway with an invite; the link is asked for, or read from standard input.')
     .option('--name <name>', 'what your contacts see (asked for where it is missing)')
@@ -64,6 +66,7 @@ export function registerCommands(program: Command, ground: Ground): void {
     .action((options) => run.card(options))
   registerContacts(add, run)
   registerIdentity(program, add, ground)
+  registerWays(program, add, ground)
   add('send', 'Send a message; the text from the arguments or standard input.')
     .argument('<name>')
     .argument('[text...]')
@@ -275,10 +278,11 @@ class Commands {
 
   async status(options: Options & { watch?: boolean }): Promise<void> {
     const output = this.output(options)
+    const ways = await this.ground.broker.ways()
     await this.with({ ...options, online: true }, async (member) => {
-      if (options.watch) return await watchStatus(member, output, this.ground.clockwork, this.stopped())
+      if (options.watch) return await watchStatus(member, ways, output, this.ground.clockwork, this.stopped())
       await member.reached(REACH_MS).catch(() => {})
-      reportStatus(member, output)
+      reportStatus(member, ways, output)
     })
   }
 

@@ -1,4 +1,5 @@
 /** Straight to the target, over IPv6 or IPv4. */
+import { isIP } from 'node:net'
 import { systemWay } from '../way-out.ts'
 import { reachOf } from './dialer.ts'
 import { ordered, race } from './happy-eyeballs.ts'
@@ -9,7 +10,12 @@ export function directRoute({ way = systemWay, resolve = way.resolve, ipv6Only }
   return async function* (target, { deadline, prefer, unwanted }) {
     const reach = reachOf(target)
     const timeoutMs = (): number => Math.max(1, deadline - performance.now())
-    let addresses = ordered(await addressesOf(reach, { resolve, ipv6Only, timeoutMs: timeoutMs() }), prefer)
+    // What worked in this run is known as well, whatever the resolver says by now.
+    const remembered = [...(reach.remembered ?? []), ...(prefer === undefined || isIP(prefer) === 0 ? [] : [prefer])]
+    let addresses = ordered(
+      await addressesOf({ ...reach, remembered }, { resolve, ipv6Only, timeoutMs: timeoutMs() }),
+      prefer,
+    )
     while (addresses.length > 0) {
       const options = { way, timeoutMs: timeoutMs(), name: reach.name, unwanted }
       const { socket, address } = await race(addresses, reach.port, options)
