@@ -121,6 +121,7 @@ class Firewall implements LocalBroker {
     this.random = options.random
     this.facts = options.network ?? networkFacts
     this.audit = new AuditLog(join(options.folder, 'audit.log'))
+    this.dialer.onRefusal?.((reason, endpoint) => this.emit('refused', endpoint, reason))
     this.dialer.onDial(({ endpoint, code, address }) => {
       this.emit('dialed', endpoint, code)
       if (address !== undefined) this.remember(endpoint, address)

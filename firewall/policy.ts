@@ -52,6 +52,8 @@ export type Refusal =
   | 'bad-length'
   | 'bad-timeout'
   | 'bad-connection'
+  | 'beyond-a-page'
+  | 'browser-request'
   | 'malformed-call'
   | 'broken-pipe'
 

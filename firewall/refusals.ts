@@ -20,6 +20,8 @@ const texts: Readonly<Record<Refusal, string>> = {
   'bad-length': 'The body of the request is too large, or not as long as it says.',
   'bad-timeout': 'The time limit of the request is out of bounds.',
   'bad-connection': 'The connection has no usable name.',
+  'beyond-a-page': 'No page of a browser can send this request: choose another look.',
+  'browser-request': 'The browser asked for something that no invite names.',
   'malformed-call': 'The core asked for something the firewall does not know.',
   'broken-pipe': 'The core broke the rules of the pipe.',
 }
