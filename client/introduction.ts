@@ -58,9 +58,10 @@ export async function introduce(input: {
   const request = shape.encodeRequest({ ...contact, host: hostOf(permit), random: clockwork.random })
   const began = clockwork.now()
   const answer = toAnswer(await permit.exchange(request, { timeoutMs, signal: input.signal }))
-  refuse(answer, permit)
   const parcel = shape.decodeResponse(answer)
   const result = parcel === undefined ? undefined : await contact.finish(parcel)
+  permit.judge(answer.response, result !== undefined)
+  if (result === undefined) refuse(answer, permit)
   const suite = result?.reply[0]
   if (result === undefined || suite === undefined || suite >= aeads.length)
     throw notRecognised(permit, shape.method === 'POST' && refusesMethod(answer))

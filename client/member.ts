@@ -11,6 +11,8 @@ import { compileBuiltins } from '../camouflage-templates/builtin.ts'
 import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
+import type { FlowNote } from './flows.ts'
+import { Flows } from './flows.ts'
 import { delaysOf } from './gateway-order.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
 import { NETWORK_TABLES, NetworkMemory } from './network-memory.ts'
@@ -54,6 +56,7 @@ export class Member {
   private readonly watch: MailboxWatch
   private readonly clockwork: Clockwork
   private readonly traffic: Traffic
+  private readonly flows: Flows
   private readonly unwatch: () => void
 
   private constructor(parts: {
@@ -64,6 +67,7 @@ export class Member {
     builtins: readonly CompiledTemplate[]
     tunnels: readonly PackedTunnel[]
     alarm: Alarm
+    flows: Flows
     network: Broker['network']
   }) {
     this.chat = parts.chat
@@ -73,6 +77,8 @@ export class Member {
     this.alarm = parts.alarm
     this.watch = parts.watch
     this.clockwork = parts.clockwork
+    this.flows = parts.flows
+    parts.flows.onChange = (endpoint) => this.onFlow(endpoint)
     parts.alarm.ring = (now) => this.chat.tick(now)
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
     for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
@@ -106,8 +112,9 @@ export class Member {
       const chat =
         Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName, input.master))
       if (chat === undefined) throw notJoined()
+      const flows = await Flows.open(input.broker)
       const network = (): Promise<Uint8Array> => input.broker.network()
-      return new Member({ chat, store, builtins, tunnels, alarm, watch, clockwork, network })
+      return new Member({ chat, store, builtins, tunnels, alarm, watch, clockwork, flows, network })
     } catch (error) {
       // Tunnels that nobody holds would keep the program running.
       alarm.set(undefined)
@@ -133,6 +140,17 @@ export class Member {
 
   status(): TunnelStatus[] {
     return this.tunnels.map(({ tunnel }) => tunnel.status)
+  }
+
+  /** What the flow meter does about each gateway, in the order of `status`; undefined where all is well. */
+  flowNotes(): (FlowNote | undefined)[] {
+    return this.tunnels.map(({ tunnel }) => this.flows.of(tunnel.status.endpoint.id))
+  }
+
+  private onFlow(endpoint: string): void {
+    for (const status of this.status()) {
+      if (status.endpoint.id === endpoint) for (const listener of this.statusListeners) listener(status)
+    }
   }
 
   /** The template pack in use with each gateway, in the order of `status`; undefined where there is none. */

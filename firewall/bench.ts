@@ -29,6 +29,7 @@ const permit: Permit = {
   },
   firstContact: unused,
   rekey: unused,
+  judge: () => {},
   exchange: async ({ target }) => (target === '/large' ? large : small),
 }
 
@@ -36,6 +37,9 @@ const broker: LocalBroker = {
   endpoints: async () => [permit.endpoint],
   admitInvite: unused,
   undo: unused,
+  view: () => undefined,
+  allow: () => {},
+  judged: () => {},
   joined: unused,
   ways: unused,
   changeWays: unused,
@@ -43,6 +47,7 @@ const broker: LocalBroker = {
   permit: async () => permit,
   network: unused,
   onEvent: () => {},
+  attempted: () => {},
   refuse: refusalError,
   close: async () => {},
 }

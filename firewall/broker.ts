@@ -149,8 +149,13 @@ function handlersFor(broker: LocalBroker): Handlers {
       return { result: { ticket: rekeys.issue(rekey) }, raw: rekey.first }
     },
     finishRekey: async ({ ticket }, { raw }) => ({ result: (await rekeys.redeem(ticket).finish(raw)) ?? null }),
-    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, ...lanes }, { raw, signal }) => {
+    tried: async (denial) => {
+      broker.attempted('core-denied', denial)
+      return { result: null }
+    },
+    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, judged, ...lanes }, { raw, signal }) => {
       const permit = await permitFor(endpoint)
+      if (judged !== undefined) broker.judged(endpoint, judged)
       const request = { method, target, headers: pairs(headers), body: body ? raw : undefined }
       const answer = await permit.exchange(request, { timeoutMs, signal, ...given(lanes) })
       return { result: { status: answer.status, headers: flat(answer.headers) }, raw: answer.body }

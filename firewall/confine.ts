@@ -5,6 +5,7 @@
  *
  * Everything used at run time is captured here, before the core's code could change it.
  */
+import './denials.ts'
 import { syncBuiltinESMExports } from 'node:module'
 import { resolve, sep } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'

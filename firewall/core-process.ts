@@ -4,7 +4,7 @@ import { basename, dirname, extname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SottoError } from '#protocol/errors.ts'
 import type { FileGrants } from './file-grants.ts'
-import { CORE_FOLDER } from './options.ts'
+import { CORE_FOLDER, NO_ADDON } from './options.ts'
 
 export interface CorePlan {
   /** Main module of the core. */
@@ -56,7 +56,7 @@ export function coreArguments(plan: CorePlan): string[] {
 
 export function coreEnvironment(env: NodeJS.ProcessEnv, core: string): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => passed.test(name))
-  return { ...Object.fromEntries(kept), [CORE_FOLDER]: realpathSync(core) }
+  return { ...Object.fromEntries(kept), [NO_ADDON]: 'true', [CORE_FOLDER]: realpathSync(core) }
 }
 
 /**

@@ -1,9 +1,13 @@
 /** The core's end of the pipe: `Broker` and `Permit` whose every call is answered by the broker's process. */
 import { Socket } from 'node:net'
 import { SottoError } from '#protocol/errors.ts'
+import { onDenial } from './denials.ts'
+import { Judgements } from './judgements.ts'
 import type { PipeSocket } from './line.ts'
 import { Line } from './line.ts'
+import type { Origin } from './lockdown-origin.ts'
 import { flat, given, pairs } from './messages.ts'
+import { octetsOf } from './meter-facts.ts'
 import { CORE_FOLDER } from './options.ts'
 import type {
   Broker,
@@ -18,6 +22,8 @@ import type {
 } from './permit.ts'
 
 export interface RemoteBroker extends Broker {
+  /** Tells the broker what Node has refused this process. */
+  tried(denial: Origin): void
   /** Ends the pipe; calls under way reject with E_FIREWALL_GONE. */
   close(): void
 }
@@ -31,7 +37,9 @@ const BROKER_FD = 3
  * @throws SottoError E_FIREWALL_GONE where no launcher started this process
  */
 export function inheritedBroker(onLost: (error: SottoError) => void): RemoteBroker {
-  return connectBroker(inheritedSocket(), onLost)
+  const broker = connectBroker(inheritedSocket(), onLost)
+  onDenial((denial) => broker.tried(denial))
+  return broker
 }
 
 function inheritedSocket(): Socket {
@@ -59,16 +67,23 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
     onEvent: (listener) => {
       line.listeners.push(listener)
     },
+    tried: (denial) => void line.call('tried', { ...denial }).catch(() => {}),
     close: () => line.close(),
   }
 }
 
 function remotePermit(line: Line, endpoint: EndpointInfo): Permit {
+  const judgements = new Judgements()
   return {
     endpoint,
     firstContact: (input) => firstContact(line, endpoint.id, input),
     rekey: (input) => rekey(line, endpoint.id, input.prologue),
-    exchange: (request, options) => exchange(line, endpoint.id, request, options),
+    exchange: async (request, options) => {
+      const response = await exchange(line, endpoint.id, request, options, judgements.take())
+      judgements.sent(response, octetsOf(request))
+      return response
+    },
+    judge: (response, authentic) => judgements.add(response, authentic),
   }
 }
 
@@ -100,8 +115,9 @@ async function exchange(
   endpoint: string,
   { method, target, headers, body }: ExchangeRequest,
   { timeoutMs, connection, connections, fresh, signal }: ExchangeOptions,
+  judged: readonly number[] | undefined,
 ): Promise<ExchangeResponse> {
-  const lanes = { connection, connections, fresh }
+  const more = { connection, connections, fresh, judged }
   const args = {
     endpoint,
     method,
@@ -109,7 +125,7 @@ async function exchange(
     headers: flat(headers),
     timeoutMs,
     body: body !== undefined,
-    ...given(lanes),
+    ...given(more),
   }
   const { result, raw } = await line.call('exchange', args, body, signal)
   return { status: result.status, headers: pairs(result.headers), body: raw }

@@ -11,14 +11,17 @@ import { hmacSha256, sha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { CREDENTIAL_ID_LENGTH } from '#protocol/handshake.ts'
 import { parseInvite } from '#protocol/invite.ts'
-import { AuditLog } from './audit.ts'
+import { AUDIT_FILES, AuditLog } from './audit.ts'
 import type { Dialer } from './dialers/dialer.ts'
 import { privateFolder } from './folder.ts'
 import type { Change } from './journal.ts'
 import { compacted, undone, withEndpoints } from './journal.ts'
-import { DialLimits } from './limits.ts'
+import { DialLimits, PipeLimits } from './limits.ts'
 import { localPermit } from './local-permit.ts'
 import { lockFolder } from './lock.ts'
+import type { FlowView, Metered, MeterNews } from './meter.ts'
+import type { Wait } from './metering.ts'
+import { Metering } from './metering.ts'
 import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
 import type { Broker, EndpointInfo, FirewallEvent, FirewallEventKind, Permit, WaysInfo } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
@@ -35,11 +38,16 @@ export interface BrokerOptions {
   readonly dialer: Dialer
   readonly now: () => Millis
   readonly random: Random
+  /** How the flow meter waits; real time where it is missing. */
+  readonly wait?: Wait
   /** What tells this network from others (network.ts), as text. Read anew each time. */
   readonly network?: () => string | Promise<string>
   /** True: the dialer dials no address of IPv4, and that is told. */
   readonly ipv6Only?: boolean
 }
+
+/** Of an attempt to get past: what is known of it. */
+export type AttemptDetail = Pick<FirewallEvent, 'call' | 'origin' | 'count'>
 
 export interface LocalBroker extends Broker {
   /**
@@ -53,6 +61,12 @@ export interface LocalBroker extends Broker {
    * @throws SottoError E_FIREWALL_REFUSED (nothing to take back, no room), E_DISK_FULL, E_STATE_UNREADABLE
    */
   undo(): Promise<Change>
+  /** What the flow meter has measured of an endpoint; undefined for one that is not on the list. */
+  view(endpointId: string): FlowView | undefined
+  /** The person says that an endpoint is well, whatever was measured. @throws SottoError E_FIREWALL_REFUSED */
+  allow(endpointId: string): void
+  /** What the core says of answers (`Judgements.take`). */
+  judged(endpointId: string, judged: readonly number[]): void
   /**
    * Takes another way out. For who holds the firewall itself, never over the pipe. How it went, `ways` tells as well.
    * @throws SottoError E_USAGE, E_SECRET_IN_ARGV, E_DISK_FULL, E_STATE_UNREADABLE
@@ -60,6 +74,8 @@ export interface LocalBroker extends Broker {
   changeWays(change: Promise<WayChange>): Promise<void>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
+  /** Writes down that something tried to get past: who, or how often where only the kernel has seen it. */
+  attempted(reason: 'closed-road' | 'core-denied' | 'kernel-denied', attempt: AttemptDetail): void
   /** Closes connections, log, vault and lock. */
   close(): Promise<void>
 }
@@ -77,11 +93,10 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
       const changes = compacted(kept.changes, options.now())
       return changes.length === kept.changes.length ? kept : { ...kept, changes }
     })
-    const ways = await WaysFile.open({
-      ...{ folder: options.folder, random: options.random },
-      key: vault.derive('sotto/1/ways'),
-    })
-    return new Firewall(options, { vault, ways, unlock })
+    const { folder, random, now, wait } = options
+    const metering = await Metering.open({ folder, key: vault.derive('sotto/1/meter'), random, now, wait })
+    const ways = await WaysFile.open({ folder, random, key: vault.derive('sotto/1/ways') })
+    return new Firewall(options, { vault, metering, ways, unlock })
   } catch (error) {
     unlock()
     throw error
@@ -90,8 +105,14 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
 
 interface Parts {
   readonly vault: Vault
+  readonly metering: Metering
   readonly ways: WaysFile
   readonly unlock: () => void
+}
+
+/** A gateway that has once accepted us is no stranger, whatever was measured since. */
+function meteredOf({ id, kind, source, code }: Endpoint): Metered {
+  return { id, kind, settled: source === 'invite' && code === undefined }
 }
 
 class Firewall implements LocalBroker {
@@ -104,6 +125,7 @@ class Firewall implements LocalBroker {
   private readonly facts: () => string | Promise<string>
   private readonly audit: AuditLog
   private readonly unlock: () => void
+  private readonly metering: Metering
   /** Exchanges under way, by endpoint. */
   private readonly load = new Map<string, number>()
   private readonly listeners: ((event: FirewallEvent) => void)[] = []
@@ -111,8 +133,9 @@ class Firewall implements LocalBroker {
   private wayChange: Promise<void> | undefined
   private closing: Promise<void> | undefined
 
-  constructor(options: BrokerOptions, { vault, ways, unlock }: Parts) {
+  constructor(options: BrokerOptions, { vault, metering, ways, unlock }: Parts) {
     this.vault = vault
+    this.metering = metering
     this.waysFile = ways
     this.ipv6Only = options.ipv6Only ?? false
     this.unlock = unlock
@@ -120,12 +143,26 @@ class Firewall implements LocalBroker {
     this.now = options.now
     this.random = options.random
     this.facts = options.network ?? networkFacts
-    this.audit = new AuditLog(join(options.folder, 'audit.log'))
+    this.audit = new AuditLog(join(options.folder, AUDIT_FILES[0]))
     this.dialer.onRefusal?.((reason, endpoint) => this.emit('refused', endpoint, reason))
     this.dialer.onDial(({ endpoint, code, address }) => {
-      this.emit('dialed', endpoint, code)
+      this.dialed(endpoint, code)
       if (address !== undefined) this.remember(endpoint, address)
     })
+    metering.onNews = (news) => this.measured(news)
+    metering.onAllowed = (id) => this.emit('allowed', id)
+  }
+
+  private dialed(endpointId: string, code: string | undefined): void {
+    const endpoint = this.vault.endpoints.get(endpointId)
+    if (endpoint !== undefined) this.metering.count(meteredOf(endpoint), { connections: 1 })
+    this.emit('dialed', endpointId, code)
+  }
+
+  /** What is cut loses its connections at once, with whatever is still coming on them. */
+  private measured({ endpoint, kind, reason }: MeterNews): void {
+    this.emit(kind, endpoint, reason)
+    if (kind === 'cut') this.dialer.forget(endpoint).catch(() => {})
   }
 
   async ways(): Promise<WaysInfo> {
@@ -158,7 +195,34 @@ class Firewall implements LocalBroker {
   }
 
   async endpoints(): Promise<EndpointInfo[]> {
-    return [...this.vault.endpoints.values()].map(publicInfo)
+    return [...this.vault.endpoints.values()].map((endpoint) => ({ ...publicInfo(endpoint), ...this.flowOf(endpoint) }))
+  }
+
+  view(endpointId: string): FlowView | undefined {
+    const endpoint = this.vault.endpoints.get(endpointId)
+    return endpoint && this.metering.view(meteredOf(endpoint))
+  }
+
+  allow(endpointId: string): void {
+    const endpoint = this.vault.endpoints.get(endpointId)
+    if (endpoint === undefined) throw this.refuse('unknown-endpoint')
+    this.metering.allow(meteredOf(endpoint))
+    this.emit('allowed', endpointId)
+  }
+
+  judged(endpointId: string, [authentic = 0, foreign = 0, up = 0, down = 0]: readonly number[]): void {
+    const endpoint = this.vault.endpoints.get(endpointId)
+    if (endpoint === undefined) return
+    const metered = meteredOf(endpoint)
+    for (let i = 0; i < Math.min(foreign, DialLimits.exchanges); i++) {
+      this.metering.judged(metered, false, i === 0 ? { up, down } : { up: 0, down: 0 })
+    }
+    if (authentic > 0) this.metering.judged(metered, true, { up: 0, down: 0 })
+  }
+
+  private flowOf(endpoint: Endpoint): Pick<EndpointInfo, 'flow'> {
+    const { condition, reason = '', since, leftMs } = this.metering.view(meteredOf(endpoint))
+    return condition === 'open' ? {} : { flow: { condition, reason, since, leftMs } }
   }
 
   admitInvite(link: string): Promise<EndpointInfo[]> {
@@ -217,12 +281,19 @@ class Firewall implements LocalBroker {
 
   async permit(endpointId: string): Promise<Permit> {
     const endpoint = this.decide(endpointId)
+    const metered = meteredOf(endpoint)
     this.emit('permitted', endpointId)
     return localPermit(publicInfo(endpoint), {
       decide: () => this.decide(endpointId),
       reach: (present) => targetOf(present, this.waysFile.ways),
       refuse: (reason) => this.refuse(reason, endpointId),
       enter: () => this.enter(endpointId),
+      clear: (signal) => this.metering.clear({ ...metered, name: endpoint.name }, signal),
+      carried: (request, response) => this.metering.carried({ ...metered, host: endpoint.host }, request, response),
+      failed: (error) => this.metering.failed(metered, error),
+      judged: (judged) => this.judged(endpointId, judged),
+      contacted: () => this.metering.count(metered, { contacts: 1 }),
+      proved: () => this.metering.proved(metered),
       confirm: () => this.confirm(endpointId),
       dialer: this.dialer,
       random: this.random,
@@ -242,6 +313,14 @@ class Firewall implements LocalBroker {
     return refusalError(reason)
   }
 
+  attempted(reason: Refusal, { call, origin, count }: AttemptDetail): void {
+    this.emit('refused', undefined, reason, {
+      ...(call === undefined ? {} : { call: printable(call) }),
+      ...(origin === undefined ? {} : { origin: printable(origin) }),
+      ...(count === undefined ? {} : { count }),
+    })
+  }
+
   close(): Promise<void> {
     this.closing ??= this.closeAll()
     return this.closing
@@ -249,6 +328,7 @@ class Firewall implements LocalBroker {
 
   private async closeAll(): Promise<void> {
     await this.dialer.close()
+    await this.metering.close()
     await this.audit.close()
     await this.waysFile.close()
     await this.vault.close()
@@ -284,15 +364,21 @@ class Firewall implements LocalBroker {
   }
 
   /** Not after `close`: a connection that comes about then is closed at once and is nobody's business. */
-  private emit(kind: FirewallEventKind, endpoint?: string, reason?: string): void {
+  private emit(kind: FirewallEventKind, endpoint?: string, reason?: string, detail: AttemptDetail = {}): void {
     if (this.closing !== undefined) return
     const event: FirewallEvent = {
       at: this.now(),
       kind,
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(reason === undefined ? {} : { reason }),
+      ...detail,
     }
     this.audit.record(event)
     for (const listener of this.listeners) listener(event)
   }
+}
+
+/** The other side chose it, and people read it on a terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, PipeLimits.nameLength)
 }

@@ -13,6 +13,8 @@ export const PipeLimits = {
   outstanding: 64,
   /** Octets written and not yet taken by the peer before the broker stops reading. Attack: asking without listening. Two answers. */
   bufferedBytes: (2 * responseBytes) as number,
+  /** Names in a report of what the core tried, characters. Attack: a log filled by few lines. */
+  nameLength: 400,
   /** First contacts and rekeys begun and not finished, by count. Attack: state for handshakes never carried. The oldest goes. */
   continuations: 32,
 } as const

@@ -7,6 +7,7 @@
 import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
+import { PipeLimits } from './limits.ts'
 import type { EndpointInfo, FirewallEvent, WaysInfo } from './permit.ts'
 import { ENDPOINT_KINDS, ENDPOINT_SOURCES, EVENT_KINDS } from './permit.ts'
 
@@ -45,6 +46,8 @@ export interface Calls {
     args: { ticket: number }
     result: Uint8Array | null
   }
+  /** Node refused the core something: who tried. */
+  readonly tried: { args: { call: string; origin: string }; result: null }
   readonly exchange: {
     /** Raw: body. */
     args: {
@@ -57,6 +60,8 @@ export interface Calls {
       connection?: string | undefined
       connections?: number | undefined
       fresh?: boolean | undefined
+      /** Of answers judged since the last call: how many were authentic, how many not, octets up and down of the latter. */
+      judged?: readonly number[] | undefined
       /** False: no body at all, which differs from an empty one. */
       body: boolean
     }
@@ -80,6 +85,7 @@ export const FrameType = {
   exchange: 9,
   network: 10,
   ways: 14,
+  tried: 15,
   cancel: 16,
   result: 32,
   failure: 33,
@@ -91,6 +97,7 @@ type Schemas<Part extends 'args' | 'result'> = { readonly [K in CallName]: v.Gen
 const bytes = v.instance(Uint8Array)
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const nothing = v.null()
+const named = v.pipe(v.string(), v.maxLength(PipeLimits.nameLength))
 
 const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   id: v.string(),
@@ -101,6 +108,14 @@ const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   template: v.string(),
   expires: count,
   source: v.picklist(ENDPOINT_SOURCES),
+  flow: v.exactOptional(
+    v.strictObject({
+      condition: v.picklist(['throttled', 'cut']),
+      reason: v.string(),
+      since: v.number(),
+      leftMs: v.number(),
+    }),
+  ),
   root: v.exactOptional(bytes),
 })
 
@@ -136,6 +151,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
   finishContact: v.strictObject({ ticket: count }),
   rekey: v.strictObject({ endpoint: v.string(), prologue: bytes }),
   finishRekey: v.strictObject({ ticket: count }),
+  tried: v.strictObject({ call: named, origin: named }),
   exchange: v.strictObject({
     endpoint: v.string(),
     method: v.picklist(['GET', 'POST']),
@@ -145,6 +161,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     connection: v.optional(v.string()),
     connections: v.optional(v.number()),
     fresh: v.optional(v.boolean()),
+    judged: v.optional(v.strictTuple([count, count, count, count])),
     body: v.boolean(),
   }),
 })
@@ -160,6 +177,7 @@ export const resultSchemas: Schemas<'result'> = Object.freeze({
   finishContact: v.nullable(v.strictObject({ root: bytes, reply: bytes })),
   rekey: v.strictObject({ ticket: count }),
   finishRekey: v.nullable(bytes),
+  tried: nothing,
   exchange: v.strictObject({ status: count, headers: v.array(v.string()) }),
 })
 
@@ -175,6 +193,9 @@ export const eventSchema: v.GenericSchema<unknown, FirewallEvent> = v.strictObje
   kind: v.picklist(EVENT_KINDS),
   endpoint: v.optional(v.string()),
   reason: v.optional(v.string()),
+  call: v.optional(v.string()),
+  origin: v.optional(v.string()),
+  count: v.optional(v.number()),
 })
 
 /** undefined where the value has another shape. */

@@ -11,6 +11,9 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Environment variable by which the launcher tells the core its folder. */
 export const CORE_FOLDER = 'SOTTO_CORE'
 
+/** Environment variable of msgpackr, which otherwise tries to load an add-on, is refused, and goes on without. */
+export const NO_ADDON = 'MSGPACKR_NATIVE_ACCELERATION_DISABLED'
+
 /** Descriptor of the event stream, in the launcher and in the core. */
 export const EVENTS_FD = 4
 

@@ -28,6 +28,15 @@ export interface EndpointInfo {
   /** Unix seconds. Until the gateway has once answered: the invite's end; afterwards `NO_EXPIRY`. Of a list: its end. */
   readonly expires: number
   readonly source: EndpointSource
+  /** What the flow meter does about it now; missing where all is well. */
+  readonly flow?: {
+    readonly condition: 'throttled' | 'cut'
+    /** What was measured (a `Measure`), and since when it is so, milliseconds since the epoch. */
+    readonly reason: string
+    readonly since: Millis
+    /** Milliseconds until a cut ends. */
+    readonly leftMs: number
+  }
   /** Public key that the gateway's template packs are signed under; missing where the invite was taken in before there were any. */
   readonly root?: Uint8Array
 }
@@ -66,6 +75,8 @@ export interface ExchangeResponse {
   /** In the order of the wire, names as sent. */
   readonly headers: [string, string][]
   readonly body: Uint8Array
+  /** Milliseconds from the beginning of the answer to its end; the broker's alone. */
+  readonly bodyMs?: number
 }
 
 export interface FirstContactInput {
@@ -104,9 +115,11 @@ export interface Permit {
   /**
    * One HTTP exchange with this endpoint and no other. Redirects are answers like any other.
    * @throws SottoError E_PATH_DNS, E_PATH_REFUSED, E_PATH_RESET, E_PATH_TIMEOUT, E_PATH_TLS, E_PATH_ANSWER,
-   *   E_PATH_CLOSED (aborted), E_FIREWALL_REFUSED (endpoint or request not allowed), E_FIREWALL_GONE
+   *   E_PATH_CLOSED (aborted), E_FIREWALL_REFUSED (endpoint or request not allowed), E_FIREWALL_CUT (flow meter), E_FIREWALL_GONE
    */
   exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse>
+  /** Whether an answer of `exchange` was the gateway's. For the flow meter; what only loads a page is not judged. */
+  judge(response: ExchangeResponse, authentic: boolean): void
 }
 
 /**
@@ -140,6 +153,11 @@ export interface FirewallEvent {
    * measured (a `Measure`). `undone`: the kind of the change taken back.
    */
   readonly reason?: string
+  /** Of a road that is closed: the function that was called, and the modules it was called from, nearest first. */
+  readonly call?: string
+  readonly origin?: string
+  /** Of what the kernel refused: how often since the last line. */
+  readonly count?: number
 }
 
 /** The ways out that the person has chosen. No password in it. */

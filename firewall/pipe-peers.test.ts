@@ -31,6 +31,7 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
     endpoint: info,
     firstContact: unused,
     rekey: unused,
+    judge: () => {},
     exchange: (_, options) => exchange(options),
   }
   const broker: LocalBroker = {
@@ -38,13 +39,16 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
       endpoints: async () => [info],
       admitInvite: unused,
       undo: unused,
+      view: () => undefined,
+      allow: () => {},
+      judged: () => {},
       joined: unused,
       ways: unused,
       changeWays: unused,
       forget: async () => {},
       permit: async () => permit,
     },
-    ...{ network: unused, onEvent: () => {}, close: async () => {} },
+    ...{ network: unused, onEvent: () => {}, attempted: () => {}, close: async () => {} },
     refuse: (reason) => {
       refusals.push(reason)
       return refusalError(reason)

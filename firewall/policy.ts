@@ -54,6 +54,9 @@ export type Refusal =
   | 'bad-connection'
   | 'beyond-a-page'
   | 'browser-request'
+  | 'closed-road'
+  | 'core-denied'
+  | 'kernel-denied'
   | 'malformed-call'
   | 'broken-pipe'
 

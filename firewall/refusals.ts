@@ -22,10 +22,30 @@ const texts: Readonly<Record<Refusal, string>> = {
   'bad-connection': 'The connection has no usable name.',
   'beyond-a-page': 'No page of a browser can send this request: choose another look.',
   'browser-request': 'The browser asked for something that no invite names.',
+  'closed-road': 'Something in the firewall’s own process tried another way out than the guarded one.',
+  'core-denied': 'Something in the core tried what Node’s permissions keep from it.',
+  'kernel-denied': 'Something tried to reach the network past the firewall, and the kernel refused it.',
   'malformed-call': 'The core asked for something the firewall does not know.',
   'broken-pipe': 'The core broke the rules of the pipe.',
 }
 
+/** A reason that another version wrote is given as it is. */
+export function refusalText(reason: Refusal): string {
+  return texts[reason] ?? reason
+}
+
+/** What to do next, where it is not what the code says. */
+const nexts: Partial<Readonly<Record<Refusal, string>>> = {
+  'nothing-to-undo': 'sotto firewall list shows what is on the list, sotto firewall log how it came there.',
+  'too-many-endpoints': 'sotto firewall forget takes one off the list.',
+  'list-format': 'Ask for the list again.',
+  'list-signature': 'Ask the operator of your gateway for the list.',
+  'list-expired': 'Ask for a new list, or set the clock.',
+  'list-old': 'Nothing: the newer one is in use.',
+}
+
 export function refusalError(reason: Refusal): SottoError {
-  return new SottoError('E_FIREWALL_REFUSED', `Refused by the firewall: ${texts[reason]}`)
+  const next = nexts[reason]
+  const what = `Refused by the firewall: ${texts[reason]}`
+  return new SottoError('E_FIREWALL_REFUSED', what, next === undefined ? {} : { next })
 }

@@ -1,10 +1,9 @@
 /**
  * What the broker keeps: the allow-list with pinned keys, cohort secrets and credentials, and what takes its latest
- * changes back, in one sealed file.
+ * changes back, in one sealed file (sealed.ts).
  *
  *     vault.key   32 random octets
- *     vault       version 2 u8 || nonce 24 || XChaCha20-Poly1305(content), associated data = label || version
- *     content     { length u32 || message }*: the index, then the endpoints on the list, then those that were removed
+ *     vault       version 2: the index, then the endpoints on the list, then those that were removed
  *
  * The key lies beside the file: it guards against copies of the file alone (backups, synchronised folders), not against
  * who can read the whole folder. Whatever does not open is left as it is.
@@ -12,28 +11,24 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
 import type { Random } from '#protocol/bytes.ts'
-import { concat, empty, readU32, u32, utf8, wipe } from '#protocol/bytes.ts'
-import { BOX_NONCE_LENGTH, KEY_LENGTH, TAG_LENGTH } from '#protocol/constants.ts'
-import { xchacha20poly1305 } from '#protocol/crypto/aead.ts'
+import { empty, utf8, wipe } from '#protocol/bytes.ts'
+import { KEY_LENGTH } from '#protocol/constants.ts'
 import { hmacSha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
-import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
+import { decodeMessage } from '#protocol/services/codec.ts'
 import { readPrivate, replacePrivate, unreadable } from './folder.ts'
 import type { Kept } from './journal.ts'
 import { nothingKept } from './journal.ts'
-import { octets } from './octets.ts'
 import { ENDPOINT_KINDS, ENDPOINT_SOURCES } from './permit.ts'
 import type { Endpoint, Endpoints } from './policy.ts'
+import type { SealedKind } from './sealed.ts'
+import { openMessages, openSealed, sealMessages } from './sealed.ts'
 
-const VERSION = 2
-/** The first one: a single message, the list of endpoints. */
-const OLD_VERSION = 1
-const HEADER = 1 + BOX_NONCE_LENGTH
+const KIND: SealedKind = { label: 'sotto/1/vault', version: 2 }
+/** The first one held a single message without its length: the list of endpoints. */
+const OLD_KIND: SealedKind = { label: 'sotto/1/vault', version: 1 }
 /** Larger than anything within the limits can become. */
 const FILE_LIMIT = 262_144
-const LENGTH = 4
-const associated = (version: number): Uint8Array => concat(utf8('sotto/1/vault'), Uint8Array.of(version))
-
 const secret = (length: number) =>
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length)
 
@@ -148,12 +143,14 @@ export class Vault {
     wipe(this.key)
   }
 
-  private seal(kept: Kept): Uint8Array {
-    const nonce = this.random(BOX_NONCE_LENGTH)
-    const plaintext = encodeKept(kept)
-    const box = xchacha20poly1305.seal(this.key, nonce, plaintext, associated(VERSION))
-    wipe(plaintext)
-    return concat(Uint8Array.of(VERSION), nonce, box)
+  private seal({ endpoints, lists, changes }: Kept): Uint8Array {
+    const index = {
+      endpoints: endpoints.size,
+      lists,
+      changes: changes.map(({ removed, ...change }) => ({ ...change, removed: removed.length })),
+    }
+    const all = [...endpoints.values(), ...changes.flatMap(({ removed }) => removed)].map(toStored)
+    return sealMessages(KIND, this.key, this.random, [index, ...all])
   }
 }
 
@@ -174,37 +171,25 @@ async function readFiles(folder: string): Promise<Files> {
   return { path, keyPath, sealed, stored }
 }
 
-function encodeKept({ endpoints, lists, changes }: Kept): Uint8Array {
-  const index = {
-    endpoints: endpoints.size,
-    lists,
-    changes: changes.map(({ removed, ...change }) => ({ ...change, removed: removed.length })),
-  }
-  const all = [...endpoints.values(), ...changes.flatMap(({ removed }) => removed)].map(toStored)
-  const messages = [index, ...all].map(encodeMessage)
-  return concat(...messages.flatMap((message) => [u32(message.length), message]))
-}
-
 function openKept(path: string, key: Uint8Array, sealed: Uint8Array): Kept {
-  const version = sealed[0]!
-  if (version !== VERSION && version !== OLD_VERSION) throw unreadable(path, 'it was written by another version')
-  if (sealed.length < HEADER + TAG_LENGTH) throw unreadable(path, 'it was cut off')
-  const [nonce, box] = [sealed.subarray(1, HEADER), sealed.subarray(HEADER)]
-  const plaintext = xchacha20poly1305.open(key, nonce, box, associated(version))
-  if (plaintext === undefined) throw unreadable(path, 'it does not open with the key beside it')
-  const kept = version === VERSION ? decodeKept(plaintext) : decodeOld(plaintext)
-  wipe(plaintext)
+  if (sealed[0] === OLD_KIND.version) return openOld(path, key, sealed)
+  if (sealed[0] !== KIND.version) throw unreadable(path, 'it was written by another version')
+  const messages = openMessages(KIND, key, sealed)
+  if (messages === undefined) throw unreadable(path, 'it was cut off, or does not open with the key beside it')
+  const kept = keptIn(messages)
   if (kept === undefined) throw unreadable(path, 'its content has another shape')
   return kept
 }
 
-function decodeOld(plaintext: Uint8Array): Kept | undefined {
-  const list = v.safeParse(v.array(endpointSchema), decodeMessage(octets(plaintext)))
-  return list.success ? { ...nothingKept, endpoints: mapOf(list.output.map(toEndpoint)) } : undefined
+function openOld(path: string, key: Uint8Array, sealed: Uint8Array): Kept {
+  const plaintext = openSealed(OLD_KIND, key, sealed)
+  const list = v.safeParse(v.array(endpointSchema), plaintext && decodeMessage(plaintext))
+  if (plaintext === undefined || !list.success) throw unreadable(path, 'it does not open with the key beside it')
+  wipe(plaintext)
+  return { ...nothingKept, endpoints: mapOf(list.output.map(toEndpoint)) }
 }
 
-function decodeKept(plaintext: Uint8Array): Kept | undefined {
-  const [first, ...rest] = messagesIn(octets(plaintext)) ?? []
+function keptIn([first, ...rest]: readonly unknown[]): Kept | undefined {
   const index = v.safeParse(indexSchema, first)
   const stored = v.safeParse(v.array(endpointSchema), rest)
   if (!index.success || !stored.success) return undefined
@@ -216,19 +201,6 @@ function decodeKept(plaintext: Uint8Array): Kept | undefined {
   })
   if (at !== all.length) return undefined
   return { endpoints: mapOf(all.slice(0, index.output.endpoints)), lists: index.output.lists, changes }
-}
-
-/** undefined where the octets are not exactly messages with their lengths. */
-function messagesIn(bytes: Uint8Array): unknown[] | undefined {
-  const messages: unknown[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const end = at + LENGTH <= bytes.length ? at + LENGTH + readU32(bytes, at) : Number.POSITIVE_INFINITY
-    const message = end <= bytes.length ? decodeMessage(bytes.subarray(at + LENGTH, end)) : undefined
-    if (message === undefined) return undefined
-    messages.push(message)
-    at = end
-  }
-  return messages
 }
 
 const mapOf = (endpoints: readonly Endpoint[]): Endpoints => new Map(endpoints.map((each) => [each.id, each]))

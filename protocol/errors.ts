@@ -49,6 +49,8 @@ export const errorCodes = {
   E_PROXY_AUTH: 'Give the name and password that the proxy wants: sotto proxy set',
   E_PROXY_REFUSED: 'Ask who runs the proxy what it lets through, or go another way: sotto proxy set, sotto proxy clear',
   E_FIREWALL_REFUSED: 'The firewall lets through only what your invites name: open an invite for it first.',
+  E_FIREWALL_CUT:
+    'Wait, or look at sotto firewall explain; where you know that all is well, sotto firewall allow lifts it at once.',
   E_FIREWALL_GONE: 'Start Sotto again.',
   E_FIREWALL_BROKEN: 'Install Sotto anew: its two halves do not understand each other.',
   E_INVITE_FORMAT: 'Copy the whole link again, or scan the code again; if it goes on, ask for a new invite.',

@@ -25,6 +25,7 @@ export class Answer implements Dispatcher.DispatchHandler {
   private whole: Uint8Array | undefined
   private pieces: Uint8Array[] = []
   private received = 0
+  private begunAt = 0
 
   /**
    * @param name the endpoint's, for error texts
@@ -61,6 +62,7 @@ export class Answer implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Controller, status: number, headers: Record<string, unknown>): void {
     this.phase = 'in the middle of the answer'
     this.begun()
+    this.begunAt = performance.now()
     this.status = status
     this.headers = rawPairs(controller.rawHeaders)
     const announced = Number(headers['content-length'] ?? 0)
@@ -79,7 +81,7 @@ export class Answer implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     const body = this.whole?.subarray(0, this.received) ?? (this.pieces.length === 0 ? empty : concat(...this.pieces))
-    this.resolve({ status: this.status, headers: this.headers, body })
+    this.resolve({ status: this.status, headers: this.headers, body, bodyMs: performance.now() - this.begunAt })
     this.done()
   }
 

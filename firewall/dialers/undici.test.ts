@@ -411,6 +411,6 @@ test('the HTTP client may be another', async (t) => {
     return { dispatch, on: () => {}, destroy: async () => {} } as unknown as Dispatcher
   }
   const answer = await rig(t, { dialer: { client } }).get('/x')
-  t.deepEqual(answer, { status: 204, headers: [['A', 'b']], body: new Uint8Array(0) })
+  t.like(answer, { status: 204, headers: [['A', 'b']], body: new Uint8Array(0) })
   t.like(sent[0], { path: '/x', method: 'GET' })
 })

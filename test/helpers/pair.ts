@@ -114,7 +114,8 @@ export interface PermitKeys {
   readonly membership: Membership
 }
 
-const ownKeys: PermitKeys = {
+/** Those of the member that the gateway knows. */
+export const ownKeys: PermitKeys = {
   gatewayKey: x25519PublicKey(gatewaySecret),
   cohort,
   membership: { kind: 'credential', credentialId, credentialKey },
@@ -145,6 +146,7 @@ export function testPermit(port: number, keys: PermitKeys = ownKeys): Permit {
       return { first: step.first, finish: async (reply) => step.finish(reply) }
     },
     exchange: (request, options) => exchange(agent, port, request, options),
+    judge: () => {},
   }
 }
 

@@ -16,10 +16,12 @@ import { BrowserLimits, DialLimits } from '../../limits.ts'
 import type { DialTarget } from '../dialer.ts'
 import { toPathError } from '../path-error.ts'
 import type { Arrival, Route } from '../route.ts'
+import type { Machine } from './machine.ts'
 
 export interface GateOptions {
   readonly target: DialTarget
   readonly route: Route
+  readonly machine: Machine
   readonly connectMs: number
   /** Ways on which TLS turned out to be wrong (`doubt`): the others go first. */
   readonly doubted: Set<string>
@@ -60,8 +62,7 @@ export class Gate {
   /** Listens on 127.0.0.1 until closed. */
   static async open(options: GateOptions): Promise<Gate> {
     const gate = new Gate(options)
-    gate.server.listen(0, '127.0.0.1')
-    await once(gate.server, 'listening')
+    await options.machine.listen(gate.server, 0)
     return gate
   }
 

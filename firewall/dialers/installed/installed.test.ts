@@ -18,6 +18,7 @@ import type { DialEvent, Dialer, DialTarget } from '../dialer.ts'
 import { systemRoute } from '../route.ts'
 import { Gate } from './gate.ts'
 import { installedDialer } from './installed.ts'
+import { systemMachine } from './machine.ts'
 import { findBrowser, removeProfiles } from './program.ts'
 
 let gateway: TestGateway
@@ -248,7 +249,7 @@ test.serial('closing ends the browsers, what is under way, and their profiles', 
 test('the gate: only with the secret, only to its place; all else is refused and counted', async (t) => {
   let refused = 0
   const gate = await Gate.open({
-    ...{ target: target(), route, connectMs: 5_000, doubted: new Set() },
+    ...{ target: target(), route, machine: systemMachine, connectMs: 5_000, doubted: new Set() },
     ...{ dialed: () => {}, refused: () => void refused++ },
   })
   t.teardown(() => gate.close())

@@ -7,6 +7,7 @@ import type { Refusal } from '../../policy.ts'
 import { refusalError } from '../../refusals.ts'
 import type { DialEvent, Dialer, DialTarget } from '../dialer.ts'
 import type { Route } from '../route.ts'
+import type { Machine } from './machine.ts'
 import { pageRequest } from './page-request.ts'
 import type { Installed } from './program.ts'
 import { removeProfiles } from './program.ts'
@@ -18,6 +19,8 @@ export interface InstalledDialerOptions {
   /** The broker's own: profiles lie there while browsers run. */
   readonly folder: string
   readonly route: Route
+  /** For a process that is locked down. */
+  readonly machine?: Machine
   /** Milliseconds for one connection, and the rest as for any dialer (`DialLimits`). */
   readonly connectMs?: number
   readonly stallMs?: number

@@ -9,6 +9,8 @@ import { promisify } from 'node:util'
 import { SottoError } from '#protocol/errors.ts'
 import { BrowserLimits } from '../../limits.ts'
 import { Cdp } from './cdp.ts'
+import type { Machine } from './machine.ts'
+import { systemMachine } from './machine.ts'
 
 /** As distributions name it. Others that are built of Chromium say so in their headers, and are other browsers. */
 const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
@@ -25,18 +27,22 @@ export interface Installed {
  * The browser at `named`, or the first one on PATH.
  * @throws SottoError E_BROWSER_MISSING, E_BROWSER_FAILED (none that can be used)
  */
-export async function findBrowser(named: string | undefined, env: NodeJS.ProcessEnv): Promise<Installed> {
+export async function findBrowser(
+  named: string | undefined,
+  env: NodeJS.ProcessEnv,
+  machine: Machine = systemMachine,
+): Promise<Installed> {
   const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
   const all = named === undefined ? names.flatMap((name) => folders.map((folder) => join(folder, name))) : [named]
   const path = all.find(isExecutable)
   if (path === undefined)
     throw new SottoError('E_BROWSER_MISSING', 'There is no Chromium and no Chrome on this computer.')
-  const { stdout } = await promisify(execFile)(path, ['--version'], {
-    timeout: BrowserLimits.startMs,
-    env: ownEnvironment(env),
-  }).catch((cause: unknown) => {
-    throw failed('it does not say its version', cause)
-  })
+  const options = { timeout: BrowserLimits.startMs, env: ownEnvironment(env) }
+  const { stdout } = await machine
+    .starting(() => promisify(execFile)(path, ['--version'], options))
+    .catch((cause: unknown) => {
+      throw failed('it does not say its version', cause)
+    })
   const [, version] = /^(?:Chromium|Google Chrome) (\d+)\./m.exec(stdout) ?? []
   if (version === undefined || Number(version) < BrowserLimits.version)
     throw failed(`it is no Chromium or Chrome of version ${BrowserLimits.version} or later`)
@@ -59,6 +65,7 @@ export function userAgentOf(version: string): string {
 
 export interface StartOptions {
   readonly browser: Installed
+  readonly machine: Machine
   /** Private; the profile lies in it while the browser runs. */
   readonly folder: string
   /** Port of the gate. */
@@ -75,7 +82,7 @@ export interface Program {
 }
 
 /** @throws SottoError E_BROWSER_FAILED */
-export async function startBrowser({ browser, folder, gate, key, onEnd }: StartOptions): Promise<Program> {
+export async function startBrowser({ browser, machine, folder, gate, key, onEnd }: StartOptions): Promise<Program> {
   const profile = await mkdtemp(join(folder, PROFILE))
   const args = [
     ...['--headless=new', '--remote-debugging-pipe', `--user-data-dir=${profile}`, '--no-first-run'],
@@ -92,11 +99,10 @@ export async function startBrowser({ browser, folder, gate, key, onEnd }: StartO
     'about:blank',
   ]
   // A group of its own: its processes can then be ended together.
-  const child = spawn(browser.path, args, {
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
-    env: { ...ownEnvironment(process.env), HOME: profile },
-    detached: true,
-  })
+  const env = { ...ownEnvironment(process.env), HOME: profile }
+  const child = machine.starting(() =>
+    spawn(browser.path, args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], env, detached: true }),
+  )
   const gone = new Promise<void>((resolve) => {
     child.once('error', () => resolve())
     child.once('exit', () => resolve())

@@ -8,6 +8,7 @@ import type { DialTarget } from '../dialer.ts'
 import { pathError } from '../path-error.ts'
 import { Gate } from './gate.ts'
 import type { InstalledDialerOptions } from './installed.ts'
+import { systemMachine } from './machine.ts'
 import type { PageRequest } from './page-script.ts'
 import type { Program } from './program.ts'
 import { startBrowser } from './program.ts'
@@ -116,10 +117,10 @@ export class Visitor {
 
   /** `ended`: once the visit is over without our doing. */
   private async begin(ended: () => void): Promise<Visit> {
-    const { target, route, connectMs = DialLimits.connectMs, dialed, refused } = this.input
+    const { target, route, machine = systemMachine, connectMs = DialLimits.connectMs, dialed, refused } = this.input
     // Only one at a time: a site that cannot be reached shall not leave browsers behind.
     await Promise.all(this.ends)
-    const gate = await Gate.open({ target, route, connectMs, dialed, refused, doubted: this.doubted })
+    const gate = await Gate.open({ target, route, machine, connectMs, dialed, refused, doubted: this.doubted })
     let program: Program | undefined
     try {
       const pinned = target.certificate && (await this.pinnedKey(gate, target.certificate))
@@ -155,8 +156,8 @@ export class Visitor {
   }
 
   private start(gate: Gate, key: string | undefined, onEnd: () => void): Promise<Program> {
-    const { browser, folder } = this.input
-    return startBrowser({ browser, folder, gate: gate.port, key, onEnd })
+    const { browser, folder, machine = systemMachine } = this.input
+    return startBrowser({ browser, machine, folder, gate: gate.port, key, onEnd })
   }
 
   private async shown<T>(work: Promise<T>): Promise<T> {
