@@ -147,6 +147,7 @@ class Firewall implements LocalBroker {
     this.random = options.random
     this.facts = options.network ?? networkFacts
     this.audit = new AuditLog(join(options.folder, AUDIT_FILES[0]))
+    this.dialer.onRefusal?.((reason, endpoint) => this.emit('refused', endpoint, reason))
     this.dialer.onDial(({ endpoint, code, address }) => {
       this.dialed(endpoint, code)
       if (address !== undefined) this.remember(endpoint, address)
