@@ -60,9 +60,10 @@ export async function introduce(input: {
   const first = firstRequest(input.template)
   const began = clockwork.now()
   const answer = toAnswer(await permit.exchange(request, { family, first, timeoutMs, signal: input.signal }))
-  refuse(answer, permit)
   const parcel = shape.decodeResponse(answer)
   const result = parcel === undefined ? undefined : await contact.finish(parcel)
+  permit.judge(answer.response, result !== undefined)
+  if (result === undefined) refuse(answer, permit)
   const suite = result?.reply[0]
   if (result === undefined || suite === undefined || suite >= aeads.length)
     throw notRecognised(permit, shape.method === 'POST' && refusesMethod(answer))

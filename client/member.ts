@@ -11,7 +11,12 @@ import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
 import { fits } from './fitting.ts'
+import type { FlowNote } from './flows.ts'
+import { Flows } from './flows.ts'
+import { delaysOf } from './gateway-order.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
+import { NETWORK_TABLES, NetworkMemory } from './network-memory.ts'
+import { watchNetwork } from './network-watch.ts'
 import type { PackInUse } from './packs/keeper.ts'
 import { PACK_TABLES } from './packs/memory.ts'
 import type { PackedTunnel } from './packs/packed-tunnel.ts'
@@ -22,7 +27,7 @@ import { Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { TRAFFIC_TABLES, Traffic } from './traffic.ts'
-import type { TunnelStatus } from './tunnel.ts'
+import type { TunnelStatus } from './tunnel/status.ts'
 
 export interface MemberInput {
   /** The core's own part of the state folder. */
@@ -37,6 +42,8 @@ export interface MemberInput {
   readonly online: boolean
   /** Makes an identity with this name where there is none. */
   readonly newName?: string
+  /** Of a backup: the identity that is made is this one. */
+  readonly master?: Uint8Array
 }
 
 export class Member {
@@ -51,6 +58,8 @@ export class Member {
   private readonly watch: MailboxWatch
   private readonly clockwork: Clockwork
   private readonly traffic: Traffic
+  private readonly flows: Flows
+  private readonly unwatch: () => void
 
   private constructor(parts: {
     chat: Chat
@@ -61,6 +70,8 @@ export class Member {
     dialers: readonly DialerReport[]
     tunnels: readonly PackedTunnel[]
     alarm: Alarm
+    flows: Flows
+    network: Broker['network']
   }) {
     this.chat = parts.chat
     this.store = parts.store
@@ -70,10 +81,14 @@ export class Member {
     this.alarm = parts.alarm
     this.watch = parts.watch
     this.clockwork = parts.clockwork
+    this.flows = parts.flows
+    parts.flows.onChange = (endpoint) => this.onFlow(endpoint)
     parts.alarm.ring = (now) => this.chat.tick(now)
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
     for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
     for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
+    const moved = (): void => this.tunnels.forEach(({ tunnel }) => void tunnel.moved())
+    this.unwatch = parts.tunnels.length === 0 ? () => {} : watchNetwork(parts.clockwork, parts.network, moved)
   }
 
   /**
@@ -87,7 +102,7 @@ export class Member {
     const builtins = input.templates ?? compileBuiltins().filter((template) => fits(template, dialers))
     const store = openStore({
       folder: join(folder, 'chat'),
-      tables: [...CHAT_TABLES, ...PACK_TABLES, ...TRAFFIC_TABLES],
+      tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES],
       random: clockwork.random,
     })
     const tunnels: PackedTunnel[] = []
@@ -99,9 +114,12 @@ export class Member {
       for (const { tunnel } of tunnels) mailboxes.add(tunnel)
       const { random, now } = clockwork
       const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
-      const chat = Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName))
+      const chat =
+        Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName, input.master))
       if (chat === undefined) throw notJoined()
-      return new Member({ chat, store, builtins, dialers, tunnels, alarm, watch, clockwork })
+      const flows = await Flows.open(input.broker)
+      const network = (): Promise<Uint8Array> => input.broker.network()
+      return new Member({ chat, store, builtins, dialers, tunnels, alarm, watch, clockwork, flows, network })
     } catch (error) {
       // Tunnels that nobody holds would keep the program running.
       alarm.set(undefined)
@@ -127,6 +145,17 @@ export class Member {
 
   status(): TunnelStatus[] {
     return this.tunnels.map(({ tunnel }) => tunnel.status)
+  }
+
+  /** What the flow meter does about each gateway, in the order of `status`; undefined where all is well. */
+  flowNotes(): (FlowNote | undefined)[] {
+    return this.tunnels.map(({ tunnel }) => this.flows.of(tunnel.status.endpoint.id))
+  }
+
+  private onFlow(endpoint: string): void {
+    for (const status of this.status()) {
+      if (status.endpoint.id === endpoint) for (const listener of this.statusListeners) listener(status)
+    }
   }
 
   /** The template pack in use with each gateway, in the order of `status`; undefined where there is none. */
@@ -195,6 +224,7 @@ export class Member {
   /** Ends tunnels and closes the store. Unsent messages stay in the outbox. */
   async close(): Promise<void> {
     this.alarm.set(undefined)
+    this.unwatch()
     this.chat.close()
     await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()))
     if (this.tunnels.length > 0) this.traffic.write()
@@ -237,18 +267,14 @@ async function openTunnels(
   const seed = keptSeed(input.folder, clockwork.random)
   const pinned = input.template !== undefined
   const network = (): Promise<Uint8Array> => broker.network()
-  return parts.map((part) => {
+  const delays = await delaysOf(
+    parts.map(({ permit }) => new NetworkMemory(store, permit.endpoint.id, network)),
+    clockwork.now(),
+  )
+  return parts.map((part, i) => {
     const rhythmSeed = seedFor(seed, part.permit.endpoint.id)
-    return openPackedTunnel({
-      ...part,
-      fits: (template) => fits(template, dialers),
-      clockwork,
-      preferredAead: preferred,
-      rhythmSeed,
-      store,
-      network,
-      pinned,
-    })
+    const mine = { rhythmSeed, afterMs: delays[i]!, fits: (template: CompiledTemplate) => fits(template, dialers) }
+    return openPackedTunnel({ ...part, ...mine, clockwork, preferredAead: preferred, store, network, pinned })
   })
 }
 

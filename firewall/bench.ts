@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tlsConnector } from './dialers/tls-connector.ts'
 import { undiciDialer } from './dialers/undici.ts'
-import { directRoute } from './dialers/way.ts'
 import { makeCertificates, startSite } from './fixtures/site.ts'
 import { launch } from './launcher.ts'
 import type { LocalBroker } from './library.ts'
@@ -30,18 +29,26 @@ const permit: Permit = {
   },
   firstContact: unused,
   rekey: unused,
+  judge: () => {},
   exchange: async ({ target }) => (target === '/large' ? large : small),
 }
 
 const broker: LocalBroker = {
   endpoints: async () => [permit.endpoint],
   admitInvite: unused,
+  undo: unused,
+  view: () => undefined,
+  allow: () => {},
+  judged: () => {},
   joined: unused,
+  ways: unused,
+  changeWays: unused,
   forget: unused,
   permit: async () => permit,
   network: unused,
   dialers: unused,
   onEvent: () => {},
+  attempted: () => {},
   refuse: refusalError,
   close: async () => {},
 }
@@ -91,7 +98,7 @@ async function benchDialer(): Promise<void> {
         .end(request.method === 'GET' ? large.body : ''),
     )
   })
-  const dialer = undiciDialer({ connector: tlsConnector({ route: directRoute({ resolve: async () => [] }) }) })
+  const dialer = undiciDialer({ connector: tlsConnector() })
   const place = { id: 'bench', name: 'bench', host: HOST, port: site.port }
   const target = { ...place, addresses: ['127.0.0.1'], certificate: certificates.pin }
   const options = { family: 'node', timeoutMs: 10_000 } as const

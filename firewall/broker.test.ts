@@ -12,7 +12,6 @@ import { serveBroker } from './broker.ts'
 import { connectBroker } from './core-side.ts'
 import { tlsConnector } from './dialers/tls-connector.ts'
 import { undiciDialer } from './dialers/undici.ts'
-import { directRoute } from './dialers/way.ts'
 import type { TestGateway } from './fixtures/gateway.ts'
 import { BINDING, LARGE, PROLOGUE, startGateway } from './fixtures/gateway.ts'
 import { temporaryFolder } from './fixtures/temporary.ts'
@@ -41,7 +40,7 @@ async function openLocal(t: ExecutionContext, folder: string, now: () => number 
   const resolve = async (): Promise<never> => {
     throw new Error('no name is to be resolved')
   }
-  const connector = tlsConnector({ route: directRoute({ resolve }) })
+  const connector = tlsConnector({ resolve })
   const broker = await openBroker({ folder, dialers: [undiciDialer({ connector })], now, random: randomBytes })
   t.teardown(() => broker.close())
   return broker
@@ -85,6 +84,7 @@ for (const [way, reach] of Object.entries(ways)) {
     const broker = reach(t, local)
     return {
       endpoints: () => broker.endpoints(),
+      ways: () => broker.ways(),
       joined: () => broker.joined(),
       network: () => broker.network(),
       dialers: () => broker.dialers(),

@@ -8,8 +8,8 @@ import type { LocalBroker } from './library.ts'
 import { PipeLimits } from './limits.ts'
 import type { PipeSocket } from './line.ts'
 import type { CallName, Calls, Failure } from './messages.ts'
-import { argsSchemas, FrameType, flat, pairs, shaped } from './messages.ts'
-import type { ExchangeOptions, FirstContact, Permit, Rekey } from './permit.ts'
+import { argsSchemas, FrameType, flat, given, pairs, shaped } from './messages.ts'
+import type { ExchangeRequest, FirstContact, Permit, Rekey } from './permit.ts'
 import type { Message } from './pipe.ts'
 import { Pipe } from './pipe.ts'
 import { Tickets } from './tickets.ts'
@@ -124,6 +124,7 @@ function handlersFor(broker: LocalBroker): Handlers {
   }
   return {
     endpoints: async () => ({ result: await broker.endpoints() }),
+    ways: async () => ({ result: await broker.ways() }),
     network: async () => ({ result: await broker.network() }),
     dialers: async () => ({ result: await broker.dialers() }),
     joined: async () => ({ result: await broker.joined() }),
@@ -149,23 +150,29 @@ function handlersFor(broker: LocalBroker): Handlers {
       return { result: { ticket: rekeys.issue(rekey) }, raw: rekey.first }
     },
     finishRekey: async ({ ticket }, { raw }) => ({ result: (await rekeys.redeem(ticket).finish(raw)) ?? null }),
+    tried: async (denial) => {
+      broker.attempted('core-denied', denial)
+      return { result: null }
+    },
     exchange: async (args, { raw, signal }) => {
-      const permit = await permitFor(args.endpoint)
-      const { method, target, headers, body } = args
+      const { endpoint, headers, body, method, target, timeoutMs, family, first, judged, ...lanes } = args
+      const permit = await permitFor(endpoint)
+      if (judged !== undefined) broker.judged(endpoint, judged)
       const request = { method, target, headers: pairs(headers), body: body ? raw : undefined }
-      const answer = await permit.exchange(request, { ...optionsOf(args), signal })
+      const answer = await permit.exchange(request, {
+        timeoutMs,
+        family,
+        first: opening(first),
+        signal,
+        ...given(lanes),
+      })
       return { result: { status: answer.status, headers: flat(answer.headers) }, raw: answer.body }
     },
   }
 }
 
-function optionsOf({ timeoutMs, family, first, connection, fresh }: Calls['exchange']['args']): ExchangeOptions {
-  const before = first && { method: 'GET' as const, ...first, headers: pairs(first.headers), body: undefined }
-  return {
-    ...{ timeoutMs, family, first: before },
-    ...(connection === undefined ? {} : { connection }),
-    ...(fresh ? { fresh } : {}),
-  }
+function opening(first: Calls['exchange']['args']['first']): ExchangeRequest | undefined {
+  return first && { method: 'GET', target: first.target, headers: pairs(first.headers), body: undefined }
 }
 
 function toFailure(error: unknown): Failure {

@@ -15,7 +15,6 @@ import { serveBroker } from './broker.ts'
 import { coreArguments, coreEnvironment } from './core-process.ts'
 import { tlsConnector } from './dialers/tls-connector.ts'
 import { undiciDialer } from './dialers/undici.ts'
-import { directRoute } from './dialers/way.ts'
 import type { TestGateway } from './fixtures/gateway.ts'
 import { startGateway } from './fixtures/gateway.ts'
 import { temporaryFolder } from './fixtures/temporary.ts'
@@ -26,7 +25,7 @@ import { Vault } from './vault.ts'
 async function runCore(name: string, gateway: TestGateway, args: readonly string[], state: string) {
   const [core, firewall] = [join(state, 'core'), join(state, 'firewall')]
   await mkdir(core, { recursive: true })
-  const dialer = undiciDialer({ connector: tlsConnector({ route: directRoute({ resolve: async () => [] }) }) })
+  const dialer = undiciDialer({ connector: tlsConnector() })
   const broker = await openBroker({ folder: firewall, dialers: [dialer], now: Date.now, random: randomBytes })
   await broker.admitInvite(gateway.link)
   const entry = join(import.meta.dirname, 'fixtures', name)

@@ -31,17 +31,25 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
     endpoint: info,
     firstContact: unused,
     rekey: unused,
+    judge: () => {},
     exchange: (_, options) => exchange(options),
   }
   const broker: LocalBroker = {
     ...{
       endpoints: async () => [info],
       admitInvite: unused,
+      undo: unused,
+      view: () => undefined,
+      allow: () => {},
+      judged: () => {},
       joined: unused,
+      ways: unused,
+      dialers: async () => [],
+      changeWays: unused,
       forget: async () => {},
       permit: async () => permit,
     },
-    ...{ network: unused, dialers: async () => [], onEvent: () => {}, close: async () => {} },
+    ...{ network: unused, onEvent: () => {}, attempted: () => {}, close: async () => {} },
     refuse: (reason) => {
       refusals.push(reason)
       return refusalError(reason)

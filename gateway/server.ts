@@ -82,6 +82,8 @@ function createServer(tls: TlsPair | undefined, handle: Handler, upgrades: Upgra
       tls === undefined
         ? createHttp(options, listener)
         : createHttps({ ...options, ...tls, ALPNProtocols: ['http/1.1'] }, listener)
+    // Beyond 2,000 fields Node would drop the others, without a word; what bounds them is their length.
+    server.maxHeadersCount = 0
     if (upgrades !== undefined) server.on('upgrade', upgrades.handle)
     return server
   } catch (cause) {

@@ -10,7 +10,6 @@ import test from 'ava'
 import { realClockwork } from '#client/clockwork.ts'
 import { Tunnel } from '#client/tunnel.ts'
 import { openDialers } from '#firewall/dialers/open-dialers.ts'
-import { directRoute } from '#firewall/dialers/way.ts'
 import { makeCertificates } from '#firewall/fixtures/site.ts'
 import { openBroker } from '#firewall/library.ts'
 import type { Permit } from '#firewall/permit.ts'
@@ -71,9 +70,8 @@ const serverText = (h2: boolean, port: number): string => `
   }`
 
 async function permitTo(t: { teardown(undo: () => Promise<void>): void }, port: number): Promise<Permit> {
-  const route = directRoute({ resolve: async () => [] })
   const own = join(folder, `member-${port}-${Math.random().toString(36).slice(2)}`)
-  const dialers = await openDialers({ route, random: randomBytes })
+  const dialers = await openDialers({ random: randomBytes })
   const broker = await openBroker({ folder: own, ...dialers, now: Date.now, random: randomBytes })
   t.teardown(() => broker.close())
   const { code, secret } = await gateway.invite()

@@ -12,10 +12,11 @@ import { openPack, PackLimits } from '#protocol/pack.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import { PackStage } from '#protocol/session/frames.ts'
 import type { Clockwork } from '../clockwork.ts'
+import type { NetworkMemory } from '../network-memory.ts'
 import type { PackCalls } from './calls.ts'
 import { askPointer, fetchPack, reportPack } from './calls.ts'
 import type { Looks } from './looks.ts'
-import type { LooksMemory, PackShelf } from './memory.ts'
+import type { PackShelf } from './memory.ts'
 
 /** What the keeper needs of a tunnel. */
 export interface PackTunnel extends PackCalls {
@@ -32,7 +33,7 @@ export interface PackKeeperInput {
   readonly fits: (template: CompiledTemplate) => boolean
   readonly looks: Looks
   readonly shelf: PackShelf
-  readonly memory: LooksMemory
+  readonly memory: NetworkMemory
   readonly clockwork: Clockwork
 }
 

@@ -33,6 +33,8 @@ export class Answer {
   private pieces: Uint8Array[] = []
   private received = 0
   private isDone = false
+  private started = false
+  private begunAt = 0
 
   constructor(input: AnswerInput) {
     this.input = input
@@ -47,6 +49,11 @@ export class Answer {
     return this.problem
   }
 
+  /** True once the request has a connection. */
+  get isOnItsWay(): boolean {
+    return this.started
+  }
+
   /** Nobody waits any more. What was begun on the connection is aborted. */
   giveUp(code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT', cause?: unknown): void {
     this.fail(pathError(code, this.input.name, code === 'E_PATH_TIMEOUT' ? this.phase : undefined, cause))
@@ -55,6 +62,7 @@ export class Answer {
   /** The request is about to be written; not where `failure` is set. `abort`: ends it, then `error` or `gone` is called. */
   start(abort: (error: SottoError) => void): void {
     this.abort = abort
+    this.started = true
     this.phase = 'while waiting for the answer'
   }
 
@@ -62,6 +70,7 @@ export class Answer {
   head(status: number, headers: [string, string][]): void {
     this.phase = 'in the middle of the answer'
     this.input.begun()
+    this.begunAt = performance.now()
     this.status = status
     this.headers = headers
     const announced = Number(headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1] ?? 0)
@@ -86,7 +95,7 @@ export class Answer {
     const body = this.whole?.subarray(0, this.received) ?? (this.pieces.length === 0 ? empty : concat(...this.pieces))
     const isCut = this.whole !== undefined && this.received < this.whole.length
     if (isCut) this.reject(pathError('E_PATH_RESET', this.input.name, this.phase))
-    else this.resolve({ status: this.status, headers: this.headers, body })
+    else this.resolve({ status: this.status, headers: this.headers, body, bodyMs: performance.now() - this.begunAt })
     this.over()
   }
 

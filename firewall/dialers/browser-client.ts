@@ -7,8 +7,8 @@ import type { DialTarget } from './dialer.ts'
 import type { HttpClient, HttpClientEvents } from './http-client.ts'
 import { Http1Connection } from './http1-connection.ts'
 import { Http2Connection } from './http2-connection.ts'
+import type { OpenConnection } from './pooled.ts'
 import type { BrowserProfile } from './profile.ts'
-import type { Connect } from './tls-connector.ts'
 
 /** What both protocols offer once the connection stands. */
 export interface Protocol {
@@ -20,7 +20,7 @@ export interface Protocol {
 export class BrowserClient implements HttpClient {
   private readonly profile: BrowserProfile
   private readonly target: DialTarget
-  private readonly connect: Connect
+  private readonly connect: OpenConnection
   private readonly events: HttpClientEvents
   private protocol: Protocol | undefined
   private connecting = false
@@ -30,7 +30,7 @@ export class BrowserClient implements HttpClient {
   private active = 0
   private idle: NodeJS.Timeout | undefined
 
-  constructor(profile: BrowserProfile, target: DialTarget, connect: Connect, events: HttpClientEvents) {
+  constructor(profile: BrowserProfile, target: DialTarget, connect: OpenConnection, events: HttpClientEvents) {
     this.profile = profile
     this.target = target
     this.connect = connect

@@ -20,11 +20,13 @@ export interface BrowserDialerOptions {
   readonly stallMs?: number
   /** Milliseconds from the beginning of an answer to its end. */
   readonly answerMs?: number
+  /** Milliseconds between the beginnings of two connections to one endpoint. */
+  readonly apartMs?: number
 }
 
-export function browserDialer({ profile, connector, leaks, stallMs, answerMs }: BrowserDialerOptions): Dialer {
+export function browserDialer({ profile, connector, leaks, stallMs, answerMs, apartMs }: BrowserDialerOptions): Dialer {
   const dialer = pooled({
-    ...{ connector, stallMs, answerMs, describe: () => describeProfile(profile, leaks) },
+    ...{ connector, stallMs, answerMs, apartMs, describe: () => describeProfile(profile, leaks) },
     open: (target, connect, events) => new BrowserClient(profile, target, connect, events),
   })
   return {

@@ -6,44 +6,39 @@ import type { Dialer } from './dialer.ts'
 import { impersonation } from './impersonation.ts'
 import type { BrowserProfile } from './profile.ts'
 import { loadProfile } from './profile.ts'
+import type { RouteOptions } from './route.ts'
 import { checkStyle } from './self-check.ts'
 import { tlsConnector } from './tls-connector.ts'
 import { undiciDialer } from './undici.ts'
-import type { Route } from './way.ts'
 
 export interface Dialers {
   readonly dialers: readonly Dialer[]
   readonly unfit: readonly UnfitDialer[]
 }
 
-export interface DialersInput {
-  readonly route: Route
+export interface DialersInput extends RouteOptions {
   readonly random: Random
-  /** Certificate authorities instead of the system's, PEM. */
-  readonly authorities?: readonly string[]
 }
 
 /** Node's first: it is there on every platform. A browser's is there only once it has shown the ClientHello of its browser. */
 export async function openDialers(input: DialersInput): Promise<Dialers> {
-  const { route, authorities } = input
-  const own = { route, ...(authorities && { authorities }) }
   const browsers = await Promise.all((['chromium', 'firefox'] as const).map((family) => openBrowser(family, input)))
   return {
-    dialers: [undiciDialer({ connector: tlsConnector(own) }), ...browsers.flatMap(({ dialer }) => dialer ?? [])],
+    dialers: [undiciDialer({ connector: tlsConnector(input) }), ...browsers.flatMap(({ dialer }) => dialer ?? [])],
     unfit: browsers.flatMap(({ unfit }) => unfit ?? []),
   }
 }
 
 async function openBrowser(
   family: BrowserProfile['family'],
-  { route, random, authorities }: DialersInput,
+  input: DialersInput,
 ): Promise<{ readonly dialer?: Dialer; readonly unfit?: UnfitDialer }> {
   const profile = loadProfile(family)
   const refused = (unfit: string): { unfit: UnfitDialer } => ({ unfit: { ...describeProfile(profile, []), unfit } })
-  const style = await impersonation(profile, random)
+  const style = await impersonation(profile, input.random)
   if (style === undefined) return refused('there is no TLS library for it on this platform')
   const { unfit, leaks } = await checkStyle(style, profile)
   if (unfit !== undefined) return refused(unfit)
-  const connector = tlsConnector({ route, style, resumes: resumes(profile), ...(authorities && { authorities }) })
+  const connector = tlsConnector({ ...input, style, resumes: resumes(profile) })
   return { dialer: browserDialer({ profile, connector, leaks }) }
 }

@@ -1,7 +1,5 @@
-/** Shakes hands with a recorder on the loopback, to see what a style really looks like before it is used. */
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
+/** Shakes hands with a recorder of its own, to see what a style really looks like before it is used. */
+import { duplexPair } from 'node:stream'
 import { connect } from 'node:tls'
 import type { ClientHello } from './client-hello.ts'
 import { ja4, readClientHello } from './client-hello.ts'
@@ -9,7 +7,7 @@ import { differences } from './differences.ts'
 import type { BrowserProfile } from './profile.ts'
 import type { TlsStyle } from './tls-connector.ts'
 
-/** Milliseconds that a handshake on the loopback may take. */
+/** Milliseconds that it may take. */
 const PATIENCE = 5_000
 
 export interface Checked {
@@ -31,26 +29,21 @@ export async function checkStyle(style: TlsStyle, profile: BrowserProfile): Prom
   return { unfit: `it would show itself as ${shown}, which ${profile.family} ${profile.version} does not`, leaks: [] }
 }
 
-/** The ClientHello that a style sends. */
+/** The ClientHello that a style sends, to a recorder in this process: no socket is needed for it. */
 export async function recordHello(style: TlsStyle): Promise<ClientHello> {
   const { promise, resolve, reject } = Promise.withResolvers<ClientHello>()
-  const server = createServer((socket) => {
-    let bytes: Uint8Array = new Uint8Array(0)
-    socket.on('error', reject)
-    socket.on('data', (chunk: Buffer) => {
-      bytes = Buffer.concat([bytes, chunk])
-      try {
-        const hello = readClientHello(bytes)
-        if (hello !== undefined) resolve(hello)
-      } catch (error) {
-        reject(error)
-      }
-    })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const options = { host: '127.0.0.1', port, servername: 'localhost', rejectUnauthorized: true }
-  const client = connect({ ...style(undefined), ...options })
+  const [near, far] = duplexPair()
+  let bytes: Uint8Array = new Uint8Array(0)
+  far.on('data', (chunk: Buffer) => {
+    bytes = Buffer.concat([bytes, chunk])
+    try {
+      const hello = readClientHello(bytes)
+      if (hello !== undefined) resolve(hello)
+    } catch (error) {
+      reject(error)
+    }
+  })
+  const client = connect({ ...style(undefined), socket: near, servername: 'localhost', rejectUnauthorized: true })
   client.on('error', reject)
   const timer = setTimeout(reject, PATIENCE, new Error('late'))
   try {
@@ -58,6 +51,6 @@ export async function recordHello(style: TlsStyle): Promise<ClientHello> {
   } finally {
     clearTimeout(timer)
     client.destroy()
-    server.close()
+    far.destroy()
   }
 }

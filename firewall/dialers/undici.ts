@@ -12,8 +12,9 @@ import type { Answer } from './answer.ts'
 import type { Dialer, DialTarget } from './dialer.ts'
 import type { HttpClient, HttpClientEvents } from './http-client.ts'
 import { toPathError } from './path-error.ts'
+import type { OpenConnection } from './pooled.ts'
 import { pooled } from './pooled.ts'
-import type { Connect, Connector } from './tls-connector.ts'
+import type { Connector } from './tls-connector.ts'
 
 export interface UndiciDialerOptions {
   /** Offers what `h2` says. */
@@ -24,6 +25,8 @@ export interface UndiciDialerOptions {
   readonly stallMs?: number
   /** Milliseconds from the beginning of an answer to its end. */
   readonly answerMs?: number
+  /** Milliseconds between the beginnings of two connections to one endpoint. */
+  readonly apartMs?: number
   /** Makes the HTTP client of one connection. */
   readonly client?: (origin: string, options: Client.Options) => Dispatcher
 }
@@ -40,6 +43,7 @@ export function undiciDialer(options: UndiciDialerOptions): Dialer {
     connector: options.connector,
     stallMs: options.stallMs,
     answerMs: options.answerMs,
+    apartMs: options.apartMs,
     open: (target, connect, events) => new UndiciClient(options, target, connect, events),
   })
 }
@@ -63,7 +67,7 @@ class UndiciClient implements HttpClient {
   readonly capacity: number
   private readonly client: Dispatcher
 
-  constructor(options: UndiciDialerOptions, target: DialTarget, connect: Connect, events: HttpClientEvents) {
+  constructor(options: UndiciDialerOptions, target: DialTarget, connect: OpenConnection, events: HttpClientEvents) {
     this.capacity = options.h2 ? STREAMS : 1
     this.client = makeClient(options, target, connect)
     // Both come after the requests that were under way have been told.
@@ -80,7 +84,7 @@ class UndiciClient implements HttpClient {
   }
 }
 
-function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: Connect): Dispatcher {
+function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: OpenConnection): Dispatcher {
   const make = options.client ?? ((origin, clientOptions) => new Client(origin, clientOptions))
   return make(`https://${authority(target)}`, {
     connect: (_, callback) => {

@@ -10,7 +10,6 @@ import type { DialTarget } from './dialer.ts'
 import { pathError } from './path-error.ts'
 import { tlsConnector } from './tls-connector.ts'
 import { undiciDialer } from './undici.ts'
-import { directRoute } from './way.ts'
 
 let gateway: TestGateway
 test.before(async () => {
@@ -28,7 +27,7 @@ test('more exchanges than connections, and none comes about: each is told, and n
   const connector = () => async () => {
     throw pathError('E_PATH_TLS', 'Test')
   }
-  const dialer = undiciDialer({ connector })
+  const dialer = undiciDialer({ connector, apartMs: 0 })
   t.teardown(() => dialer.close())
   const all = Array.from({ length: 2 * DialLimits.connections + 1 }, () =>
     dialer
@@ -41,7 +40,7 @@ test('more exchanges than connections, and none comes about: each is told, and n
 test('a fresh exchange closes what is idle and has a connection of its own', async (t) => {
   const site = await startSite(gateway.certificates, (_, response) => response.end('x'))
   t.teardown(() => site.close())
-  const dialer = undiciDialer({ connector: tlsConnector({ route: directRoute({ resolve: async () => [] }) }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }), apartMs: 0 })
   t.teardown(() => dialer.close())
   const { port } = site.server.address() as AddressInfo
   const get = (fresh: boolean): Promise<unknown> =>
@@ -61,7 +60,7 @@ test('after a silence no idle connection is trusted', async (t) => {
     if (!answer.silent) setTimeout(() => response.end('x'), 50)
   })
   t.teardown(() => site.close())
-  const dialer = undiciDialer({ connector: tlsConnector({ route: directRoute({ resolve: async () => [] }) }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }), apartMs: 0 })
   t.teardown(() => dialer.close())
   const get = (timeoutMs: number): Promise<unknown> =>
     dialer.exchange(targetAt(site.port), request, { family: 'node', timeoutMs })

@@ -11,7 +11,6 @@ import { Member } from '#client/member.ts'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { tlsConnector } from '#firewall/dialers/tls-connector.ts'
 import { undiciDialer } from '#firewall/dialers/undici.ts'
-import { directRoute } from '#firewall/dialers/way.ts'
 import { openBroker } from '#firewall/library.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { memberMain } from '../../scripts/demo/commands.ts'
@@ -70,7 +69,7 @@ export async function libraryMember(place: MemberPlace): Promise<LabMember> {
   const now = (): number => Date.now() + (place.clockShiftMs ?? 0)
   const folder = join(place.folder, place.name)
   await mkdir(join(folder, 'core'), { recursive: true, mode: 0o700 })
-  const dialer = undiciDialer({ connector: tlsConnector({ route: directRoute({ resolve: async () => [] }) }) })
+  const dialer = undiciDialer({ connector: tlsConnector() })
   const broker = await openBroker({ folder: join(folder, 'firewall'), dialers: [dialer], now, random: randomBytes })
   await broker.admitInvite(place.link)
   const member = await Member.open({

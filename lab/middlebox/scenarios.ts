@@ -366,6 +366,7 @@ const machines: readonly Scenario[] = [
       { afterMs: 5_000, act: 'freeze' },
       { afterMs: 12_400, act: 'wake' },
     ],
+    names: ['E_NET_SLEPT'],
   },
   {
     name: 'gateway-restart',
@@ -384,12 +385,14 @@ const machines: readonly Scenario[] = [
     what: 'the clock of the member is 5 hours behind',
     box: { kind: 'tcp' },
     clockShiftMs: -18_000_000,
+    names: ['E_NET_CLOCK'],
   },
   {
     name: 'clock-ahead-5h',
     what: 'the clock of the member is 5 hours ahead',
     box: { kind: 'tcp' },
     clockShiftMs: 18_000_000,
+    names: ['E_NET_CLOCK'],
   },
 ]
 

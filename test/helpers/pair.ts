@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Agent, request as undiciRequest } from 'undici'
 import { realClockwork } from '#client/clockwork.ts'
-import type { TunnelInput } from '#client/tunnel.ts'
+import type { TunnelInput } from '#client/tunnel/input.ts'
 import { Tunnel } from '#client/tunnel.ts'
 import type { Matcher } from '#engine/match.ts'
 import type { ExchangeRequest, ExchangeResponse, Permit } from '#firewall/permit.ts'
@@ -114,7 +114,8 @@ export interface PermitKeys {
   readonly membership: Membership
 }
 
-const ownKeys: PermitKeys = {
+/** Those of the member that the gateway knows. */
+export const ownKeys: PermitKeys = {
   gatewayKey: x25519PublicKey(gatewaySecret),
   cohort,
   membership: { kind: 'credential', credentialId, credentialKey },
@@ -145,6 +146,7 @@ export function testPermit(port: number, keys: PermitKeys = ownKeys): Permit {
       return { first: step.first, finish: async (reply) => step.finish(reply) }
     },
     exchange: (request, options) => exchange(agent, port, request, options),
+    judge: () => {},
   }
 }
 
