@@ -10,6 +10,7 @@ import type { Millis } from '#protocol/bytes.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
 import type { Path } from './path.ts'
+import { HELD_MS } from './path.ts'
 import { answerError, verdict } from './verdict.ts'
 
 /** Failures of one exchange, each after others came through, until it is its size that counts as the reason; one where it is silent. */
@@ -67,6 +68,7 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
     // It was given up in favour of a new connection, and that at once.
     if (answer === 'doubted') {
       if (!input.mayRetry()) return { kind: 'late', octets: 0 }
+      await giveWay(input)
       continue
     }
     if (answer !== undefined) {
@@ -88,12 +90,14 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
     since ??= clockwork.now()
     input.failing(since)
     // While nothing comes through, nothing is known of sizes.
-    if (path.lastWorked >= failedAt) against++
+    if (path.lastWorked > failedAt) against++
     failedAt = clockwork.now()
     const silent = answer === undefined && isSottoError(path.error, 'E_PATH_TIMEOUT')
     if (against >= (silent ? 1 : FAILURES_SEEN)) return unfit(path, false)
     if (++failures > 1 || silent) input.probe()
-    await path.rest(signal)
+    // The first failure of a path that worked is mostly that of one connection: another is worth a try at once.
+    if (path.tries > 1) await path.rest(signal)
+    else await giveWay(input)
     signal.throwIfAborted()
     // An edge may keep what it answered for this URL. Unless a number can be spared, the very same goes out again.
     const other = answer === undefined ? undefined : input.encodeAnew()
@@ -122,6 +126,11 @@ export async function tryExchange(
   }
 }
 
+/** What only waits for news leaves the first new connection to what says something. */
+function giveWay({ hold, clockwork }: ExchangeInput): Promise<void> | undefined {
+  return hold <= HELD_MS ? undefined : new Promise((resolve) => clockwork.soon(resolve))
+}
+
 function unfit(path: Path, said: boolean): ExchangeResult {
   path.note('E_NET_SIZE')
   return { kind: 'unfit', octets: 0, said }
@@ -148,7 +157,7 @@ async function attempt(
   const giveUp = (): void => given.abort(signal.reason)
   signal.addEventListener('abort', giveUp, { once: true })
   let doubted = false
-  const trust = path.onDoubt(hold, () => {
+  const trust = path.onDoubt(hold, request.body?.length ?? 0, () => {
     doubted = true
     given.abort()
   })
