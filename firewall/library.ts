@@ -38,6 +38,8 @@ export interface BrokerOptions {
   readonly dialer: Dialer
   readonly now: () => Millis
   readonly random: Random
+  /** How many times what is ordinary for a member is ordinary here: for measurements, which move gigabytes. 1 where missing. */
+  readonly meterTimes?: number | undefined
   /** How the flow meter waits; real time where it is missing. */
   readonly wait?: Wait
   /** What tells this network from others (network.ts), as text. Read anew each time. */
@@ -93,8 +95,9 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
       const changes = compacted(kept.changes, options.now())
       return changes.length === kept.changes.length ? kept : { ...kept, changes }
     })
-    const { folder, random, now, wait } = options
-    const metering = await Metering.open({ folder, key: vault.derive('sotto/1/meter'), random, now, wait })
+    const { folder, random, now, wait, meterTimes } = options
+    const key = vault.derive('sotto/1/meter')
+    const metering = await Metering.open({ folder, key, random, now, wait, meterTimes })
     const ways = await WaysFile.open({ folder, random, key: vault.derive('sotto/1/ways') })
     return new Firewall(options, { vault, metering, ways, unlock })
   } catch (error) {
@@ -144,6 +147,7 @@ class Firewall implements LocalBroker {
     this.random = options.random
     this.facts = options.network ?? networkFacts
     this.audit = new AuditLog(join(options.folder, AUDIT_FILES[0]))
+    this.dialer.onRefusal?.((reason, endpoint) => this.emit('refused', endpoint, reason))
     this.dialer.onDial(({ endpoint, code, address }) => {
       this.dialed(endpoint, code)
       if (address !== undefined) this.remember(endpoint, address)

@@ -52,6 +52,8 @@ export type Refusal =
   | 'bad-length'
   | 'bad-timeout'
   | 'bad-connection'
+  | 'beyond-a-page'
+  | 'browser-request'
   | 'closed-road'
   | 'core-denied'
   | 'kernel-denied'
