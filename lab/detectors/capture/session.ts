@@ -52,7 +52,12 @@ export async function readSessions(
   visits: readonly Visit[],
   keys: readonly string[],
 ): Promise<Session[]> {
-  const secrets = readKeyLog(keys.filter(existsSync).map((file) => readFileSync(file, 'utf8')).join('\n'))
+  const secrets = readKeyLog(
+    keys
+      .filter(existsSync)
+      .map((file) => readFileSync(file, 'utf8'))
+      .join('\n'),
+  )
   const seen = readConnections(readFileSync(tape)).map((connection) => ({ connection, hello: helloOf(connection) }))
   const sessions: Session[] = []
   for (const visit of visits) {
