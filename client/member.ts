@@ -13,6 +13,7 @@ import type { Clockwork } from './clockwork.ts'
 import { fits } from './fitting.ts'
 import type { FlowNote } from './flows.ts'
 import { Flows } from './flows.ts'
+import { watchGatewayList } from './gateway-lists.ts'
 import { delaysOf } from './gateway-order.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
 import { NETWORK_TABLES, NetworkMemory } from './network-memory.ts'
@@ -71,6 +72,7 @@ export class Member {
     tunnels: readonly PackedTunnel[]
     alarm: Alarm
     flows: Flows
+    broker: Broker
     network: Broker['network']
   }) {
     this.chat = parts.chat
@@ -87,6 +89,7 @@ export class Member {
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
     for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
     for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
+    for (const { tunnel } of parts.tunnels) watchGatewayList(tunnel, parts.broker)
     const moved = (): void => this.tunnels.forEach(({ tunnel }) => void tunnel.moved())
     this.unwatch = parts.tunnels.length === 0 ? () => {} : watchNetwork(parts.clockwork, parts.network, moved)
   }
@@ -119,7 +122,19 @@ export class Member {
       if (chat === undefined) throw notJoined()
       const flows = await Flows.open(input.broker)
       const network = (): Promise<Uint8Array> => input.broker.network()
-      return new Member({ chat, store, builtins, dialers, tunnels, alarm, watch, clockwork, flows, network })
+      return new Member({
+        chat,
+        store,
+        builtins,
+        dialers,
+        tunnels,
+        alarm,
+        watch,
+        clockwork,
+        flows,
+        broker: input.broker,
+        network,
+      })
     } catch (error) {
       // Tunnels that nobody holds would keep the program running.
       alarm.set(undefined)

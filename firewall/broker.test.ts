@@ -88,6 +88,7 @@ for (const [way, reach] of Object.entries(ways)) {
       joined: () => broker.joined(),
       network: () => broker.network(),
       dialers: () => broker.dialers(),
+      offerList: (id, list) => broker.offerList(id, list),
       forget: (id) => broker.forget(id),
       permit: (id) => broker.permit(id),
       onEvent: (listener) => broker.onEvent(listener),

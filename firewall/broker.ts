@@ -154,6 +154,7 @@ function handlersFor(broker: LocalBroker): Handlers {
       broker.attempted('core-denied', denial)
       return { result: null }
     },
+    offerList: async ({ endpoint }, { raw }) => ({ result: await broker.offerList(endpoint, raw.slice()) }),
     exchange: async (args, { raw, signal }) => {
       const { endpoint, headers, body, method, target, timeoutMs, family, first, judged, ...lanes } = args
       const permit = await permitFor(endpoint)

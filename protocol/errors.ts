@@ -95,6 +95,8 @@ export const errorCodes = {
   E_PACK_UNKNOWN: 'Look which packs there are: sotto templates status',
   E_PACK_KEY: 'Vouch for the signing key of this gateway with the root key: sotto templates delegate',
   E_PACK_BUSY: 'Wait until the canary is over (sotto templates status), or end it: sotto templates rollback',
+  E_CERTIFICATE:
+    'Let the domain point to this machine and open port 80 to the world; Sotto tries again by itself, and at once when restarted.',
   E_PORT_TAKEN: 'Stop the program that listens there, or choose another port.',
 } as const
 
