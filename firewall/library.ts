@@ -14,6 +14,7 @@ import { parseInvite } from '#protocol/invite.ts'
 import { AUDIT_FILES, AuditLog } from './audit.ts'
 import type { Dialer } from './dialers/dialer.ts'
 import { privateFolder } from './folder.ts'
+import { decideList } from './gateway-list.ts'
 import type { Change } from './journal.ts'
 import { compacted, undone, withEndpoints } from './journal.ts'
 import { DialLimits, PipeLimits } from './limits.ts'
@@ -264,8 +265,31 @@ class Firewall implements LocalBroker {
       const others = new Map([...kept.endpoints].filter(([id]) => id !== endpointId))
       return withEndpoints(kept, others, 'forgotten', this.now())
     })
+    await this.dropped(endpointId)
+  }
+
+  async offerList(endpointId: string, bytes: Uint8Array): Promise<EndpointInfo[]> {
+    const endpoint = this.decide(endpointId)
+    if (this.metering.view(meteredOf(endpoint)).condition === 'cut') throw this.refuse('too-many-lists', endpointId)
+    let before = this.vault.endpoints
+    await this.vault.update((kept) => {
+      before = kept.endpoints
+      const decision = decideList(kept, bytes, this.now(), () => hex(this.random(8)))
+      if (decision.allowed) return decision.value
+      // Gateways that share members are not brought up to date in one moment.
+      if (decision.reason !== 'list-old') this.metering.count(meteredOf(endpoint), { lists: 1 })
+      throw this.refuse(decision.reason, endpointId)
+    })
+    const after = this.vault.endpoints
+    for (const id of before.keys()) if (!after.has(id)) await this.dropped(id, 'list')
+    const added = [...after.values()].filter(({ id }) => !before.has(id))
+    for (const { id } of added) this.emit('listed', id)
+    return added.map(publicInfo)
+  }
+
+  private async dropped(endpointId: string, reason?: string): Promise<void> {
     await this.dialer.forget(endpointId)
-    this.emit('forgotten', endpointId)
+    this.emit('forgotten', endpointId, reason)
   }
 
   async undo(): Promise<Change> {
