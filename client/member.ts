@@ -13,6 +13,7 @@ import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
 import type { FlowNote } from './flows.ts'
 import { Flows } from './flows.ts'
+import { watchGatewayList } from './gateway-lists.ts'
 import { delaysOf } from './gateway-order.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
 import { NETWORK_TABLES, NetworkMemory } from './network-memory.ts'
@@ -68,6 +69,7 @@ export class Member {
     tunnels: readonly PackedTunnel[]
     alarm: Alarm
     flows: Flows
+    broker: Broker
     network: Broker['network']
   }) {
     this.chat = parts.chat
@@ -83,6 +85,7 @@ export class Member {
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
     for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
     for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
+    for (const { tunnel } of parts.tunnels) watchGatewayList(tunnel, parts.broker)
     const moved = (): void => this.tunnels.forEach(({ tunnel }) => void tunnel.moved())
     this.unwatch = parts.tunnels.length === 0 ? () => {} : watchNetwork(parts.clockwork, parts.network, moved)
   }
@@ -114,7 +117,18 @@ export class Member {
       if (chat === undefined) throw notJoined()
       const flows = await Flows.open(input.broker)
       const network = (): Promise<Uint8Array> => input.broker.network()
-      return new Member({ chat, store, builtins, tunnels, alarm, watch, clockwork, flows, network })
+      return new Member({
+        chat,
+        store,
+        builtins,
+        tunnels,
+        alarm,
+        watch,
+        clockwork,
+        flows,
+        broker: input.broker,
+        network,
+      })
     } catch (error) {
       // Tunnels that nobody holds would keep the program running.
       alarm.set(undefined)

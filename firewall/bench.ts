@@ -37,6 +37,7 @@ const broker: LocalBroker = {
   endpoints: async () => [permit.endpoint],
   admitInvite: unused,
   undo: unused,
+  offerList: unused,
   view: () => undefined,
   allow: () => {},
   judged: () => {},

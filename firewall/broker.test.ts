@@ -85,6 +85,7 @@ for (const [way, reach] of Object.entries(ways)) {
       ways: () => broker.ways(),
       joined: () => broker.joined(),
       network: () => broker.network(),
+      offerList: (id, list) => broker.offerList(id, list),
       forget: (id) => broker.forget(id),
       permit: (id) => broker.permit(id),
       onEvent: (listener) => broker.onEvent(listener),

@@ -153,6 +153,7 @@ function handlersFor(broker: LocalBroker): Handlers {
       broker.attempted('core-denied', denial)
       return { result: null }
     },
+    offerList: async ({ endpoint }, { raw }) => ({ result: await broker.offerList(endpoint, raw.slice()) }),
     exchange: async ({ endpoint, headers, body, method, target, timeoutMs, judged, ...lanes }, { raw, signal }) => {
       const permit = await permitFor(endpoint)
       if (judged !== undefined) broker.judged(endpoint, judged)

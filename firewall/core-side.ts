@@ -63,6 +63,7 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
     },
     permit: async (endpoint) => remotePermit(line, (await line.call('permit', { endpoint })).result),
     ways: async () => (await line.call('ways', null)).result,
+    offerList: async (endpoint, list) => [...(await line.call('offerList', { endpoint }, list)).result],
     network: async () => (await line.call('network', null)).result,
     onEvent: (listener) => {
       line.listeners.push(listener)

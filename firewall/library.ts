@@ -14,6 +14,7 @@ import { parseInvite } from '#protocol/invite.ts'
 import { AUDIT_FILES, AuditLog } from './audit.ts'
 import type { Dialer } from './dialers/dialer.ts'
 import { privateFolder } from './folder.ts'
+import { decideList } from './gateway-list.ts'
 import type { Change } from './journal.ts'
 import { compacted, undone, withEndpoints } from './journal.ts'
 import { DialLimits, PipeLimits } from './limits.ts'
@@ -38,6 +39,8 @@ export interface BrokerOptions {
   readonly dialer: Dialer
   readonly now: () => Millis
   readonly random: Random
+  /** How many times what is ordinary for a member is ordinary here: for measurements, which move gigabytes. 1 where missing. */
+  readonly meterTimes?: number | undefined
   /** How the flow meter waits; real time where it is missing. */
   readonly wait?: Wait
   /** What tells this network from others (network.ts), as text. Read anew each time. */
@@ -93,8 +96,9 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
       const changes = compacted(kept.changes, options.now())
       return changes.length === kept.changes.length ? kept : { ...kept, changes }
     })
-    const { folder, random, now, wait } = options
-    const metering = await Metering.open({ folder, key: vault.derive('sotto/1/meter'), random, now, wait })
+    const { folder, random, now, wait, meterTimes } = options
+    const key = vault.derive('sotto/1/meter')
+    const metering = await Metering.open({ folder, key, random, now, wait, meterTimes })
     const ways = await WaysFile.open({ folder, random, key: vault.derive('sotto/1/ways') })
     return new Firewall(options, { vault, metering, ways, unlock })
   } catch (error) {
@@ -144,6 +148,7 @@ class Firewall implements LocalBroker {
     this.random = options.random
     this.facts = options.network ?? networkFacts
     this.audit = new AuditLog(join(options.folder, AUDIT_FILES[0]))
+    this.dialer.onRefusal?.((reason, endpoint) => this.emit('refused', endpoint, reason))
     this.dialer.onDial(({ endpoint, code, address }) => {
       this.dialed(endpoint, code)
       if (address !== undefined) this.remember(endpoint, address)
@@ -260,8 +265,31 @@ class Firewall implements LocalBroker {
       const others = new Map([...kept.endpoints].filter(([id]) => id !== endpointId))
       return withEndpoints(kept, others, 'forgotten', this.now())
     })
+    await this.dropped(endpointId)
+  }
+
+  async offerList(endpointId: string, bytes: Uint8Array): Promise<EndpointInfo[]> {
+    const endpoint = this.decide(endpointId)
+    if (this.metering.view(meteredOf(endpoint)).condition === 'cut') throw this.refuse('too-many-lists', endpointId)
+    let before = this.vault.endpoints
+    await this.vault.update((kept) => {
+      before = kept.endpoints
+      const decision = decideList(kept, bytes, this.now(), () => hex(this.random(8)))
+      if (decision.allowed) return decision.value
+      // Gateways that share members are not brought up to date in one moment.
+      if (decision.reason !== 'list-old') this.metering.count(meteredOf(endpoint), { lists: 1 })
+      throw this.refuse(decision.reason, endpointId)
+    })
+    const after = this.vault.endpoints
+    for (const id of before.keys()) if (!after.has(id)) await this.dropped(id, 'list')
+    const added = [...after.values()].filter(({ id }) => !before.has(id))
+    for (const { id } of added) this.emit('listed', id)
+    return added.map(publicInfo)
+  }
+
+  private async dropped(endpointId: string, reason?: string): Promise<void> {
     await this.dialer.forget(endpointId)
-    this.emit('forgotten', endpointId)
+    this.emit('forgotten', endpointId, reason)
   }
 
   async undo(): Promise<Change> {

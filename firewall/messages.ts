@@ -48,6 +48,11 @@ export interface Calls {
   }
   /** Node refused the core something: who tried. */
   readonly tried: { args: { call: string; origin: string }; result: null }
+  readonly offerList: {
+    /** Raw: the list. */
+    args: { endpoint: string }
+    result: readonly EndpointInfo[]
+  }
   readonly exchange: {
     /** Raw: body. */
     args: {
@@ -84,6 +89,7 @@ export const FrameType = {
   finishRekey: 8,
   exchange: 9,
   network: 10,
+  offerList: 11,
   ways: 14,
   tried: 15,
   cancel: 16,
@@ -151,6 +157,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
   finishContact: v.strictObject({ ticket: count }),
   rekey: v.strictObject({ endpoint: v.string(), prologue: bytes }),
   finishRekey: v.strictObject({ ticket: count }),
+  offerList: v.strictObject({ endpoint: v.string() }),
   tried: v.strictObject({ call: named, origin: named }),
   exchange: v.strictObject({
     endpoint: v.string(),
@@ -177,6 +184,7 @@ export const resultSchemas: Schemas<'result'> = Object.freeze({
   finishContact: v.nullable(v.strictObject({ root: bytes, reply: bytes })),
   rekey: v.strictObject({ ticket: count }),
   finishRekey: v.nullable(bytes),
+  offerList: v.array(endpointInfo),
   tried: nothing,
   exchange: v.strictObject({ status: count, headers: v.array(v.string()) }),
 })

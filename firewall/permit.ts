@@ -205,5 +205,11 @@ export interface Broker {
    * nobody else can tell which one it is. Never sent anywhere.
    */
   network(): Promise<Uint8Array>
+  /**
+   * Offers a list of gateways that came by an endpoint: signed under the root key of an invite, it adds gateways beside those
+   * of that invite. Resolves with the endpoints that are new; the same list again brings none.
+   * @throws SottoError E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  offerList(endpointId: string, list: Uint8Array): Promise<EndpointInfo[]>
   onEvent(listener: (event: FirewallEvent) => void): void
 }

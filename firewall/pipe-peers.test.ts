@@ -39,6 +39,7 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
       endpoints: async () => [info],
       admitInvite: unused,
       undo: unused,
+      offerList: unused,
       view: () => undefined,
       allow: () => {},
       judged: () => {},

@@ -20,6 +20,8 @@ const texts: Readonly<Record<Refusal, string>> = {
   'bad-length': 'The body of the request is too large, or not as long as it says.',
   'bad-timeout': 'The time limit of the request is out of bounds.',
   'bad-connection': 'The connection has no usable name.',
+  'beyond-a-page': 'No page of a browser can send this request: choose another look.',
+  'browser-request': 'The browser asked for something that no invite names.',
   'closed-road': 'Something in the firewall’s own process tried another way out than the guarded one.',
   'core-denied': 'Something in the core tried what Node’s permissions keep from it.',
   'kernel-denied': 'Something tried to reach the network past the firewall, and the kernel refused it.',

@@ -14,8 +14,8 @@ import { systemWay } from './way-out.ts'
 export function systemBroker(
   folder: string,
   way: WayOut = systemWay,
-  { ipv6Only = false }: { readonly ipv6Only?: boolean } = {},
+  { ipv6Only = false, meterTimes }: { readonly ipv6Only?: boolean; readonly meterTimes?: number } = {},
 ): Promise<LocalBroker> {
   const dialer = undiciDialer({ connector: tlsConnector({ way, ipv6Only }) })
-  return openBroker({ folder, dialer, now: Date.now, random: randomBytes, network: way.facts, ipv6Only })
+  return openBroker({ folder, dialer, now: Date.now, random: randomBytes, network: way.facts, ipv6Only, meterTimes })
 }
