@@ -26,17 +26,18 @@ export class Http2Connection implements Protocol {
   private readonly profile: BrowserProfile
   private readonly target: DialTarget
   private readonly session: ClientHttp2Session
-  private readonly priorities = new Priorities()
+  private readonly priorities: Priorities
   private isClosing = false
 
   constructor(profile: BrowserProfile, target: DialTarget, socket: TLSSocket, events: HttpClientEvents) {
     const { http2 } = profile
     this.profile = profile
     this.target = target
-    const shaped = shapedAs(socket, (stream) => (http2.priority ? this.priorities.of(stream) : undefined))
+    this.priorities = new Priorities(profile.family)
+    const shaped = shapedAs(socket, http2, (stream) => (http2.priority ? this.priorities.of(stream) : undefined))
     const session = connect(`https://${authority(target)}`, {
       createConnection: () => shaped,
-      settings: settingsOf(http2.settings),
+      settings: settingsOf(http2),
       maxSessionMemory: 2 * (DialLimits.responseBytes / 1_048_576) * DialLimits.exchanges,
     })
     this.session = session
@@ -128,7 +129,11 @@ const names: Readonly<Record<number, keyof Settings>> = {
   6: 'maxHeaderListSize',
 }
 
-/** Node writes them in the order of their identifiers, as browsers do. */
-function settingsOf(settings: readonly (readonly [number, number])[]): Settings {
-  return Object.fromEntries(settings.map(([id, value]) => [names[id]!, id === 2 ? value === 1 : value]))
+/** What is written is the browser's (h2-shape.ts). A window that each request adds to is there from the beginning here. */
+function settingsOf({ settings, streamWindow }: BrowserProfile['http2']): Settings {
+  const own = settings.map(([id, value]): [string, number | boolean] => {
+    if (id === 4) return [names[id]!, value + streamWindow]
+    return [names[id]!, id === 2 ? value === 1 : value]
+  })
+  return Object.fromEntries(own)
 }
