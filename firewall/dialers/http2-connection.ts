@@ -28,6 +28,8 @@ export class Http2Connection implements Protocol {
   private readonly session: ClientHttp2Session
   private readonly priorities: Priorities
   private isClosing = false
+  /** Asked for before the session stood; undefined once it stands. */
+  private early: (() => void)[] | undefined = []
 
   constructor(profile: BrowserProfile, target: DialTarget, socket: TLSSocket, events: HttpClientEvents) {
     const { http2 } = profile
@@ -45,6 +47,9 @@ export class Http2Connection implements Protocol {
       session.setLocalWindowSize(FIRST_WINDOW + http2.window)
       // Not in the types; Node has it on every session.
       if (http2.firstStream > 1) (session as unknown as NextStream).setNextStreamID(http2.firstStream)
+      const early = this.early ?? []
+      this.early = undefined
+      for (const write of early) write()
     })
     session.on('remoteSettings', events.ready)
     session.on('goaway', () => {
@@ -52,7 +57,11 @@ export class Http2Connection implements Protocol {
       events.ready()
     })
     session.on('error', () => {})
-    session.once('close', () => setImmediate(events.gone))
+    session.once('close', () => {
+      // Those find that it is closed, and say so.
+      for (const write of this.early?.splice(0) ?? []) write()
+      setImmediate(events.gone)
+    })
   }
 
   get capacity(): number {
@@ -66,6 +75,12 @@ export class Http2Connection implements Protocol {
   }
 
   request(request: ExchangeRequest, answer: Answer): void {
+    if (this.early === undefined || this.session.destroyed) this.write(request, answer)
+    else this.early.push(() => this.write(request, answer))
+  }
+
+  private write(request: ExchangeRequest, answer: Answer): void {
+    if (answer.failure !== undefined) return answer.error(answer.failure)
     const { family, http2 } = this.profile
     const { method, target, body } = request
     const pseudo: Readonly<Record<string, string>> = {
