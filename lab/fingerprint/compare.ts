@@ -111,14 +111,16 @@ function http2Gaps(theirs: readonly SeenConnection[], ours: readonly SeenConnect
       ['settings and window', opening.join(', ')],
       ['first stream', String(headersOf(frames)[0]?.stream)],
       ['pseudo-headers', pseudoOf(connection)],
-      ['priorities', prioritiesOf(connection)],
       [
         'windows of streams',
         String(frames.find(({ kind, stream }) => kind === FrameKind.window && stream > 0)?.payload.length ?? 0),
       ],
     ]
   }
-  const [a, b] = [told(real), told(mine)]
+  const [a, b] = [
+    [...told(real), ['priorities', prioritiesOf(theirs)] as const],
+    [...told(mine), ['priorities', prioritiesOf(ours)] as const],
+  ]
   return a.flatMap(([what, value], at) =>
     value === b[at]![1] ? [] : [`HTTP/2, ${what}: ${b[at]![1]} instead of ${value}`],
   )
@@ -137,14 +139,18 @@ const pseudoOf = ({ requests }: SeenConnection): string =>
     .join(' ')
 
 /** Weight and exclusiveness of each planned request; on which other one it depends is a matter of when others end. */
-function prioritiesOf(connection: SeenConnection): string {
-  const frames = headersOf(connection.frames)
-  return planned(connection)
-    .map(({ target }) => {
-      const frame = frames[connection.requests.findIndex((each) => each.target === target)]
-      if (frame === undefined || !(frame.flags & 0x20)) return `${target} none`
-      return `${target} ${frame.payload[0]! >> 7} ${frame.payload[4]}`
-    })
+function prioritiesOf(seen: readonly SeenConnection[]): string {
+  const told = new Map<string, string>()
+  for (const { frames, requests } of seen) {
+    const headers = headersOf(frames)
+    for (const [at, { target }] of requests.entries()) {
+      const frame = headers[at]
+      const says = frame !== undefined && frame.flags & 0x20 ? `${frame.payload[0]! >> 7} ${frame.payload[4]}` : 'none'
+      if (!told.has(target)) told.set(target, says)
+    }
+  }
+  return planned(...seen)
+    .map(({ target }) => `${target} ${told.get(target)}`)
     .join(', ')
 }
 
