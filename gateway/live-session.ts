@@ -11,6 +11,7 @@ import type { Caller } from '#protocol/services/service.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import type { GatewaySession, GatewaySessionEvents } from '#protocol/session/gateway-session.ts'
 import type { Stream } from '#protocol/session/stream.ts'
+import { Priority } from '#protocol/session/stream.ts'
 import type { Expected } from '#protocol/session/token-table.ts'
 
 /** Where the answer of one exchange goes. undefined: nobody waits for it any more, and its connection is to be ended. */
@@ -20,7 +21,13 @@ interface Open {
   readonly number: number
   readonly shape: Shape
   readonly deadline: Millis
+  /** It has little room and little time: kept for an answer that is urgent, and not spent on a piece of a file. */
+  readonly isForUrgent: boolean
 }
+
+/** Octets of an answer and milliseconds of patience up to which an exchange is kept for what is urgent. */
+const LITTLE_ROOM = 8_192
+const LITTLE_TIME = 150
 
 /** What a live session needs from its surroundings. */
 export interface Surroundings {
@@ -88,9 +95,10 @@ export class LiveSession implements GatewaySessionEvents {
     const received = this.session.receive(now, expected, parcel, bindingOf(shape))
     if (received === undefined) return undefined
     const { number } = expected
-    if (received.kind === 'repeat') return this.repeat(number, shape, reply)
+    if (received.kind === 'repeat') return this.repeat(number, reply)
     const patience = Math.min(received.hold ?? 0, this.around.holdMs)
-    this.open.set(number, { number, shape, deadline: now + patience })
+    const isForUrgent = patience <= LITTLE_TIME && shape.down.max <= LITTLE_ROOM
+    this.open.set(number, { number, shape, deadline: now + patience, isForUrgent })
     this.wake()
     return this.attend(number, reply)
   }
@@ -110,14 +118,14 @@ export class LiveSession implements GatewaySessionEvents {
   }
 
   /** A retry gets the identical answer, waits for it with the first try, or is answered now where the first was cut. */
-  private repeat(number: number, shape: Shape, reply: Reply): { readonly gone: () => void } | undefined {
+  private repeat(number: number, reply: Reply): { readonly gone: () => void } | undefined {
     const earlier = this.answered.get(number)
     // Otherwise its answer was given and is not kept any more; it cannot be made a second time.
     const open = this.open.get(number)
     if (earlier === undefined && open === undefined) return undefined
     if (open !== undefined) {
       const deadline = this.replies.has(number) ? open.deadline : this.around.now()
-      this.open.set(number, { number, shape, deadline })
+      this.open.set(number, { ...open, deadline })
       this.wake()
     }
     const attending = this.attend(number, reply)
@@ -176,9 +184,13 @@ export class LiveSession implements GatewaySessionEvents {
     let spare = order.length
     for (const each of order) {
       const full = spare-- > Limits.parkedExchanges
-      if (full || this.isDue(each, now) || this.session.mux.isClosed || this.session.pending(1) > 0) this.answer(each)
+      if (full || this.isDue(each, now) || this.session.mux.isClosed || this.hasFor(each)) this.answer(each)
     }
     this.arm(now)
+  }
+
+  private hasFor({ isForUrgent }: Open): boolean {
+    return this.session.pending(1, isForUrgent ? Priority.normal : Priority.bulk) > 0
   }
 
   /** Also where the clock was set back, so that no exchange is held for as long as it was wrong. */
@@ -192,7 +204,9 @@ export class LiveSession implements GatewaySessionEvents {
 
   private answer({ number, shape }: Open): void {
     this.open.delete(number)
-    const wanted = this.session.pending(shape.down.max) + PARCEL_OVERHEAD
+    // What is urgent goes alone: behind it a piece of a file would hold it up until the whole answer is there.
+    const most = this.session.mux.urgent ? Priority.normal : Priority.bulk
+    const wanted = this.session.pending(shape.down.max, most) + PARCEL_OVERHEAD
     const parcel = this.session.answer(number, shape.down.fit(wanted), bindingOf(shape))
     const response = shape.encodeResponse({ parcel, random: this.around.random })
     this.keep(number, response)
