@@ -48,6 +48,7 @@ const broker: LocalBroker = {
   network: unused,
   onEvent: () => {},
   attempted: () => {},
+  targets: () => [],
   refuse: refusalError,
   close: async () => {},
 }
