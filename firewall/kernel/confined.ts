@@ -117,15 +117,21 @@ function startBroker({ args, env, leave, main }: ConfineOptions, state: string, 
     fds: [CHANNEL, ...(events === undefined ? [] : [events])],
     env: { NODE_CHANNEL_FD: String(CHANNEL), NODE_CHANNEL_SERIALIZATION_MODE: 'json' },
   }
-  const enter = join(import.meta.dirname, `enter${extname(import.meta.filename)}`)
-  const argv = [
-    ...['--no-warnings', enter, JSON.stringify(plan)],
-    ...[process.execPath, ...process.execArgv, '--no-experimental-ffi', main, ...args],
-  ]
-  const [command, ...rest] = [...(layers.namespace ? ['unshare', ...UNSHARE] : []), process.execPath, ...argv]
+  const argv = [process.execPath, ...process.execArgv, '--no-experimental-ffi', main, ...args]
+  const [command, ...rest] = boundCommand(layers, plan, argv)
   const input = wantsToJoin(args) && !process.stdin.isTTY ? 'ignore' : 'inherit'
   const stdio = [input, 'inherit', 'inherit', 'ipc', ...(events === undefined ? [] : [EVENTS_FD])] as const
   return leave.starting(() => spawn(command!, rest, { env, stdio: [...stdio] }))
+}
+
+/** The command that runs `argv` bound. */
+export function boundCommand({ namespace }: Layers, plan: Plan, argv: readonly string[]): string[] {
+  const enter = join(import.meta.dirname, `enter${extname(import.meta.filename)}`)
+  return [
+    ...(namespace ? ['unshare', ...UNSHARE] : []),
+    ...[process.execPath, '--no-warnings', enter, JSON.stringify(plan)],
+    ...argv,
+  ]
 }
 
 /** The state of the two halves, and the devices: a terminal, `/dev/null`. */
