@@ -116,7 +116,7 @@ interface Means {
 
 function tasksOf(arms: Arms, nearMisses: readonly NearMiss[], pairs: number, means: Means): Task[] {
   const { gateway, bare, again, delayed, site } = arms
-  const templates = compileBuiltins()
+  const templates = compileBuiltins('node')
   const few = Math.max(200, pairs >> 2)
   const shapes = templates.map((template) => template.shape('send'))
   const both = (group: keyof Verdicts, what: string, a: Arm, b: Arm, count: number, of = shapes): Task[] =>
