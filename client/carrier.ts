@@ -10,6 +10,7 @@ import type { Millis } from '#protocol/bytes.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
 import type { Path } from './path.ts'
+import { HELD_MS } from './path.ts'
 import { answerError, verdict } from './verdict.ts'
 
 /** Failures of one exchange, each after others came through, until it is its size that counts as the reason; one where it is silent. */
@@ -20,6 +21,8 @@ export interface ExchangeInput {
   readonly path: Path
   readonly clockwork: Clockwork
   readonly shape: Shape
+  /** What a visitor would ask for first on a new connection. */
+  readonly first: HttpRequest | undefined
   /** As many as the client opens that the template claims to be. */
   readonly connections: number
   /** Goes out again and again as it is. */
@@ -67,6 +70,7 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
     // It was given up in favour of a new connection, and that at once.
     if (answer === 'doubted') {
       if (!input.mayRetry()) return { kind: 'late', octets: 0 }
+      await giveWay(input)
       continue
     }
     if (answer !== undefined) {
@@ -88,12 +92,14 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
     since ??= clockwork.now()
     input.failing(since)
     // While nothing comes through, nothing is known of sizes.
-    if (path.lastWorked >= failedAt) against++
+    if (path.lastWorked > failedAt) against++
     failedAt = clockwork.now()
     const silent = answer === undefined && isSottoError(path.error, 'E_PATH_TIMEOUT')
     if (against >= (silent ? 1 : FAILURES_SEEN)) return unfit(path, false)
     if (++failures > 1 || silent) input.probe()
-    await path.rest(signal)
+    // The first failure of a path that worked is mostly that of one connection: another is worth a try at once.
+    if (path.tries > 1) await path.rest(signal)
+    else await giveWay(input)
     signal.throwIfAborted()
     // An edge may keep what it answered for this URL. Unless a number can be spared, the very same goes out again.
     const other = answer === undefined ? undefined : input.encodeAnew()
@@ -106,13 +112,14 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
 
 /** One attempt at an exchange that is answered at once; true where the answer was authentic. Tells nobody but the caller. */
 export async function tryExchange(
-  input: Pick<ExchangeInput, 'permit' | 'shape' | 'connections' | 'request' | 'accept' | 'signal'> & {
+  input: Pick<ExchangeInput, 'permit' | 'shape' | 'first' | 'connections' | 'request' | 'accept' | 'signal'> & {
     readonly timeoutMs: number
   },
 ): Promise<boolean> {
-  const { permit, shape, connections, request, timeoutMs, signal } = input
+  const { permit, shape, first, connections, request, timeoutMs, signal } = input
+  const { family } = shape
   try {
-    const response = await permit.exchange(request, { timeoutMs, connections, signal })
+    const response = await permit.exchange(request, { family, first, timeoutMs, connections, signal })
     const parcel = shape.decodeResponse(toAnswer(response))
     const authentic = parcel !== undefined && input.accept(parcel)
     permit.judge(response, authentic)
@@ -120,6 +127,11 @@ export async function tryExchange(
   } catch {
     return false
   }
+}
+
+/** What only waits for news leaves the first new connection to what says something. */
+function giveWay({ hold, clockwork }: ExchangeInput): Promise<void> | undefined {
+  return hold <= HELD_MS ? undefined : new Promise((resolve) => clockwork.soon(resolve))
 }
 
 function unfit(path: Path, said: boolean): ExchangeResult {
@@ -137,7 +149,7 @@ export interface Answer {
 
 /** One try on the network; undefined where the path failed. */
 async function attempt(
-  { permit, path, clockwork, connections, signal }: ExchangeInput,
+  { permit, path, clockwork, connections, signal, shape: { family }, first }: ExchangeInput,
   request: HttpRequest,
   hold: number,
   isFirst: boolean,
@@ -148,13 +160,15 @@ async function attempt(
   const giveUp = (): void => given.abort(signal.reason)
   signal.addEventListener('abort', giveUp, { once: true })
   let doubted = false
-  const trust = path.onDoubt(hold, () => {
+  const trust = path.onDoubt(hold, request.body?.length ?? 0, () => {
     doubted = true
     given.abort()
   })
   try {
     const fresh = path.wantsFresh()
-    const response = await permit.exchange(request, { timeoutMs, connections, signal: given.signal, fresh })
+    const response = await permit.exchange(request, {
+      ...{ family, first, timeoutMs, connections, signal: given.signal, fresh },
+    })
     path.count(request, response)
     return toAnswer(response)
   } catch (error) {

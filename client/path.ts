@@ -26,10 +26,12 @@ const RTT_UNKNOWN = 500
 const RTT_MOST = 10_000
 /** Loss is noticed after max(3 s, 4 RTT). */
 const PATIENCE_LEAST = 3_000
-/** After a hold: two round trips for a new connection and two for the exchange, and no less than this, milliseconds. */
+/** After a hold: two round trips, and no less than this, milliseconds. */
 const HELD_PATIENCE_LEAST = 1_000
 /** An exchange that may be held for longer than this waits for news; others are answered at once. */
-const HELD_MS = 150
+export const HELD_MS = 150
+/** Octets of a request that takes no time worth speaking of to send. */
+const SMALL = 4_096
 /** Connections that fell silent, each followed by one that works, within `FROZEN_MS`: that is no accident. */
 const FROZEN_COUNT = 3
 const FROZEN_MS = 300_000
@@ -57,7 +59,7 @@ export class Path {
   private failures = 0
   private roundTrip: number | undefined
   private readonly sleepers = new Set<() => void>()
-  private readonly doubters = new Set<() => void>()
+  private readonly doubters = new Set<Doubter>()
   private readonly seen = new Findings()
   /** When connections fell silent whose successors worked. */
   private frozen: readonly Millis[] = []
@@ -130,14 +132,14 @@ export class Path {
 
   /**
    * As `patience`, for an exchange that sends so many octets and may be held for `hold`, both counted in. Twice as long
-   * after a failure: a slow path is no lost one.
+   * after the second failure: a slow path is no lost one.
    */
   timeout(hold: number, octets = 0): number {
-    const patience = hold > HELD_MS ? Math.max(HELD_PATIENCE_LEAST, 4 * this.rtt) : this.patience
+    const patience = hold > HELD_MS ? Math.max(HELD_PATIENCE_LEAST, 2 * this.rtt) : this.patience
     const { rate } = this.fit
     const upload =
       rate === Number.POSITIVE_INFINITY ? SLOWEST_UPLOAD : Math.max(Math.min(SLOWEST_UPLOAD, rate), rate / 8)
-    return hold + octets / upload + patience * (this.failures > 0 ? 2 : 1)
+    return hold + octets / upload + patience * (this.failures > 1 ? 2 : 1)
   }
 
   /** What the path does, in the order it was found. */
@@ -267,19 +269,32 @@ export class Path {
     for (const wake of [...this.sleepers]) wake()
   }
 
-  /** Calls `doubt` when connections that only wait are not to be relied on; returns how to stop. */
-  onDoubt(hold: number, doubt: () => void): () => void {
-    if (hold <= HELD_MS) return () => {}
-    this.doubters.add(doubt)
-    return () => void this.doubters.delete(doubt)
+  /**
+   * Calls `doubt` when the connection of this exchange is not to be relied on; returns how to stop. What sends much is
+   * left alone: slow is not lost.
+   */
+  onDoubt(hold: number, octets: number, doubt: () => void): () => void {
+    const isHeld = hold > HELD_MS
+    if (!isHeld && octets > SMALL) return () => {}
+    const doubter = { doubt, from: this.clockwork.now() + (isHeld ? 0 : Math.max(HELD_PATIENCE_LEAST, 2 * this.rtt)) }
+    this.doubters.add(doubter)
+    return () => void this.doubters.delete(doubter)
   }
 
-  /** What only waits goes out again on a new connection: the gateway takes the same parcel twice. */
+  /** What only waits, and what should have been answered by now, goes out again on a new connection: the gateway takes the same parcel twice. */
   doubt(): void {
-    const all = [...this.doubters]
-    this.doubters.clear()
-    for (const doubt of all) doubt()
+    const now = this.clockwork.now()
+    for (const doubter of [...this.doubters].filter(({ from }) => from <= now)) {
+      this.doubters.delete(doubter)
+      doubter.doubt()
+    }
   }
+}
+
+interface Doubter {
+  readonly doubt: () => void
+  /** Not before. */
+  readonly from: Millis
 }
 
 /** Of header fields, and about as many for the line before them. */

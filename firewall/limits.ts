@@ -59,6 +59,25 @@ export const DialLimits = {
   tickets: 4,
 } as const
 
+export const BrowserLimits = {
+  /** One message of the browser, in characters. Attack: memory. The largest answer as base64 in JSON, with room for its head. */
+  messageCharacters: 4_194_304,
+  /** Oldest major version that is used: earlier ones lack `Uint8Array.fromBase64`. */
+  version: 140,
+  /** From its start until it speaks, milliseconds. About 1.5 s on two cores that do nothing else. */
+  startMs: 30_000,
+  /** From the first connection until the site's page is shown, milliseconds. A page of 1 MB at 20 kB/s. */
+  visitMs: 60_000,
+  /** From the wish that it ends until its processes are killed, milliseconds. */
+  endMs: 3_000,
+  /** Connections to the gate, by count. Attack: another program of this machine. More than a browser opens to one proxy (32). */
+  gateConnections: 128,
+  /** Tunnels through the gate, by count. Attack: a page that opens connections. Browsers open six to one host. */
+  tunnels: 16,
+  /** Requests of one tab whose fate is remembered, by count. Attack: a page that asks without end. */
+  requests: 256,
+} as const
+
 export const WayLimits = {
   /** Octets of a proxy's name and password each. Attack: none; RFC 1929 section 2 has one octet for the length. */
   credentialBytes: 255,

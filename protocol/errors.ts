@@ -43,6 +43,8 @@ export const errorCodes = {
   E_PATH_TLS: 'Somebody on the path shows a wrong certificate: try another network, and tell the operator.',
   E_PATH_ANSWER: 'Something on the path answered with what is no usable HTTP: try another network or gateway.',
   E_PATH_CLOSED: 'Nothing to do: the exchange was given up on this side.',
+  E_BROWSER_MISSING: 'Install Chromium or Chrome, or name the one that there is.',
+  E_BROWSER_FAILED: 'Update Chromium or Chrome, or go on without it.',
   E_PROXY_UNREACHABLE: 'Check that the proxy runs and that its address is right: sotto proxy show',
   E_PROXY_AUTH: 'Give the name and password that the proxy wants: sotto proxy set',
   E_PROXY_REFUSED: 'Ask who runs the proxy what it lets through, or go another way: sotto proxy set, sotto proxy clear',
@@ -51,6 +53,8 @@ export const errorCodes = {
     'Wait, or look at sotto firewall explain; where you know that all is well, sotto firewall allow lifts it at once.',
   E_CONFINE:
     'Allow user namespaces on this machine, or start Sotto without --confine: docs/firewall.md says what is needed.',
+  E_DIALER_UNFIT:
+    'Nothing to do: Sotto uses looks that go with this machine. To have this one too, update Sotto and its Node.',
   E_FIREWALL_GONE: 'Start Sotto again.',
   E_FIREWALL_BROKEN: 'Install Sotto anew: its two halves do not understand each other.',
   E_INVITE_FORMAT: 'Copy the whole link again, or scan the code again; if it goes on, ask for a new invite.',
@@ -67,6 +71,8 @@ export const errorCodes = {
   E_CHAT_CONTACT: 'Look at the list of contacts for the right one.',
   E_CHAT_BLOCKED: 'Accept the contact first.',
   E_CHAT_TEXT: 'Shorten the text, or send it in parts.',
+  E_CHAT_MESSAGE: 'Look at the history for the right one.',
+  E_CHAT_CHANGE: 'Write another message.',
   E_CHAT_OUTBOX_FULL: 'Wait until the contact has received some of the earlier messages.',
   E_CHAT_NO_GATEWAY: 'Open an invite of a gateway first.',
   E_CHAT_CONNECTION:
@@ -91,6 +97,8 @@ export const errorCodes = {
   E_PACK_UNKNOWN: 'Look which packs there are: sotto templates status',
   E_PACK_KEY: 'Vouch for the signing key of this gateway with the root key: sotto templates delegate',
   E_PACK_BUSY: 'Wait until the canary is over (sotto templates status), or end it: sotto templates rollback',
+  E_CERTIFICATE:
+    'Let the domain point to this machine and open port 80 to the world; Sotto tries again by itself, and at once when restarted.',
   E_PORT_TAKEN: 'Stop the program that listens there, or choose another port.',
 } as const
 

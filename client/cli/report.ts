@@ -56,6 +56,6 @@ export function exitStatus(error: unknown): number {
     ['E_CONFIG', 'E_DISK_FULL', 'E_FILE', 'E_IDENTITY_EXISTS'].includes(error.code)
   )
     return 3
-  if (/^E_(PATH|PROXY|NET|TUNNEL|NOT_RECOGNISED|REVOKED|FIREWALL|MAILBOX)/.test(error.code)) return 4
+  if (/^E_(PATH|PROXY|BROWSER|NET|TUNNEL|NOT_RECOGNISED|REVOKED|FIREWALL|MAILBOX)/.test(error.code)) return 4
   return 1
 }

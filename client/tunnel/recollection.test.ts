@@ -99,7 +99,7 @@ test('another network: nothing of the old one is left, and no connection of it i
   const { path } = scene(experienced())
   path.recall(experienced())
   const doubted: string[] = []
-  path.onDoubt(7_000, () => doubted.push('held'))
+  path.onDoubt(7_000, 100, () => doubted.push('held'))
   path.moved()
   t.deepEqual(
     path.findings.map(({ code }) => code),

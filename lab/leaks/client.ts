@@ -12,7 +12,7 @@ const permit = await broker.permit(endpoint!.id)
 for (const target of JSON.parse(process.env.PATHS!) as string[]) {
   const from = Date.now()
   const answer = await permit
-    .exchange({ method: 'GET', target, headers: [], body: undefined }, { timeoutMs: 20_000 })
+    .exchange({ method: 'GET', target, headers: [], body: undefined }, { timeoutMs: 20_000, family: 'node' })
     .then(
       ({ status }) => String(status),
       ({ code }: { code: string }) => code,

@@ -11,7 +11,7 @@ export async function startExchanges(permit: Permit, place: Place): Promise<{ st
   const once = async (): Promise<boolean> => {
     try {
       const request = { method: 'GET', target: '/', headers: [], body: undefined } as const
-      return (await permit.exchange(request, { timeoutMs: 20_000 })).status === 200
+      return (await permit.exchange(request, { timeoutMs: 20_000, family: 'node' })).status === 200
     } catch {
       return false
     }
