@@ -57,13 +57,16 @@ export class Flow {
   readonly state: FlowState
   private readonly kind: EndpointKind
   private readonly tell: (news: FlowNews) => void
+  private readonly times: number
   /** When the next exchange may begin while slowed down. */
   private nextAt: Millis = Number.NEGATIVE_INFINITY
   /** Share of each bucket that was filled since `saved`. */
   private filled: Amounts = {}
 
-  constructor(kind: EndpointKind, state: FlowState, tell: (news: FlowNews) => void) {
+  /** `times`: how many times what is ordinary for everybody is ordinary here. */
+  constructor(kind: EndpointKind, state: FlowState, tell: (news: FlowNews) => void, times = 1) {
     this.kind = kind
+    this.times = times
     this.state = state
     this.tell = tell
   }
@@ -249,7 +252,8 @@ export class Flow {
   }
 
   private envelope(measure: Measure): Envelope {
-    return envelopes[this.kind][measure]
+    const { burst, perHour, grows } = envelopes[this.kind][measure]
+    return { burst: burst * this.times, perHour: perHour * this.times, grows }
   }
 
   private capacity(measure: Measure): number {

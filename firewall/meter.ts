@@ -62,9 +62,11 @@ export class Meter {
   private readonly tell: (news: MeterNews) => void
   /** Endpoints that never proved themselves, and when they were last asked. */
   private readonly strangers = new Map<string, Millis>()
+  private readonly times: number
   private savedAt: Millis
 
-  constructor(stored: MeterState, now: Millis, tell: (news: MeterNews) => void) {
+  constructor(stored: MeterState, now: Millis, tell: (news: MeterNews) => void, times = 1) {
+    this.times = times
     this.tell = tell
     this.savedAt = now
     for (const [id, { kind, state }] of stored) this.add({ id, kind }, state)
@@ -171,7 +173,7 @@ export class Meter {
   }
 
   private add({ id, kind }: Metered, state: FlowState): Flow {
-    const flow = new Flow(kind, state, (news) => this.tell({ ...news, endpoint: id }))
+    const flow = new Flow(kind, state, (news) => this.tell({ ...news, endpoint: id }), this.times)
     this.flows.set(id, { kind, flow })
     return flow
   }

@@ -31,6 +31,8 @@ export interface MeteringOptions {
   readonly random: Random
   readonly now: () => Millis
   readonly wait?: Wait | undefined
+  /** See `BrokerOptions.meterTimes`. */
+  readonly meterTimes?: number | undefined
 }
 
 export class Metering {
@@ -46,7 +48,7 @@ export class Metering {
   private closed = false
 
   private constructor(options: MeteringOptions, stored: MeterState, store: MeterStore) {
-    this.meter = new Meter(stored, options.now(), (news) => this.onNews(news))
+    this.meter = new Meter(stored, options.now(), (news) => this.onNews(news), options.meterTimes)
     this.store = store
     this.now = options.now
     this.wait = options.wait ?? realWait

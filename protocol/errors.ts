@@ -51,6 +51,8 @@ export const errorCodes = {
   E_FIREWALL_REFUSED: 'The firewall lets through only what your invites name: open an invite for it first.',
   E_FIREWALL_CUT:
     'Wait, or look at sotto firewall explain; where you know that all is well, sotto firewall allow lifts it at once.',
+  E_DIALER_UNFIT:
+    'Nothing to do: Sotto uses looks that go with this machine. To have this one too, update Sotto and its Node.',
   E_FIREWALL_GONE: 'Start Sotto again.',
   E_FIREWALL_BROKEN: 'Install Sotto anew: its two halves do not understand each other.',
   E_INVITE_FORMAT: 'Copy the whole link again, or scan the code again; if it goes on, ask for a new invite.',
@@ -67,6 +69,8 @@ export const errorCodes = {
   E_CHAT_CONTACT: 'Look at the list of contacts for the right one.',
   E_CHAT_BLOCKED: 'Accept the contact first.',
   E_CHAT_TEXT: 'Shorten the text, or send it in parts.',
+  E_CHAT_MESSAGE: 'Look at the history for the right one.',
+  E_CHAT_CHANGE: 'Write another message.',
   E_CHAT_OUTBOX_FULL: 'Wait until the contact has received some of the earlier messages.',
   E_CHAT_NO_GATEWAY: 'Open an invite of a gateway first.',
   E_CHAT_CONNECTION:
@@ -91,6 +95,8 @@ export const errorCodes = {
   E_PACK_UNKNOWN: 'Look which packs there are: sotto templates status',
   E_PACK_KEY: 'Vouch for the signing key of this gateway with the root key: sotto templates delegate',
   E_PACK_BUSY: 'Wait until the canary is over (sotto templates status), or end it: sotto templates rollback',
+  E_CERTIFICATE:
+    'Let the domain point to this machine and open port 80 to the world; Sotto tries again by itself, and at once when restarted.',
   E_PORT_TAKEN: 'Stop the program that listens there, or choose another port.',
 } as const
 

@@ -32,6 +32,14 @@ export const ChatLimits = {
 
   /** Octets of one text, UTF-8. The largest class holds it with everything around it. */
   textBytes: 16_384,
+  /** Octets of a reaction's symbol, UTF-8. The longest in use (families, flags) have 28. */
+  symbolBytes: 32,
+  /** Milliseconds after which a message is not edited or withdrawn any more: 24 hours. Later, people rely on what was said. */
+  changeMs: 86_400_000,
+  /** Changes of a contact whose messages are not here (yet). Attack: disk. Honest ones are within `window`. */
+  orphans: 100,
+  /** Seconds until a message disappears, at the most: 4 weeks. */
+  timerSeconds: 2_419_200,
   /** Messages to one contact, from the oldest not yet received on. Bounds the outbox, and what the contact holds apart. */
   window: 1_000,
   /** Messages of a contact held beyond one that is missing. Attack: memory; an honest contact stays within `window`. */

@@ -12,13 +12,14 @@ import { ask, readText } from '#firewall/prompt.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
 import { contactNamed, nameOf } from './contact-names.ts'
+import { registerDoctor } from './doctor-view.ts'
 import { registerIdentity } from './identity.ts'
 import { runLineProtocol } from './line-protocol.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
 import { sanitize } from './sanitize.ts'
 import { reportStatus, watchStatus } from './status-view.ts'
-import { marks, timeOf } from './text.ts'
+import { marks, textOf, timeOf } from './text.ts'
 import { registerWays } from './ways-view.ts'
 
 /** What the commands run on. */
@@ -67,9 +68,11 @@ export function registerCommands(program: Command, ground: Ground): void {
   registerContacts(add, run)
   registerIdentity(program, add, ground)
   registerWays(program, add, ground)
+  registerDoctor(add, ground)
   add('send', 'Send a message; the text from the arguments or standard input.')
     .argument('<name>')
     .argument('[text...]')
+    .option('--direct', 'no gateway keeps it: it waits here until they are there')
     .action((name, text, options) => run.send(name, text, options))
   add('recv', 'Print what has arrived and not been seen.')
     .option('--follow', 'go on until stopped')
@@ -207,7 +210,7 @@ class Commands {
     return card ?? (await readText('Card: ', stdin, stderr))
   }
 
-  async send(name: string, words: readonly string[], options: Options): Promise<void> {
+  async send(name: string, words: readonly string[], options: Options & { direct?: boolean }): Promise<void> {
     const output = this.output(options)
     const text =
       words.length > 0
@@ -215,7 +218,7 @@ class Commands {
         : await readText('Message: ', this.ground.streams.stdin, this.ground.streams.stderr)
     await this.with({ ...options, online: true }, async (member) => {
       const contact = contactNamed(member.chat.contacts(), name)
-      const message = member.chat.send(contact.id, text)
+      const message = member.chat.send(contact.id, text, { noStore: options.direct === true })
       const status = await leftHere(member, message)
       const why = status === 'pending' ? member.hindrance() : undefined
       const waits = why && { code: why.code, what: why.message, kept: why.kept, next: why.next }
@@ -230,7 +233,7 @@ class Commands {
       const show = (message: MessageView): void => {
         const contact = member.chat.contacts().find(({ id }) => id === message.contact)
         const who = contact === undefined ? message.contact.slice(0, 8) : nameOf(contact)
-        const text = `${timeOf(message.time)} ${who}  ${sanitize(message.text, true)}`
+        const text = `${timeOf(message.time)} ${who}  ${textOf(message)}`
         output.result({ ...message, name: who }, text, () => member.chat.markRead(message.contact, message.id))
       }
       for (const contact of member.chat.contacts()) {
@@ -261,7 +264,7 @@ class Commands {
         const who = message.from === 'me' ? 'you' : nameOf(contact)
         const state = message.from === 'me' ? ` ${marks[message.status]}` : ''
         const when = `${new Date(message.time).toISOString().slice(0, 10)} ${timeOf(message.time)}`
-        output.result(message, `${when} ${who}  ${sanitize(message.text, true)}${state}`)
+        output.result(message, `${when} ${who}  ${textOf(message)}${state}`)
       }
     })
   }

@@ -179,9 +179,11 @@ export class Pump {
   private cover(): void {
     const shape = this.template.shape('send')
     const length = this.shared.path.fit.length(shape, this.rhythm.coverBytes, this.now)
+    // What says nothing gets no answer from a service that would be worth waiting for, and must not take longer than what does.
+    const hold = this.epoch.session.pending(1) > 0 ? SEND_HOLD : 0
     this.sends++
     this.beganBeside()
-    this.exchange(shape, length, SEND_HOLD, () => this.sends--)
+    this.exchange(shape, length, hold, () => this.sends--)
   }
 
   /** The rhythm hears of a send that nobody asked for. */

@@ -45,7 +45,7 @@ async function visit(
     ...{ addresses: [], certificate: gateway.certificates.pin, ...change },
   }
   const request = { method: 'GET', target: '/', headers: [], body: undefined } as const
-  const { body } = await dialer.exchange(target, request, { timeoutMs: 20_000 })
+  const { body } = await dialer.exchange(target, request, { family: 'node', timeoutMs: 20_000 })
   return JSON.parse(Buffer.from(body).toString())
 }
 

@@ -108,7 +108,7 @@ async function visit({ wanted, site, host, guest }: Place, random: () => number)
     return undefined
   }
   const endedAt = Date.now() + SESSION_MS
-  const talk = new Talk(guest, wanted.kind !== 'ours', random)
+  const talk = new Talk(guest, wanted.kind === 'ours' ? undefined : wanted.template, random)
   talk.begin()
   await pause(endedAt - Date.now())
   talk.end()
@@ -118,45 +118,79 @@ async function visit({ wanted, site, host, guest }: Place, random: () => number)
 }
 
 /**
- * Two people who write now and then. Programs tell each other that something has arrived: ours do by themselves, for
- * genuine visitors it is done here.
+ * Two people who write now and then. Programs tell each other that something has arrived, and say something more after each
+ * message where the template's rhythm has cover. Ours do by themselves; for genuine visitors, of `application`, it is done here.
  */
 class Talk {
   readonly said: Spoken[] = []
   readonly heard: Spoken[] = []
   private readonly guest: Guest
-  private readonly acknowledges: boolean
+  private readonly application: CompiledTemplate | undefined
   private readonly random: () => number
   private readonly timers = new Set<NodeJS.Timeout>()
   private readonly owed = { say: false, hear: false }
+  private notice: NodeJS.Timeout | undefined
+  /** Of this visitor: milliseconds between notices. Half as wide as all visitors' together. */
+  private readonly everyMs: readonly [number, number]
 
-  constructor(guest: Guest, acknowledges: boolean, random: () => number) {
+  constructor(guest: Guest, application: CompiledTemplate | undefined, random: () => number) {
     this.guest = guest
-    this.acknowledges = acknowledges
+    this.application = application
     this.random = random
+    const [from, to] = application?.rhythm.cover?.everyMs ?? [0, 0]
+    const least = from + (random() * (to - from)) / 2
+    this.everyMs = [least, least + (to - from) / 2]
   }
 
   begin(): void {
+    // What opens a room is a send as well.
+    this.plan()
     for (const side of ['say', 'hear'] as const)
       for (let at = this.gap(); at < TALK_MS; at += this.gap()) this.after(at, () => this.speak(side))
   }
 
   end(): void {
+    clearTimeout(this.notice)
     for (const timer of this.timers) clearTimeout(timer)
   }
 
-  private speak(side: 'say' | 'hear'): void {
+  private speak(side: Side): void {
     const letters = 1 + Math.floor(this.random() * LETTERS)
     ;(side === 'say' ? this.said : this.heard).push({ at: Date.now(), letters })
-    this.guest[side](letters)
+    this.pass(side, letters)
     const other = side === 'say' ? 'hear' : 'say'
-    if (!this.acknowledges || this.owed[other]) return
+    if (this.application === undefined || this.owed[other]) return
     this.owed[other] = true
-    const [from, to] = RECEIPT_MS
-    this.after(from + this.random() * (to - from), () => {
+    this.after(this.draw(RECEIPT_MS), () => {
       this.owed[other] = false
-      this.guest[other](1)
+      this.pass(other, 1)
     })
+  }
+
+  private pass(side: Side, letters: number): void {
+    this.guest[side](letters)
+    if (side === 'say') this.plan()
+  }
+
+  /** After a send so many notices follow, and begin anew with the next send. */
+  private plan(): void {
+    const { cover } = this.application?.rhythm ?? {}
+    clearTimeout(this.notice)
+    if (cover?.mode !== 'adaptive') return
+    const [from, to] = cover.tail ?? [1, 1]
+    this.follow(from + Math.floor(this.random() * (to - from + 1)))
+  }
+
+  private follow(left: number): void {
+    if (left === 0) return
+    this.notice = setTimeout(() => {
+      this.guest.notice()
+      this.follow(left - 1)
+    }, this.draw(this.everyMs))
+  }
+
+  private draw([from, to]: readonly [number, number]): number {
+    return from + this.random() * (to - from)
   }
 
   private gap(): number {
@@ -167,5 +201,7 @@ class Talk {
     this.timers.add(setTimeout(run, ms))
   }
 }
+
+type Side = 'say' | 'hear'
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)))

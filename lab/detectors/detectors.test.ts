@@ -40,6 +40,11 @@ onWire(`a member and a visitor are seen on the wire and read whole${lacking(wire
       exchanges.some(({ target, answer }) => target.includes('/sync?') && answer > 0),
       'news were asked for',
     )
+    const isText = (octets: number): boolean => octets > 1_000 && octets < 1_200
+    t.true(
+      exchanges.some(({ body }) => isText(body.length)),
+      'a text rides in the class that was made for it',
+    )
     const records = session.connections.flatMap((connection) => connection.records)
     t.true(records.length > 20)
     t.true(

@@ -99,7 +99,8 @@ async function guestOf(parts: Parts, kind: GuestKind, template: CompiledTemplate
   if (kind === 'browser') return browserGuest(browser!, template, place, hear)
   return {
     enter: async () => void (await program.call({ run: 'enter', host, template: template.id })),
-    say: () => program.tell({ run: 'say', host }),
+    say: () => program.tell({ run: 'say', host, kind: 'send' }),
+    notice: () => program.tell({ run: 'say', host, kind: 'notice' }),
     hear,
     leave: async () => void (await program.call({ run: 'leave', host })),
   }
@@ -120,10 +121,12 @@ async function memberOf({ site, near, far }: Parts, template: CompiledTemplate, 
   await near.call({ run: 'close', name })
   // The first time somebody comes back they bring what others need to reach them; that happens once.
   await near.call({ run: 'open', name, template: template.id })
+  await near.call({ run: 'rest', name })
   await near.call({ run: 'close', name })
   return {
     enter: async () => void (await near.call({ run: 'open', name, template: template.id })),
     say: (letters) => near.tell({ run: 'say', name, letters }),
+    notice: () => {},
     hear: (letters) => far.tell({ run: 'say', name, letters }),
     leave: async () => void (await near.call({ run: 'close', name })),
   }

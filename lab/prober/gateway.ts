@@ -18,7 +18,7 @@ process.umask(0o077)
 const { now } = Date
 Date.now = () => now() - Number(behind)
 
-const templates = compileBuiltins()
+const templates = compileBuiltins('node')
 const config = `name: Lab
 domain: localhost
 listen: ${listen}

@@ -92,6 +92,7 @@ function report(front: Front, outcome: Outcome, control: number | undefined, ver
       ...figures('null', verdicts.nulls),
       ...figures('control', verdicts.controls),
       ...(verdicts.detour.length === 0 ? {} : figures('detour', verdicts.detour)),
+      ...(verdicts.pages.length === 0 ? {} : figures('pages', verdicts.pages)),
     },
   }
 }

@@ -1,5 +1,5 @@
 /** Everything that one visit or membership left on the wire, by the host that it named. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { ClientHello } from './client-hello.ts'
 import { parseClientHello } from './client-hello.ts'
 import type { KeyLog, OpenRecord } from './decrypt.ts'
@@ -46,13 +46,18 @@ export interface Session extends Visit {
   readonly connections: readonly SeenConnection[]
 }
 
-/** `keys`: files with secrets of TLS. Visits of which nothing was seen are left out. */
+/** `keys`: files with secrets of TLS, where they are. Visits of which nothing was seen are left out. */
 export async function readSessions(
   tape: string,
   visits: readonly Visit[],
   keys: readonly string[],
 ): Promise<Session[]> {
-  const secrets = readKeyLog(keys.map((file) => readFileSync(file, 'utf8')).join('\n'))
+  const secrets = readKeyLog(
+    keys
+      .filter(existsSync)
+      .map((file) => readFileSync(file, 'utf8'))
+      .join('\n'),
+  )
   const seen = readConnections(readFileSync(tape)).map((connection) => ({ connection, hello: helloOf(connection) }))
   const sessions: Session[] = []
   for (const visit of visits) {

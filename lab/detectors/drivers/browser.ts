@@ -67,6 +67,7 @@ export function browserGuest(
       await page.evaluate(`room.enter(seal, ${JSON.stringify(habits)})`)
     },
     say: () => void page?.evaluate('void room.say(seal)').catch(() => {}),
+    notice: () => void page?.evaluate('void room.say(seal, "notice")').catch(() => {}),
     hear: hears,
     leave: async () => {
       await context?.close()

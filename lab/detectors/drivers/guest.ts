@@ -5,6 +5,8 @@ export interface Guest {
   enter(): Promise<void>
   /** Says a text of so many letters. */
   say(letters: number): void
+  /** What a genuine application says beside messages, as its template's rhythm has it; ours does so by itself. */
+  notice(): void
   /** Somebody else says so much to them. */
   hear(letters: number): void
   leave(): Promise<void>
@@ -18,4 +20,4 @@ export interface GuestPlace {
 }
 
 /** Octets that a sealed message takes in a parcel, whatever up to about 300 letters it says. */
-export const MESSAGE_OCTETS = 1_400
+export const MESSAGE_OCTETS = 765

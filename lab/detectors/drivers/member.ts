@@ -5,6 +5,7 @@
  *     {id, run: 'open', name, template}    -> {id}         resolves once the gateway is reached
  *     {run: 'say', name, letters}                          to the one contact
  *     {id, run: 'met', name}               -> {id}         once something was heard
+ *     {id, run: 'rest', name}              -> {id}         once nothing is under way, and nothing will be soon
  *     {id, run: 'close', name}             -> {id}
  *     member.ts FOLDER
  */
@@ -19,7 +20,7 @@ import { systemBroker } from '#firewall/system-broker.ts'
 
 interface Command {
   readonly id: number
-  readonly run: 'join' | 'add' | 'open' | 'say' | 'met' | 'close'
+  readonly run: 'join' | 'add' | 'open' | 'say' | 'met' | 'rest' | 'close'
   readonly name: string
   readonly link: string
   readonly card: string
@@ -28,6 +29,9 @@ interface Command {
 }
 
 const REACH_MS = 60_000
+/** What is due within so long is waited for, and for how long at most, milliseconds. */
+const SOON_MS = 6_000
+const REST_MS = 10_000
 const [folder = ''] = process.argv.slice(2)
 
 class Person {
@@ -74,6 +78,10 @@ class Person {
     return this.heard.promise
   }
 
+  async rest(): Promise<void> {
+    await this.member?.settled(SOON_MS, REST_MS)
+  }
+
   async close(): Promise<void> {
     await this.member?.close()
     await this.broker?.close()
@@ -95,6 +103,7 @@ async function obey({ run, name, link, card, template, letters }: Command): Prom
   else if (run === 'add') person.add(card)
   else if (run === 'say') person.say(letters)
   else if (run === 'met') await person.met()
+  else if (run === 'rest') await person.rest()
   else await person.close()
   return {}
 }

@@ -7,20 +7,24 @@ import { MESSAGE_OCTETS } from './guest.ts'
 /** Octets of a greeting, and of an acknowledgement of news. */
 const SMALL_OCTETS = 320
 
-/**
- * What the application says: a greeting, a message or what opens a room, a poll that waits for news, one that acknowledges
- * news and is answered at once.
- */
-export type RequestKind = 'hello' | 'send' | 'poll' | 'acknowledge'
+/** And of what opens a room. */
+const OPEN_OCTETS = 1_240
 
-/** How a visit begins. */
-export const OPENING: readonly RequestKind[] = ['hello', 'send', 'hello']
+/**
+ * What the application says: a greeting, what opens a room, a message, a notice of what the visitor does (sent on after a
+ * message as the template's rhythm says), a poll that waits for news, one that acknowledges news and is answered at once.
+ */
+export type RequestKind = 'hello' | 'open' | 'send' | 'notice' | 'poll' | 'acknowledge'
+
+/** How a visit begins; while the second is asked, polling begins. */
+export const OPENING: readonly RequestKind[] = ['hello', 'open', 'hello']
 
 export function requestOf(template: CompiledTemplate, kind: RequestKind, host: string): HttpRequest {
   const shape = template.shape(kind === 'poll' || kind === 'acknowledge' ? 'poll' : 'send')
-  const { up } = shape
-  const octets = kind === 'poll' ? up.classes[0]! : up.fit(kind === 'send' ? MESSAGE_OCTETS : SMALL_OCTETS)
-  return shape.encodeRequest({ token: randomBytes(16), parcel: randomBytes(octets), host, random: randomBytes })
+  const octets = { hello: SMALL_OCTETS, open: OPEN_OCTETS, send: MESSAGE_OCTETS, acknowledge: SMALL_OCTETS, poll: 0 }
+  const wanted = kind === 'notice' ? (template.rhythm.cover?.bytes ?? 0) : octets[kind]
+  const parcel = randomBytes(shape.up.fit(wanted))
+  return shape.encodeRequest({ token: randomBytes(16), parcel, host, random: randomBytes })
 }
 
 /** Octets that the body of an answer without news has at most. */

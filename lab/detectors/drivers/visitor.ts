@@ -2,7 +2,7 @@
  * Genuine visitors whose program is one on Node's own fetch, many in one process: the site's application for the desktop.
  * Lines of JSON, answered in any order:
  *     {id, run: 'enter', host, template}   -> {id}
- *     {run: 'say', host}
+ *     {run: 'say', host, kind}                            a message or a notice
  *     {id, run: 'leave', host}             -> {id}
  *     visitor.ts CERTIFICATE_FILE ADDRESS
  */
@@ -19,6 +19,7 @@ interface Command {
   readonly run: 'enter' | 'say' | 'leave'
   readonly host: string
   readonly template: string
+  readonly kind: RequestKind
 }
 
 const templates = new Map(compileBuiltins().map((each) => [each.id, each]))
@@ -48,12 +49,14 @@ class Visitor {
 
   async enter(): Promise<void> {
     await this.get(this.template.page)
-    for (const kind of OPENING) await this.ask(kind)
+    const [first, ...others] = OPENING
+    await this.ask(first!)
     void this.listen()
+    for (const kind of others) await this.ask(kind)
   }
 
-  say(): void {
-    void this.ask('send')
+  say(kind: RequestKind): void {
+    void this.ask(kind)
   }
 
   async leave(): Promise<void> {
@@ -96,12 +99,12 @@ class Visitor {
 
 const here = new Map<string, Visitor>()
 
-async function obey({ run, host, template }: Command): Promise<void> {
+async function obey({ run, host, template, kind }: Command): Promise<void> {
   if (run === 'enter') {
     const visitor = new Visitor(host, templates.get(template)!)
     here.set(host, visitor)
     await visitor.enter()
-  } else if (run === 'say') here.get(host)?.say()
+  } else if (run === 'say') here.get(host)?.say(kind)
   else {
     await here.get(host)?.leave()
     here.delete(host)

@@ -12,6 +12,7 @@ import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Matcher } from '#engine/match.ts'
 import { createMatcher } from '#engine/match.ts'
 import type { Shape } from '#engine/shape.ts'
+import { writeHead } from '#gateway/decoy/answer.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { compileBuiltins } from '../../../camouflage-templates/builtin.ts'
 
@@ -104,7 +105,11 @@ class Room {
 function write(response: ServerResponse, shape: Shape, octets: number): void {
   const length = octets === 0 ? shape.down.classes[0]! : shape.down.fit(octets)
   const { status, headers, body } = shape.encodeResponse({ parcel: randomBytes(length), random: randomBytes })
-  response.writeHead(status, [...headers.flat(), 'Content-Length', String(body.length)]).end(body)
+  const isType = ([name]: readonly [string, string]): boolean => name.toLowerCase() === 'content-type'
+  const more = headers.filter((header) => !isType(header)).flat()
+  // With the gateway's own head: how long that is decides where nginx cuts long answers into records.
+  writeHead(response.req, response, { status, type: headers.find(isType)?.[1], length: body.length, more })
+  response.end(body)
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
