@@ -48,6 +48,8 @@ test('a path that has failed, or that is slow, is waited for longer', (t) => {
   path.worked(100, 0)
   t.is(path.timeout(0, 8_000), 4_000)
   path.failed(silence)
+  t.is(path.timeout(0), 3_000)
+  path.failed(silence)
   t.is(path.timeout(0), 6_000)
   path.worked(100, 0)
   path.carried(6_000, 3_100, 0)

@@ -132,14 +132,14 @@ export class Path {
 
   /**
    * As `patience`, for an exchange that sends so many octets and may be held for `hold`, both counted in. Twice as long
-   * after a failure: a slow path is no lost one.
+   * after the second failure: a slow path is no lost one.
    */
   timeout(hold: number, octets = 0): number {
     const patience = hold > HELD_MS ? Math.max(HELD_PATIENCE_LEAST, 2 * this.rtt) : this.patience
     const { rate } = this.fit
     const upload =
       rate === Number.POSITIVE_INFINITY ? SLOWEST_UPLOAD : Math.max(Math.min(SLOWEST_UPLOAD, rate), rate / 8)
-    return hold + octets / upload + patience * (this.failures > 0 ? 2 : 1)
+    return hold + octets / upload + patience * (this.failures > 1 ? 2 : 1)
   }
 
   /** What the path does, in the order it was found. */

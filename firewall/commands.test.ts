@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
+import { ed25519PublicKey } from '#protocol/crypto/ed25519.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
+import { sealGatewayList } from '#protocol/gateway-list.ts'
 import { firewallCommands, isForFirewall } from './commands.ts'
 import { tlsConnector } from './dialers/tls-connector.ts'
 import { undiciDialer } from './dialers/undici.ts'
@@ -24,7 +27,7 @@ test.after.always(() => gateway.close())
 const open = (folder: string): Promise<LocalBroker> => {
   const connector = tlsConnector({ resolve: async () => [] })
   const dialer = undiciDialer({ connector })
-  return openBroker({ folder, dialer, now: Date.now, random: randomBytes, wait: async () => {} })
+  return openBroker({ folder, dialers: [dialer], now: Date.now, random: randomBytes, wait: async () => {} })
 }
 
 class Place {
@@ -74,7 +77,7 @@ async function joined(t: ExecutionContext): Promise<{ place: Place; id: string }
 }
 
 const get = (permit: Permit, target: string) =>
-  permit.exchange({ method: 'GET', target, headers: [], body: undefined }, { timeoutMs: 20_000 })
+  permit.exchange({ method: 'GET', target, headers: [], body: undefined }, { family: 'node', timeoutMs: 20_000 })
 
 async function misbehave(broker: LocalBroker, id: string): Promise<void> {
   const permit = await broker.permit(id)
@@ -146,6 +149,29 @@ test('changes are taken back, the latest first', async (t) => {
     (await place.json('log')).map(({ kind }) => kind),
     ['admitted', 'forgotten', 'undone', 'permitted', 'dialed', 'undone', 'refused'],
   )
+})
+
+test('a signed list from a file is judged as one from a gateway', async (t) => {
+  const seed = randomBytes(32)
+  const place = new Place(await temporaryFolder(t))
+  await place.with((broker) => broker.admitInvite(gateway.invite({ root: ed25519PublicKey(seed) })))
+  const second = Math.floor(Date.now() / 1000)
+  const gateways = [{ host: 'second.example', port: 443, addresses: [], key: gateway.key }]
+  const list = { version: 1, from: second - 9, until: second + 900, gateways }
+  const file = join(place.state, 'list')
+  await writeFile(file, sealGatewayList(seed, list))
+  t.is(await place.run('add', file), 'On the list now: Test (second.example).\n')
+  t.is(await place.run('add', file), 'Nothing new.\n')
+  t.deepEqual(
+    (await place.json('list')).map(({ source }) => source),
+    ['invite', 'list'],
+  )
+  t.regex(await place.run('undo'), /Off the list again: Test \(second\.example\)/)
+  await writeFile(file, sealGatewayList(randomBytes(32), { ...list, version: 2 }))
+  await t.throwsAsync(place.run('add', file), { code: 'E_FIREWALL_REFUSED' })
+  await t.throwsAsync(place.run('add', '/nowhere'), { code: 'E_USAGE' })
+  await writeFile(file, new Uint8Array(9_000))
+  await t.throwsAsync(place.run('add', file), { code: 'E_USAGE' })
 })
 
 test('while a chat is running: looking goes, what changes the list waits, and allowing reaches it', async (t) => {

@@ -4,8 +4,10 @@
  */
 import type { FSWatcher } from 'node:fs'
 import { watch } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
 import { Command, CommanderError, Option } from 'commander'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
+import { GatewayListLimits } from '#protocol/gateway-list.ts'
 import { AUDIT_FILES } from './audit.ts'
 import { unreadable } from './folder.ts'
 import type { LocalBroker } from './library.ts'
@@ -58,6 +60,9 @@ export async function firewallCommands(ground: FirewallGround): Promise<void> {
   add('log', 'Print every decision, oldest first.')
     .option('--follow', 'go on until stopped')
     .action((flags: Flags) => run.log(flags))
+  add('add', 'Take in a signed list of gateways that reached you by another way.')
+    .argument('<file>', 'the list, as the operator made it')
+    .action((file: string, flags: Flags) => run.add(file, flags))
   add('undo', 'Take back the latest change of the list.').action((flags: Flags) => run.undo(flags))
   add('forget', 'Take an endpoint off the list, with the membership there. Can be taken back for a week.')
     .argument('<endpoint>', 'as for explain')
@@ -147,6 +152,20 @@ class FirewallCommands {
     }
   }
 
+  /** Judged as any list is: by the root key of an invite. */
+  async add(file: string, flags: Flags): Promise<void> {
+    const list = await readListFile(file)
+    const by = (await this.look()).endpoints.find(({ source }) => source === 'invite')
+    if (by === undefined) throw new SottoError('E_NOT_JOINED', 'There is no invite that could vouch for a list.')
+    const added = await this.with((broker) => broker.offerList(by.id, list))
+    const names = added.map(({ name, host }) => `${name} (${host})`).join(', ')
+    this.say(
+      flags,
+      { added: added.map(({ id, host }) => ({ id, host })) },
+      names === '' ? 'Nothing new.' : `On the list now: ${names}.`,
+    )
+  }
+
   async undo(flags: Flags): Promise<void> {
     const names = namesIn(await this.look())
     const { kind, added, removed } = await this.with((broker) => broker.undo())
@@ -193,6 +212,17 @@ class FirewallCommands {
       await broker.close()
     }
   }
+}
+
+/** @throws SottoError E_USAGE */
+async function readListFile(path: string): Promise<Uint8Array> {
+  try {
+    const { size } = await stat(path)
+    if (size <= GatewayListLimits.bytes) return new Uint8Array(await readFile(path))
+  } catch (cause) {
+    throw new SottoError('E_USAGE', `${path} cannot be read.`, { cause })
+  }
+  throw new SottoError('E_USAGE', `${path} is too large to be a list of gateways.`)
 }
 
 function namesIn({ endpoints, removed }: Looked): ReadonlyMap<string, string> {

@@ -14,6 +14,7 @@ import { openDecoy } from './decoy/decoy.ts'
 import { watchMembers } from './members-watch.ts'
 import { LivePacks } from './packs/live.ts'
 import { startServer } from './server.ts'
+import { gatewayListService } from './services/gateways.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
 import { packService } from './services/packs.ts'
 import { Sessions, surroundings } from './sessions.ts'
@@ -75,7 +76,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     preferredAead: preferred(),
     holdMs: state.config.holdMs,
     tokens,
-    services: [mailbox.service, packService(packs), ...(input.services ?? [])],
+    services: [mailbox.service, packService(packs), gatewayListService(state.folder), ...(input.services ?? [])],
     pointer: (member) => packs.pointerFor(member),
     admit: async (claim, cohort) => await state.members.admit(claim, cohort.id, around.now()),
     report,

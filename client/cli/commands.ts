@@ -12,6 +12,7 @@ import { ask, readText } from '#firewall/prompt.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
 import { contactNamed, nameOf } from './contact-names.ts'
+import { registerDoctor } from './doctor-view.ts'
 import { registerIdentity } from './identity.ts'
 import { runLineProtocol } from './line-protocol.ts'
 import type { Output } from './report.ts'
@@ -67,6 +68,7 @@ export function registerCommands(program: Command, ground: Ground): void {
   registerContacts(add, run)
   registerIdentity(program, add, ground)
   registerWays(program, add, ground)
+  registerDoctor(add, ground)
   add('send', 'Send a message; the text from the arguments or standard input.')
     .argument('<name>')
     .argument('[text...]')

@@ -8,6 +8,7 @@ import { encodeQR } from 'qr'
 import { SottoError } from '#protocol/errors.ts'
 import type { InviteInfo } from '../members-records.ts'
 import { MemberLimits } from '../members-records.ts'
+import { registerAnnounce } from './announce.ts'
 import { registerDoctor } from './doctor-command.ts'
 import { type InitOptions, initGateway } from './init.ts'
 import { type CreatedInvite, createInvites, listInvites, revokeInvite } from './invites.ts'
@@ -52,6 +53,7 @@ export function registerAdminCommands(program: Command, around: AdminSurrounding
   registerInit(gateway, around)
   registerUninstall(gateway, around)
   registerDoctor(gateway, around)
+  registerAnnounce(gateway, around)
   const invite = program.command('invite').description('Invite members, and end invites.')
   registerCreate(invite, around)
   registerList(invite, around)
