@@ -53,6 +53,7 @@ class Rig {
       path: this.path,
       clockwork,
       shape: shape as unknown as Shape,
+      first: undefined,
       request: this.encode(),
       encodeAnew: () => (this.drawn <= NUMBERS ? this.encode() : undefined),
       hold,

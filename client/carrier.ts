@@ -21,6 +21,8 @@ export interface ExchangeInput {
   readonly path: Path
   readonly clockwork: Clockwork
   readonly shape: Shape
+  /** What a visitor would ask for first on a new connection. */
+  readonly first: HttpRequest | undefined
   /** As many as the client opens that the template claims to be. */
   readonly connections: number
   /** Goes out again and again as it is. */
@@ -110,13 +112,14 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
 
 /** One attempt at an exchange that is answered at once; true where the answer was authentic. Tells nobody but the caller. */
 export async function tryExchange(
-  input: Pick<ExchangeInput, 'permit' | 'shape' | 'connections' | 'request' | 'accept' | 'signal'> & {
+  input: Pick<ExchangeInput, 'permit' | 'shape' | 'first' | 'connections' | 'request' | 'accept' | 'signal'> & {
     readonly timeoutMs: number
   },
 ): Promise<boolean> {
-  const { permit, shape, connections, request, timeoutMs, signal } = input
+  const { permit, shape, first, connections, request, timeoutMs, signal } = input
+  const { family } = shape
   try {
-    const response = await permit.exchange(request, { timeoutMs, connections, signal })
+    const response = await permit.exchange(request, { family, first, timeoutMs, connections, signal })
     const parcel = shape.decodeResponse(toAnswer(response))
     const authentic = parcel !== undefined && input.accept(parcel)
     permit.judge(response, authentic)
@@ -146,7 +149,7 @@ export interface Answer {
 
 /** One try on the network; undefined where the path failed. */
 async function attempt(
-  { permit, path, clockwork, connections, signal }: ExchangeInput,
+  { permit, path, clockwork, connections, signal, shape: { family }, first }: ExchangeInput,
   request: HttpRequest,
   hold: number,
   isFirst: boolean,
@@ -163,7 +166,9 @@ async function attempt(
   })
   try {
     const fresh = path.wantsFresh()
-    const response = await permit.exchange(request, { timeoutMs, connections, signal: given.signal, fresh })
+    const response = await permit.exchange(request, {
+      ...{ family, first, timeoutMs, connections, signal: given.signal, fresh },
+    })
     path.count(request, response)
     return toAnswer(response)
   } catch (error) {

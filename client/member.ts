@@ -1,8 +1,7 @@
 /** A member's client, put together: firewall, tunnels, mailboxes, store, chat. Views are built on this. */
 import { join } from 'node:path'
 import type { CompiledTemplate } from '#engine/compile.ts'
-import type { Broker } from '#firewall/permit.ts'
-import { DIALER_FAMILY } from '#firewall/permit.ts'
+import type { Broker, DialerReport } from '#firewall/permit.ts'
 import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { preferredAead } from '#protocol/crypto/measure.ts'
 import { SottoError } from '#protocol/errors.ts'
@@ -11,6 +10,7 @@ import { compileBuiltins } from '../camouflage-templates/builtin.ts'
 import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
+import { fits } from './fitting.ts'
 import type { FlowNote } from './flows.ts'
 import { Flows } from './flows.ts'
 import { watchGatewayList } from './gateway-lists.ts'
@@ -51,6 +51,8 @@ export class Member {
   readonly chat: Chat
   private readonly store: Store
   private readonly builtins: readonly CompiledTemplate[]
+  /** What traffic can look like on this machine, and what it cannot and why. */
+  readonly dialers: readonly DialerReport[]
   private readonly tunnels: readonly PackedTunnel[]
   private readonly statusListeners: ((status: TunnelStatus) => void)[] = []
   private readonly alarm: Alarm
@@ -66,6 +68,7 @@ export class Member {
     clockwork: Clockwork
     store: Store
     builtins: readonly CompiledTemplate[]
+    dialers: readonly DialerReport[]
     tunnels: readonly PackedTunnel[]
     alarm: Alarm
     flows: Flows
@@ -75,6 +78,7 @@ export class Member {
     this.chat = parts.chat
     this.store = parts.store
     this.builtins = parts.builtins
+    this.dialers = parts.dialers
     this.tunnels = parts.tunnels
     this.alarm = parts.alarm
     this.watch = parts.watch
@@ -96,8 +100,9 @@ export class Member {
    */
   static async open(input: MemberInput): Promise<Member> {
     const { clockwork, folder, newName } = input
-    // The dialer says what it looks like on the wire; a template that claims another client would give it away.
-    const builtins = input.templates ?? compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
+    // A dialer says what it looks like on the wire; a template that claims another client would give it away.
+    const dialers = await input.broker.dialers()
+    const builtins = input.templates ?? compileBuiltins().filter((template) => fits(template, dialers))
     const store = openStore({
       folder: join(folder, 'chat'),
       tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES],
@@ -108,7 +113,7 @@ export class Member {
     try {
       const mailboxes = new Mailboxes(clockwork)
       const watch = new MailboxWatch(mailboxes)
-      if (input.online) tunnels.push(...(await openTunnels(input, builtins, store)))
+      if (input.online) tunnels.push(...(await openTunnels(input, { builtins, dialers, store })))
       for (const { tunnel } of tunnels) mailboxes.add(tunnel)
       const { random, now } = clockwork
       const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
@@ -121,6 +126,7 @@ export class Member {
         chat,
         store,
         builtins,
+        dialers,
         tunnels,
         alarm,
         watch,
@@ -252,10 +258,14 @@ function templateNamed(builtins: readonly CompiledTemplate[], id: string): Compi
 
 async function openTunnels(
   input: MemberInput,
-  builtins: readonly CompiledTemplate[],
-  store: Store,
+  own: {
+    readonly builtins: readonly CompiledTemplate[]
+    readonly dialers: readonly DialerReport[]
+    readonly store: Store
+  },
 ): Promise<PackedTunnel[]> {
   const { broker, clockwork } = input
+  const { builtins, dialers, store } = own
   const endpoints = (await broker.endpoints()).filter(({ kind }) => kind === 'gateway')
   if (endpoints.length === 0) throw notJoined()
   const fastest = preferredAead(() => performance.now()) === aes256gcm.name
@@ -263,9 +273,9 @@ async function openTunnels(
   // Nothing is begun before everything it needs is there: a tunnel runs from its making on.
   const parts = await Promise.all(
     endpoints.map(async ({ id, template }) => ({
-      template: templateNamed(builtins, input.template ?? template),
+      template: input.template === undefined ? begun(builtins, template) : templateNamed(builtins, input.template),
       // What a person asks for is kept to. Those that only ask for things get through where nothing may be sent.
-      others: input.template === undefined ? builtins.toSorted((a, b) => posts(a) - posts(b)) : [],
+      others: input.template === undefined ? builtins.toSorted((a, b) => rank(a) - rank(b)) : [],
       permit: await broker.permit(id),
     })),
   )
@@ -278,8 +288,8 @@ async function openTunnels(
   )
   return parts.map((part, i) => {
     const rhythmSeed = seedFor(seed, part.permit.endpoint.id)
-    const own = { rhythmSeed, afterMs: delays[i]! }
-    return openPackedTunnel({ ...part, ...own, clockwork, preferredAead: preferred, store, network, pinned })
+    const mine = { rhythmSeed, afterMs: delays[i]!, fits: (template: CompiledTemplate) => fits(template, dialers) }
+    return openPackedTunnel({ ...part, ...mine, clockwork, preferredAead: preferred, store, network, pinned })
   })
 }
 
@@ -288,7 +298,15 @@ function anyOf<T>(works: readonly Promise<T>[]): Promise<T> {
   return Promise.any(works).catch((error: AggregateError) => Promise.reject(error.errors[0]))
 }
 
-const posts = (template: CompiledTemplate): number => Number(template.shape('send').method === 'POST')
+/** The one that the invite names; where no dialer goes with it, the one that comes first otherwise. */
+function begun(builtins: readonly CompiledTemplate[], invited: string): CompiledTemplate {
+  return builtins.find(({ id }) => id === invited) ?? builtins.toSorted((a, b) => rank(a) - rank(b))[0]!
+}
+
+/** Those of Node's own dialer first: browsers' are not equal to their browsers yet. Then those that never send. */
+function rank(template: CompiledTemplate): number {
+  return Number(template.family !== 'node') * 2 + Number(template.shape('send').method === 'POST')
+}
 
 /** One timer: the chat says when it wants to be called next. */
 class Alarm {

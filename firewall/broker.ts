@@ -9,7 +9,7 @@ import { PipeLimits } from './limits.ts'
 import type { PipeSocket } from './line.ts'
 import type { CallName, Calls, Failure } from './messages.ts'
 import { argsSchemas, FrameType, flat, given, pairs, shaped } from './messages.ts'
-import type { FirstContact, Permit, Rekey } from './permit.ts'
+import type { ExchangeRequest, FirstContact, Permit, Rekey } from './permit.ts'
 import type { Message } from './pipe.ts'
 import { Pipe } from './pipe.ts'
 import { Tickets } from './tickets.ts'
@@ -126,6 +126,7 @@ function handlersFor(broker: LocalBroker): Handlers {
     endpoints: async () => ({ result: await broker.endpoints() }),
     ways: async () => ({ result: await broker.ways() }),
     network: async () => ({ result: await broker.network() }),
+    dialers: async () => ({ result: await broker.dialers() }),
     joined: async () => ({ result: await broker.joined() }),
     forget: async ({ endpoint }) => {
       permits.delete(endpoint)
@@ -154,14 +155,25 @@ function handlersFor(broker: LocalBroker): Handlers {
       return { result: null }
     },
     offerList: async ({ endpoint }, { raw }) => ({ result: await broker.offerList(endpoint, raw.slice()) }),
-    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, judged, ...lanes }, { raw, signal }) => {
+    exchange: async (args, { raw, signal }) => {
+      const { endpoint, headers, body, method, target, timeoutMs, family, first, judged, ...lanes } = args
       const permit = await permitFor(endpoint)
       if (judged !== undefined) broker.judged(endpoint, judged)
       const request = { method, target, headers: pairs(headers), body: body ? raw : undefined }
-      const answer = await permit.exchange(request, { timeoutMs, signal, ...given(lanes) })
+      const answer = await permit.exchange(request, {
+        timeoutMs,
+        family,
+        first: opening(first),
+        signal,
+        ...given(lanes),
+      })
       return { result: { status: answer.status, headers: flat(answer.headers) }, raw: answer.body }
     },
   }
+}
+
+function opening(first: Calls['exchange']['args']['first']): ExchangeRequest | undefined {
+  return first && { method: 'GET', target: first.target, headers: pairs(first.headers), body: undefined }
 }
 
 function toFailure(error: unknown): Failure {

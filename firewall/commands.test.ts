@@ -27,7 +27,7 @@ test.after.always(() => gateway.close())
 const open = (folder: string): Promise<LocalBroker> => {
   const connector = tlsConnector({ resolve: async () => [] })
   const dialer = undiciDialer({ connector })
-  return openBroker({ folder, dialer, now: Date.now, random: randomBytes, wait: async () => {} })
+  return openBroker({ folder, dialers: [dialer], now: Date.now, random: randomBytes, wait: async () => {} })
 }
 
 class Place {
@@ -77,7 +77,7 @@ async function joined(t: ExecutionContext): Promise<{ place: Place; id: string }
 }
 
 const get = (permit: Permit, target: string) =>
-  permit.exchange({ method: 'GET', target, headers: [], body: undefined }, { timeoutMs: 20_000 })
+  permit.exchange({ method: 'GET', target, headers: [], body: undefined }, { family: 'node', timeoutMs: 20_000 })
 
 async function misbehave(broker: LocalBroker, id: string): Promise<void> {
   const permit = await broker.permit(id)

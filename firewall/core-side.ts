@@ -63,6 +63,7 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
     },
     permit: async (endpoint) => remotePermit(line, (await line.call('permit', { endpoint })).result),
     ways: async () => (await line.call('ways', null)).result,
+    dialers: async () => [...(await line.call('dialers', null)).result],
     offerList: async (endpoint, list) => [...(await line.call('offerList', { endpoint }, list)).result],
     network: async () => (await line.call('network', null)).result,
     onEvent: (listener) => {
@@ -115,16 +116,18 @@ async function exchange(
   line: Line,
   endpoint: string,
   { method, target, headers, body }: ExchangeRequest,
-  { timeoutMs, connection, connections, fresh, signal }: ExchangeOptions,
+  { timeoutMs, family, first, connection, connections, fresh, signal }: ExchangeOptions,
   judged: readonly number[] | undefined,
 ): Promise<ExchangeResponse> {
-  const more = { connection, connections, fresh, judged }
+  const opening = first && { target: first.target, headers: flat(first.headers) }
+  const more = { first: opening, connection, connections, fresh, judged }
   const args = {
     endpoint,
     method,
     target,
     headers: flat(headers),
     timeoutMs,
+    family,
     body: body !== undefined,
     ...given(more),
   }

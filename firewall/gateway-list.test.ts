@@ -123,7 +123,7 @@ test('in the broker: a list is taken in, told, dialed, and refused lists cut off
   const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
   const folder = await temporaryFolder(t)
   const now = (): number => NOW
-  const broker = await openBroker({ folder, dialer, now, random: randomBytes, wait: async () => {} })
+  const broker = await openBroker({ folder, dialers: [dialer], now, random: randomBytes, wait: async () => {} })
   t.teardown(() => broker.close())
   const events: FirewallEvent[] = []
   broker.onEvent((event) => events.push(event))
@@ -136,7 +136,7 @@ test('in the broker: a list is taken in, told, dialed, and refused lists cut off
   const permit = await broker.permit(added!.id)
   const { status } = await permit.exchange(
     { method: 'GET', target: '/x', headers: [], body: undefined },
-    { timeoutMs: 9_000 },
+    { family: 'node', timeoutMs: 9_000 },
   )
   t.is(status, 200)
   t.deepEqual(await broker.offerList(info!.id, sealed(1, [more])), [])

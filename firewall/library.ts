@@ -12,7 +12,7 @@ import { SottoError } from '#protocol/errors.ts'
 import { CREDENTIAL_ID_LENGTH } from '#protocol/handshake.ts'
 import { parseInvite } from '#protocol/invite.ts'
 import { AUDIT_FILES, AuditLog } from './audit.ts'
-import type { Dialer } from './dialers/dialer.ts'
+import type { Dialer, DialTarget } from './dialers/dialer.ts'
 import { privateFolder } from './folder.ts'
 import { decideList } from './gateway-list.ts'
 import type { Change } from './journal.ts'
@@ -24,10 +24,19 @@ import type { FlowView, Metered, MeterNews } from './meter.ts'
 import type { Wait } from './metering.ts'
 import { Metering } from './metering.ts'
 import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
-import type { Broker, EndpointInfo, FirewallEvent, FirewallEventKind, Permit, WaysInfo } from './permit.ts'
+import type {
+  Broker,
+  DialerReport,
+  EndpointInfo,
+  Family,
+  FirewallEvent,
+  FirewallEventKind,
+  Permit,
+  WaysInfo,
+} from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { confirmed, decideAdmission, decideDial, publicInfo } from './policy.ts'
-import { refusalError } from './refusals.ts'
+import { refusalError, unfitError } from './refusals.ts'
 import { Vault } from './vault.ts'
 import type { WayChange } from './ways.ts'
 import { changed, pruned, targetOf, waysInfo, withRemembered } from './ways.ts'
@@ -36,7 +45,10 @@ import { WaysFile } from './ways-file.ts'
 export interface BrokerOptions {
   /** The broker's own part of the state folder; made where it is missing. */
   readonly folder: string
-  readonly dialer: Dialer
+  /** At most one of each family, the default one first. */
+  readonly dialers: readonly Dialer[]
+  /** Those that refuse to work here. */
+  readonly unfit?: readonly UnfitDialer[]
   readonly now: () => Millis
   readonly random: Random
   /** How many times what is ordinary for a member is ordinary here: for measurements, which move gigabytes. 1 where missing. */
@@ -47,6 +59,11 @@ export interface BrokerOptions {
   readonly network?: () => string | Promise<string>
   /** True: the dialer dials no address of IPv4, and that is told. */
   readonly ipv6Only?: boolean
+}
+
+/** There is no such dialer, and why. */
+export interface UnfitDialer extends DialerReport {
+  readonly unfit: string
 }
 
 /** Of an attempt to get past: what is known of it. */
@@ -77,6 +94,8 @@ export interface LocalBroker extends Broker {
   changeWays(change: Promise<WayChange>): Promise<void>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
+  /** Everywhere that connections may go: endpoints, fronts and proxies. For who holds the firewall itself (the gate). */
+  targets(): readonly DialTarget[]
   /** Writes down that something tried to get past: who, or how often where only the kernel has seen it. */
   attempted(reason: 'closed-road' | 'core-denied' | 'kernel-denied', attempt: AttemptDetail): void
   /** Closes connections, log, vault and lock. */
@@ -123,7 +142,8 @@ class Firewall implements LocalBroker {
   private readonly vault: Vault
   private readonly waysFile: WaysFile
   private readonly ipv6Only: boolean
-  private readonly dialer: Dialer
+  private readonly byFamily: ReadonlyMap<Family, Dialer>
+  private readonly unfit: readonly UnfitDialer[]
   private readonly now: () => Millis
   private readonly random: Random
   private readonly facts: () => string | Promise<string>
@@ -143,16 +163,19 @@ class Firewall implements LocalBroker {
     this.waysFile = ways
     this.ipv6Only = options.ipv6Only ?? false
     this.unlock = unlock
-    this.dialer = options.dialer
+    this.byFamily = new Map(options.dialers.map((dialer) => [dialer.describe().family, dialer]))
+    this.unfit = options.unfit ?? []
     this.now = options.now
     this.random = options.random
     this.facts = options.network ?? networkFacts
     this.audit = new AuditLog(join(options.folder, AUDIT_FILES[0]))
-    this.dialer.onRefusal?.((reason, endpoint) => this.emit('refused', endpoint, reason))
-    this.dialer.onDial(({ endpoint, code, address }) => {
-      this.dialed(endpoint, code)
-      if (address !== undefined) this.remember(endpoint, address)
-    })
+    for (const dialer of this.byFamily.values()) {
+      dialer.onRefusal?.((reason, endpoint) => this.emit('refused', endpoint, reason))
+      dialer.onDial(({ endpoint, code, address }) => {
+        this.dialed(endpoint, code)
+        if (address !== undefined) this.remember(endpoint, address)
+      })
+    }
     metering.onNews = (news) => this.measured(news)
     metering.onAllowed = (id) => this.emit('allowed', id)
   }
@@ -166,7 +189,7 @@ class Firewall implements LocalBroker {
   /** What is cut loses its connections at once, with whatever is still coming on them. */
   private measured({ endpoint, kind, reason }: MeterNews): void {
     this.emit(kind, endpoint, reason)
-    if (kind === 'cut') this.dialer.forget(endpoint).catch(() => {})
+    if (kind === 'cut') this.forgetConnections(endpoint).catch(() => {})
   }
 
   async ways(): Promise<WaysInfo> {
@@ -185,7 +208,7 @@ class Firewall implements LocalBroker {
     const id = hex(this.random(8))
     await this.waysFile.update((ways) => pruned(changed(ways, this.vault.endpoints, wanted, id), this.vault.endpoints))
     // What stands leads the old way.
-    for (const endpoint of this.vault.endpoints.keys()) await this.dialer.forget(endpoint)
+    for (const endpoint of this.vault.endpoints.keys()) await this.forgetConnections(endpoint)
     if (wanted.kind !== 'proxy') return
     if (before !== undefined) this.emit('forgotten', before.id)
     if (wanted.proxy !== undefined) this.emit('admitted', id)
@@ -288,7 +311,7 @@ class Firewall implements LocalBroker {
   }
 
   private async dropped(endpointId: string, reason?: string): Promise<void> {
-    await this.dialer.forget(endpointId)
+    await this.forgetConnections(endpointId)
     this.emit('forgotten', endpointId, reason)
   }
 
@@ -301,7 +324,7 @@ class Firewall implements LocalBroker {
       return decision.value.kept
     })
     const { kind, added, removed } = done!
-    for (const id of added) await this.dialer.forget(id)
+    for (const id of added) await this.forgetConnections(id)
     for (const id of [...added, ...removed.map((endpoint) => endpoint.id)]) this.emit('undone', id, kind)
     return done!
   }
@@ -322,9 +345,17 @@ class Firewall implements LocalBroker {
       contacted: () => this.metering.count(metered, { contacts: 1 }),
       proved: () => this.metering.proved(metered),
       confirm: () => this.confirm(endpointId),
-      dialer: this.dialer,
+      dialerFor: (family) => this.dialerFor(family, endpointId),
       random: this.random,
     })
+  }
+
+  async dialers(): Promise<DialerReport[]> {
+    return [...[...this.byFamily.values()].map((dialer) => dialer.describe()), ...this.unfit]
+  }
+
+  private async forgetConnections(endpointId: string): Promise<void> {
+    await Promise.all([...this.byFamily.values()].map((dialer) => dialer.forget(endpointId)))
   }
 
   async network(): Promise<Uint8Array> {
@@ -338,6 +369,10 @@ class Firewall implements LocalBroker {
   refuse(reason: Refusal, endpoint?: string): SottoError {
     this.emit('refused', endpoint, reason)
     return refusalError(reason)
+  }
+
+  targets(): readonly DialTarget[] {
+    return [...this.vault.endpoints.values()].map((endpoint) => targetOf(endpoint, this.waysFile.ways))
   }
 
   attempted(reason: Refusal, { call, origin, count }: AttemptDetail): void {
@@ -354,7 +389,7 @@ class Firewall implements LocalBroker {
   }
 
   private async closeAll(): Promise<void> {
-    await this.dialer.close()
+    await Promise.all([...this.byFamily.values()].map((dialer) => dialer.close()))
     await this.metering.close()
     await this.audit.close()
     await this.waysFile.close()
@@ -368,6 +403,15 @@ class Firewall implements LocalBroker {
     if (!decision.allowed)
       throw this.refuse(decision.reason, this.vault.endpoints.has(endpointId) ? endpointId : undefined)
     return decision.value
+  }
+
+  /** What claims to be a client must come from the dialer that looks like it, and from no other. */
+  private dialerFor(family: Family, endpointId: string): Dialer {
+    const dialer = this.byFamily.get(family)
+    if (dialer !== undefined) return dialer
+    const refusal = this.refuse('no-dialer', endpointId)
+    const unfit = this.unfit.find((each) => each.family === family)
+    throw unfit === undefined ? refusal : unfitError(unfit)
   }
 
   private enter(endpointId: string): () => void {

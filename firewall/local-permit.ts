@@ -12,6 +12,7 @@ import type {
   EndpointInfo,
   ExchangeRequest,
   ExchangeResponse,
+  Family,
   FirstContact,
   FirstContactInput,
   Permit,
@@ -41,7 +42,8 @@ export interface PermitSource {
   proved(): void
   /** Stores that the gateway accepted our membership. */
   confirm(): Promise<void>
-  readonly dialer: Dialer
+  /** @throws SottoError E_FIREWALL_REFUSED, E_DIALER_UNFIT */
+  dialerFor(family: Family): Dialer
   readonly random: Random
 }
 
@@ -53,14 +55,19 @@ export function localPermit(endpoint: EndpointInfo, source: PermitSource): Permi
     rekey: async ({ prologue }) => rekey(source, prologue),
     exchange: async (request, options) => {
       const target = source.decide()
-      const refusal = decideRequest(target, request, options)
+      const { first } = options
+      const refusal = decideRequest(target, request, options) ?? (first && decideRequest(target, first, options))
       if (refusal !== undefined) throw source.refuse(refusal)
+      const dialer = source.dialerFor(options.family)
       const leave = source.enter()
       try {
         const delay = source.clear(options.signal)
         if (delay !== undefined) await delay
         const reach = source.reach(delay === undefined ? target : source.decide())
-        const response = await source.dialer.exchange(reach, asShown(request, reach), options)
+        const response = await dialer.exchange(reach, asShown(request, reach), {
+          ...options,
+          first: first && asShown(first, reach),
+        })
         source.carried(request, response)
         judgements.sent(response, octetsOf(request))
         return response

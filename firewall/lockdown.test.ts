@@ -25,8 +25,8 @@ import { Vault } from './vault.ts'
 async function runCore(name: string, gateway: TestGateway, args: readonly string[], state: string) {
   const [core, firewall] = [join(state, 'core'), join(state, 'firewall')]
   await mkdir(core, { recursive: true })
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
-  const broker = await openBroker({ folder: firewall, dialer, now: Date.now, random: randomBytes })
+  const dialer = undiciDialer({ connector: tlsConnector() })
+  const broker = await openBroker({ folder: firewall, dialers: [dialer], now: Date.now, random: randomBytes })
   await broker.admitInvite(gateway.link)
   const entry = join(import.meta.dirname, 'fixtures', name)
   const argv = coreArguments({ entry, root: join(import.meta.dirname, '..'), state, core, args })
@@ -106,7 +106,7 @@ test('a hostile core reaches nothing, while its exchanges go on', async (t) => {
   }
   t.is(caught(), 0)
   t.is(gateway.requests.length, lines.length)
-  const left = ['audit.log', 'lock', 'module.mjs', 'vault', 'vault.key']
+  const left = ['audit.log', 'lock', 'meter', 'module.mjs', 'vault', 'vault.key']
   t.deepEqual((await readdir(join(state, 'firewall'))).sort(), left)
   t.deepEqual((await readdir(state)).sort(), ['core', 'firewall'])
 })

@@ -8,7 +8,7 @@ import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import { PipeLimits } from './limits.ts'
-import type { EndpointInfo, FirewallEvent, WaysInfo } from './permit.ts'
+import type { DialerReport, EndpointInfo, Family, FirewallEvent, WaysInfo } from './permit.ts'
 import { ENDPOINT_KINDS, ENDPOINT_SOURCES, EVENT_KINDS } from './permit.ts'
 
 export interface Failure {
@@ -23,6 +23,7 @@ export interface Calls {
   readonly endpoints: { args: null; result: readonly EndpointInfo[] }
   readonly network: { args: null; result: Uint8Array }
   readonly ways: { args: null; result: WaysInfo }
+  readonly dialers: { args: null; result: readonly DialerReport[] }
   readonly joined: { args: null; result: readonly EndpointInfo[] }
   readonly forget: { args: { endpoint: string }; result: null }
   readonly permit: { args: { endpoint: string }; result: EndpointInfo }
@@ -62,6 +63,9 @@ export interface Calls {
       /** Names and values in turn. */
       headers: readonly string[]
       timeoutMs: number
+      family: Family
+      /** Target and header fields of the request that comes first on a new connection. */
+      first?: { target: string; headers: readonly string[] } | undefined
       connection?: string | undefined
       connections?: number | undefined
       fresh?: boolean | undefined
@@ -90,6 +94,7 @@ export const FrameType = {
   exchange: 9,
   network: 10,
   offerList: 11,
+  dialers: 13,
   ways: 14,
   tried: 15,
   cancel: 16,
@@ -146,9 +151,21 @@ const waysInfo: v.GenericSchema<unknown, WaysInfo> = v.strictObject({
   ),
 })
 
+const family = v.picklist(['node', 'chromium', 'firefox'])
+
+const dialerReport: v.GenericSchema<unknown, DialerReport> = v.strictObject({
+  family,
+  version: v.string(),
+  os: v.string(),
+  alpn: v.array(v.string()),
+  knownLeaks: v.array(v.string()),
+  unfit: v.exactOptional(v.string()),
+})
+
 export const argsSchemas: Schemas<'args'> = Object.freeze({
   endpoints: nothing,
   network: nothing,
+  dialers: nothing,
   joined: nothing,
   ways: nothing,
   forget: v.strictObject({ endpoint: v.string() }),
@@ -165,6 +182,8 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     target: v.string(),
     headers: v.array(v.string()),
     timeoutMs: v.number(),
+    family,
+    first: v.optional(v.strictObject({ target: v.string(), headers: v.array(v.string()) })),
     connection: v.optional(v.string()),
     connections: v.optional(v.number()),
     fresh: v.optional(v.boolean()),
@@ -176,6 +195,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
 export const resultSchemas: Schemas<'result'> = Object.freeze({
   endpoints: v.array(endpointInfo),
   network: bytes,
+  dialers: v.array(dialerReport),
   joined: v.array(endpointInfo),
   ways: waysInfo,
   forget: nothing,

@@ -43,7 +43,7 @@ class Rig {
   async open(): Promise<this> {
     const connector = tlsConnector({ resolve: async () => [] })
     this.local = await openBroker({
-      ...{ folder: this.folder, dialer: undiciDialer({ connector }), now: () => this.now, random: randomBytes },
+      ...{ folder: this.folder, dialers: [undiciDialer({ connector })], now: () => this.now, random: randomBytes },
       wait: async (ms) => {
         this.waits.push(ms)
         this.now += ms
@@ -72,9 +72,9 @@ function overPipe(t: ExecutionContext, local: LocalBroker): Broker {
 const ways = { 'in one process': (_: ExecutionContext, local: LocalBroker): Broker => local, 'over the pipe': overPipe }
 
 const get = (permit: Permit, target: string) =>
-  permit.exchange({ method: 'GET', target, headers: [], body: undefined }, { timeoutMs: 20_000 })
+  permit.exchange({ method: 'GET', target, headers: [], body: undefined }, { family: 'node', timeoutMs: 20_000 })
 const post = (permit: Permit, target: string, body: Uint8Array) =>
-  permit.exchange({ method: 'POST', target, headers: [], body }, { timeoutMs: 20_000 })
+  permit.exchange({ method: 'POST', target, headers: [], body }, { family: 'node', timeoutMs: 20_000 })
 
 /** Asks and judges, until it is refused; the error's code, and how often it went. */
 async function untilRefused(permit: Permit, once: () => Promise<unknown>): Promise<{ code: string; times: number }> {

@@ -4,6 +4,7 @@
  * A permit is the leave to dial one endpoint. It stays with the broker: the core holds only the endpoint's id and calls
  * through. Pinned key, cohort secret and credential never cross over, so without the firewall no handshake can be computed.
  */
+import type { Family } from '#engine/template.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import type { HandshakeKeys } from '#protocol/handshake.ts'
 
@@ -41,13 +42,36 @@ export interface EndpointInfo {
   readonly root?: Uint8Array
 }
 
-/** Client that the dialer's TLS and HTTP look like: only templates of this family go with it. */
-export const DIALER_FAMILY = 'node'
+/** Which client traffic claims to be. */
+export type { Family }
+
+/** What a dialer looks like on the wire. */
+export interface DialerDescription {
+  /** Only templates of this family go with it. */
+  readonly family: Family
+  /** Major version of the client that it looks like. */
+  readonly version: string
+  /** Operating system of that client, as Node names it (`process.platform`). */
+  readonly os: string
+  /** Protocols it offers, best first. */
+  readonly alpn: readonly string[]
+  /** Where it differs from that client, for people: what it is about, a colon, what differs. */
+  readonly knownLeaks: readonly string[]
+}
+
+/** A dialer of the broker, or why there is none of that family. */
+export interface DialerReport extends DialerDescription {
+  /** Why it refuses to work here; then no exchange of its family is made. */
+  readonly unfit?: string
+}
 
 /** `EndpointInfo.expires` of a membership that stands: later than any date. */
 export const NO_EXPIRY: number = Number.MAX_SAFE_INTEGER
 
-/** One request as it shall stand on the wire. `host` and `connection` are the dialer's; a `host` given must be the endpoint's. */
+/**
+ * One request as it shall stand on the wire. `host`, `connection` and `content-length` are the dialer's, as are the places
+ * where they stand; a `host` given must be the endpoint's.
+ */
 export interface ExchangeRequest {
   readonly method: 'GET' | 'POST'
   /** Path and query, visible ASCII. */
@@ -59,6 +83,8 @@ export interface ExchangeRequest {
 }
 
 export interface ExchangeOptions {
+  /** Of the client that the request claims to come from. Refused where the broker has no such dialer. */
+  readonly family: Family
   /** From the call until the answer begins, milliseconds. From then on `DialLimits.stallMs` and `answerMs` hold. */
   readonly timeoutMs: number
   /** Exchanges of one name share one connection, in order. Without a name: any idle connection, or a new one. */
@@ -67,6 +93,8 @@ export interface ExchangeOptions {
   readonly connections?: number
   /** True: connections without an exchange are closed first, so that none is used that may be worn out. */
   readonly fresh?: boolean
+  /** Asked for first on a connection that has to be opened: what a visitor would. Its answer goes to nobody. */
+  readonly first?: ExchangeRequest | undefined
   readonly signal?: AbortSignal
 }
 
@@ -200,6 +228,8 @@ export interface Broker {
   forget(endpointId: string): Promise<void>
   /** @throws SottoError E_FIREWALL_REFUSED */
   permit(endpointId: string): Promise<Permit>
+  /** The dialers there are, and those that refuse to work here, the default one first. */
+  dialers(): Promise<DialerReport[]>
   /**
    * The network this machine is on, as 16 opaque octets: the same on the same network, salted on this machine, so that
    * nobody else can tell which one it is. Never sent anywhere.

@@ -52,6 +52,7 @@ export type Refusal =
   | 'bad-length'
   | 'bad-timeout'
   | 'bad-connection'
+  | 'no-dialer'
   | 'beyond-a-page'
   | 'browser-request'
   | 'closed-road'

@@ -1,5 +1,6 @@
 /** What a person is told when the firewall says no. */
 import { SottoError } from '#protocol/errors.ts'
+import type { DialerReport } from './permit.ts'
 import type { Refusal } from './policy.ts'
 
 const texts: Readonly<Record<Refusal, string>> = {
@@ -25,6 +26,7 @@ const texts: Readonly<Record<Refusal, string>> = {
   'closed-road': 'Something in the firewall’s own process tried another way out than the guarded one.',
   'core-denied': 'Something in the core tried what Node’s permissions keep from it.',
   'kernel-denied': 'Something tried to reach the network past the firewall, and the kernel refused it.',
+  'no-dialer': 'Nothing here looks like the client that the request claims to come from.',
   'malformed-call': 'The core asked for something the firewall does not know.',
   'broken-pipe': 'The core broke the rules of the pipe.',
 }
@@ -48,4 +50,9 @@ export function refusalError(reason: Refusal): SottoError {
   const next = nexts[reason]
   const what = `Refused by the firewall: ${texts[reason]}`
   return new SottoError('E_FIREWALL_REFUSED', what, next === undefined ? {} : { next })
+}
+
+/** The dialer that was asked for refuses to work here. */
+export function unfitError({ family, version, unfit }: DialerReport & { readonly unfit: string }): SottoError {
+  return new SottoError('E_DIALER_UNFIT', `Traffic cannot look like ${family} ${version} here: ${unfit}.`)
 }

@@ -1,7 +1,6 @@
-/** The firewall with the real world around it: a way out, the system's clock and randomness, and the undici dialer. */
+/** The firewall with the real world around it: a way out, the system's clock and randomness, and the dialers of this machine. */
 import { randomBytes } from '#protocol/crypto/random.ts'
-import { tlsConnector } from './dialers/tls-connector.ts'
-import { undiciDialer } from './dialers/undici.ts'
+import { openDialers } from './dialers/open-dialers.ts'
 import type { LocalBroker } from './library.ts'
 import { openBroker } from './library.ts'
 import type { WayOut } from './way-out.ts'
@@ -11,11 +10,12 @@ import { systemWay } from './way-out.ts'
  * `folder`: the broker's part of the state folder (`brokerFolder`).
  * @throws SottoError E_STATE_BUSY, E_STATE_UNREADABLE, E_DISK_FULL
  */
-export function systemBroker(
+export async function systemBroker(
   folder: string,
   way: WayOut = systemWay,
   { ipv6Only = false, meterTimes }: { readonly ipv6Only?: boolean; readonly meterTimes?: number } = {},
 ): Promise<LocalBroker> {
-  const dialer = undiciDialer({ connector: tlsConnector({ way, ipv6Only }) })
-  return openBroker({ folder, dialer, now: Date.now, random: randomBytes, network: way.facts, ipv6Only, meterTimes })
+  const dialers = await openDialers({ way, ipv6Only, random: randomBytes })
+  const rest = { now: Date.now, random: randomBytes, network: way.facts, ipv6Only, meterTimes }
+  return await openBroker({ folder, ...dialers, ...rest })
 }

@@ -34,7 +34,7 @@ const nobody: Resolve = async () => {
 
 async function open(t: ExecutionContext, folder: string, resolve: Resolve = nobody): Promise<LocalBroker> {
   const dialer = undiciDialer({ connector: tlsConnector({ resolve }) })
-  const broker = await openBroker({ folder, dialer, now: Date.now, random: randomBytes })
+  const broker = await openBroker({ folder, dialers: [dialer], now: Date.now, random: randomBytes })
   t.teardown(() => broker.close())
   return broker
 }
@@ -43,7 +43,9 @@ async function visit(broker: Broker, id: string): Promise<{ fields: string[] }> 
   const permit = await broker.permit(id)
   const headers = [['Host', `${permit.endpoint.host}:${permit.endpoint.port}`]] as const
   const request = { method: 'GET', target: '/', headers, body: undefined } as const
-  return JSON.parse(Buffer.from((await permit.exchange(request, { timeoutMs: 20_000 })).body).toString())
+  return JSON.parse(
+    Buffer.from((await permit.exchange(request, { family: 'node', timeoutMs: 20_000 })).body).toString(),
+  )
 }
 
 async function socks(t: ExecutionContext) {
@@ -129,7 +131,7 @@ test('a front: TLS names it, requests name what it asks for, and it goes with it
   const permit = await broker.permit(hidden!.id)
   const asked = async (): Promise<string> => {
     const request = { method: 'GET', target: '/', headers: [['Host', 'hidden.test']], body: undefined } as const
-    const { body } = await permit.exchange(request, { timeoutMs: 20_000 })
+    const { body } = await permit.exchange(request, { family: 'node', timeoutMs: 20_000 })
     return JSON.parse(Buffer.from(body).toString()).fields[1]
   }
   t.is(await asked(), 'hidden.test')

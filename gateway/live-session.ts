@@ -23,6 +23,8 @@ interface Open {
   readonly deadline: Millis
   /** It has little room and little time: kept for an answer that is urgent, and not spent on a piece of a file. */
   readonly isForUrgent: boolean
+  /** Not answered before: its member has been faster than others can bear. */
+  readonly notBefore: Millis
 }
 
 /** Octets of an answer and milliseconds of patience up to which an exchange is kept for what is urgent. */
@@ -45,6 +47,10 @@ export interface Surroundings {
 export interface Keeper {
   /** The client has opened a stream. */
   serve(stream: Stream, live: LiveSession): void
+  /** Milliseconds by which an exchange of this member has to wait. */
+  pace(live: LiveSession): Millis
+  /** An exchange is answered; so many octets moved. */
+  moved(live: LiveSession, octets: number): void
   /** The session is over. */
   remove(live: LiveSession): void
 }
@@ -64,6 +70,9 @@ export class LiveSession implements GatewaySessionEvents {
   private readonly replies = new Map<number, readonly Reply[]>()
   private readonly answered = new Map<number, HttpResponse>()
   private answeredOctets = 0
+  /** Octets of answers that connections have been given and not taken whole, by number, oldest first. */
+  private readonly transit = new Map<number, number>()
+  private transitOctets = 0
   private cancelTimer: (() => void) | undefined
   private flushing = false
   private toldPointer: PackPointer | undefined
@@ -95,10 +104,12 @@ export class LiveSession implements GatewaySessionEvents {
     const received = this.session.receive(now, expected, parcel, bindingOf(shape))
     if (received === undefined) return undefined
     const { number } = expected
-    if (received.kind === 'repeat') return this.repeat(number, reply)
+    if (received.kind === 'repeat') return this.repeat(number, shape, reply)
+    this.keeper.moved(this, parcel.length)
     const patience = Math.min(received.hold ?? 0, this.around.holdMs)
     const isForUrgent = patience <= LITTLE_TIME && shape.down.max <= LITTLE_ROOM
-    this.open.set(number, { number, shape, deadline: now + patience, isForUrgent })
+    const notBefore = now + this.keeper.pace(this)
+    this.open.set(number, { number, shape, deadline: now + patience, notBefore, isForUrgent })
     this.wake()
     return this.attend(number, reply)
   }
@@ -113,8 +124,15 @@ export class LiveSession implements GatewaySessionEvents {
 
   private leave(number: number, reply: Reply): void {
     const left = (this.replies.get(number) ?? []).filter((other) => other !== reply)
-    if (left.length === 0) this.replies.delete(number)
-    else this.replies.set(number, left)
+    if (left.length > 0) this.replies.set(number, left)
+    else this.forsake(number)
+  }
+
+  /** No connection is there for this exchange any more. */
+  private forsake(number: number): void {
+    this.replies.delete(number)
+    this.transitOctets -= this.transit.get(number) ?? 0
+    this.transit.delete(number)
   }
 
   /** A retry gets the identical answer, waits for it with the first try, or is answered now where the first was cut. */
@@ -125,7 +143,7 @@ export class LiveSession implements GatewaySessionEvents {
     if (earlier === undefined && open === undefined) return undefined
     if (open !== undefined) {
       const deadline = this.replies.has(number) ? open.deadline : this.around.now()
-      this.open.set(number, { ...open, deadline })
+      this.open.set(number, { ...open, shape, deadline })
       this.wake()
     }
     const attending = this.attend(number, reply)
@@ -155,8 +173,13 @@ export class LiveSession implements GatewaySessionEvents {
   abandoned(number: number): void {
     this.open.delete(number)
     this.acknowledged(number)
-    for (const reply of this.replies.get(number) ?? []) reply(undefined)
-    this.replies.delete(number)
+    this.endConnections(number)
+  }
+
+  private endConnections(number: number): void {
+    const replies = this.replies.get(number) ?? []
+    this.forsake(number)
+    for (const reply of replies) reply(undefined)
   }
 
   /** The keys of this exchange are about to go. Without a connection there is nobody to answer. */
@@ -184,6 +207,7 @@ export class LiveSession implements GatewaySessionEvents {
     let spare = order.length
     for (const each of order) {
       const full = spare-- > Limits.parkedExchanges
+      if (this.mustWait(each, now)) continue
       if (full || this.isDue(each, now) || this.session.mux.isClosed || this.hasFor(each)) this.answer(each)
     }
     this.arm(now)
@@ -191,6 +215,12 @@ export class LiveSession implements GatewaySessionEvents {
 
   private hasFor({ isForUrgent }: Open): boolean {
     return this.session.pending(1, isForUrgent ? Priority.normal : Priority.bulk) > 0
+  }
+
+  /** Not for longer than a bucket takes to fill, where the clock was set back; nor at the end of the session. */
+  private mustWait({ notBefore }: Open, now: Millis): boolean {
+    const longest = (Limits.memberExchangeBurst / Limits.memberExchanges) * 1_000
+    return notBefore > now && notBefore <= now + longest && !this.session.mux.isClosed
   }
 
   /** Also where the clock was set back, so that no exchange is held for as long as it was wrong. */
@@ -209,8 +239,23 @@ export class LiveSession implements GatewaySessionEvents {
     const wanted = this.session.pending(shape.down.max, most) + PARCEL_OVERHEAD
     const parcel = this.session.answer(number, shape.down.fit(wanted), bindingOf(shape))
     const response = shape.encodeResponse({ parcel, random: this.around.random })
+    this.keeper.moved(this, parcel.length)
     this.keep(number, response)
-    for (const reply of this.replies.get(number) ?? []) reply(response)
+    this.give(number, response)
+  }
+
+  /** Who reads too slowly loses the oldest connection; its answer is kept for a retry as any other. */
+  private give(number: number, response: HttpResponse): void {
+    const replies = this.replies.get(number) ?? []
+    if (replies.length > 0) {
+      this.transit.set(number, response.body.length)
+      this.transitOctets += response.body.length
+    }
+    for (const reply of replies) reply(response)
+    for (const oldest of this.transit.keys()) {
+      if (this.transitOctets <= Limits.transitBytes) return
+      this.endConnections(oldest)
+    }
   }
 
   private keep(number: number, response: HttpResponse): void {
@@ -227,7 +272,7 @@ export class LiveSession implements GatewaySessionEvents {
     this.cancelTimer?.()
     this.cancelTimer = undefined
     let first = Number.POSITIVE_INFINITY
-    for (const { deadline } of this.held) first = Math.min(first, deadline)
+    for (const { deadline, notBefore } of this.held) first = Math.min(first, notBefore > now ? notBefore : deadline)
     if (first === Number.POSITIVE_INFINITY) return
     this.cancelTimer = this.around.schedule(Math.max(first, now), () => this.flush())
   }
@@ -244,6 +289,11 @@ export class LiveSession implements GatewaySessionEvents {
     this.flush()
     this.cancelTimer?.()
     this.session.wipe()
+  }
+
+  /** Octets kept for this session: unread ones, answers for a retry, and answers on their way. */
+  get keptOctets(): number {
+    return this.session.mux.unread + this.answeredOctets + this.transitOctets
   }
 
   get heldCount(): number {

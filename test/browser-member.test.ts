@@ -14,7 +14,6 @@ import type { LocalBroker } from '#firewall/library.ts'
 import { openBroker } from '#firewall/library.ts'
 import type { FirewallEvent } from '#firewall/permit.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
-import { compileBuiltins } from '../camouflage-templates/builtin.ts'
 import { temporaryFolder } from './helpers/command.ts'
 import type { GatewayProcess } from './helpers/command-gateway.ts'
 import { invite, startedGateway } from './helpers/command-gateway.ts'
@@ -35,15 +34,15 @@ async function joinBy(
 ): Promise<Person> {
   const folder = await temporaryFolder(t)
   const state = join(folder, 'firewall')
-  const broker = await openBroker({ folder: state, dialer: await make(state), now: Date.now, random: randomBytes })
+  const dialer = await make(state)
+  const broker = await openBroker({ folder: state, dialers: [dialer], now: Date.now, random: randomBytes })
   t.teardown(() => broker.close())
   const events: FirewallEvent[] = []
   broker.onEvent((event) => events.push(event))
   await broker.admitInvite((await invite(t, gateway)).link)
   const member = await Member.open({
     ...{ broker, folder: join(folder, 'core'), clockwork: realClockwork, online: true, newName: name },
-    // The browser writes headers of its own, whatever client the template claims to be.
-    ...{ template: 'support-chat', templates: compileBuiltins() },
+    template: dialer.describe().family === 'chromium' ? 'support-chat-chromium' : 'support-chat',
   })
   t.teardown(() => member.close())
   await member.reached(REACH_MS)

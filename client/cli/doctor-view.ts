@@ -1,9 +1,9 @@
 /** `sotto doctor`: what is found, why it matters, how to mend it. */
 import { examine } from '#client/doctor/doctor.ts'
 import type { Finding } from '#client/doctor/finding.ts'
-import { DIALER_FAMILY } from '#firewall/permit.ts'
 import { Limits } from '#protocol/constants.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
+import { fits } from '../fitting.ts'
 import type { AddCommand, Ground } from './commands.ts'
 import { createOutput } from './report.ts'
 import { sanitize } from './sanitize.ts'
@@ -23,7 +23,8 @@ export function registerDoctor(add: AddCommand, { broker, clockwork, folder, str
     .option('--quick', 'let no request wait for long')
     .action(async ({ json, look, quick }: Options) => {
       const output = createOutput(json === true, streams.stdout, streams.stderr)
-      const templates = compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
+      const dialers = await broker.dialers()
+      const templates = compileBuiltins().filter((template) => fits(template, dialers))
       const holdMs = quick === true ? QUICK_MS : Limits.holdMs
       const findings = await examine({ broker, clockwork, folder, templates, look, holdMs })
       output.result(findings, findings.map(describe).join('\n'))

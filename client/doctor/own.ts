@@ -60,7 +60,7 @@ async function exchange(
   const request = shape.encodeRequest({ token, parcel, host: hostOf(permit), random })
   const began = now()
   try {
-    const response = await permit.exchange(request, { timeoutMs: (holdMs ?? 0) + PATIENCE_MS })
+    const response = await permit.exchange(request, { family: shape.family, timeoutMs: (holdMs ?? 0) + PATIENCE_MS })
     const answer = toAnswer(response)
     const down = shape.decodeResponse(answer)
     const authentic = down !== undefined && session.receive(now(), number, down)

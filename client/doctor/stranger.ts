@@ -22,8 +22,8 @@ export interface Visit {
   readonly findings: Findings
 }
 
-const ask = async ({ permit }: Visit, request: ExchangeRequest): Promise<Answer> =>
-  toAnswer(await permit.exchange(request, { timeoutMs: ANSWER_MS }))
+const ask = async ({ permit, template: { family } }: Visit, request: ExchangeRequest): Promise<Answer> =>
+  toAnswer(await permit.exchange(request, { family, timeoutMs: ANSWER_MS }))
 
 /** True where the website answers. */
 export async function visitAsStranger(visit: Visit): Promise<boolean> {

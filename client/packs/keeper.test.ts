@@ -118,7 +118,7 @@ function setting(t: ExecutionContext): Setting {
     const memory = new NetworkMemory(store, 'e', async () => world.network)
     const looks = new Looks({ bootstrap, memory })
     const shelf = new PackShelf(store, 'e')
-    const keeper = new PackKeeper({ root, family: 'node', looks, memory, shelf, clockwork })
+    const keeper = new PackKeeper({ root, fits: ({ family }) => family === 'node', looks, memory, shelf, clockwork })
     keeper.attach(world)
     return { keeper, looks, memory }
   }

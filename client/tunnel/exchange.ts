@@ -8,6 +8,7 @@ import { CloseCode } from '#protocol/session/frames.ts'
 import type { ExchangeResult } from '../carrier.ts'
 import { performExchange } from '../carrier.ts'
 import { hostOf } from '../introduction.ts'
+import { firstRequest } from '../visit.ts'
 import type { Epoch } from './epoch.ts'
 import type { Shared } from './input.ts'
 import { shift } from './shift.ts'
@@ -72,7 +73,8 @@ export function beginExchange(
   const mayRetry = (): boolean => session.mayRetry(clockwork.now(), outgoing.number)
   const told = { accept, mayRetry, failing, probe: () => events.probe(), signal }
   const connections = attire.template.rhythm.concurrency
-  performExchange({ permit, path, clockwork, shape, connections, request, encodeAnew, hold, ...told })
+  const first = firstRequest(attire.template)
+  performExchange({ permit, path, clockwork, shape, first, connections, request, encodeAnew, hold, ...told })
     .then(async (result) => {
       await judge(shared, epoch, plan, result, outgoing.number, look)
       return result

@@ -1,8 +1,10 @@
 /** Tries other templates beside the one in use, and changes over to one that carries where that one does not. */
 import type { CompiledTemplate, Shape } from '#engine/compile.ts'
+import type { HttpRequest } from '#engine/template.ts'
 import { bindingOf } from '#protocol/recognition.ts'
 import { tryExchange } from '../carrier.ts'
 import { hostOf } from '../introduction.ts'
+import { firstRequest } from '../visit.ts'
 import type { Epoch } from './epoch.ts'
 import type { Shared } from './input.ts'
 import { PARCEL_OVERHEAD } from './input.ts'
@@ -16,14 +18,14 @@ export type Outcome = 'carried' | 'failed' | 'busy'
 export async function tryTemplate(shared: Shared, epoch: Epoch, template: CompiledTemplate): Promise<Outcome> {
   if (!epoch.session.mux.ready) return 'busy'
   for (const shape of new Set([template.shape('send'), template.shape('poll')])) {
-    const outcome = await tryShape(shared, epoch, shape)
+    const outcome = await tryShape(shared, epoch, shape, firstRequest(template))
     if (outcome !== 'carried') return outcome
   }
   return 'carried'
 }
 
 /** Two attempts, as anything on a network needs; nothing of it counts for the path in use. */
-async function tryShape(shared: Shared, epoch: Epoch, shape: Shape): Promise<Outcome> {
+async function tryShape(shared: Shared, epoch: Epoch, shape: Shape, first: HttpRequest | undefined): Promise<Outcome> {
   const { session, abort } = epoch
   const { clockwork, permit, path, attire, counted } = shared
   if (epoch.isOver || !session.mayTake || epoch.spent >= SPARE_NUMBERS) return 'busy'
@@ -35,7 +37,7 @@ async function tryShape(shared: Shared, epoch: Epoch, shape: Shape): Promise<Out
   const connections = attire.template.rhythm.concurrency
   counted.exchanges++
   for (let attempt = 0; attempt < 2; attempt++) {
-    if (await tryExchange({ permit, shape, connections, request, timeoutMs, accept, signal: abort.signal })) {
+    if (await tryExchange({ permit, shape, first, connections, request, timeoutMs, accept, signal: abort.signal })) {
       epoch.spent = 0
       return 'carried'
     }

@@ -1,6 +1,6 @@
 /** What every dialer offers the broker. A dialer connects to what it is given; whether it may was decided before. */
 import type { ErrorCode } from '#protocol/errors.ts'
-import type { ExchangeOptions, ExchangeRequest, ExchangeResponse } from '../permit.ts'
+import type { DialerDescription, ExchangeOptions, ExchangeRequest, ExchangeResponse } from '../permit.ts'
 import type { Refusal } from '../policy.ts'
 
 /** A machine that connections go to, and what it has to show. */
@@ -51,6 +51,8 @@ export interface DialEvent {
 }
 
 export interface Dialer {
+  /** What it looks like on the wire, and where it differs from what it looks like. */
+  describe(): DialerDescription
   /** One exchange. Rejects with SottoError E_PATH_*, E_PROXY_*. */
   exchange(target: DialTarget, request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse>
   /** Closes the connections of one endpoint; exchanges under way reject with E_PATH_CLOSED. */

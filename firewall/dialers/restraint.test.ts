@@ -71,7 +71,7 @@ for (const connections of [1, 3]) {
     const all = Array.from({ length: 60 }, (_, i) => {
       const fresh = i % 7 === 0
       const signal = i % 5 === 0 ? AbortSignal.timeout(1 + rng.below(50)) : new AbortController().signal
-      const options = { timeoutMs: i % 11 === 0 ? 40 : 30_000, connections, fresh, signal }
+      const options = { family: 'node' as const, timeoutMs: i % 11 === 0 ? 40 : 30_000, connections, fresh, signal }
       return outcome(dialer.exchange(targetAt(site.port), request, options))
     })
     const codes = await Promise.all(all)
@@ -88,7 +88,9 @@ test('where nothing is said there are two', async (t) => {
   const dialer = undiciDialer({ apartMs: 0, connector: (target) => census.watch(real(target)) })
   t.teardown(() => dialer.close())
   await Promise.all(
-    Array.from({ length: 9 }, () => dialer.exchange(targetAt(site.port), request, { timeoutMs: 30_000 })),
+    Array.from({ length: 9 }, () =>
+      dialer.exchange(targetAt(site.port), request, { family: 'node', timeoutMs: 30_000 }),
+    ),
   )
   t.is(census.most, 2)
   t.is(site.connections(), 2)
@@ -103,7 +105,7 @@ test('beginnings are apart, and what waits takes the first connection that is fr
   const dialer = undiciDialer({ apartMs: 60_000, connector: (target) => census.watch(real(target)) })
   t.teardown(() => dialer.close())
   const all = Array.from({ length: 20 }, () =>
-    dialer.exchange(targetAt(site.port), request, { timeoutMs: 30_000, connections: 3 }),
+    dialer.exchange(targetAt(site.port), request, { family: 'node', timeoutMs: 30_000, connections: 3 }),
   )
   t.is((await Promise.all(all)).length, 20)
   t.is(census.began.length, 1)
@@ -119,9 +121,15 @@ test('what does not come about in time makes way, and is ended', async (t) => {
   }
   const dialer = undiciDialer({ connector, apartMs: 0 })
   t.teardown(() => dialer.close())
-  t.is(await outcome(dialer.exchange(targetAt(1), request, { timeoutMs: 20, connections: 1 })), 'E_PATH_TIMEOUT')
+  t.is(
+    await outcome(dialer.exchange(targetAt(1), request, { family: 'node', timeoutMs: 20, connections: 1 })),
+    'E_PATH_TIMEOUT',
+  )
   t.true(given?.aborted)
   const before = given
-  t.is(await outcome(dialer.exchange(targetAt(1), request, { timeoutMs: 20, connections: 1 })), 'E_PATH_TIMEOUT')
+  t.is(
+    await outcome(dialer.exchange(targetAt(1), request, { family: 'node', timeoutMs: 20, connections: 1 })),
+    'E_PATH_TIMEOUT',
+  )
   t.not(given, before, 'the next one begins anew')
 })

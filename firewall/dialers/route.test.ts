@@ -45,7 +45,7 @@ async function visit(
     ...{ addresses: [], certificate: gateway.certificates.pin, ...change },
   }
   const request = { method: 'GET', target: '/', headers: [], body: undefined } as const
-  const { body } = await dialer.exchange(target, request, { timeoutMs: 20_000 })
+  const { body } = await dialer.exchange(target, request, { family: 'node', timeoutMs: 20_000 })
   return JSON.parse(Buffer.from(body).toString())
 }
 
@@ -136,6 +136,12 @@ for (const { kind, start, forbidden, beyond } of kinds) {
     t.is(gateway.site.connections(), before)
   })
 }
+
+test('http: a proxy that says 401 means the same', async (t) => {
+  const proxy = await startHttpProxy({ places, refusal: 401 })
+  t.teardown(() => proxy.close())
+  t.is(await codeOf(visit(t, { proxy: proxyAt(proxy, { credentials }) })), 'E_PROXY_AUTH')
+})
 
 test('http: what it wants instead of Basic is said', async (t) => {
   const proxy = await startHttpProxy({ places, credentials: pair, challenge: 'NTLM' })

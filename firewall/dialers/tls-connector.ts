@@ -14,9 +14,18 @@ import { systemRoute } from './route.ts'
 export interface ConnectorOptions extends RouteOptions {
   /** Instead of the one that the other options describe. */
   readonly route?: Route
+  /** What the ClientHello looks like; plain TLS of Node where nothing is said. */
+  readonly style?: TlsStyle
+  /** Protocols to offer, best first; `http/1.1` where nothing is said. Not looked at where there is a style. */
+  readonly alpn?: readonly string[]
+  /** False: every connection begins with a whole handshake. */
+  readonly resumes?: boolean
   /** Milliseconds for name and connection, over all addresses. */
   readonly connectMs?: number
 }
+
+/** Makes the options of one connection: what differs from connection to connection is drawn anew. */
+export type TlsStyle = (authorities: readonly string[] | undefined) => ConnectionOptions
 
 /**
  * Opens one more connection to the target it was made for, unless nobody wants it any more: then it is ended in the middle,
@@ -27,7 +36,6 @@ export type Connect = (unwanted?: AbortSignal) => Promise<TLSSocket>
 /** Made once for each target: keeps its tickets and the address that worked. */
 export type Connector = (target: DialTarget) => Connect
 
-/** Plain TLS of Node. */
 export function tlsConnector(options: ConnectorOptions = {}): Connector {
   const route = options.route ?? systemRoute(options)
   return (target) => {
@@ -39,7 +47,7 @@ export function tlsConnector(options: ConnectorOptions = {}): Connector {
       try {
         for await (const { socket, by, left } of route(target, { deadline, prefer: lastGood, unwanted })) {
           const timeoutMs = Math.max(1, (deadline - performance.now()) / (left + 1))
-          const attempt = { timeoutMs, tickets, authorities: options.authorities, unwanted }
+          const attempt = { timeoutMs, tickets, options, unwanted }
           try {
             const secured = await secure(socket, reachOf(target), attempt)
             lastGood = by
@@ -61,7 +69,7 @@ interface Attempt {
   readonly timeoutMs: number
   /** Each is used once, so that an observer cannot tie two connections together by it. */
   readonly tickets: Buffer[]
-  readonly authorities: readonly string[] | undefined
+  readonly options: ConnectorOptions
   readonly unwanted: AbortSignal | undefined
 }
 
@@ -91,7 +99,7 @@ function secured(raw: Duplex, reach: Reach, attempt: Attempt, late: AbortSignal)
   if (late.aborted) fail(late.reason)
   let verified = false
   socket.on('session', (ticket) => {
-    if (!verified) return
+    if (!verified || attempt.options.resumes === false) return
     attempt.tickets.push(ticket)
     if (attempt.tickets.length > DialLimits.tickets) attempt.tickets.shift()
   })
@@ -109,13 +117,14 @@ function secured(raw: Duplex, reach: Reach, attempt: Attempt, late: AbortSignal)
 /** `rejectUnauthorized` is said outright, so that no environment variable decides. */
 function connectionOptions(reach: Reach, attempt: Attempt): ConnectionOptions {
   const session = attempt.tickets.pop()
+  const { style, alpn, authorities } = attempt.options
+  const plain = { ALPNProtocols: [...(alpn ?? ['http/1.1'])], ...(authorities && { ca: [...authorities] }) }
   return {
+    ...(style === undefined ? plain : style(authorities)),
     // Not for connecting: the name that a certificate is judged by where there is no server name.
     host: reach.host,
     ...(isIP(reach.host) === 0 ? { servername: reach.host } : {}),
-    ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: reach.certificate === undefined,
-    ...(attempt.authorities === undefined ? {} : { ca: [...attempt.authorities] }),
     ...(session === undefined ? {} : { session }),
   }
 }

@@ -55,7 +55,7 @@ function rig(t: { teardown(fn: () => Promise<void>): void }, setup: Setup = {}):
     dialer.exchange(
       target,
       { method: 'GET', target: '/', headers: [], body: undefined, ...request },
-      { timeoutMs: 20_000, connections: DialLimits.connections, ...options },
+      { family: 'node', timeoutMs: 20_000, connections: DialLimits.connections, ...options },
     )
   return { dialer, dials, send, get: (path, options) => send({ target: path }, options) }
 }
@@ -223,7 +223,7 @@ test('an answer that has begun may take its time on a slow link, as long as some
 
 test('an answer that stalls is given up long before the whole time is over', async (t) => {
   const { get } = rig(t, { dialer: { stallMs: 200 } })
-  const error = await t.throwsAsync(get('/stall', { timeoutMs: 60_000 }), { code: 'E_PATH_TIMEOUT' })
+  const error = await t.throwsAsync(get('/stall', { family: 'node', timeoutMs: 60_000 }), { code: 'E_PATH_TIMEOUT' })
   t.regex(error!.message, /middle of the answer/)
 })
 

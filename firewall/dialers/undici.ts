@@ -3,22 +3,24 @@
  * and `connection` in front of the other header fields. So it carries templates that claim such a client, or goes where
  * something else terminates TLS. It follows no redirect, keeps no cookie, and does not look at proxy variables.
  */
-
-import { setTimeout } from 'node:timers/promises'
-import type { TLSSocket } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { Client } from 'undici'
-import { isSottoError } from '#protocol/errors.ts'
 import { DialLimits } from '../limits.ts'
+import type { DialerDescription, ExchangeRequest } from '../permit.ts'
 import { authority } from '../policy.ts'
-import { Connections } from './connections.ts'
-import type { DialEvent, Dialer, DialTarget } from './dialer.ts'
-import { pathError, toPathError } from './path-error.ts'
-import { Spacing } from './spacing.ts'
-import type { Connect, Connector } from './tls-connector.ts'
+import type { Answer } from './answer.ts'
+import type { Dialer, DialTarget } from './dialer.ts'
+import type { HttpClient, HttpClientEvents } from './http-client.ts'
+import { toPathError } from './path-error.ts'
+import type { OpenConnection } from './pooled.ts'
+import { pooled } from './pooled.ts'
+import type { Connector } from './tls-connector.ts'
 
 export interface UndiciDialerOptions {
+  /** Offers what `h2` says. */
   readonly connector: Connector
+  /** HTTP/2 where the server has it. False unless said: chat bursts over it look like TLS inside TLS to nDPI. */
+  readonly h2?: boolean
   /** Milliseconds between two pieces of an answer. */
   readonly stallMs?: number
   /** Milliseconds from the beginning of an answer to its end. */
@@ -29,45 +31,60 @@ export interface UndiciDialerOptions {
   readonly client?: (origin: string, options: Client.Options) => Dispatcher
 }
 
+/** Protocols that the connector of such a dialer has to offer, best first, as undici itself has them. */
+export const undiciAlpn = (h2: boolean): string[] => (h2 ? ['http/1.1', 'h2'] : ['http/1.1'])
+
+/** Streams at once on one connection; more than the tunnel ever has. */
+const STREAMS = 32
+
 export function undiciDialer(options: UndiciDialerOptions): Dialer {
-  const open = new Map<string, Connections>()
-  const listeners: ((event: DialEvent) => void)[] = []
-  const report = (event: DialEvent): void => {
-    for (const listener of listeners) listener(event)
-  }
-  const connectionsTo = (target: DialTarget): Connections => {
-    const present = open.get(target.id)
-    if (present !== undefined) return present
-    const spacing = new Spacing(options.apartMs ?? DialLimits.apartMs)
-    const connect = reported(options.connector(target), target.id, report)
-    const made = new Connections({
-      name: target.name,
-      answerMs: options.answerMs ?? DialLimits.answerMs,
-      spacing,
-      open: (unwanted) => makeClient(options, target, spaced(connect, spacing, unwanted, target.name)),
-    })
-    open.set(target.id, made)
-    return made
-  }
+  return pooled({
+    describe: () => describe(options.h2 ?? false),
+    connector: options.connector,
+    stallMs: options.stallMs,
+    answerMs: options.answerMs,
+    apartMs: options.apartMs,
+    open: (target, connect, events) => new UndiciClient(options, target, connect, events),
+  })
+}
+
+function describe(h2: boolean): DialerDescription {
   return {
-    exchange: async (target, request, exchangeOptions) => connectionsTo(target).exchange(request, exchangeOptions),
-    forget: async (endpointId) => {
-      const connections = open.get(endpointId)
-      open.delete(endpointId)
-      await connections?.close()
-    },
-    onDial: (listener) => {
-      listeners.push(listener)
-    },
-    close: async () => {
-      const all = [...open.values()]
-      open.clear()
-      await Promise.all(all.map((connections) => connections.close()))
-    },
+    family: 'node',
+    version: process.versions.node.split('.')[0]!,
+    os: process.platform,
+    alpn: undiciAlpn(h2),
+    knownLeaks: [
+      'ClientHello: exactly Node’s own, which browsers do not send',
+      ...(h2
+        ? ['HTTP/2: nDPI takes chat bursts for TLS inside TLS (40 of 40 flows measured; 0 of 120 over HTTP/1.1)']
+        : []),
+    ],
   }
 }
 
-function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: () => Promise<TLSSocket>): Dispatcher {
+class UndiciClient implements HttpClient {
+  readonly capacity: number
+  private readonly client: Dispatcher
+
+  constructor(options: UndiciDialerOptions, target: DialTarget, connect: OpenConnection, events: HttpClientEvents) {
+    this.capacity = options.h2 ? STREAMS : 1
+    this.client = makeClient(options, target, connect)
+    // Both come after the requests that were under way have been told.
+    this.client.on('disconnect', events.gone)
+    this.client.on('connectionError', events.gone)
+  }
+
+  dispatch(request: ExchangeRequest, answer: Answer): void {
+    this.client.dispatch(toDispatch(request), new Handler(answer))
+  }
+
+  destroy(): Promise<void> {
+    return this.client.destroy()
+  }
+}
+
+function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: OpenConnection): Dispatcher {
   const make = options.client ?? ((origin, clientOptions) => new Client(origin, clientOptions))
   return make(`https://${authority(target)}`, {
     connect: (_, callback) => {
@@ -76,39 +93,69 @@ function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: (
         (error: unknown) => callback(toPathError(error, target.name), null),
       )
     },
-    allowH2: false,
-    pipelining: 1,
+    allowH2: options.h2 ?? false,
+    pipelining: options.h2 ? STREAMS : 1,
     keepAliveTimeout: DialLimits.idleMs,
     keepAliveMaxTimeout: DialLimits.idleMs,
     maxHeaderSize: DialLimits.responseHeaderBytes,
-    // The beginning and the end of an answer have deadlines of their own; a stall in the middle shows earlier.
+    // Deadlines are the answer's own.
     headersTimeout: 0,
-    bodyTimeout: options.stallMs ?? DialLimits.stallMs,
+    bodyTimeout: 0,
   })
 }
 
-/** For the first connection the place was taken; each later one of the same client waits for its own. */
-function spaced(connect: Connect, spacing: Spacing, unwanted: AbortSignal, name: string): () => Promise<TLSSocket> {
-  let isFirst = true
-  return async () => {
-    const wait = isFirst ? 0 : spacing.take()
-    isFirst = false
-    if (wait > 0) await setTimeout(wait)
-    if (unwanted.aborted) throw pathError('E_PATH_CLOSED', name)
-    return await connect(unwanted)
+/** Tells an answer of what undici tells. */
+class Handler implements Dispatcher.DispatchHandler {
+  private readonly answer: Answer
+
+  constructor(answer: Answer) {
+    this.answer = answer
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Thrown before the request was written, this leaves the connection as it is.
+    if (this.answer.failure !== undefined) throw this.answer.failure
+    this.answer.start((error) => controller.abort(error))
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.answer.head(status, rawPairs(controller.rawHeaders) ?? Object.entries(headers).flatMap(named))
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.answer.data(chunk)
+  }
+
+  onResponseEnd(): void {
+    this.answer.end()
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.answer.error(error)
   }
 }
 
-function reported(connect: Connect, endpoint: string, report: (event: DialEvent) => void): Connect {
-  return async (unwanted) => {
-    try {
-      const socket = await connect(unwanted)
-      const address = socket.remoteAddress
-      report({ endpoint, ...(address !== undefined && { address }) })
-      return socket
-    } catch (error) {
-      report(isSottoError(error) ? { endpoint, code: error.code } : { endpoint, code: 'E_PATH_RESET' })
-      throw error
-    }
-  }
+/** Names and values as they came, one octet a character; undefined where undici has kept none (HTTP/2). */
+function rawPairs(raw: Dispatcher.DispatchController['rawHeaders']): [string, string][] | undefined {
+  if (!Array.isArray(raw)) return undefined
+  const pairs: [string, string][] = []
+  const text = (item: Buffer | string): string => (typeof item === 'string' ? item : item.toString('latin1'))
+  for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([text(raw[i]!), text(raw[i + 1]!)])
+  return pairs
+}
+
+function named([name, value]: [string, string | string[] | undefined]): [string, string][] {
+  return value === undefined || name.startsWith(':') ? [] : [value].flat().map((each) => [name, each])
+}
+
+/** Fields that undici writes itself, from the origin and the body. */
+const writtenByClient: ReadonlySet<string> = new Set(['host', 'connection', 'content-length'])
+
+function toDispatch({ method, target, headers, body }: ExchangeRequest): Dispatcher.DispatchOptions {
+  const ours = headers.filter(([name]) => !writtenByClient.has(name.toLowerCase()))
+  return { method, path: target, headers: ours.flat(), body: body ?? null }
 }

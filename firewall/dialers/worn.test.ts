@@ -30,7 +30,9 @@ test('more exchanges than connections, and none comes about: each is told, and n
   const dialer = undiciDialer({ connector, apartMs: 0 })
   t.teardown(() => dialer.close())
   const all = Array.from({ length: 2 * DialLimits.connections + 1 }, () =>
-    dialer.exchange(targetAt(1), request, { timeoutMs: 5_000 }).catch((error: SottoError) => error.code),
+    dialer
+      .exchange(targetAt(1), request, { family: 'node', timeoutMs: 5_000 })
+      .catch((error: SottoError) => error.code),
   )
   t.deepEqual(new Set(await Promise.all(all)), new Set(['E_PATH_TLS']))
 })
@@ -42,7 +44,7 @@ test('a fresh exchange closes what is idle and has a connection of its own', asy
   t.teardown(() => dialer.close())
   const { port } = site.server.address() as AddressInfo
   const get = (fresh: boolean): Promise<unknown> =>
-    dialer.exchange(targetAt(port), request, { timeoutMs: 5_000, fresh })
+    dialer.exchange(targetAt(port), request, { family: 'node', timeoutMs: 5_000, fresh })
   await get(false)
   await get(false)
   t.is(site.connections(), 1)
@@ -60,7 +62,8 @@ test('after a silence no idle connection is trusted', async (t) => {
   t.teardown(() => site.close())
   const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }), apartMs: 0 })
   t.teardown(() => dialer.close())
-  const get = (timeoutMs: number): Promise<unknown> => dialer.exchange(targetAt(site.port), request, { timeoutMs })
+  const get = (timeoutMs: number): Promise<unknown> =>
+    dialer.exchange(targetAt(site.port), request, { family: 'node', timeoutMs })
   await Promise.all([get(5_000), get(5_000)])
   t.is(site.connections(), 2)
   answer.silent = true

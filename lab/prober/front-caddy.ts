@@ -14,7 +14,7 @@ export interface CaddyInput {
 
 const planFor = ({ site, certificate, key, socket }: CaddyInput, port: number): Plan => ({
   ...{ kind: 'caddy', domain: 'localhost', port, socket, site, tls: { certificate, key } },
-  ...{ acme: false, routes: routesOf(compileBuiltins()), patienceS: 75, state: '', program: '' },
+  ...{ acme: false, routes: routesOf(compileBuiltins('node')), patienceS: 75, state: '', program: '' },
 })
 
 /** The snippets that the sites below import. */

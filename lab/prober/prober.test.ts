@@ -22,8 +22,8 @@ import { hasCaddy, hasNginx, openWorld } from './world.ts'
 
 /** The built-in templates take turns: each is probed behind one of the two, which takes half of the time. */
 const shares = {
-  nginx: compileBuiltins().filter((_, at) => at % 2 === 0),
-  caddy: compileBuiltins().filter((_, at) => at % 2 === 1),
+  nginx: compileBuiltins('node').filter((_, at) => at % 2 === 0),
+  caddy: compileBuiltins('node').filter((_, at) => at % 2 === 1),
 } as const
 
 for (const front of ['nginx', 'caddy'] as const) {
@@ -86,7 +86,7 @@ test('options that mean nothing are refused before anything starts', async (t) =
 })
 
 test('known differences are those of probes that exist, and no reason stands for everything', async (t) => {
-  const asked = await strangersProbes(compileBuiltins())
+  const asked = await strangersProbes(compileBuiltins('node'))
   t.true(asked.some((probe) => reasonFor('none', probe) !== undefined))
   const unexplained = asked.filter((probe) => reasonFor('none', probe) === undefined)
   t.true(unexplained.length > asked.length / 3, String(unexplained.length))

@@ -59,7 +59,7 @@ export async function strangersProbes(templates: readonly CompiledTemplate[]): P
  */
 export async function probeAll(
   world: World,
-  templates: readonly CompiledTemplate[] = compileBuiltins(),
+  templates: readonly CompiledTemplate[] = compileBuiltins('node'),
 ): Promise<Outcome> {
   const recordings = await record(world, templates)
   const notAnswered = await replays(world, recordings.byDesign)
@@ -73,7 +73,7 @@ export async function probeAll(
 /** How many of the templates' own requests a front with a flaw answers otherwise; undefined where there is no front. */
 export async function noticesFlaws({ flawed, reference }: World): Promise<number | undefined> {
   if (flawed === undefined) return undefined
-  const probes = templateProbes(compileBuiltins()).filter(({ action }) => action.kind === 'http2')
+  const probes = templateProbes(compileBuiltins('node')).filter(({ action }) => action.kind === 'http2')
   return (await compareAll(flawed, reference, probes)).length
 }
 

@@ -59,7 +59,7 @@ const send = (request: Partial<ExchangeRequest>, options: Partial<ExchangeOption
   by.exchange(
     to,
     { method: 'GET', target: '/', headers: [], body: undefined, ...request },
-    { timeoutMs: 60_000, ...options },
+    { family: 'chromium', timeoutMs: 60_000, ...options },
   )
 const codeOf = (work: Promise<unknown>): Promise<string> =>
   work.then(

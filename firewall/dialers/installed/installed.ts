@@ -53,6 +53,11 @@ export function installedDialer(options: InstalledDialerOptions): Dialer {
     return made
   }
   return {
+    // It is that browser: nothing is known that differs.
+    describe: () => ({
+      ...{ family: 'chromium', version: options.browser.version, os: process.platform },
+      ...{ alpn: ['h2', 'http/1.1'], knownLeaks: [] },
+    }),
     exchange: async (target, request, exchangeOptions) => {
       const page = target.front === undefined ? pageRequest(request, target) : undefined
       if (page === undefined) throw refuse('beyond-a-page', target.id)
