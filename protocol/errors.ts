@@ -51,6 +51,8 @@ export const errorCodes = {
   E_FIREWALL_REFUSED: 'The firewall lets through only what your invites name: open an invite for it first.',
   E_FIREWALL_CUT:
     'Wait, or look at sotto firewall explain; where you know that all is well, sotto firewall allow lifts it at once.',
+  E_CONFINE:
+    'Allow user namespaces on this machine, or start Sotto without --confine: docs/firewall.md says what is needed.',
   E_DIALER_UNFIT:
     'Nothing to do: Sotto uses looks that go with this machine. To have this one too, update Sotto and its Node.',
   E_FIREWALL_GONE: 'Start Sotto again.',
