@@ -104,7 +104,7 @@ export class LiveSession implements GatewaySessionEvents {
     const received = this.session.receive(now, expected, parcel, bindingOf(shape))
     if (received === undefined) return undefined
     const { number } = expected
-    if (received.kind === 'repeat') return this.repeat(number, shape, reply)
+    if (received.kind === 'repeat') return this.repeat(number, reply)
     this.keeper.moved(this, parcel.length)
     const patience = Math.min(received.hold ?? 0, this.around.holdMs)
     const isForUrgent = patience <= LITTLE_TIME && shape.down.max <= LITTLE_ROOM
@@ -143,7 +143,7 @@ export class LiveSession implements GatewaySessionEvents {
     if (earlier === undefined && open === undefined) return undefined
     if (open !== undefined) {
       const deadline = this.replies.has(number) ? open.deadline : this.around.now()
-      this.open.set(number, { ...open, shape, deadline })
+      this.open.set(number, { ...open, deadline })
       this.wake()
     }
     const attending = this.attend(number, reply)
