@@ -3,7 +3,7 @@
  * meanings: authentic, a stranger's (the decoy answered: the gateway does not know this session), too large for somebody
  * on the way, or none at all (the path failed, and the very same parcel goes out again).
  */
-import type { Shape } from '#engine/shape.ts'
+import type { Form } from '#engine/shape.ts'
 import type { HttpRequest } from '#engine/template.ts'
 import type { Permit } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
@@ -16,10 +16,10 @@ import { answerError, verdict } from './verdict.ts'
 const FAILURES_SEEN = 2
 
 export interface ExchangeInput {
-  readonly permit: Permit
+  readonly permit: Pick<Permit, 'endpoint' | 'exchange'>
   readonly path: Path
   readonly clockwork: Clockwork
-  readonly shape: Shape
+  readonly shape: Form
   /** Goes out again and again as it is. */
   readonly request: HttpRequest
   /** The same content under a new number, in another request; undefined where no number can be spared. */
@@ -71,7 +71,7 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
       const elapsed = clockwork.now() - began
       const parcel = shape.decodeResponse(answer)
       if (parcel !== undefined && input.accept(parcel)) {
-        path.worked(elapsed, held)
+        path.worked(elapsed, held, shape.holdMs === undefined)
         path.carried((request.body?.length ?? 0) + answer.body.length, elapsed, held)
         return { kind: 'authentic', octets: parcel.length }
       }

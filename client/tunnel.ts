@@ -3,7 +3,7 @@
  * the template, retries, renews keys hourly, and begins anew when the gateway has forgotten the session. What uses it
  * sees calls and subscriptions that survive all of that.
  */
-import type { CompiledTemplate, Shape } from '#engine/compile.ts'
+import type { CompiledTemplate, Form, Shape } from '#engine/compile.ts'
 import { TemplateLimits } from '#engine/limits.ts'
 import type { Rhythm } from '#engine/rhythm.ts'
 import { createRhythm, RHYTHM_SEED_LENGTH } from '#engine/rhythm.ts'
@@ -28,12 +28,15 @@ import type { Clockwork } from './clockwork.ts'
 import { hostOf, introduce, NotRecognised } from './introduction.ts'
 import type { Finding, Octets } from './path.ts'
 import { Path } from './path.ts'
+import { SocketCarrier } from './socket/socket-carrier.ts'
 
 /**
  * Milliseconds that a sending exchange may wait for the service's answer to ride back in it. Longer than a service
  * needs to store a message, and short beside the round trip of a bad network.
  */
 const SEND_HOLD = 100
+/** Exchanges at once on a WebSocket: below what a gateway parks for a session. */
+const SOCKET_CONCURRENCY = 6
 /** Octets of parcel beside content. */
 const PARCEL_OVERHEAD = PARCEL_MIN
 /** A parcel down of at least this many octets means more is waiting: keep more polls open. */
@@ -70,6 +73,8 @@ export interface TunnelStatus {
   /** Milliseconds since the epoch. */
   readonly since: number
   readonly template: string
+  /** Exchanges go over a WebSocket; otherwise as HTTP requests. */
+  readonly socket: boolean
   readonly rttMs: number
   readonly exchanges: number
   readonly sessions: number
@@ -121,6 +126,8 @@ interface Epoch {
   unwait: () => void
   /** Exchanges under way, with the template they look like and how to give them up. */
   readonly underWay: Map<AbortController, CompiledTemplate>
+  /** Of them, those on the WebSocket. */
+  readonly onSocket: Set<AbortController>
   /** Numbers spent on templates that did not carry. */
   spent: number
   /** Numbers spent on requests that somebody on the way had answered. */
@@ -136,6 +143,7 @@ interface Epoch {
 export class Tunnel {
   readonly path: Path
   private readonly input: TunnelInput
+  private readonly socket: SocketCarrier
   private template: CompiledTemplate
   private readonly stopping = new AbortController()
   private current: Epoch | undefined
@@ -169,6 +177,8 @@ export class Tunnel {
     this.rhythmSeed = input.rhythmSeed ?? this.random(RHYTHM_SEED_LENGTH)
     this.rhythm = createRhythm(this.template.rhythm, this.rhythmSeed, this.since)
     this.path = new Path(input.clockwork, () => this.onPath())
+    const { permit, clockwork } = input
+    this.socket = new SocketCarrier({ permit, clockwork, path: this.path, changed: () => this.onSocket() })
     this.watch()
     void this.run()
   }
@@ -178,7 +188,8 @@ export class Tunnel {
     const { findings } = this.path
     const { endpoint } = this.input.permit
     const path = { rttMs: this.path.rtt, holdMs, findings, tried }
-    return { endpoint, state, since, template: this.template.id, exchanges, sessions, ...path }
+    const socket = this.socket.line !== undefined
+    return { endpoint, state, since, template: this.template.id, socket, exchanges, sessions, ...path }
   }
 
   /** Called with the octets of every exchange that was answered. */
@@ -204,6 +215,7 @@ export class Tunnel {
     if (template === this.template) return
     this.template = template
     this.rhythm = createRhythm(template.rhythm, this.rhythmSeed, this.input.clockwork.now())
+    this.socket.drop()
     this.told = ''
     this.tell()
   }
@@ -259,6 +271,7 @@ export class Tunnel {
     this.unwatch()
     this.stopping.abort()
     current?.abort.abort()
+    this.socket.stop()
     this.become({ kind: 'stopped' })
     for (const wake of [...this.waiting]) wake()
   }
@@ -375,6 +388,7 @@ export class Tunnel {
       for (const cancel of epoch.unsure.values()) cancel()
       epoch.unwait()
       this.current = undefined
+      this.socket.drop()
       if (!signal.aborted) this.become({ kind: 'connecting' })
     }
   }
@@ -447,7 +461,15 @@ export class Tunnel {
     })
     const epoch: Epoch = {
       ...{ session, abort, sends: 0, polls: 0, appetite: 0, pumping: false, unwait: () => {}, rekeying: false },
-      ...{ underWay: new Map(), spent: 0, renewed: 0, shifting: false, refused: false, shiftAfter: SHIFT_MS },
+      ...{
+        underWay: new Map(),
+        onSocket: new Set(),
+        spent: 0,
+        renewed: 0,
+        shifting: false,
+        refused: false,
+        shiftAfter: SHIFT_MS,
+      },
       ...{ probing: false, unsure: new Map() },
     }
     abort.signal.addEventListener('abort', () => epoch.underWay.forEach((_, given) => void given.abort()), {
@@ -480,10 +502,19 @@ export class Tunnel {
   }
 
   private tell(): void {
-    const told = `${JSON.stringify(this.state)} ${this.template.id} ${this.path.findings.map(({ code }) => code)}`
+    const told = `${JSON.stringify(this.state)} ${this.template.id} ${this.socket.line !== undefined} ${this.path.findings.map(({ code }) => code)}`
     if (told === this.told) return
     this.told = told
     for (const listener of this.listeners) listener(this.status)
+  }
+
+  /** What was under way on a socket that is over goes out again as requests. */
+  private onSocket(): void {
+    const { current: epoch } = this
+    if (epoch === undefined) return
+    if (this.socket.line === undefined) for (const given of [...epoch.onSocket]) given.abort()
+    this.tell()
+    this.soonPump(epoch)
   }
 
   // ---- exchanges --------------------------------------------------------------------------------------------------------------
@@ -503,6 +534,7 @@ export class Tunnel {
     const now = this.input.clockwork.now()
     epoch.unwait()
     if (session.rekeyDue(now)) void this.rekey(epoch)
+    if (!epoch.refused) this.socket.tend(session, this.template.socket)
     while (!epoch.abort.signal.aborted && session.mayTake && !epoch.refused) {
       const due = this.nextExchange(epoch, now)
       if (due === undefined) return this.waitForRhythm(epoch, now)
@@ -513,25 +545,26 @@ export class Tunnel {
   /** What there is reason for right now. */
   private nextExchange(epoch: Epoch, now: number): 'send' | 'poll' | 'cover' | undefined {
     const { session } = epoch
-    const { rhythm } = this.template
+    // The farewell says so, once.
+    if (session.mux.isClosed) return undefined
     const { pollAt, sendAt, coverAt } = this.rhythm
     const total = epoch.sends + epoch.polls
     // The last place is kept for what is urgent: a file under way must not delay a message.
-    const room = total < rhythm.concurrency - 1 || (total < rhythm.concurrency && session.mux.urgent)
+    const room = total < this.concurrency - 1 || (total < this.concurrency && session.mux.urgent)
     const pollWanted = this.wantsPoll(epoch)
     // Much that comes down is not waited for.
-    const pollIn = epoch.appetite > 0 ? 0 : pollAt - now
+    const pollIn = epoch.appetite > 0 || this.socket.line !== undefined ? 0 : pollAt - now
     const pollSoon = pollIn <= 0 || (pollIn <= TemplateLimits.thinkMs && !session.mux.urgent)
     // What a poll can carry rides in one that is due anyway: most of all the credit for what a poll has just brought.
     const rides = pollWanted && pollSoon && this.fitsPoll(session)
     const mayStart = room && sendAt <= now && !this.rhythm.constant
     if (mayStart && session.pending(1) > 0 && !rides) return 'send'
     if (pollWanted && pollIn <= 0) return 'poll'
-    return room && coverAt !== undefined && coverAt <= now && !session.mux.isClosed ? 'cover' : undefined
+    return room && coverAt !== undefined && coverAt <= now ? 'cover' : undefined
   }
 
   private wantsPoll(epoch: Epoch): boolean {
-    return epoch.polls < this.polls(epoch) && !epoch.session.mux.isClosed
+    return epoch.polls < this.polls(epoch) && !epoch.session.mux.isClosed && !this.socket.isOpening
   }
 
   /** Comes back when the earliest of what the rhythm has put off is due; sets no timer where it puts nothing off. */
@@ -552,34 +585,45 @@ export class Tunnel {
     return session.pending(room) + PARCEL_OVERHEAD <= room
   }
 
-  private get pollShape(): Shape {
-    return this.path.fit.pollShape(this.template, this.input.clockwork.now())
+  private get pollShape(): Form {
+    return this.socket.line?.look.messages ?? this.path.fit.pollShape(this.template, this.input.clockwork.now())
   }
 
   /** Polls to keep open: the template's, and while much comes down as many as it allows. */
   private polls(epoch: Epoch): number {
-    const { polls, concurrency } = this.template.rhythm
-    return Math.min(Math.max(polls, epoch.appetite), concurrency - 1)
+    const { polls } = this.template.rhythm
+    // On a WebSocket there is a place to spare for what goes up as well.
+    const kept = this.socket.line === undefined ? 1 : 2
+    return Math.min(Math.max(polls, epoch.appetite), this.concurrency - kept)
+  }
+
+  /** Exchanges at once: as many as the template has connections for; on a WebSocket they take none. */
+  private get concurrency(): number {
+    return this.socket.line === undefined ? this.template.rhythm.concurrency : SOCKET_CONCURRENCY
   }
 
   private send(epoch: Epoch): void {
     const { session } = epoch
     const { fit } = this.path
     const now = this.input.clockwork.now()
-    const bulk = this.template.shape('bulk')
-    const small = this.template.shape('send')
-    const wanted = session.pending(bulk.up.max) + PARCEL_OVERHEAD
+    const [bulk, small] = [this.template.shape('bulk'), this.template.shape('send')]
+    const wanted = session.pending(this.form('bulk').up.max) + PARCEL_OVERHEAD
     const isSmall = wanted <= fit.room(small, now) || fit.room(bulk, now) <= fit.room(small, now)
-    const shape = isSmall ? small : bulk
+    const shape = this.form(isSmall ? 'send' : 'bulk')
     epoch.sends++
     this.rhythm.began('send', now)
     // A large one is followed by more: its place is worth more than an answer that rides back.
     this.exchange(epoch, shape, fit.length(shape, wanted, now), isSmall ? SEND_HOLD : 0, () => epoch.sends--)
   }
 
+  /** What carries exchanges of this kind now. */
+  private form(kind: 'send' | 'bulk'): Form {
+    return this.socket.line?.look.messages ?? this.template.shape(kind)
+  }
+
   /** As a send of a message, with whatever there is to say by then and otherwise nothing. */
   private cover(epoch: Epoch): void {
-    const shape = this.template.shape('send')
+    const shape = this.form('send')
     const length = this.path.fit.length(shape, this.rhythm.coverBytes, this.input.clockwork.now())
     epoch.sends++
     this.beganBeside(epoch)
@@ -598,19 +642,21 @@ export class Tunnel {
     const length = this.path.fit.length(shape, said + PARCEL_OVERHEAD, this.input.clockwork.now())
     // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
     const isExtra = epoch.polls++ >= this.template.rhythm.polls
-    const hold = isExtra ? SEND_HOLD : this.drawHold()
+    const { line } = this.socket
+    const hold = isExtra ? SEND_HOLD : this.drawHold(line?.look.holdMs)
     const number = this.exchange(epoch, shape, length, hold, (result, last) => {
       epoch.polls--
       this.trust(epoch, last)
       const news = result !== undefined && result.octets > shape.down.classes[0]!
-      if (!isExtra) this.rhythm.polled(this.input.clockwork.now(), news)
+      if (!isExtra && line === undefined) this.rhythm.polled(this.input.clockwork.now(), news)
     })
     if (said > 0 && !isExtra) this.doubtLater(epoch, number)
   }
 
-  /** The rhythm draws, within what the path allows. */
-  private drawHold(): number {
-    this.holdMs = this.path.adaptHold(this.template.rhythm.holdMs, this.rhythm.hold())
+  /** The rhythm draws, within what the path allows; a WebSocket is kept open by its server. */
+  private drawHold(socket: readonly [number, number] | undefined): number {
+    if (socket !== undefined) this.holdMs = socket[0] + (this.random(1)[0]! / 255) * (socket[1] - socket[0])
+    else this.holdMs = this.path.adaptHold(this.template.rhythm.holdMs, this.rhythm.hold())
     return this.holdMs
   }
 
@@ -643,7 +689,7 @@ export class Tunnel {
   private probe(epoch: Epoch): void {
     if (epoch.probing || epoch.refused || !epoch.session.mayTake) return
     if (this.rhythm.constant || this.rhythm.sendAt > this.input.clockwork.now()) return
-    const shape = this.template.shape('send')
+    const shape = this.form('send')
     epoch.probing = true
     epoch.sends++
     this.beganBeside(epoch)
@@ -657,14 +703,17 @@ export class Tunnel {
   /** Begins an exchange and returns its number. `done`: what came of it, and the number that it had at last. */
   private exchange(
     epoch: Epoch,
-    shape: Shape,
+    shape: Form,
     length: number,
     hold: number,
     done: (result: ExchangeResult | undefined, number: number) => void,
   ): number {
     const { session, abort } = epoch
-    const { clockwork, permit } = this.input
+    const { clockwork } = this.input
     const { path } = this
+    const { line } = this.socket
+    const isOnSocket = line?.look.messages === shape
+    const permit = isOnSocket ? { ...this.input.permit, exchange: line.exchange.bind(line) } : this.input.permit
     let outgoing: Outgoing
     const encode = (): HttpRequest => {
       outgoing = session.take(length, hold, bindingOf(shape))
@@ -691,6 +740,7 @@ export class Tunnel {
       if (clockwork.now() - since >= epoch.shiftAfter) this.shift(epoch).catch(() => {})
     }
     epoch.underWay.set(given, this.template)
+    if (isOnSocket) epoch.onSocket.add(given)
     const mayRetry = (): boolean => session.mayRetry(clockwork.now(), outgoing.number)
     const probe = (): void => this.probe(epoch)
     const told = { accept, mayRetry, failing, probe, signal }
@@ -706,6 +756,7 @@ export class Tunnel {
       })
       .then((result) => {
         epoch.underWay.delete(given)
+        epoch.onSocket.delete(given)
         done(result, outgoing.number)
         if (!abort.signal.aborted) this.pump(epoch)
       })
@@ -713,7 +764,7 @@ export class Tunnel {
   }
 
   /** Smaller parcels from now on; where there are none, another template may carry. */
-  private onUnfit(epoch: Epoch, shape: Shape, length: number, said: boolean): void {
+  private onUnfit(epoch: Epoch, shape: Form, length: number, said: boolean): void {
     this.path.fit.tooLarge(shape, length, said, this.input.clockwork.now())
     if (length <= shape.up.classes[0]!) this.shift(epoch).catch(() => {})
   }
@@ -732,8 +783,8 @@ export class Tunnel {
     epoch.spent = 0
     epoch.renewed = 0
     epoch.shiftAfter = SHIFT_MS
-    const { polls, concurrency } = this.template.rhythm
-    epoch.appetite = result.octets >= PLENTY ? Math.min(Math.max(epoch.appetite, polls) * 2, concurrency) : 0
+    const { polls } = this.template.rhythm
+    epoch.appetite = result.octets >= PLENTY ? Math.min(Math.max(epoch.appetite, polls) * 2, this.concurrency) : 0
   }
 
   /** Looks for a template that carries, and goes on with it. False where none of the others does. */
@@ -776,7 +827,7 @@ export class Tunnel {
   private async farewell(epoch: Epoch): Promise<void> {
     const { session, abort } = epoch
     if (!session.mayTake || !this.path.works) return
-    const shape = this.template.shape('send')
+    const shape = this.form('send')
     await new Promise<void>((resolve) => {
       this.exchange(epoch, shape, shape.up.fit(PARCEL_OVERHEAD), 0, () => {
         abort.abort()

@@ -16,6 +16,7 @@ import type {
   Permit,
   Rekey,
 } from './permit.ts'
+import { openRemoteSocket } from './remote-socket.ts'
 
 export interface RemoteBroker extends Broker {
   /** Ends the pipe; calls under way reject with E_FIREWALL_GONE. */
@@ -68,6 +69,7 @@ function remotePermit(line: Line, endpoint: EndpointInfo): Permit {
     firstContact: (input) => firstContact(line, endpoint.id, input),
     rekey: (input) => rekey(line, endpoint.id, input.prologue),
     exchange: (request, options) => exchange(line, endpoint.id, request, options),
+    openSocket: (request, options) => openRemoteSocket(line, endpoint.id, request, options),
   }
 }
 

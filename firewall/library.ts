@@ -73,6 +73,8 @@ class Firewall implements LocalBroker {
   private readonly unlock: () => void
   /** Exchanges under way, by endpoint. */
   private readonly load = new Map<string, number>()
+  /** WebSockets, by endpoint. */
+  private readonly sockets = new Map<string, number>()
   private readonly listeners: ((event: FirewallEvent) => void)[] = []
   private admission: Promise<EndpointInfo[]> | undefined
   private closing: Promise<void> | undefined
@@ -135,7 +137,8 @@ class Firewall implements LocalBroker {
     return localPermit(publicInfo(endpoint), {
       decide: () => this.decide(endpointId),
       refuse: (reason) => this.refuse(reason, endpointId),
-      enter: () => this.enter(endpointId),
+      enter: () => this.enter(endpointId, this.load, DialLimits.exchanges, 'too-many-exchanges'),
+      enterSocket: () => this.enter(endpointId, this.sockets, DialLimits.sockets, 'too-many-sockets'),
       confirm: () => this.confirm(endpointId),
       dialer: this.dialer,
       random: this.random,
@@ -175,14 +178,14 @@ class Firewall implements LocalBroker {
     return decision.value
   }
 
-  private enter(endpointId: string): () => void {
-    const load = this.load.get(endpointId) ?? 0
-    if (load >= DialLimits.exchanges) throw this.refuse('too-many-exchanges', endpointId)
-    this.load.set(endpointId, load + 1)
+  private enter(endpointId: string, load: Map<string, number>, most: number, reason: Refusal): () => void {
+    const before = load.get(endpointId) ?? 0
+    if (before >= most) throw this.refuse(reason, endpointId)
+    load.set(endpointId, before + 1)
     return () => {
-      const left = this.load.get(endpointId)! - 1
-      if (left > 0) this.load.set(endpointId, left)
-      else this.load.delete(endpointId)
+      const left = load.get(endpointId)! - 1
+      if (left > 0) load.set(endpointId, left)
+      else load.delete(endpointId)
     }
   }
 

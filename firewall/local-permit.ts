@@ -6,6 +6,7 @@ import type { Membership } from '#protocol/handshake.ts'
 import { initiate, initiateRekey } from '#protocol/handshake.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
 import type { Dialer } from './dialers/dialer.ts'
+import { localSocket } from './local-socket.ts'
 import type { EndpointInfo, FirstContact, FirstContactInput, Permit, Rekey } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { decideRequest } from './request.ts'
@@ -18,6 +19,8 @@ export interface PermitSource {
   enter(): () => void
   /** Stores that the gateway accepted our membership. */
   confirm(): Promise<void>
+  /** As `enter`, for a WebSocket. */
+  enterSocket(): () => void
   readonly dialer: Dialer
   readonly random: Random
 }
@@ -34,6 +37,7 @@ export function localPermit(endpoint: EndpointInfo, source: PermitSource): Permi
       const leave = source.enter()
       return source.dialer.exchange(target, request, options).finally(leave)
     },
+    ...localSocket(source),
   }
 }
 

@@ -8,6 +8,8 @@ import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import type { EndpointInfo, FirewallEvent } from './permit.ts'
+import type { SocketCalls } from './socket-messages.ts'
+import { socketArgs, socketResults } from './socket-messages.ts'
 
 export interface Failure {
   readonly code: ErrorCode
@@ -17,7 +19,7 @@ export interface Failure {
 }
 
 /** Arguments and results as they stand in heads. Bodies and parcels are the raw octets of the frame. */
-export interface Calls {
+export interface Calls extends SocketCalls {
   readonly endpoints: { args: null; result: readonly EndpointInfo[] }
   readonly network: { args: null; result: Uint8Array }
   readonly joined: { args: null; result: readonly EndpointInfo[] }
@@ -76,6 +78,10 @@ export const FrameType = {
   finishRekey: 8,
   exchange: 9,
   network: 10,
+  openSocket: 17,
+  sendMessage: 18,
+  nextMessage: 19,
+  closeSocket: 20,
   cancel: 16,
   result: 32,
   failure: 33,
@@ -120,6 +126,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     fresh: v.optional(v.boolean()),
     body: v.boolean(),
   }),
+  ...socketArgs,
 })
 
 export const resultSchemas: Schemas<'result'> = Object.freeze({
@@ -133,6 +140,7 @@ export const resultSchemas: Schemas<'result'> = Object.freeze({
   rekey: v.strictObject({ ticket: count }),
   finishRekey: v.nullable(bytes),
   exchange: v.strictObject({ status: count, headers: v.array(v.string()) }),
+  ...socketResults,
 })
 
 export const failureSchema: v.GenericSchema<unknown, Failure> = v.strictObject({

@@ -6,6 +6,7 @@
  */
 import type { Millis } from '#protocol/bytes.ts'
 import type { HandshakeKeys } from '#protocol/handshake.ts'
+import type { MessageSocket, SocketOptions, SocketRequest } from './message-socket.ts'
 
 /** What the core may know of an endpoint. No secret in it. */
 export interface EndpointInfo {
@@ -98,6 +99,11 @@ export interface Permit {
    *   E_PATH_CLOSED (aborted), E_FIREWALL_REFUSED (endpoint or request not allowed), E_FIREWALL_GONE
    */
   exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse>
+  /**
+   * A WebSocket with this endpoint and no other; missing where the dialer has none.
+   * @throws SottoError as `exchange`; E_PATH_ANSWER where the answer is no socket
+   */
+  openSocket?(request: SocketRequest, options: SocketOptions): Promise<MessageSocket>
 }
 
 export type FirewallEventKind = 'admitted' | 'forgotten' | 'permitted' | 'redeemed' | 'dialed' | 'refused'

@@ -39,6 +39,7 @@ export type Refusal =
   | 'invite-expired'
   | 'too-many-endpoints'
   | 'too-many-exchanges'
+  | 'too-many-sockets'
   | 'bad-method'
   | 'bad-target'
   | 'bad-header'

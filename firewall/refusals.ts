@@ -7,6 +7,7 @@ const texts: Readonly<Record<Refusal, string>> = {
   'invite-expired': 'The invite expired before the gateway was reached.',
   'too-many-endpoints': 'The list of gateways is full: forget one that you do not use.',
   'too-many-exchanges': 'Too many requests to this endpoint are under way.',
+  'too-many-sockets': 'Too many sockets are open.',
   'bad-method': 'Only GET, and POST with a body, go through.',
   'bad-target': 'The path of the request is not one that may be sent.',
   'bad-header': 'A header field of the request is not one that may be sent.',

@@ -1,6 +1,6 @@
 /** A running gateway, put together from its state: decoy, recognition, sessions, services, server. */
 import type { CompiledTemplate } from '#engine/compile.ts'
-import { createMatcher } from '#engine/match.ts'
+import { createMatcher, createSocketMatcher } from '#engine/match.ts'
 import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { preferredAead } from '#protocol/crypto/measure.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
@@ -16,6 +16,8 @@ import { startServer } from './server.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
 import { packService } from './services/packs.ts'
 import { Sessions, surroundings } from './sessions.ts'
+import type { SocketLimits } from './sockets/limits.ts'
+import { MemberSockets } from './sockets/member-sockets.ts'
 import type { GatewayState } from './state.ts'
 import { holdStore } from './store/holder.ts'
 
@@ -28,6 +30,7 @@ export interface GatewayInput {
   readonly templates: readonly CompiledTemplate[]
   /** Services beside the mailbox. */
   readonly services?: readonly Service[]
+  readonly socketLimits?: SocketLimits
   /** One line for the operator: never an address, an id or content of a member. */
   readonly log: (line: string) => void
 }
@@ -55,12 +58,14 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   })
   const tokens = new TokenTable()
   let matcher = createMatcher(input.templates)
+  let socketMatcher = createSocketMatcher(input.templates)
   const packs = new LivePacks({
     packs: state.packs,
     base: input.templates,
     now: around.now,
     accept: (templates) => {
       matcher = createMatcher(templates)
+      socketMatcher = createSocketMatcher(templates)
     },
     repoint: () => sessions.repoint(),
     connected: () => sessions.members(),
@@ -87,6 +92,10 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const stopPacks = packs.start()
   const { decoy, upgrade, refusal, close: closeDecoy } = await openDecoy(state.config.decoy, report)
   const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy, report })
+  const sockets = new MemberSockets({
+    ...{ matcher: () => socketMatcher, tokens, sessions, upgrades: upgrade, report },
+    ...(input.socketLimits === undefined ? {} : { limits: input.socketLimits }),
+  })
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
     mailbox.sweep().catch(report)
@@ -95,12 +104,13 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     clearInterval(sweeper)
     stopWatching()
     stopPacks()
+    await sockets.close()
     await closeDecoy()
     await release()
   }
   try {
     const { listen } = state.config
-    const options = { refusal, ...(upgrade === undefined ? {} : { upgrades: upgrade }) }
+    const options = { refusal, upgrades: sockets }
     const server = await startServer(listen, (request, response) => carrier.handle(request, response), options)
     return {
       port: server.port,

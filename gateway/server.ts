@@ -64,11 +64,16 @@ export async function startServer(
 ): Promise<RunningServer> {
   const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle, upgrades)
   refuse(server, refusal)
+  const upgraded = new Set<Duplex>()
+  server.on('upgrade', (_request, socket) => {
+    upgraded.add(socket)
+    socket.once('close', () => upgraded.delete(socket))
+  })
   await listening(server, listen)
   const address = server.address()
   return {
     port: address !== null && typeof address === 'object' ? (address as AddressInfo).port : undefined,
-    close: (graceMs) => closeServer(server, graceMs),
+    close: (graceMs) => closeServer(server, upgraded, graceMs),
   }
 }
 
@@ -173,8 +178,10 @@ function listenError(cause: NodeJS.ErrnoException, listen: Listen): SottoError {
   return new SottoError('E_CONFIG', `cannot listen on ${where} (${cause.code})`, { cause })
 }
 
-function closeServer(server: Server, graceMs: number): Promise<void> {
+/** What has become something else than HTTP has no answer to finish, and the server would wait for it for ever. */
+function closeServer(server: Server, upgraded: ReadonlySet<Duplex>, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
+    for (const socket of upgraded) socket.destroy()
     const cut = setTimeout(() => server.closeAllConnections(), graceMs)
     server.close(() => {
       clearTimeout(cut)

@@ -142,13 +142,14 @@ const ndjson = v.strictObject(
   { first: v.optional(filled), line: filled, bytes: stretch },
   'an object with line and bytes',
 )
+const eventName = pattern(/^[A-Za-z0-9_:.-]{1,64}$/, 'the name of an event, 1 to 64 letters, digits and _ : . -')
 const engineio = v.strictObject(
   {
     packets: v.pipe(
       v.array(filled, 'a list of packets'),
       v.maxLength(TemplateLimits.packets, `at most ${TemplateLimits.packets} packets`),
     ),
-    event: pattern(/^[A-Za-z0-9_:.-]{1,64}$/, 'the name of an event, 1 to 64 letters, digits and _ : . -'),
+    event: eventName,
     bytes: stretch,
   },
   'an object with packets, event and bytes',
@@ -198,17 +199,19 @@ const classes = v.pipe(
   v.maxLength(TemplateLimits.classes, `at most ${TemplateLimits.classes} lengths`),
   v.check((list) => list.every((length, at) => at === 0 || length > list[at - 1]!), 'lengths in ascending order'),
 )
+const path = v.pipe(filled, v.startsWith('/', 'a path that starts with /'))
+const query = v.optional(
+  v.pipe(
+    v.array(v.strictTuple([filled, line], 'a pair [name, value]'), 'a list of [name, value]'),
+    v.maxLength(TemplateLimits.parameters, `at most ${TemplateLimits.parameters} parameters`),
+  ),
+  [],
+)
 const shape = v.strictObject({
   request: v.strictObject({
     method: v.picklist(['GET', 'POST'], 'GET or POST'),
-    path: v.pipe(filled, v.startsWith('/', 'a path that starts with /')),
-    query: v.optional(
-      v.pipe(
-        v.array(v.strictTuple([filled, line], 'a pair [name, value]'), 'a list of [name, value]'),
-        v.maxLength(TemplateLimits.parameters, `at most ${TemplateLimits.parameters} parameters`),
-      ),
-      [],
-    ),
+    path,
+    query,
     headers,
     body: v.optional(body),
     classes,
@@ -220,6 +223,18 @@ const shape = v.strictObject({
     classes,
   }),
 })
+
+const socket = v.strictObject(
+  {
+    request: v.strictObject({ path, query, headers, classes }, 'an object with path, headers and classes'),
+    event: eventName,
+    bytes: whole(TemplateLimits.stretchBytes, TemplateLimits.attachmentBytes),
+    up: classes,
+    down: classes,
+    holdMs: range(1_000, TemplateLimits.socketHoldMs),
+  },
+  'an object with request, event, bytes, up, down and holdMs',
+)
 
 const named = <T>(value: v.GenericSchema<unknown, T>, most: number): v.GenericSchema<unknown, Record<string, T>> =>
   v.pipe(
@@ -279,4 +294,5 @@ export const templateSchema: v.GenericSchema<unknown, TemplateData> = v.strictOb
   kinds: v.strictObject({ poll: name, send: name, bulk: name }),
   holes: named(hole, TemplateLimits.holes),
   shapes: named(shape, TemplateLimits.shapes),
+  socket: v.optional(socket),
 })

@@ -12,6 +12,7 @@ import { authority } from '../policy.ts'
 import { Connections } from './connections.ts'
 import type { DialEvent, Dialer, DialTarget } from './dialer.ts'
 import { toPathError } from './path-error.ts'
+import { Sockets } from './sockets.ts'
 import type { Connect, Connector } from './tls-connector.ts'
 
 export interface UndiciDialerOptions {
@@ -25,27 +26,31 @@ export interface UndiciDialerOptions {
 }
 
 export function undiciDialer(options: UndiciDialerOptions): Dialer {
-  const open = new Map<string, Connections>()
+  const open = new Map<string, { readonly connections: Connections; readonly connect: Connect }>()
+  const sockets = new Sockets()
   const listeners: ((event: DialEvent) => void)[] = []
   const report = (event: DialEvent): void => {
     for (const listener of listeners) listener(event)
   }
-  const connectionsTo = (target: DialTarget): Connections => {
+  const linesTo = (target: DialTarget): { readonly connections: Connections; readonly connect: Connect } => {
     const present = open.get(target.id)
     if (present !== undefined) return present
     const connect = reported(options.connector(target), target.id, report)
-    const made = new Connections(target.name, options.answerMs ?? DialLimits.answerMs, () =>
+    const connections = new Connections(target.name, options.answerMs ?? DialLimits.answerMs, () =>
       makeClient(options, target, connect),
     )
+    const made = { connections, connect }
     open.set(target.id, made)
     return made
   }
   return {
-    exchange: async (target, request, exchangeOptions) => connectionsTo(target).exchange(request, exchangeOptions),
+    exchange: async (target, request, how) => linesTo(target).connections.exchange(request, how),
+    openSocket: async (target, request, how) => sockets.openSocket(target, linesTo(target).connect, request, how),
     forget: async (endpointId) => {
-      const connections = open.get(endpointId)
+      const lines = open.get(endpointId)
       open.delete(endpointId)
-      await connections?.close()
+      sockets.forget(endpointId)
+      await lines?.connections.close()
     },
     onDial: (listener) => {
       listeners.push(listener)
@@ -53,7 +58,8 @@ export function undiciDialer(options: UndiciDialerOptions): Dialer {
     close: async () => {
       const all = [...open.values()]
       open.clear()
-      await Promise.all(all.map((connections) => connections.close()))
+      sockets.close()
+      await Promise.all(all.map(({ connections }) => connections.close()))
     },
   }
 }
