@@ -35,6 +35,11 @@ export function eventText(name: string, attachments: number, id: number): string
   return `45${attachments}-${id}["${name}",${placeholders(attachments).join()}]`
 }
 
+/** The text of its acknowledgement. */
+export function acknowledgementText(attachments: number, id: number): string {
+  return `46${attachments}-${id}[${placeholders(attachments).join()}]`
+}
+
 const binary = /^4([56])(\d{1,2})-(\d{0,15})\[/
 
 /** undefined where no server says this, or refuses: the socket is of no use. */
