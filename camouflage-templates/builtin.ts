@@ -1,10 +1,13 @@
 /** The templates that come with Sotto, from disk. The engine itself touches no files. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parse, stringify } from 'yaml'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { compileTemplate } from '#engine/compile.ts'
 import { loadTemplate } from '#engine/load.ts'
-import type { Template } from '#engine/template.ts'
+import type { Family, Template } from '#engine/template.ts'
+import type { ClientData, VariantData } from './dress.ts'
+import { dress } from './dress.ts'
 
 export const builtinFolder: string = join(import.meta.dirname, 'templates')
 
@@ -14,19 +17,41 @@ export function builtinIds(): string[] {
   return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort()
 }
 
-const fileOf = (id: string): string => join(builtinFolder, id, 'template.yaml')
+const fileOf = (id: string, name: string): string => join(builtinFolder, id, name)
 
-/** Its YAML. @throws an error of node:fs where there is no such template */
-export function builtinText(id: string): string {
-  return readFileSync(fileOf(id), 'utf8')
+/** Where it is written: a template, or what makes a variant of another one. */
+export function builtinFile(id: string): string {
+  const variant = fileOf(id, 'variant.yaml')
+  return existsSync(variant) ? variant : fileOf(id, 'template.yaml')
 }
+
+/** Its YAML; that of a variant as it comes out. @throws an error of node:fs where there is no such template */
+export function builtinText(id: string): string {
+  const file = builtinFile(id)
+  const text = readFileSync(file, 'utf8')
+  if (!file.endsWith('variant.yaml')) return text
+  const variant = parse(text) as VariantData
+  return stringify(dress(id, loadBuiltin(variant.base).data, variant, clientNamed(variant.client)), { lineWidth: 0 })
+}
+
+const clients = new Map<string, ClientData>()
+
+/** What was recorded of a client. @throws an error of node:fs where there is none */
+export function clientNamed(name: string): ClientData {
+  const client = clients.get(name) ?? (parse(readFileSync(clientFile(name), 'utf8')) as ClientData)
+  clients.set(name, client)
+  return client
+}
+
+export const clientFile = (name: string): string => join(import.meta.dirname, 'clients', `${name}.yaml`)
 
 /** @throws an error of node:fs where there is no such template, TemplateError where the file was changed for the worse */
 export function loadBuiltin(id: string): Template {
-  return loadTemplate(builtinText(id), fileOf(id))
+  return loadTemplate(builtinText(id), builtinFile(id))
 }
 
-/** All of them, ready for use, in alphabetical order. */
-export function compileBuiltins(): CompiledTemplate[] {
-  return builtinIds().map((id) => compileTemplate(loadBuiltin(id)))
+/** All of them, or those of one family, ready for use, in alphabetical order. */
+export function compileBuiltins(family?: Family): CompiledTemplate[] {
+  const all = builtinIds().map((id) => compileTemplate(loadBuiltin(id)))
+  return family === undefined ? all : all.filter((template) => template.family === family)
 }

@@ -5,21 +5,26 @@
  */
 import type { Form } from '#engine/shape.ts'
 import type { HttpRequest } from '#engine/template.ts'
-import type { Permit } from '#firewall/permit.ts'
+import type { ExchangeResponse, Permit } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
 import type { Path } from './path.ts'
+import { HELD_MS } from './path.ts'
 import { answerError, verdict } from './verdict.ts'
 
 /** Failures of one exchange, each after others came through, until it is its size that counts as the reason; one where it is silent. */
 const FAILURES_SEEN = 2
 
 export interface ExchangeInput {
-  readonly permit: Pick<Permit, 'endpoint' | 'exchange'>
+  readonly permit: Pick<Permit, 'endpoint' | 'exchange' | 'judge'>
   readonly path: Path
   readonly clockwork: Clockwork
   readonly shape: Form
+  /** What a visitor would ask for first on a new connection. */
+  readonly first: HttpRequest | undefined
+  /** As many as the client opens that the template claims to be. */
+  readonly connections: number
   /** Goes out again and again as it is. */
   readonly request: HttpRequest
   /** The same content under a new number, in another request; undefined where no number can be spared. */
@@ -65,12 +70,15 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
     // It was given up in favour of a new connection, and that at once.
     if (answer === 'doubted') {
       if (!input.mayRetry()) return { kind: 'late', octets: 0 }
+      await giveWay(input)
       continue
     }
     if (answer !== undefined) {
       const elapsed = clockwork.now() - began
       const parcel = shape.decodeResponse(answer)
-      if (parcel !== undefined && input.accept(parcel)) {
+      const authentic = parcel !== undefined && input.accept(parcel)
+      input.permit.judge(answer.response, authentic)
+      if (authentic) {
         path.worked(elapsed, held, shape.holdMs === undefined)
         path.carried((request.body?.length ?? 0) + answer.body.length, elapsed, held)
         return { kind: 'authentic', octets: parcel.length }
@@ -84,12 +92,14 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
     since ??= clockwork.now()
     input.failing(since)
     // While nothing comes through, nothing is known of sizes.
-    if (path.lastWorked >= failedAt) against++
+    if (path.lastWorked > failedAt) against++
     failedAt = clockwork.now()
     const silent = answer === undefined && isSottoError(path.error, 'E_PATH_TIMEOUT')
     if (against >= (silent ? 1 : FAILURES_SEEN)) return unfit(path, false)
     if (++failures > 1 || silent) input.probe()
-    await path.rest(signal)
+    // The first failure of a path that worked is mostly that of one connection: another is worth a try at once.
+    if (path.tries > 1) await path.rest(signal)
+    else await giveWay(input)
     signal.throwIfAborted()
     // An edge may keep what it answered for this URL. Unless a number can be spared, the very same goes out again.
     const other = answer === undefined ? undefined : input.encodeAnew()
@@ -102,15 +112,26 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
 
 /** One attempt at an exchange that is answered at once; true where the answer was authentic. Tells nobody but the caller. */
 export async function tryExchange(
-  input: Pick<ExchangeInput, 'permit' | 'shape' | 'request' | 'accept' | 'signal'> & { readonly timeoutMs: number },
+  input: Pick<ExchangeInput, 'permit' | 'shape' | 'first' | 'connections' | 'request' | 'accept' | 'signal'> & {
+    readonly timeoutMs: number
+  },
 ): Promise<boolean> {
-  const { permit, shape, request, timeoutMs, signal } = input
+  const { permit, shape, first, connections, request, timeoutMs, signal } = input
+  const { family } = shape
   try {
-    const parcel = shape.decodeResponse(toAnswer(await permit.exchange(request, { timeoutMs, signal })))
-    return parcel !== undefined && input.accept(parcel)
+    const response = await permit.exchange(request, { family, first, timeoutMs, connections, signal })
+    const parcel = shape.decodeResponse(toAnswer(response))
+    const authentic = parcel !== undefined && input.accept(parcel)
+    permit.judge(response, authentic)
+    return authentic
   } catch {
     return false
   }
+}
+
+/** What only waits for news leaves the first new connection to what says something. */
+function giveWay({ hold, clockwork }: ExchangeInput): Promise<void> | undefined {
+  return hold <= HELD_MS ? undefined : new Promise((resolve) => clockwork.soon(resolve))
 }
 
 function unfit(path: Path, said: boolean): ExchangeResult {
@@ -119,6 +140,8 @@ function unfit(path: Path, said: boolean): ExchangeResult {
 }
 
 export interface Answer {
+  /** As it came. */
+  readonly response: ExchangeResponse
   readonly status: number
   readonly body: Uint8Array
   header(name: string): string | undefined
@@ -126,7 +149,7 @@ export interface Answer {
 
 /** One try on the network; undefined where the path failed. */
 async function attempt(
-  { permit, path, clockwork, signal }: ExchangeInput,
+  { permit, path, clockwork, connections, signal, shape: { family }, first }: ExchangeInput,
   request: HttpRequest,
   hold: number,
   isFirst: boolean,
@@ -137,12 +160,15 @@ async function attempt(
   const giveUp = (): void => given.abort(signal.reason)
   signal.addEventListener('abort', giveUp, { once: true })
   let doubted = false
-  const trust = path.onDoubt(hold, () => {
+  const trust = path.onDoubt(hold, request.body?.length ?? 0, () => {
     doubted = true
     given.abort()
   })
   try {
-    const response = await permit.exchange(request, { timeoutMs, signal: given.signal, fresh: path.wantsFresh() })
+    const fresh = path.wantsFresh()
+    const response = await permit.exchange(request, {
+      ...{ family, first, timeoutMs, connections, signal: given.signal, fresh },
+    })
     path.count(request, response)
     return toAnswer(response)
   } catch (error) {
@@ -160,12 +186,9 @@ async function attempt(
   }
 }
 
-export function toAnswer(response: {
-  status: number
-  headers: readonly (readonly [string, string])[]
-  body: Uint8Array
-}): Answer {
+export function toAnswer(response: ExchangeResponse): Answer {
   return {
+    response,
     status: response.status,
     body: response.body,
     header: (name) => response.headers.find(([key]) => key.toLowerCase() === name)?.[1],

@@ -11,12 +11,37 @@ const PARCEL_MS = 3_000
 type Kind = Parameters<CompiledTemplate['shape']>[0]
 const kinds: readonly Kind[] = ['poll', 'send', 'bulk']
 
+/** What is kept of sizes: largest class up by shape, octets a second. */
+export interface FitRecord {
+  readonly ups: readonly (readonly [binding: string, max: number])[]
+  readonly smallAnswers: boolean
+  readonly rate?: number
+}
+
 export class Fit {
   /** Largest class that goes up, by shape. */
   private readonly ups = new Map<string, { readonly max: number; readonly until: Millis }>()
   private smallAnswersUntil: Millis = 0
   /** Octets a millisecond that the path carries, as far as known. */
   rate: number = Number.POSITIVE_INFINITY
+
+  /** As it was found out on this network before; believed anew, so that it is found out anew in time. */
+  recall({ ups, smallAnswers, rate }: FitRecord, now: Millis): void {
+    const until = now + BELIEVED_MS
+    for (const [binding, max] of ups) this.ups.set(binding, { max, until })
+    if (smallAnswers) this.smallAnswersUntil = until
+    if (rate !== undefined) this.rate = rate / 1000
+  }
+
+  record(now: Millis): FitRecord {
+    const known = [...this.ups].filter(([, { until }]) => until > now)
+    const rate = this.rate === Number.POSITIVE_INFINITY ? {} : { rate: Math.round(this.rate * 1000) }
+    return {
+      ups: known.map(([binding, { max }]) => [binding, max]),
+      smallAnswers: this.smallAnswersUntil > now,
+      ...rate,
+    }
+  }
 
   /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
   room(shape: Form, now: Millis): number {

@@ -20,12 +20,29 @@ const LONGER = 1.05
 /** Milliseconds for which a cut is believed: networks change. */
 const BELIEVED_MS = 1_800_000
 
+/** What is kept of a hold: thousandths of the template's, and milliseconds that are certainly too long. */
+export interface HoldRecord {
+  readonly factor: number
+  readonly limitMs?: number
+}
+
 export class Hold {
   private factor = 1
   private proofs = 0
   /** Time after which the latest held exchange was cut; forgotten when a longer one comes through. */
   private suspected: number | undefined
   private limit: { readonly ms: number; readonly until: Millis } | undefined
+
+  /** As it was found out on this network before; believed anew, so that it is found out anew in time. */
+  recall({ factor, limitMs }: HoldRecord, now: Millis): void {
+    this.factor = factor / 1000
+    this.limit = limitMs === undefined ? undefined : { ms: limitMs, until: now + BELIEVED_MS }
+  }
+
+  get record(): HoldRecord {
+    const limit = this.limit === undefined ? {} : { limitMs: Math.round(this.limit.ms) }
+    return { factor: Math.round(this.factor * 1000), ...limit }
+  }
 
   /** The template's range of holds on this path. */
   range([least, most]: readonly [number, number], now: Millis): readonly [number, number] {

@@ -1,6 +1,5 @@
 /** How a tunnel begins: the page a visitor would load, then first contact in a request of the template. Spec section 4. */
 import type { CompiledTemplate } from '#engine/compile.ts'
-import type { HttpRequest } from '#engine/template.ts'
 import type { Permit } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
@@ -11,6 +10,7 @@ import type { Answer } from './carrier.ts'
 import { toAnswer } from './carrier.ts'
 import type { Clockwork } from './clockwork.ts'
 import { answerError, refusesMethod, verdict } from './verdict.ts'
+import { firstRequest, loadParts, pageRequest } from './visit.ts'
 
 /** Octets of a first contact: box 42, binding 16, Noise 48, claim up to 66, hello; with room to grow. */
 const CONTACT_OCTETS = 320
@@ -56,11 +56,14 @@ export async function introduce(input: {
     now: clockwork.now() + clockOffset,
   })
   const request = shape.encodeRequest({ ...contact, host: hostOf(permit), random: clockwork.random })
+  const { family } = input.template
+  const first = firstRequest(input.template)
   const began = clockwork.now()
-  const answer = toAnswer(await permit.exchange(request, { timeoutMs, signal: input.signal }))
-  refuse(answer, permit)
+  const answer = toAnswer(await permit.exchange(request, { family, first, timeoutMs, signal: input.signal }))
   const parcel = shape.decodeResponse(answer)
   const result = parcel === undefined ? undefined : await contact.finish(parcel)
+  permit.judge(answer.response, result !== undefined)
+  if (result === undefined) refuse(answer, permit)
   const suite = result?.reply[0]
   if (result === undefined || suite === undefined || suite >= aeads.length)
     throw notRecognised(permit, shape.method === 'POST' && refusesMethod(answer))
@@ -105,10 +108,9 @@ async function visit(input: {
   readonly clockOffset: number | undefined
 }): Promise<number> {
   const { permit, template, clockwork, signal, timeoutMs } = input
-  const page: HttpRequest = { method: 'GET', target: template.page, headers: template.pageHeaders, body: undefined }
   let answer: Answer
   try {
-    answer = toAnswer(await permit.exchange(page, { timeoutMs, signal }))
+    answer = toAnswer(await permit.exchange(pageRequest(template), { family: template.family, timeoutMs, signal }))
   } catch (error) {
     // A page is large beside what follows, and a path may break off at just that.
     if (input.tries === 0 || signal.aborted || !isBreak(error)) throw error
@@ -116,6 +118,8 @@ async function visit(input: {
   }
   // Whatever the page is, it is the website's; but a login page is not.
   if (verdict(answer, permit.endpoint.host) === 'E_NET_PORTAL') throw answerError('E_NET_PORTAL', answer)
+  // Not again where it failed before: it is large beside what follows.
+  if (input.tries === 0) await loadParts({ permit, template, host: hostOf(permit), page: answer, signal, timeoutMs })
   const date: Millis = Date.parse(answer.header('date') ?? '')
   return Number.isNaN(date) ? (input.clockOffset ?? 0) : date - clockwork.now()
 }

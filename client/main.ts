@@ -24,6 +24,10 @@ async function main(): Promise<void> {
   const program = new Command('sotto')
     .description('Chat, end-to-end encrypted, where it is forbidden.')
     .version('0.1.0')
+    .addHelpText(
+      'after',
+      '\n  firewall                      What the firewall lets through, why, and what it did: sotto firewall --help',
+    )
   registerCommands(program, {
     broker,
     clockwork: realClockwork,

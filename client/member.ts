@@ -1,8 +1,7 @@
 /** A member's client, put together: firewall, tunnels, mailboxes, store, chat. Views are built on this. */
 import { join } from 'node:path'
 import type { CompiledTemplate } from '#engine/compile.ts'
-import type { Broker } from '#firewall/permit.ts'
-import { DIALER_FAMILY } from '#firewall/permit.ts'
+import type { Broker, DialerReport } from '#firewall/permit.ts'
 import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { preferredAead } from '#protocol/crypto/measure.ts'
 import { SottoError } from '#protocol/errors.ts'
@@ -11,7 +10,14 @@ import { compileBuiltins } from '../camouflage-templates/builtin.ts'
 import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
+import { fits } from './fitting.ts'
+import type { FlowNote } from './flows.ts'
+import { Flows } from './flows.ts'
+import { watchGatewayList } from './gateway-lists.ts'
+import { delaysOf } from './gateway-order.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
+import { NETWORK_TABLES, NetworkMemory } from './network-memory.ts'
+import { watchNetwork } from './network-watch.ts'
 import type { PackInUse } from './packs/keeper.ts'
 import { PACK_TABLES } from './packs/memory.ts'
 import type { PackedTunnel } from './packs/packed-tunnel.ts'
@@ -22,7 +28,7 @@ import { Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { TRAFFIC_TABLES, Traffic } from './traffic.ts'
-import type { TunnelStatus } from './tunnel.ts'
+import type { TunnelStatus } from './tunnel/status.ts'
 
 export interface MemberInput {
   /** The core's own part of the state folder. */
@@ -37,18 +43,24 @@ export interface MemberInput {
   readonly online: boolean
   /** Makes an identity with this name where there is none. */
   readonly newName?: string
+  /** Of a backup: the identity that is made is this one. */
+  readonly master?: Uint8Array
 }
 
 export class Member {
   readonly chat: Chat
   private readonly store: Store
   private readonly builtins: readonly CompiledTemplate[]
+  /** What traffic can look like on this machine, and what it cannot and why. */
+  readonly dialers: readonly DialerReport[]
   private readonly tunnels: readonly PackedTunnel[]
   private readonly statusListeners: ((status: TunnelStatus) => void)[] = []
   private readonly alarm: Alarm
   private readonly watch: MailboxWatch
   private readonly clockwork: Clockwork
   private readonly traffic: Traffic
+  private readonly flows: Flows
+  private readonly unwatch: () => void
 
   private constructor(parts: {
     chat: Chat
@@ -56,20 +68,30 @@ export class Member {
     clockwork: Clockwork
     store: Store
     builtins: readonly CompiledTemplate[]
+    dialers: readonly DialerReport[]
     tunnels: readonly PackedTunnel[]
     alarm: Alarm
+    flows: Flows
+    broker: Broker
+    network: Broker['network']
   }) {
     this.chat = parts.chat
     this.store = parts.store
     this.builtins = parts.builtins
+    this.dialers = parts.dialers
     this.tunnels = parts.tunnels
     this.alarm = parts.alarm
     this.watch = parts.watch
     this.clockwork = parts.clockwork
+    this.flows = parts.flows
+    parts.flows.onChange = (endpoint) => this.onFlow(endpoint)
     parts.alarm.ring = (now) => this.chat.tick(now)
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
     for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
     for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
+    for (const { tunnel } of parts.tunnels) watchGatewayList(tunnel, parts.broker)
+    const moved = (): void => this.tunnels.forEach(({ tunnel }) => void tunnel.moved())
+    this.unwatch = parts.tunnels.length === 0 ? () => {} : watchNetwork(parts.clockwork, parts.network, moved)
   }
 
   /**
@@ -78,11 +100,12 @@ export class Member {
    */
   static async open(input: MemberInput): Promise<Member> {
     const { clockwork, folder, newName } = input
-    // The dialer says what it looks like on the wire; a template that claims another client would give it away.
-    const builtins = input.templates ?? compileBuiltins().filter(({ family }) => family === DIALER_FAMILY)
+    // A dialer says what it looks like on the wire; a template that claims another client would give it away.
+    const dialers = await input.broker.dialers()
+    const builtins = input.templates ?? compileBuiltins().filter((template) => fits(template, dialers))
     const store = openStore({
       folder: join(folder, 'chat'),
-      tables: [...CHAT_TABLES, ...PACK_TABLES, ...TRAFFIC_TABLES],
+      tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES],
       random: clockwork.random,
     })
     const tunnels: PackedTunnel[] = []
@@ -90,13 +113,28 @@ export class Member {
     try {
       const mailboxes = new Mailboxes(clockwork)
       const watch = new MailboxWatch(mailboxes)
-      if (input.online) tunnels.push(...(await openTunnels(input, builtins, store)))
+      if (input.online) tunnels.push(...(await openTunnels(input, { builtins, dialers, store })))
       for (const { tunnel } of tunnels) mailboxes.add(tunnel)
       const { random, now } = clockwork
       const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
-      const chat = Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName))
+      const chat =
+        Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName, input.master))
       if (chat === undefined) throw notJoined()
-      return new Member({ chat, store, builtins, tunnels, alarm, watch, clockwork })
+      const flows = await Flows.open(input.broker)
+      const network = (): Promise<Uint8Array> => input.broker.network()
+      return new Member({
+        chat,
+        store,
+        builtins,
+        dialers,
+        tunnels,
+        alarm,
+        watch,
+        clockwork,
+        flows,
+        broker: input.broker,
+        network,
+      })
     } catch (error) {
       // Tunnels that nobody holds would keep the program running.
       alarm.set(undefined)
@@ -122,6 +160,17 @@ export class Member {
 
   status(): TunnelStatus[] {
     return this.tunnels.map(({ tunnel }) => tunnel.status)
+  }
+
+  /** What the flow meter does about each gateway, in the order of `status`; undefined where all is well. */
+  flowNotes(): (FlowNote | undefined)[] {
+    return this.tunnels.map(({ tunnel }) => this.flows.of(tunnel.status.endpoint.id))
+  }
+
+  private onFlow(endpoint: string): void {
+    for (const status of this.status()) {
+      if (status.endpoint.id === endpoint) for (const listener of this.statusListeners) listener(status)
+    }
   }
 
   /** The template pack in use with each gateway, in the order of `status`; undefined where there is none. */
@@ -190,6 +239,7 @@ export class Member {
   /** Ends tunnels and closes the store. Unsent messages stay in the outbox. */
   async close(): Promise<void> {
     this.alarm.set(undefined)
+    this.unwatch()
     this.chat.close()
     await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()))
     if (this.tunnels.length > 0) this.traffic.write()
@@ -208,10 +258,14 @@ function templateNamed(builtins: readonly CompiledTemplate[], id: string): Compi
 
 async function openTunnels(
   input: MemberInput,
-  builtins: readonly CompiledTemplate[],
-  store: Store,
+  own: {
+    readonly builtins: readonly CompiledTemplate[]
+    readonly dialers: readonly DialerReport[]
+    readonly store: Store
+  },
 ): Promise<PackedTunnel[]> {
   const { broker, clockwork } = input
+  const { builtins, dialers, store } = own
   const endpoints = (await broker.endpoints()).filter(({ kind }) => kind === 'gateway')
   if (endpoints.length === 0) throw notJoined()
   const fastest = preferredAead(() => performance.now()) === aes256gcm.name
@@ -219,18 +273,23 @@ async function openTunnels(
   // Nothing is begun before everything it needs is there: a tunnel runs from its making on.
   const parts = await Promise.all(
     endpoints.map(async ({ id, template }) => ({
-      template: templateNamed(builtins, input.template ?? template),
+      template: input.template === undefined ? begun(builtins, template) : templateNamed(builtins, input.template),
       // What a person asks for is kept to. Those that only ask for things get through where nothing may be sent.
-      others: input.template === undefined ? builtins.toSorted((a, b) => posts(a) - posts(b)) : [],
+      others: input.template === undefined ? builtins.toSorted((a, b) => rank(a) - rank(b)) : [],
       permit: await broker.permit(id),
     })),
   )
   const seed = keptSeed(input.folder, clockwork.random)
   const pinned = input.template !== undefined
   const network = (): Promise<Uint8Array> => broker.network()
-  return parts.map((part) => {
+  const delays = await delaysOf(
+    parts.map(({ permit }) => new NetworkMemory(store, permit.endpoint.id, network)),
+    clockwork.now(),
+  )
+  return parts.map((part, i) => {
     const rhythmSeed = seedFor(seed, part.permit.endpoint.id)
-    return openPackedTunnel({ ...part, clockwork, preferredAead: preferred, rhythmSeed, store, network, pinned })
+    const mine = { rhythmSeed, afterMs: delays[i]!, fits: (template: CompiledTemplate) => fits(template, dialers) }
+    return openPackedTunnel({ ...part, ...mine, clockwork, preferredAead: preferred, store, network, pinned })
   })
 }
 
@@ -239,7 +298,15 @@ function anyOf<T>(works: readonly Promise<T>[]): Promise<T> {
   return Promise.any(works).catch((error: AggregateError) => Promise.reject(error.errors[0]))
 }
 
-const posts = (template: CompiledTemplate): number => Number(template.shape('send').method === 'POST')
+/** The one that the invite names; where no dialer goes with it, the one that comes first otherwise. */
+function begun(builtins: readonly CompiledTemplate[], invited: string): CompiledTemplate {
+  return builtins.find(({ id }) => id === invited) ?? builtins.toSorted((a, b) => rank(a) - rank(b))[0]!
+}
+
+/** Those of Node's own dialer first: browsers' are not equal to their browsers yet. Then those that never send. */
+function rank(template: CompiledTemplate): number {
+  return Number(template.family !== 'node') * 2 + Number(template.shape('send').method === 'POST')
+}
 
 /** One timer: the chat says when it wants to be called next. */
 class Alarm {

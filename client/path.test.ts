@@ -40,13 +40,15 @@ test('loss is noticed after max(3 s, 4 RTT), and of what is held after the hold 
   const slow = pathAt(new VirtualTime())
   slow.worked(2_000, 0)
   t.is(slow.timeout(0), 8_000)
-  t.is(slow.timeout(7_000), 15_000)
+  t.is(slow.timeout(7_000), 11_000)
 })
 
 test('a path that has failed, or that is slow, is waited for longer', (t) => {
   const path = pathAt(new VirtualTime())
   path.worked(100, 0)
   t.is(path.timeout(0, 8_000), 4_000)
+  path.failed(silence)
+  t.is(path.timeout(0), 3_000)
   path.failed(silence)
   t.is(path.timeout(0), 6_000)
   path.worked(100, 0)
@@ -57,9 +59,9 @@ test('a path that has failed, or that is slow, is waited for longer', (t) => {
 test('doubt reaches what is held, once, and nothing else', (t) => {
   const path = pathAt(new VirtualTime())
   const doubted: string[] = []
-  path.onDoubt(7_000, () => doubted.push('held'))
-  path.onDoubt(100, () => doubted.push('short'))
-  path.onDoubt(7_000, () => doubted.push('answered'))()
+  path.onDoubt(7_000, 100, () => doubted.push('held'))
+  path.onDoubt(100, 100, () => doubted.push('short'))
+  path.onDoubt(7_000, 100, () => doubted.push('answered'))()
   path.doubt()
   path.doubt()
   t.deepEqual(doubted, ['held'])

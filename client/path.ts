@@ -8,8 +8,11 @@ import type { Millis } from '#protocol/bytes.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
+import type { Finding } from './findings.ts'
+import { Findings } from './findings.ts'
 import { Fit } from './fit.ts'
 import { Hold } from './hold.ts'
+import type { WayRecord } from './way-record.ts'
 
 /** Shortest and longest rest after failures, milliseconds. A minute-long tunnel of a train must not cost a minute after it. */
 const REST_FIRST = 200
@@ -23,10 +26,12 @@ const RTT_UNKNOWN = 500
 const RTT_MOST = 10_000
 /** Loss is noticed after max(3 s, 4 RTT). */
 const PATIENCE_LEAST = 3_000
-/** After a hold: two round trips for a new connection and two for the exchange, and no less than this, milliseconds. */
+/** After a hold: two round trips, and no less than this, milliseconds. */
 const HELD_PATIENCE_LEAST = 1_000
 /** An exchange that may be held for longer than this waits for news; others are answered at once. */
-const HELD_MS = 150
+export const HELD_MS = 150
+/** Octets of a request that takes no time worth speaking of to send. */
+const SMALL = 4_096
 /** Connections that fell silent, each followed by one that works, within `FROZEN_MS`: that is no accident. */
 const FROZEN_COUNT = 3
 const FROZEN_MS = 300_000
@@ -37,16 +42,6 @@ const SLOWEST_UPLOAD = 8
 /** Octets of an exchange that tell of speed, and octets a millisecond below which a path is throttled. */
 const TELLING = 3_000
 const THROTTLED = 6
-/** Milliseconds after which what was seen once is not said of the path any more. */
-const FINDING_MS = 600_000
-
-/** Something that the path does. */
-export interface Finding {
-  readonly code: ErrorCode
-  /** Milliseconds since the epoch: first and latest time it was seen. */
-  readonly since: Millis
-  readonly latest: Millis
-}
 
 /** Octets that crossed, HTTP counted and TLS not. */
 export interface Octets {
@@ -55,8 +50,8 @@ export interface Octets {
 }
 
 export class Path {
-  readonly hold: Hold = new Hold()
-  readonly fit: Fit = new Fit()
+  hold: Hold = new Hold()
+  fit: Fit = new Fit()
   /** Called with the octets of every exchange. */
   onOctets: (octets: Octets) => void = () => {}
   private readonly clockwork: Clockwork
@@ -64,12 +59,14 @@ export class Path {
   private failures = 0
   private roundTrip: number | undefined
   private readonly sleepers = new Set<() => void>()
-  private readonly doubters = new Set<() => void>()
-  private readonly seen = new Map<ErrorCode, Finding>()
+  private readonly doubters = new Set<Doubter>()
+  private readonly seen = new Findings()
   /** When connections fell silent whose successors worked. */
   private frozen: readonly Millis[] = []
   /** Octets down since connections were replaced. */
   private worn = 0
+  /** The connections there are lead nowhere any more. */
+  private stale = false
   /** The longest hold of the template in use. */
   private mostHold = Number.POSITIVE_INFINITY
   /** The latest failure; undefined while the path works. */
@@ -83,6 +80,35 @@ export class Path {
     this.clockwork = clockwork
     this.changed = changed
     this.since = clockwork.now()
+  }
+
+  /** For the next time on this network. */
+  get record(): WayRecord {
+    const { rtt, hold, fit, clockwork, seen } = this
+    const now = clockwork.now()
+    return { rttMs: Math.round(rtt), hold: hold.record, fit: fit.record(now), findings: seen.record(now) }
+  }
+
+  /** We are on a network where this was found out before. */
+  recall({ rttMs, hold, fit, findings }: WayRecord): void {
+    const now = this.clockwork.now()
+    this.roundTrip = rttMs
+    this.hold.recall(hold, now)
+    this.fit.recall(fit, now)
+    this.seen.recall(findings, now)
+    this.changed(this)
+  }
+
+  /** Another network: nothing that was found out holds there, and no connection leads there. */
+  moved(): void {
+    this.hold = new Hold()
+    this.fit = new Fit()
+    this.roundTrip = undefined
+    this.frozen = []
+    this.seen.clear()
+    this.stale = true
+    this.note('E_NET_MOVED')
+    this.awake()
   }
 
   get works(): boolean {
@@ -106,28 +132,24 @@ export class Path {
 
   /**
    * As `patience`, for an exchange that sends so many octets and may be held for `hold`, both counted in. Twice as long
-   * after a failure: a slow path is no lost one.
+   * after the second failure: a slow path is no lost one.
    */
   timeout(hold: number, octets = 0): number {
-    const patience = hold > HELD_MS ? Math.max(HELD_PATIENCE_LEAST, 4 * this.rtt) : this.patience
+    const patience = hold > HELD_MS ? Math.max(HELD_PATIENCE_LEAST, 2 * this.rtt) : this.patience
     const { rate } = this.fit
     const upload =
       rate === Number.POSITIVE_INFINITY ? SLOWEST_UPLOAD : Math.max(Math.min(SLOWEST_UPLOAD, rate), rate / 8)
-    return hold + octets / upload + patience * (this.failures > 0 ? 2 : 1)
+    return hold + octets / upload + patience * (this.failures > 1 ? 2 : 1)
   }
 
   /** What the path does, in the order it was found. */
   get findings(): readonly Finding[] {
-    const now = this.clockwork.now()
-    return [...this.seen.values()].filter(({ latest }) => now - latest < FINDING_MS)
+    return this.seen.at(this.clockwork.now())
   }
 
   /** The path does this. */
   note(code: ErrorCode): void {
-    const now = this.clockwork.now()
-    const before = this.findings.find((finding) => finding.code === code)
-    this.seen.set(code, { code, since: before?.since ?? now, latest: now })
-    if (before === undefined) this.changed(this)
+    if (this.seen.note(code, this.clockwork.now())) this.changed(this)
   }
 
   /** Milliseconds to let the gateway hold an exchange: `drawn` from the template's range, as this path allows. */
@@ -181,7 +203,7 @@ export class Path {
     const rate = octets / Math.max(1, elapsed - this.rtt)
     this.fit.measured(rate)
     if (rate < THROTTLED) this.note('E_NET_THROTTLED')
-    else this.seen.delete('E_NET_THROTTLED')
+    else this.seen.over('E_NET_THROTTLED')
   }
 
   count(request: HttpRequest, response: ExchangeResponse): void {
@@ -190,8 +212,12 @@ export class Path {
     this.onOctets({ up: request.target.length + octetsOf(request.headers) + (request.body?.length ?? 0), down })
   }
 
-  /** True where connections freeze after some octets, and those there are have carried about as many. */
+  /** True where the connections there are must not be used: they lead nowhere, or would freeze soon. */
   wantsFresh(): boolean {
+    if (this.stale) {
+      this.stale = false
+      return true
+    }
     if (this.worn < FRESH_OCTETS || !this.findings.some(({ code }) => code === 'E_NET_FROZEN')) return false
     this.worn = 0
     return true
@@ -233,26 +259,45 @@ export class Path {
     return this.clockwork.now() - this.since > LONG_MS ? REST_LONG : REST_MOST
   }
 
-  /** The machine has slept, or the network changed: what is held is asked for anew, and what rests tries again now. */
+  /** The machine has slept. */
   awoke(): void {
+    this.note('E_NET_SLEPT')
+    this.awake()
+  }
+
+  /** What is held is asked for anew, and what rests tries again now. */
+  private awake(): void {
     this.failures = Math.min(this.failures, 1)
     this.doubt()
     for (const wake of [...this.sleepers]) wake()
   }
 
-  /** Calls `doubt` when connections that only wait are not to be relied on; returns how to stop. */
-  onDoubt(hold: number, doubt: () => void): () => void {
-    if (hold <= HELD_MS) return () => {}
-    this.doubters.add(doubt)
-    return () => void this.doubters.delete(doubt)
+  /**
+   * Calls `doubt` when the connection of this exchange is not to be relied on; returns how to stop. What sends much is
+   * left alone: slow is not lost.
+   */
+  onDoubt(hold: number, octets: number, doubt: () => void): () => void {
+    const isHeld = hold > HELD_MS
+    if (!isHeld && octets > SMALL) return () => {}
+    const doubter = { doubt, from: this.clockwork.now() + (isHeld ? 0 : Math.max(HELD_PATIENCE_LEAST, 2 * this.rtt)) }
+    this.doubters.add(doubter)
+    return () => void this.doubters.delete(doubter)
   }
 
-  /** What only waits goes out again on a new connection: the gateway takes the same parcel twice. */
+  /** What only waits, and what should have been answered by now, goes out again on a new connection: the gateway takes the same parcel twice. */
   doubt(): void {
-    const all = [...this.doubters]
-    this.doubters.clear()
-    for (const doubt of all) doubt()
+    const now = this.clockwork.now()
+    for (const doubter of [...this.doubters].filter(({ from }) => from <= now)) {
+      this.doubters.delete(doubter)
+      doubter.doubt()
+    }
   }
+}
+
+interface Doubter {
+  readonly doubt: () => void
+  /** Not before. */
+  readonly from: Millis
 }
 
 /** Of header fields, and about as many for the line before them. */

@@ -2,6 +2,9 @@
 import { SottoError } from '#protocol/errors.ts'
 import type { Answer } from './carrier.ts'
 
+/** What is looked at. */
+type Said = Pick<Answer, 'status' | 'header'>
+
 /** Answers of edges and front servers that say «not now» instead of giving the site: the request is worth repeating. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
 /** Body, URL, header fields: too large for somebody on the way. */
@@ -15,7 +18,7 @@ const LOGIN_REQUIRED = 511
 export type Verdict = 'E_PATH_BUSY' | 'E_NET_PORTAL' | 'E_NET_SIZE'
 
 /** undefined: the website answered. */
-export function verdict(answer: Answer, host: string): Verdict | undefined {
+export function verdict(answer: Said, host: string): Verdict | undefined {
   const { status } = answer
   if (status === LOGIN_REQUIRED || (REDIRECT.has(status) && leadsAway(answer.header('location'), host)))
     return 'E_NET_PORTAL'
@@ -24,12 +27,12 @@ export function verdict(answer: Answer, host: string): Verdict | undefined {
 }
 
 /** True where the refusal may be for the method: a template of GET only is worth a try. */
-export function refusesMethod(answer: Answer): boolean {
+export function refusesMethod(answer: Said): boolean {
   return METHOD.has(answer.status)
 }
 
 /** The error of a verdict, for people. */
-export function answerError(code: Verdict, answer: Answer): SottoError {
+export function answerError(code: Verdict, answer: Said): SottoError {
   if (code === 'E_NET_PORTAL') return new SottoError(code, 'this network wants you to log in first')
   return new SottoError(code, `the server answered ${answer.status}`)
 }

@@ -8,6 +8,9 @@ import type { FirewallEvent } from './permit.ts'
 
 const MINUTE = 60_000
 
+/** The file that is written, and the older one. */
+export const AUDIT_FILES = ['audit.log', 'audit.log.1'] as const
+
 /** How many lines a minute may have. Pure: the time comes with the event. */
 export class LineBudget {
   private minute = -1

@@ -29,17 +29,27 @@ const permit: Permit = {
   },
   firstContact: unused,
   rekey: unused,
+  judge: () => {},
   exchange: async ({ target }) => (target === '/large' ? large : small),
 }
 
 const broker: LocalBroker = {
   endpoints: async () => [permit.endpoint],
   admitInvite: unused,
+  undo: unused,
+  offerList: unused,
+  view: () => undefined,
+  allow: () => {},
+  judged: () => {},
   joined: unused,
+  ways: unused,
+  changeWays: unused,
   forget: unused,
   permit: async () => permit,
   network: unused,
+  dialers: unused,
   onEvent: () => {},
+  attempted: () => {},
   refuse: refusalError,
   close: async () => {},
 }
@@ -89,10 +99,10 @@ async function benchDialer(): Promise<void> {
         .end(request.method === 'GET' ? large.body : ''),
     )
   })
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
+  const dialer = undiciDialer({ connector: tlsConnector() })
   const place = { id: 'bench', name: 'bench', host: HOST, port: site.port }
   const target = { ...place, addresses: ['127.0.0.1'], certificate: certificates.pin }
-  const options = { timeoutMs: 10_000 }
+  const options = { family: 'node', timeoutMs: 10_000 } as const
   const request = { target: '/large', headers: [] }
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   await rate('dialer, down', () => dialer.exchange(target, { ...request, method: 'GET', body: undefined }, options))

@@ -37,12 +37,11 @@ async function ownGateway(t: ExecutionContext): Promise<TestGateway> {
 }
 
 async function openLocal(t: ExecutionContext, folder: string, now: () => number = Date.now): Promise<LocalBroker> {
-  const connector = tlsConnector({
-    resolve: async () => {
-      throw new Error('no name is to be resolved')
-    },
-  })
-  const broker = await openBroker({ folder, dialer: undiciDialer({ connector }), now, random: randomBytes })
+  const resolve = async (): Promise<never> => {
+    throw new Error('no name is to be resolved')
+  }
+  const connector = tlsConnector({ resolve })
+  const broker = await openBroker({ folder, dialers: [undiciDialer({ connector })], now, random: randomBytes })
   t.teardown(() => broker.close())
   return broker
 }
@@ -60,9 +59,12 @@ const codeOf = (work: Promise<unknown>): Promise<string> =>
     (error: SottoError) => error.code,
   )
 const get = (permit: Permit, target: string, options = {}) =>
-  permit.exchange({ method: 'GET', target, headers: [], body: undefined }, { timeoutMs: 20_000, ...options })
+  permit.exchange(
+    { method: 'GET', target, headers: [], body: undefined },
+    { family: 'node', timeoutMs: 20_000, ...options },
+  )
 const post = (permit: Permit, target: string, body: Uint8Array) =>
-  permit.exchange({ method: 'POST', target, headers: [], body }, { timeoutMs: 20_000 })
+  permit.exchange({ method: 'POST', target, headers: [], body }, { family: 'node', timeoutMs: 20_000 })
 
 /** First contact as a carrier would do it. */
 async function contact(permit: Permit): Promise<Awaited<ReturnType<FirstContact['finish']>>> {
@@ -82,8 +84,11 @@ for (const [way, reach] of Object.entries(ways)) {
     const broker = reach(t, local)
     return {
       endpoints: () => broker.endpoints(),
+      ways: () => broker.ways(),
       joined: () => broker.joined(),
       network: () => broker.network(),
+      dialers: () => broker.dialers(),
+      offerList: (id, list) => broker.offerList(id, list),
       forget: (id) => broker.forget(id),
       permit: (id) => broker.permit(id),
       onEvent: (listener) => broker.onEvent(listener),
@@ -133,7 +138,7 @@ for (const [way, reach] of Object.entries(ways)) {
         ],
         body: LARGE,
       },
-      { timeoutMs: 20_000, connection: 'send' },
+      { family: 'node', timeoutMs: 20_000, connection: 'send' },
     )
     const seen = JSON.parse(Buffer.from(echo.body).toString())
     t.like(seen, { method: 'POST', target: '/x?y', octets: LARGE.length })
@@ -167,7 +172,10 @@ for (const [way, reach] of Object.entries(ways)) {
     const permit = await broker.permit(endpoint)
     const send = (request: object) =>
       codeOf(
-        permit.exchange({ method: 'GET', target: '/', headers: [], body: undefined, ...request }, { timeoutMs: 1000 }),
+        permit.exchange(
+          { method: 'GET', target: '/', headers: [], body: undefined, ...request },
+          { family: 'node', timeoutMs: 1000 },
+        ),
       )
     t.is(await send({ headers: [['host', 'evil.example']] }), 'E_FIREWALL_REFUSED')
     t.is(await send({ headers: [['x-a', 'b\r\nhost: evil.example']] }), 'E_FIREWALL_REFUSED')
@@ -395,7 +403,7 @@ test('an exchange that names an endpoint nobody admitted is refused, whatever th
   const [near, far] = duplexPair()
   serveBroker(local, far, () => {})
   const line = new Line(near, () => {})
-  const request = { method: 'GET', target: '/', headers: [], timeoutMs: 20_000, body: false } as const
+  const request = { method: 'GET', target: '/', headers: [], timeoutMs: 20_000, family: 'node', body: false } as const
   for (const endpoint of ['ffffffffffffffff', '', '__proto__', 'gateway.test']) {
     t.is(await codeOf(line.call('exchange', { ...request, endpoint })), 'E_FIREWALL_REFUSED')
   }

@@ -8,8 +8,8 @@ import type { LocalBroker } from './library.ts'
 import { PipeLimits } from './limits.ts'
 import type { PipeSocket } from './line.ts'
 import type { CallName, Calls, Failure } from './messages.ts'
-import { argsSchemas, FrameType, flat, pairs, shaped } from './messages.ts'
-import type { FirstContact, Permit, Rekey } from './permit.ts'
+import { argsSchemas, FrameType, flat, given, pairs, shaped } from './messages.ts'
+import type { ExchangeRequest, FirstContact, Permit, Rekey } from './permit.ts'
 import type { Message } from './pipe.ts'
 import { Pipe } from './pipe.ts'
 import { HeldSockets } from './socket-calls.ts'
@@ -128,7 +128,9 @@ function handlersFor(broker: LocalBroker, sockets: HeldSockets): Handlers {
   }
   return {
     endpoints: async () => ({ result: await broker.endpoints() }),
+    ways: async () => ({ result: await broker.ways() }),
     network: async () => ({ result: await broker.network() }),
+    dialers: async () => ({ result: await broker.dialers() }),
     joined: async () => ({ result: await broker.joined() }),
     forget: async ({ endpoint }) => {
       permits.delete(endpoint)
@@ -152,16 +154,28 @@ function handlersFor(broker: LocalBroker, sockets: HeldSockets): Handlers {
       return { result: { ticket: rekeys.issue(rekey) }, raw: rekey.first }
     },
     finishRekey: async ({ ticket }, { raw }) => ({ result: (await rekeys.redeem(ticket).finish(raw)) ?? null }),
-    exchange: async ({ endpoint, headers, body, method, target, timeoutMs, connection, fresh }, { raw, signal }) => {
+    tried: async (denial) => {
+      broker.attempted('core-denied', denial)
+      return { result: null }
+    },
+    offerList: async ({ endpoint }, { raw }) => ({ result: await broker.offerList(endpoint, raw.slice()) }),
+    exchange: async (args, { raw, signal }) => {
+      const { endpoint, headers, body, method, target, timeoutMs, family, first, judged, ...lanes } = args
       const permit = await permitFor(endpoint)
+      if (judged !== undefined) broker.judged(endpoint, judged)
       const request = { method, target, headers: pairs(headers), body: body ? raw : undefined }
-      const named = { ...(connection === undefined ? {} : { connection }), ...(fresh ? { fresh } : {}) }
-      const answer = await permit.exchange(request, { timeoutMs, signal, ...named })
+      const answer = await permit.exchange(request, {
+        timeoutMs,
+        family,
+        first: opening(first),
+        signal,
+        ...given(lanes),
+      })
       return { result: { status: answer.status, headers: flat(answer.headers) }, raw: answer.body }
     },
-    openSocket: async ({ endpoint, target, headers, timeoutMs }, { signal }) => {
+    openSocket: async ({ endpoint, target, headers, timeoutMs, family }, { signal }) => {
       const permit = await permitFor(endpoint)
-      return { result: await sockets.open(permit, { target, headers: pairs(headers) }, { timeoutMs, signal }) }
+      return { result: await sockets.open(permit, { target, headers: pairs(headers) }, { timeoutMs, family, signal }) }
     },
     sendMessage: async ({ socket, text }, { raw }) => {
       await sockets.send(socket, { text, octets: raw })
@@ -176,6 +190,10 @@ function handlersFor(broker: LocalBroker, sockets: HeldSockets): Handlers {
       return { result: null }
     },
   }
+}
+
+function opening(first: Calls['exchange']['args']['first']): ExchangeRequest | undefined {
+  return first && { method: 'GET', target: first.target, headers: pairs(first.headers), body: undefined }
 }
 
 function toFailure(error: unknown): Failure {

@@ -5,6 +5,7 @@
  *
  * Everything used at run time is captured here, before the core's code could change it.
  */
+import './denials.ts'
 import { syncBuiltinESMExports } from 'node:module'
 import { resolve, sep } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
@@ -16,14 +17,15 @@ const { DatabaseSync: Native, backup: nativeBackup } = sqlite
 const { open: nativeOpen, setAuthorizer: nativeSetAuthorizer } = Native.prototype
 const { SQLITE_ATTACH, SQLITE_DENY, SQLITE_OK, SQLITE_PRAGMA } = sqlite.constants
 
-/** The one folder that the core may write, as the launcher said it. Without one, nothing is allowed. */
+/** The folder of the core, which the launcher names before single files. Without one, nothing is allowed. */
 const folder: string = writableFolder() + sep
 
 function writableFolder(): string {
   const flag = '--allow-fs-write='
   const grants = process.execArgv.filter((arg) => arg.startsWith(flag))
-  if (grants.length !== 1) throw denied('a core with other than one folder')
-  return resolve(grants[0]!.slice(flag.length))
+  const [first] = grants
+  if (first === undefined) throw denied('a core without a folder')
+  return resolve(first.slice(flag.length))
 }
 
 function denied(what: string): Error {

@@ -62,6 +62,15 @@ test('links are resolved, since permissions go by the real path', async (t) => {
   t.is(coreEnvironment({}, linked.core).SOTTO_CORE, given.core)
 })
 
+test('an entry of the program that is a link is readable where it leads', async (t) => {
+  const given = await plan(t, 'state')
+  const elsewhere = join(given.root, '..', 'elsewhere')
+  await mkdir(elsewhere)
+  await symlink(elsewhere, join(given.root, 'node_modules'))
+  const parts = readable(coreArguments(given))
+  t.true(parts.includes(elsewhere) && parts.includes(join(given.root, 'node_modules')))
+})
+
 test('dependencies beside an installed program are readable', async (t) => {
   const given = await plan(t, 'state', 'node_modules/sotto')
   t.true(readable(coreArguments(given)).includes(resolve(given.root, '..')))

@@ -3,7 +3,8 @@ import { readdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, extname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SottoError } from '#protocol/errors.ts'
-import { CORE_FOLDER } from './options.ts'
+import type { FileGrants } from './file-grants.ts'
+import { CORE_FOLDER, NO_ADDON } from './options.ts'
 
 export interface CorePlan {
   /** Main module of the core. */
@@ -14,6 +15,8 @@ export interface CorePlan {
   readonly state: string
   readonly core: string
   readonly args: readonly string[]
+  /** Files that the person has named. */
+  readonly files?: FileGrants
   /** Flags under which the launcher itself runs: those of the heap hold for the core as well. */
   readonly launcherFlags?: readonly string[]
 }
@@ -37,7 +40,10 @@ export function coreArguments(plan: CorePlan): string[] {
   return [
     '--permission',
     ...readable.map((path) => `--allow-fs-read=${path}`),
+    ...(plan.files?.read ?? []).map((path) => `--allow-fs-read=${path}`),
+    // The core's folder first: databases lie there and nowhere else (confine.ts).
     `--allow-fs-write=${core}`,
+    ...(plan.files?.write ?? []).map((path) => `--allow-fs-write=${path}`),
     // V8's own flags can make it write files anywhere (--trace-turbo-path): fixed once the process runs.
     '--freeze-flags-after-init',
     ...(plan.launcherFlags ?? []).filter((flag) => heapFlag.test(flag)),
@@ -50,7 +56,7 @@ export function coreArguments(plan: CorePlan): string[] {
 
 export function coreEnvironment(env: NodeJS.ProcessEnv, core: string): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => passed.test(name))
-  return { ...Object.fromEntries(kept), [CORE_FOLDER]: realpathSync(core) }
+  return { ...Object.fromEntries(kept), [NO_ADDON]: 'true', [CORE_FOLDER]: realpathSync(core) }
 }
 
 /**
@@ -59,9 +65,14 @@ export function coreEnvironment(env: NodeJS.ProcessEnv, core: string): NodeJS.Pr
  */
 function readableParts(root: string, state: string): string[] {
   const entries = readdirSync(root).filter((name) => !name.startsWith('.'))
-  const parts = state === root ? [] : entries.map((name) => join(root, name))
+  // The loader asks for real paths: an entry that is a link is read where it leads.
+  const parts = state === root ? [] : entries.flatMap((name) => bothNames(join(root, name)))
   const beside = dirname(root)
   return [...parts, ...(basename(beside) === 'node_modules' ? [beside] : [])].filter((path) => !contains(path, state))
+}
+
+function bothNames(path: string): string[] {
+  return [...new Set([path, realpathSync(path)])]
 }
 
 function contains(path: string, inner: string): boolean {

@@ -1,9 +1,13 @@
 /** The core's end of the pipe: `Broker` and `Permit` whose every call is answered by the broker's process. */
 import { Socket } from 'node:net'
 import { SottoError } from '#protocol/errors.ts'
+import { onDenial } from './denials.ts'
+import { Judgements } from './judgements.ts'
 import type { PipeSocket } from './line.ts'
 import { Line } from './line.ts'
-import { flat, pairs } from './messages.ts'
+import type { Origin } from './lockdown-origin.ts'
+import { flat, given, pairs } from './messages.ts'
+import { octetsOf } from './meter-facts.ts'
 import { CORE_FOLDER } from './options.ts'
 import type {
   Broker,
@@ -19,6 +23,8 @@ import type {
 import { openRemoteSocket } from './remote-socket.ts'
 
 export interface RemoteBroker extends Broker {
+  /** Tells the broker what Node has refused this process. */
+  tried(denial: Origin): void
   /** Ends the pipe; calls under way reject with E_FIREWALL_GONE. */
   close(): void
 }
@@ -32,7 +38,9 @@ const BROKER_FD = 3
  * @throws SottoError E_FIREWALL_GONE where no launcher started this process
  */
 export function inheritedBroker(onLost: (error: SottoError) => void): RemoteBroker {
-  return connectBroker(inheritedSocket(), onLost)
+  const broker = connectBroker(inheritedSocket(), onLost)
+  onDenial((denial) => broker.tried(denial))
+  return broker
 }
 
 function inheritedSocket(): Socket {
@@ -55,20 +63,30 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
       await line.call('forget', { endpoint })
     },
     permit: async (endpoint) => remotePermit(line, (await line.call('permit', { endpoint })).result),
+    ways: async () => (await line.call('ways', null)).result,
+    dialers: async () => [...(await line.call('dialers', null)).result],
+    offerList: async (endpoint, list) => [...(await line.call('offerList', { endpoint }, list)).result],
     network: async () => (await line.call('network', null)).result,
     onEvent: (listener) => {
       line.listeners.push(listener)
     },
+    tried: (denial) => void line.call('tried', { ...denial }).catch(() => {}),
     close: () => line.close(),
   }
 }
 
 function remotePermit(line: Line, endpoint: EndpointInfo): Permit {
+  const judgements = new Judgements()
   return {
     endpoint,
     firstContact: (input) => firstContact(line, endpoint.id, input),
     rekey: (input) => rekey(line, endpoint.id, input.prologue),
-    exchange: (request, options) => exchange(line, endpoint.id, request, options),
+    exchange: async (request, options) => {
+      const response = await exchange(line, endpoint.id, request, options, judgements.take())
+      judgements.sent(response, octetsOf(request))
+      return response
+    },
+    judge: (response, authentic) => judgements.add(response, authentic),
     openSocket: (request, options) => openRemoteSocket(line, endpoint.id, request, options),
   }
 }
@@ -100,10 +118,21 @@ async function exchange(
   line: Line,
   endpoint: string,
   { method, target, headers, body }: ExchangeRequest,
-  { timeoutMs, connection, fresh, signal }: ExchangeOptions,
+  { timeoutMs, family, first, connection, connections, fresh, signal }: ExchangeOptions,
+  judged: readonly number[] | undefined,
 ): Promise<ExchangeResponse> {
-  const named = { ...(connection === undefined ? {} : { connection }), ...(fresh ? { fresh } : {}) }
-  const args = { endpoint, method, target, headers: flat(headers), timeoutMs, body: body !== undefined, ...named }
+  const opening = first && { target: first.target, headers: flat(first.headers) }
+  const more = { first: opening, connection, connections, fresh, judged }
+  const args = {
+    endpoint,
+    method,
+    target,
+    headers: flat(headers),
+    timeoutMs,
+    family,
+    body: body !== undefined,
+    ...given(more),
+  }
   const { result, raw } = await line.call('exchange', args, body, signal)
   return { status: result.status, headers: pairs(result.headers), body: raw }
 }

@@ -1,7 +1,7 @@
 /** Folders and files that nobody but their owner may read, written so that a crash leaves the old or the new content. */
 import { constants } from 'node:fs'
-import { chmod, lstat, mkdir, open, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { chmod, lstat, mkdir, open, readdir, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 
 const OTHERS = 0o077
@@ -19,6 +19,18 @@ export async function privateFolder(path: string): Promise<void> {
   } catch (cause) {
     throw asStateError(path, cause)
   }
+}
+
+/**
+ * The permission model of Node judges paths by their text: a link in a folder that may be written leads out of it.
+ * @throws SottoError E_STATE_UNREADABLE where there is one, at any depth
+ */
+export async function refuseLinks(path: string): Promise<void> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch((cause) => {
+    throw asStateError(path, cause)
+  })
+  const link = entries.find((entry) => entry.isSymbolicLink())
+  if (link !== undefined) throw unreadable(join(link.parentPath, link.name), 'it is a link')
 }
 
 /**

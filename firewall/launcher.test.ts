@@ -1,13 +1,14 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import { startGateway } from './fixtures/gateway.ts'
 import { temporaryFolder } from './fixtures/temporary.ts'
+import { NO_ADDON } from './options.ts'
 
 const fixture = (name: string): string => join(import.meta.dirname, 'fixtures', name)
 
@@ -73,7 +74,7 @@ test('the core has the command line, its folder, and a clean environment', async
   t.is(code, 0, err)
   const told = JSON.parse(out)
   t.deepEqual(told.args, ['tell', '--x', 'a b', '--state', state])
-  t.deepEqual(told.env, ['HOME', 'LC_ALL', 'SOTTO_CORE', 'SOTTO_OTHER', 'TERM'])
+  t.deepEqual(told.env, ['HOME', 'LC_ALL', NO_ADDON, 'SOTTO_CORE', 'SOTTO_OTHER', 'TERM'])
   t.is(told.folder, join(state, 'core'))
   t.true(told.execArgv.includes('--permission'))
   t.false(
@@ -218,4 +219,27 @@ test('a damaged vault is told and left, and the core is not started', async (t) 
   t.is(code, 1)
   t.is(out, '')
   t.regex(err, /Nothing was changed\.\n.*E_STATE_UNREADABLE/)
+})
+
+test('a link in the core’s folder, which would lead out of it, is told, and the core is not started', async (t) => {
+  const state = await temporaryFolder(t)
+  await mkdir(join(state, 'core', 'deep'), { recursive: true, mode: 0o700 })
+  await symlink('/etc', join(state, 'core', 'deep', 'way'))
+  const { code, err, out } = await (await start(t, ['tell'], { state })).ended
+  t.deepEqual([code, out], [1, ''])
+  t.regex(err, /deep\/way cannot be used: it is a link\..*E_STATE_UNREADABLE/s)
+})
+
+test('what Node refuses the core is a line of the log, with who tried', async (t) => {
+  const state = await temporaryFolder(t)
+  const { code } = await (await start(t, ['misbehave'], { state })).ended
+  t.is(code, 0)
+  const log = await readFile(join(state, 'firewall', 'audit.log'), 'utf8')
+  const lines = log
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const told = lines.map(({ kind, reason, call, origin }) => ({ kind, reason, call, origin }))
+  const origin = 'firewall/fixtures/behaving-core.ts'
+  t.deepEqual(told, [{ kind: 'refused', reason: 'core-denied', call: 'child_process.spawnSync', origin }])
 })

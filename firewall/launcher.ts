@@ -10,11 +10,13 @@ import { join } from 'node:path'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { serveBroker } from './broker.ts'
 import { coreArguments, coreEnvironment } from './core-process.ts'
-import { privateFolder } from './folder.ts'
+import { fileGrants } from './file-grants.ts'
+import { privateFolder, refuseLinks } from './folder.ts'
 import { join as joinByInvite, wantsToJoin } from './join.ts'
 import type { LocalBroker } from './library.ts'
 import type { PipeSocket } from './line.ts'
 import { brokerFolder, EVENTS_FD, eventsDescriptor, stateFolder } from './options.ts'
+import { readsCredentials, readWayChange, wantsToChangeWays } from './way-commands.ts'
 
 export interface LaunchOptions {
   /** Main module of the core. */
@@ -26,6 +28,8 @@ export interface LaunchOptions {
   readonly env: NodeJS.ProcessEnv
   /** Opens the firewall on its folder. */
   readonly openBroker: (folder: string) => Promise<LocalBroker>
+  /** Calls what starts the core; a process that is locked down starts nothing otherwise. */
+  readonly starting?: <T>(start: () => T) => T
 }
 
 /** How the core ended: one of `code` and `signal`, as in Node. */
@@ -47,16 +51,20 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   const events = eventsDescriptor(options.args)
   if (events !== undefined) requireStream(events)
   await privateFolder(core)
+  await refuseLinks(core)
   const broker = await options.openBroker(brokerFolder(options.args, options.env))
   try {
     const { entry, root, args } = options
     const joins = wantsToJoin(args)
     if (joins) await joinByInvite(broker, process)
-    // A pipe that held the link has been read to its end.
-    const input = joins && !process.stdin.isTTY ? 'ignore' : 'inherit'
-    const argv = coreArguments({ entry, root, state, core, args, launcherFlags: process.execArgv })
+    if (wantsToChangeWays(args)) await broker.changeWays(readWayChange(args, process)).catch(() => undefined)
+    // A pipe that held the link, or a password, has been read to its end.
+    const input = (joins || readsCredentials(args)) && !process.stdin.isTTY ? 'ignore' : 'inherit'
+    const files = fileGrants(args)
+    const argv = coreArguments({ entry, root, state, core, args, files, launcherFlags: process.execArgv })
     const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]
-    const child = spawn(process.execPath, argv, { stdio, env: coreEnvironment(options.env, core) })
+    const env = coreEnvironment(options.env, core)
+    const child = (options.starting ?? ((start) => start()))(() => spawn(process.execPath, argv, { stdio, env }))
     return await accompany(child, broker)
   } finally {
     await broker.close()

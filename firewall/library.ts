@@ -11,28 +11,63 @@ import { hmacSha256, sha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { CREDENTIAL_ID_LENGTH } from '#protocol/handshake.ts'
 import { parseInvite } from '#protocol/invite.ts'
-import { AuditLog } from './audit.ts'
+import { AUDIT_FILES, AuditLog } from './audit.ts'
 import type { Dialer } from './dialers/dialer.ts'
 import { privateFolder } from './folder.ts'
-import { DialLimits } from './limits.ts'
+import { decideList } from './gateway-list.ts'
+import type { Change } from './journal.ts'
+import { compacted, undone, withEndpoints } from './journal.ts'
+import { DialLimits, PipeLimits } from './limits.ts'
 import { localPermit } from './local-permit.ts'
 import { lockFolder } from './lock.ts'
+import type { FlowView, Metered, MeterNews } from './meter.ts'
+import type { Wait } from './metering.ts'
+import { Metering } from './metering.ts'
 import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
-import type { Broker, EndpointInfo, FirewallEvent, FirewallEventKind, Permit } from './permit.ts'
+import type {
+  Broker,
+  DialerReport,
+  EndpointInfo,
+  Family,
+  FirewallEvent,
+  FirewallEventKind,
+  Permit,
+  WaysInfo,
+} from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { confirmed, decideAdmission, decideDial, publicInfo } from './policy.ts'
-import { refusalError } from './refusals.ts'
+import { refusalError, unfitError } from './refusals.ts'
 import { Vault } from './vault.ts'
+import type { WayChange } from './ways.ts'
+import { changed, pruned, targetOf, waysInfo, withRemembered } from './ways.ts'
+import { WaysFile } from './ways-file.ts'
 
 export interface BrokerOptions {
   /** The broker's own part of the state folder; made where it is missing. */
   readonly folder: string
-  readonly dialer: Dialer
+  /** At most one of each family, the default one first. */
+  readonly dialers: readonly Dialer[]
+  /** Those that refuse to work here. */
+  readonly unfit?: readonly UnfitDialer[]
   readonly now: () => Millis
   readonly random: Random
+  /** How many times what is ordinary for a member is ordinary here: for measurements, which move gigabytes. 1 where missing. */
+  readonly meterTimes?: number | undefined
+  /** How the flow meter waits; real time where it is missing. */
+  readonly wait?: Wait
   /** What tells this network from others (network.ts), as text. Read anew each time. */
-  readonly network?: () => string
+  readonly network?: () => string | Promise<string>
+  /** True: the dialer dials no address of IPv4, and that is told. */
+  readonly ipv6Only?: boolean
 }
+
+/** There is no such dialer, and why. */
+export interface UnfitDialer extends DialerReport {
+  readonly unfit: string
+}
+
+/** Of an attempt to get past: what is known of it. */
+export type AttemptDetail = Pick<FirewallEvent, 'call' | 'origin' | 'count'>
 
 export interface LocalBroker extends Broker {
   /**
@@ -41,8 +76,26 @@ export interface LocalBroker extends Broker {
    * @throws SottoError E_INVITE_*, E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
    */
   admitInvite(link: string): Promise<EndpointInfo[]>
+  /**
+   * Takes back the latest change of the allow-list. For the person, never over the pipe.
+   * @throws SottoError E_FIREWALL_REFUSED (nothing to take back, no room), E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  undo(): Promise<Change>
+  /** What the flow meter has measured of an endpoint; undefined for one that is not on the list. */
+  view(endpointId: string): FlowView | undefined
+  /** The person says that an endpoint is well, whatever was measured. @throws SottoError E_FIREWALL_REFUSED */
+  allow(endpointId: string): void
+  /** What the core says of answers (`Judgements.take`). */
+  judged(endpointId: string, judged: readonly number[]): void
+  /**
+   * Takes another way out. For who holds the firewall itself, never over the pipe. How it went, `ways` tells as well.
+   * @throws SottoError E_USAGE, E_SECRET_IN_ARGV, E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  changeWays(change: Promise<WayChange>): Promise<void>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
+  /** Writes down that something tried to get past: who, or how often where only the kernel has seen it. */
+  attempted(reason: 'closed-road' | 'core-denied' | 'kernel-denied', attempt: AttemptDetail): void
   /** Closes connections, log, vault and lock. */
   close(): Promise<void>
 }
@@ -56,42 +109,147 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
   const unlock = lockFolder(options.folder)
   try {
     const vault = await Vault.open(options.folder, options.random)
-    return new Firewall(options, vault, unlock)
+    await vault.update((kept) => {
+      const changes = compacted(kept.changes, options.now())
+      return changes.length === kept.changes.length ? kept : { ...kept, changes }
+    })
+    const { folder, random, now, wait, meterTimes } = options
+    const key = vault.derive('sotto/1/meter')
+    const metering = await Metering.open({ folder, key, random, now, wait, meterTimes })
+    const ways = await WaysFile.open({ folder, random, key: vault.derive('sotto/1/ways') })
+    return new Firewall(options, { vault, metering, ways, unlock })
   } catch (error) {
     unlock()
     throw error
   }
 }
 
+interface Parts {
+  readonly vault: Vault
+  readonly metering: Metering
+  readonly ways: WaysFile
+  readonly unlock: () => void
+}
+
+/** A gateway that has once accepted us is no stranger, whatever was measured since. */
+function meteredOf({ id, kind, source, code }: Endpoint): Metered {
+  return { id, kind, settled: source === 'invite' && code === undefined }
+}
+
 class Firewall implements LocalBroker {
   private readonly vault: Vault
-  private readonly dialer: Dialer
+  private readonly waysFile: WaysFile
+  private readonly ipv6Only: boolean
+  private readonly byFamily: ReadonlyMap<Family, Dialer>
+  private readonly unfit: readonly UnfitDialer[]
   private readonly now: () => Millis
   private readonly random: Random
-  private readonly facts: () => string
+  private readonly facts: () => string | Promise<string>
   private readonly audit: AuditLog
   private readonly unlock: () => void
+  private readonly metering: Metering
   /** Exchanges under way, by endpoint. */
   private readonly load = new Map<string, number>()
   /** WebSockets, by endpoint. */
   private readonly sockets = new Map<string, number>()
   private readonly listeners: ((event: FirewallEvent) => void)[] = []
   private admission: Promise<EndpointInfo[]> | undefined
+  private wayChange: Promise<void> | undefined
   private closing: Promise<void> | undefined
 
-  constructor(options: BrokerOptions, vault: Vault, unlock: () => void) {
+  constructor(options: BrokerOptions, { vault, metering, ways, unlock }: Parts) {
     this.vault = vault
+    this.metering = metering
+    this.waysFile = ways
+    this.ipv6Only = options.ipv6Only ?? false
     this.unlock = unlock
-    this.dialer = options.dialer
+    this.byFamily = new Map(options.dialers.map((dialer) => [dialer.describe().family, dialer]))
+    this.unfit = options.unfit ?? []
     this.now = options.now
     this.random = options.random
     this.facts = options.network ?? networkFacts
-    this.audit = new AuditLog(join(options.folder, 'audit.log'))
-    this.dialer.onDial(({ endpoint, code }) => this.emit('dialed', endpoint, code))
+    this.audit = new AuditLog(join(options.folder, AUDIT_FILES[0]))
+    for (const dialer of this.byFamily.values()) {
+      dialer.onRefusal?.((reason, endpoint) => this.emit('refused', endpoint, reason))
+      dialer.onDial(({ endpoint, code, address }) => {
+        this.dialed(endpoint, code)
+        if (address !== undefined) this.remember(endpoint, address)
+      })
+    }
+    metering.onNews = (news) => this.measured(news)
+    metering.onAllowed = (id) => this.emit('allowed', id)
+  }
+
+  private dialed(endpointId: string, code: string | undefined): void {
+    const endpoint = this.vault.endpoints.get(endpointId)
+    if (endpoint !== undefined) this.metering.count(meteredOf(endpoint), { connections: 1 })
+    this.emit('dialed', endpointId, code)
+  }
+
+  /** What is cut loses its connections at once, with whatever is still coming on them. */
+  private measured({ endpoint, kind, reason }: MeterNews): void {
+    this.emit(kind, endpoint, reason)
+    if (kind === 'cut') this.forgetConnections(endpoint).catch(() => {})
+  }
+
+  async ways(): Promise<WaysInfo> {
+    await this.wayChange
+    return waysInfo(this.waysFile.ways, this.ipv6Only)
+  }
+
+  changeWays(change: Promise<WayChange>): Promise<void> {
+    this.wayChange = this.takeWay(change)
+    return this.wayChange
+  }
+
+  private async takeWay(change: Promise<WayChange>): Promise<void> {
+    const wanted = await change
+    const before = this.waysFile.ways.proxy
+    const id = hex(this.random(8))
+    await this.waysFile.update((ways) => pruned(changed(ways, this.vault.endpoints, wanted, id), this.vault.endpoints))
+    // What stands leads the old way.
+    for (const endpoint of this.vault.endpoints.keys()) await this.forgetConnections(endpoint)
+    if (wanted.kind !== 'proxy') return
+    if (before !== undefined) this.emit('forgotten', before.id)
+    if (wanted.proxy !== undefined) this.emit('admitted', id)
+  }
+
+  /** Not on disk at once where the disk is full: it is only a help. */
+  private remember(endpointId: string, address: string): void {
+    const endpoint = this.vault.endpoints.get(endpointId)
+    if (endpoint === undefined || this.closing !== undefined) return
+    this.waysFile.update((ways) => withRemembered(ways, endpoint, address)).catch(() => {})
   }
 
   async endpoints(): Promise<EndpointInfo[]> {
-    return [...this.vault.endpoints.values()].map(publicInfo)
+    return [...this.vault.endpoints.values()].map((endpoint) => ({ ...publicInfo(endpoint), ...this.flowOf(endpoint) }))
+  }
+
+  view(endpointId: string): FlowView | undefined {
+    const endpoint = this.vault.endpoints.get(endpointId)
+    return endpoint && this.metering.view(meteredOf(endpoint))
+  }
+
+  allow(endpointId: string): void {
+    const endpoint = this.vault.endpoints.get(endpointId)
+    if (endpoint === undefined) throw this.refuse('unknown-endpoint')
+    this.metering.allow(meteredOf(endpoint))
+    this.emit('allowed', endpointId)
+  }
+
+  judged(endpointId: string, [authentic = 0, foreign = 0, up = 0, down = 0]: readonly number[]): void {
+    const endpoint = this.vault.endpoints.get(endpointId)
+    if (endpoint === undefined) return
+    const metered = meteredOf(endpoint)
+    for (let i = 0; i < Math.min(foreign, DialLimits.exchanges); i++) {
+      this.metering.judged(metered, false, i === 0 ? { up, down } : { up: 0, down: 0 })
+    }
+    if (authentic > 0) this.metering.judged(metered, true, { up: 0, down: 0 })
+  }
+
+  private flowOf(endpoint: Endpoint): Pick<EndpointInfo, 'flow'> {
+    const { condition, reason = '', since, leftMs } = this.metering.view(meteredOf(endpoint))
+    return condition === 'open' ? {} : { flow: { condition, reason, since, leftMs } }
   }
 
   admitInvite(link: string): Promise<EndpointInfo[]> {
@@ -113,12 +271,12 @@ class Firewall implements LocalBroker {
     }
     let ofInvite: readonly Endpoint[] = []
     const added: string[] = []
-    await this.vault.update((endpoints) => {
-      const decision = decideAdmission(endpoints, invite, fresh)
+    await this.vault.update((kept) => {
+      const decision = decideAdmission(kept.endpoints, invite, fresh)
       if (!decision.allowed) throw this.refuse(decision.reason)
       ofInvite = decision.value.ofInvite
-      added.push(...ofInvite.map(({ id }) => id).filter((id) => !endpoints.has(id)))
-      return added.length === 0 ? endpoints : decision.value.endpoints
+      added.push(...ofInvite.map(({ id }) => id).filter((id) => !kept.endpoints.has(id)))
+      return withEndpoints(kept, decision.value.endpoints, 'admitted', this.now())
     })
     for (const id of added) this.emit('admitted', id)
     return ofInvite.map(publicInfo)
@@ -126,27 +284,83 @@ class Firewall implements LocalBroker {
 
   async forget(endpointId: string): Promise<void> {
     if (!this.vault.endpoints.has(endpointId)) return
-    await this.vault.update((endpoints) => new Map([...endpoints].filter(([id]) => id !== endpointId)))
-    await this.dialer.forget(endpointId)
-    this.emit('forgotten', endpointId)
+    await this.vault.update((kept) => {
+      const others = new Map([...kept.endpoints].filter(([id]) => id !== endpointId))
+      return withEndpoints(kept, others, 'forgotten', this.now())
+    })
+    await this.dropped(endpointId)
+  }
+
+  async offerList(endpointId: string, bytes: Uint8Array): Promise<EndpointInfo[]> {
+    const endpoint = this.decide(endpointId)
+    if (this.metering.view(meteredOf(endpoint)).condition === 'cut') throw this.refuse('too-many-lists', endpointId)
+    let before = this.vault.endpoints
+    await this.vault.update((kept) => {
+      before = kept.endpoints
+      const decision = decideList(kept, bytes, this.now(), () => hex(this.random(8)))
+      if (decision.allowed) return decision.value
+      // Gateways that share members are not brought up to date in one moment.
+      if (decision.reason !== 'list-old') this.metering.count(meteredOf(endpoint), { lists: 1 })
+      throw this.refuse(decision.reason, endpointId)
+    })
+    const after = this.vault.endpoints
+    for (const id of before.keys()) if (!after.has(id)) await this.dropped(id, 'list')
+    const added = [...after.values()].filter(({ id }) => !before.has(id))
+    for (const { id } of added) this.emit('listed', id)
+    return added.map(publicInfo)
+  }
+
+  private async dropped(endpointId: string, reason?: string): Promise<void> {
+    await this.forgetConnections(endpointId)
+    this.emit('forgotten', endpointId, reason)
+  }
+
+  async undo(): Promise<Change> {
+    let done: Change | undefined
+    await this.vault.update((kept) => {
+      const decision = undone(kept, this.now())
+      if (!decision.allowed) throw this.refuse(decision.reason)
+      done = decision.value.change
+      return decision.value.kept
+    })
+    const { kind, added, removed } = done!
+    for (const id of added) await this.forgetConnections(id)
+    for (const id of [...added, ...removed.map((endpoint) => endpoint.id)]) this.emit('undone', id, kind)
+    return done!
   }
 
   async permit(endpointId: string): Promise<Permit> {
     const endpoint = this.decide(endpointId)
+    const metered = meteredOf(endpoint)
     this.emit('permitted', endpointId)
     return localPermit(publicInfo(endpoint), {
       decide: () => this.decide(endpointId),
+      reach: (present) => targetOf(present, this.waysFile.ways),
       refuse: (reason) => this.refuse(reason, endpointId),
       enter: () => this.enter(endpointId, this.load, DialLimits.exchanges, 'too-many-exchanges'),
       enterSocket: () => this.enter(endpointId, this.sockets, DialLimits.sockets, 'too-many-sockets'),
+      clear: (signal) => this.metering.clear({ ...metered, name: endpoint.name }, signal),
+      carried: (request, response) => this.metering.carried({ ...metered, host: endpoint.host }, request, response),
+      failed: (error) => this.metering.failed(metered, error),
+      judged: (judged) => this.judged(endpointId, judged),
+      contacted: () => this.metering.count(metered, { contacts: 1 }),
+      proved: () => this.metering.proved(metered),
       confirm: () => this.confirm(endpointId),
-      dialer: this.dialer,
+      dialerFor: (family) => this.dialerFor(family, endpointId),
       random: this.random,
     })
   }
 
+  async dialers(): Promise<DialerReport[]> {
+    return [...[...this.byFamily.values()].map((dialer) => dialer.describe()), ...this.unfit]
+  }
+
+  private async forgetConnections(endpointId: string): Promise<void> {
+    await Promise.all([...this.byFamily.values()].map((dialer) => dialer.forget(endpointId)))
+  }
+
   async network(): Promise<Uint8Array> {
-    return hmacSha256(this.vault.derive('sotto/1/network'), utf8(this.facts())).slice(0, NETWORK_ID_LENGTH)
+    return hmacSha256(this.vault.derive('sotto/1/network'), utf8(await this.facts())).slice(0, NETWORK_ID_LENGTH)
   }
 
   onEvent(listener: (event: FirewallEvent) => void): void {
@@ -158,14 +372,24 @@ class Firewall implements LocalBroker {
     return refusalError(reason)
   }
 
+  attempted(reason: Refusal, { call, origin, count }: AttemptDetail): void {
+    this.emit('refused', undefined, reason, {
+      ...(call === undefined ? {} : { call: printable(call) }),
+      ...(origin === undefined ? {} : { origin: printable(origin) }),
+      ...(count === undefined ? {} : { count }),
+    })
+  }
+
   close(): Promise<void> {
     this.closing ??= this.closeAll()
     return this.closing
   }
 
   private async closeAll(): Promise<void> {
-    await this.dialer.close()
+    await Promise.all([...this.byFamily.values()].map((dialer) => dialer.close()))
+    await this.metering.close()
     await this.audit.close()
+    await this.waysFile.close()
     await this.vault.close()
     this.unlock()
   }
@@ -176,6 +400,15 @@ class Firewall implements LocalBroker {
     if (!decision.allowed)
       throw this.refuse(decision.reason, this.vault.endpoints.has(endpointId) ? endpointId : undefined)
     return decision.value
+  }
+
+  /** What claims to be a client must come from the dialer that looks like it, and from no other. */
+  private dialerFor(family: Family, endpointId: string): Dialer {
+    const dialer = this.byFamily.get(family)
+    if (dialer !== undefined) return dialer
+    const refusal = this.refuse('no-dialer', endpointId)
+    const unfit = this.unfit.find((each) => each.family === family)
+    throw unfit === undefined ? refusal : unfitError(unfit)
   }
 
   private enter(endpointId: string, load: Map<string, number>, most: number, reason: Refusal): () => void {
@@ -190,24 +423,30 @@ class Firewall implements LocalBroker {
   }
 
   private async confirm(endpointId: string): Promise<void> {
-    await this.vault.update((endpoints) => {
-      const endpoint = endpoints.get(endpointId)
-      if (endpoint?.code === undefined) return endpoints
-      return new Map(endpoints).set(endpointId, confirmed(endpoint))
+    await this.vault.update((kept) => {
+      const endpoint = kept.endpoints.get(endpointId)
+      if (endpoint?.code === undefined) return kept
+      return { ...kept, endpoints: new Map(kept.endpoints).set(endpointId, confirmed(endpoint)) }
     })
     this.emit('redeemed', endpointId)
   }
 
   /** Not after `close`: a connection that comes about then is closed at once and is nobody's business. */
-  private emit(kind: FirewallEventKind, endpoint?: string, reason?: string): void {
+  private emit(kind: FirewallEventKind, endpoint?: string, reason?: string, detail: AttemptDetail = {}): void {
     if (this.closing !== undefined) return
     const event: FirewallEvent = {
       at: this.now(),
       kind,
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(reason === undefined ? {} : { reason }),
+      ...detail,
     }
     this.audit.record(event)
     for (const listener of this.listeners) listener(event)
   }
+}
+
+/** The other side chose it, and people read it on a terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, PipeLimits.nameLength)
 }

@@ -9,12 +9,14 @@ export const PipeLimits = {
   headBytes: Limits.messageBytes as number,
   /** One frame without its length field. Attack: buffering of whatever length the peer names. An answer, its head, the fixed part. */
   frameBytes: (responseBytes + Limits.messageBytes + 9) as number,
-  /** Calls that wait for their answer. Attack: memory and sockets. Eight connections to each of eight gateways. */
+  /** Calls that wait for their answer. Attack: memory and sockets. Eight exchanges with each of eight gateways. */
   outstanding: 64,
   /** Octets written and not yet taken by the peer before the broker stops reading. Attack: asking without listening. Two answers. */
   bufferedBytes: (2 * responseBytes) as number,
   /** WebSockets of one core, by count. Attack: as `outstanding`. One to each of eight gateways, and its successor. */
   sockets: 16,
+  /** Names in a report of what the core tried, characters. Attack: a log filled by few lines. */
+  nameLength: 400,
   /** First contacts and rekeys begun and not finished, by count. Attack: state for handshakes never carried. The oldest goes. */
   continuations: 32,
 } as const
@@ -41,8 +43,12 @@ export const DialLimits = {
   answerMs: 300_000,
   /** Idle time after which a connection is closed, milliseconds. Just below the 60 s after which common edges do. */
   idleMs: 55_000,
-  /** Connections to one endpoint, by count. Attack: parallel handshakes give the member away; browsers open six. */
-  connections: 8,
+  /** Connections to one endpoint, by count. Attack: parallel connections give the member away; browsers open six. */
+  connections: 6,
+  /** As well, where the template says nothing. Attack: as above; more than three handshakes within a minute get blocked. */
+  connectionsUnsaid: 2,
+  /** Between the beginnings of two connections to one endpoint, milliseconds. Attack: as above; censors count those less than 400 apart. */
+  apartMs: 500,
   /** Exchanges of one endpoint under way or in line, by count. Attack: memory of requests in line. */
   exchanges: 32,
   /** WebSockets to one endpoint, by count. Attack: as `connections`. One in use and one that takes its place. */
@@ -53,15 +59,54 @@ export const DialLimits = {
   unreadMessages: 32,
   /** Silence on a WebSocket after which it is given up, milliseconds. Attack: parked sockets. Servers of socket.io ping every 25 s. */
   socketIdleMs: 120_000,
+  /** Between the beginnings of two attempts to connect, milliseconds. RFC 8305 section 5 recommends it. */
+  attemptDelayMs: 250,
+  /** What a proxy answers before it passes anything on. Attack: memory. Node's own default for a head. */
+  proxyHeadBytes: 16_384,
   /** Addresses tried for one connection, by count. Attack: a resolver that names thousands. */
   addresses: 8,
   /** TLS tickets kept for resumption, per endpoint, by count. Each is used once; a server gives two at a time. */
   tickets: 4,
 } as const
 
+export const BrowserLimits = {
+  /** One message of the browser, in characters. Attack: memory. The largest answer as base64 in JSON, with room for its head. */
+  messageCharacters: 4_194_304,
+  /** Oldest major version that is used: earlier ones lack `Uint8Array.fromBase64`. */
+  version: 140,
+  /** From its start until it speaks, milliseconds. About 1.5 s on two cores that do nothing else. */
+  startMs: 30_000,
+  /** From the first connection until the site's page is shown, milliseconds. A page of 1 MB at 20 kB/s. */
+  visitMs: 60_000,
+  /** From the wish that it ends until its processes are killed, milliseconds. */
+  endMs: 3_000,
+  /** Connections to the gate, by count. Attack: another program of this machine. More than a browser opens to one proxy (32). */
+  gateConnections: 128,
+  /** Tunnels through the gate, by count. Attack: a page that opens connections. Browsers open six to one host. */
+  tunnels: 16,
+  /** Requests of one tab whose fate is remembered, by count. Attack: a page that asks without end. */
+  requests: 256,
+} as const
+
+export const WayLimits = {
+  /** Octets of a proxy's name and password each. Attack: none; RFC 1929 section 2 has one octet for the length. */
+  credentialBytes: 255,
+  /** Addresses of one front, by count. Attack: a pasted list; as for gateways in invites. */
+  addresses: 4,
+  /** Addresses remembered for one endpoint, by count. Attack: a network that names new ones for ever. */
+  remembered: 4,
+} as const
+
 export const PolicyLimits = {
   /** Endpoints on the allow-list, by count. Attack: an invite stuffed with gateways; also bounds the vault to one message. */
   endpoints: 64,
+  /** Changes of the list that can be taken back, by count, and endpoints kept for it. Attack: a core that forgets and forgets. */
+  changes: 16,
+  keptRemovals: 32,
+  /** Milliseconds after which a change cannot be taken back any more: what was forgotten is to be gone then. A week. */
+  undoMs: 604_800_000,
+  /** Signed lists of gateways remembered, by count: one for each root key. Attack: the vault grows. */
+  lists: 64,
   /** Audit lines a minute, by count. Attack: a core that asks for what it may not have, to push older lines out. */
   auditPerMinute: 240,
   /** One audit file; one older file is kept. Attack: filling the disk. About 8,000 lines each. */

@@ -25,8 +25,8 @@ import { Vault } from './vault.ts'
 async function runCore(name: string, gateway: TestGateway, args: readonly string[], state: string) {
   const [core, firewall] = [join(state, 'core'), join(state, 'firewall')]
   await mkdir(core, { recursive: true })
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
-  const broker = await openBroker({ folder: firewall, dialer, now: Date.now, random: randomBytes })
+  const dialer = undiciDialer({ connector: tlsConnector() })
+  const broker = await openBroker({ folder: firewall, dialers: [dialer], now: Date.now, random: randomBytes })
   await broker.admitInvite(gateway.link)
   const entry = join(import.meta.dirname, 'fixtures', name)
   const argv = coreArguments({ entry, root: join(import.meta.dirname, '..'), state, core, args })

@@ -1,8 +1,16 @@
-/** `sotto`: the core is `client/main.ts` of this program. */
+/**
+ * `sotto`: the core is `client/main.ts` of this program; `sotto firewall` needs none. The lockdown is this file's only import
+ * of ours: what comes after it, dependencies too, is loaded into a process that is locked.
+ */
 import { findPackageJSON } from 'node:module'
 import { dirname, extname, join } from 'node:path'
-import { run } from './run.ts'
+import { lockDown } from './lockdown.ts'
 
+const leave = lockDown()
+const { isForFirewall } = await import('./commands.ts')
+const { run, runFirewall } = await import('./run.ts')
 const entry = join(import.meta.dirname, '..', 'client', `main${extname(import.meta.filename)}`)
 const root = dirname(findPackageJSON('..', import.meta.url) ?? entry)
-await run({ entry, root, args: process.argv.slice(2), env: process.env })
+const args = process.argv.slice(2)
+if (isForFirewall(args)) await runFirewall(args, process.env)
+else await run({ entry, root, args, env: process.env, leave })

@@ -1,5 +1,7 @@
 /** A WebSocket as the core sees it: messages asked for one by one, so that nobody holds what nobody has asked for. */
 
+import type { Family } from '#engine/template.ts'
+
 /** What asks for the socket, as it shall stand on the wire. What makes it a WebSocket request is the dialer's. */
 export interface SocketRequest {
   /** Path and query, visible ASCII. */
@@ -9,6 +11,8 @@ export interface SocketRequest {
 }
 
 export interface SocketOptions {
+  /** Client that the request claims to come from: a dialer of that look opens the socket. */
+  readonly family: Family
   /** From the call until the socket stands, milliseconds. */
   readonly timeoutMs: number
   readonly signal?: AbortSignal

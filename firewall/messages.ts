@@ -7,7 +7,9 @@
 import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
-import type { EndpointInfo, FirewallEvent } from './permit.ts'
+import { PipeLimits } from './limits.ts'
+import type { DialerReport, EndpointInfo, Family, FirewallEvent, WaysInfo } from './permit.ts'
+import { ENDPOINT_KINDS, ENDPOINT_SOURCES, EVENT_KINDS } from './permit.ts'
 import type { SocketCalls } from './socket-messages.ts'
 import { socketArgs, socketResults } from './socket-messages.ts'
 
@@ -22,6 +24,8 @@ export interface Failure {
 export interface Calls extends SocketCalls {
   readonly endpoints: { args: null; result: readonly EndpointInfo[] }
   readonly network: { args: null; result: Uint8Array }
+  readonly ways: { args: null; result: WaysInfo }
+  readonly dialers: { args: null; result: readonly DialerReport[] }
   readonly joined: { args: null; result: readonly EndpointInfo[] }
   readonly forget: { args: { endpoint: string }; result: null }
   readonly permit: { args: { endpoint: string }; result: EndpointInfo }
@@ -45,6 +49,13 @@ export interface Calls extends SocketCalls {
     args: { ticket: number }
     result: Uint8Array | null
   }
+  /** Node refused the core something: who tried. */
+  readonly tried: { args: { call: string; origin: string }; result: null }
+  readonly offerList: {
+    /** Raw: the list. */
+    args: { endpoint: string }
+    result: readonly EndpointInfo[]
+  }
   readonly exchange: {
     /** Raw: body. */
     args: {
@@ -54,8 +65,14 @@ export interface Calls extends SocketCalls {
       /** Names and values in turn. */
       headers: readonly string[]
       timeoutMs: number
+      family: Family
+      /** Target and header fields of the request that comes first on a new connection. */
+      first?: { target: string; headers: readonly string[] } | undefined
       connection?: string | undefined
+      connections?: number | undefined
       fresh?: boolean | undefined
+      /** Of answers judged since the last call: how many were authentic, how many not, octets up and down of the latter. */
+      judged?: readonly number[] | undefined
       /** False: no body at all, which differs from an empty one. */
       body: boolean
     }
@@ -78,6 +95,10 @@ export const FrameType = {
   finishRekey: 8,
   exchange: 9,
   network: 10,
+  offerList: 11,
+  dialers: 13,
+  ways: 14,
+  tried: 15,
   openSocket: 17,
   sendMessage: 18,
   nextMessage: 19,
@@ -93,37 +114,86 @@ type Schemas<Part extends 'args' | 'result'> = { readonly [K in CallName]: v.Gen
 const bytes = v.instance(Uint8Array)
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const nothing = v.null()
+const named = v.pipe(v.string(), v.maxLength(PipeLimits.nameLength))
 
 const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
   id: v.string(),
-  kind: v.picklist(['gateway', 'tracker', 'peer', 'proxy']),
+  kind: v.picklist(ENDPOINT_KINDS),
   name: v.string(),
   host: v.string(),
   port: count,
   template: v.string(),
   expires: count,
-  source: v.picklist(['invite', 'card']),
+  source: v.picklist(ENDPOINT_SOURCES),
+  flow: v.exactOptional(
+    v.strictObject({
+      condition: v.picklist(['throttled', 'cut']),
+      reason: v.string(),
+      since: v.number(),
+      leftMs: v.number(),
+    }),
+  ),
   root: v.exactOptional(bytes),
+})
+
+const waysInfo: v.GenericSchema<unknown, WaysInfo> = v.strictObject({
+  ipv6Only: v.boolean(),
+  proxy: v.exactOptional(
+    v.strictObject({
+      kind: v.picklist(['http', 'https', 'socks5', 'tor']),
+      host: v.string(),
+      port: count,
+      hasCredentials: v.boolean(),
+    }),
+  ),
+  fronts: v.array(
+    v.strictObject({
+      endpoint: v.string(),
+      host: v.string(),
+      port: count,
+      addresses: v.array(v.string()),
+      asks: v.exactOptional(v.string()),
+    }),
+  ),
+})
+
+const family = v.picklist(['node', 'chromium', 'firefox'])
+
+const dialerReport: v.GenericSchema<unknown, DialerReport> = v.strictObject({
+  family,
+  version: v.string(),
+  os: v.string(),
+  alpn: v.array(v.string()),
+  knownLeaks: v.array(v.string()),
+  unfit: v.exactOptional(v.string()),
 })
 
 export const argsSchemas: Schemas<'args'> = Object.freeze({
   endpoints: nothing,
   network: nothing,
+  dialers: nothing,
   joined: nothing,
+  ways: nothing,
   forget: v.strictObject({ endpoint: v.string() }),
   permit: v.strictObject({ endpoint: v.string() }),
   contact: v.strictObject({ endpoint: v.string(), hello: bytes, binding: bytes, length: count, now: v.number() }),
   finishContact: v.strictObject({ ticket: count }),
   rekey: v.strictObject({ endpoint: v.string(), prologue: bytes }),
   finishRekey: v.strictObject({ ticket: count }),
+  offerList: v.strictObject({ endpoint: v.string() }),
+  tried: v.strictObject({ call: named, origin: named }),
   exchange: v.strictObject({
     endpoint: v.string(),
     method: v.picklist(['GET', 'POST']),
     target: v.string(),
     headers: v.array(v.string()),
     timeoutMs: v.number(),
+    family,
+    first: v.optional(v.strictObject({ target: v.string(), headers: v.array(v.string()) })),
     connection: v.optional(v.string()),
+    connections: v.optional(v.number()),
     fresh: v.optional(v.boolean()),
+    judged: v.optional(v.strictTuple([count, count, count, count])),
     body: v.boolean(),
   }),
   ...socketArgs,
@@ -132,13 +202,17 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
 export const resultSchemas: Schemas<'result'> = Object.freeze({
   endpoints: v.array(endpointInfo),
   network: bytes,
+  dialers: v.array(dialerReport),
   joined: v.array(endpointInfo),
+  ways: waysInfo,
   forget: nothing,
   permit: endpointInfo,
   contact: v.strictObject({ ticket: count, token: bytes }),
   finishContact: v.nullable(v.strictObject({ root: bytes, reply: bytes })),
   rekey: v.strictObject({ ticket: count }),
   finishRekey: v.nullable(bytes),
+  offerList: v.array(endpointInfo),
+  tried: nothing,
   exchange: v.strictObject({ status: count, headers: v.array(v.string()) }),
   ...socketResults,
 })
@@ -152,9 +226,12 @@ export const failureSchema: v.GenericSchema<unknown, Failure> = v.strictObject({
 
 export const eventSchema: v.GenericSchema<unknown, FirewallEvent> = v.strictObject({
   at: v.number(),
-  kind: v.picklist(['admitted', 'forgotten', 'permitted', 'redeemed', 'dialed', 'refused']),
+  kind: v.picklist(EVENT_KINDS),
   endpoint: v.optional(v.string()),
   reason: v.optional(v.string()),
+  call: v.optional(v.string()),
+  origin: v.optional(v.string()),
+  count: v.optional(v.number()),
 })
 
 /** undefined where the value has another shape. */
@@ -173,4 +250,11 @@ export function pairs(fields: readonly string[]): [string, string][] {
   const out: [string, string][] = []
   for (let i = 0; i + 1 < fields.length; i += 2) out.push([fields[i]!, fields[i + 1]!])
   return out
+}
+
+/** Without the fields that say nothing. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof given<T>
+  >
 }

@@ -55,7 +55,7 @@ test('the broker gives out salted octets: equal on one network, unlike on two ma
   let text = 'home'
   const dialer = () => undiciDialer({ connector: () => undefined as never })
   const open = (folder: string) =>
-    openBroker({ folder, dialer: dialer(), now: Date.now, random: randomBytes, network: () => text })
+    openBroker({ folder, dialers: [dialer()], now: Date.now, random: randomBytes, network: () => text })
   const one = await open(folders[0]!)
   const other = await open(folders[1]!)
   const id = await one.network()

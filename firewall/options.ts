@@ -11,6 +11,9 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Environment variable by which the launcher tells the core its folder. */
 export const CORE_FOLDER = 'SOTTO_CORE'
 
+/** Environment variable of msgpackr, which otherwise tries to load an add-on, is refused, and goes on without. */
+export const NO_ADDON = 'MSGPACKR_NATIVE_ACCELERATION_DISABLED'
+
 /** Descriptor of the event stream, in the launcher and in the core. */
 export const EVENTS_FD = 4
 
@@ -46,14 +49,25 @@ export function eventsDescriptor(args: readonly string[]): typeof EVENTS_FD | un
   return EVENTS_FD
 }
 
-/** `--name VALUE` or `--name=VALUE`, the last one, before any `--`. */
-function optionValue(args: readonly string[], name: string): string | undefined {
+/** True where the person wants no address of IPv4 to be dialed in this run. */
+export function isIpv6Only(args: readonly string[]): boolean {
   const end = args.indexOf('--')
-  let value: string | undefined
+  return args.slice(0, end < 0 ? args.length : end).includes('--ipv6-only')
+}
+
+/** The last of `optionValues`. */
+function optionValue(args: readonly string[], name: string): string | undefined {
+  return optionValues(args, name).at(-1)
+}
+
+/** Every `--name VALUE` and `--name=VALUE`, before any `--`. @throws SottoError E_USAGE where a value is missing */
+export function optionValues(args: readonly string[], name: string): string[] {
+  const end = args.indexOf('--')
+  const values: string[] = []
   for (const [at, arg] of args.slice(0, end < 0 ? args.length : end).entries()) {
-    if (arg.startsWith(`${name}=`)) value = arg.slice(name.length + 1)
-    if (arg === name) value = args[at + 1] ?? ''
+    if (arg.startsWith(`${name}=`)) values.push(arg.slice(name.length + 1))
+    if (arg === name) values.push(args[at + 1] ?? '')
   }
-  if (value === '') throw new SottoError('E_USAGE', `${name} needs a value.`)
-  return value
+  if (values.includes('')) throw new SottoError('E_USAGE', `${name} needs a value.`)
+  return values
 }

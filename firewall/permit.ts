@@ -4,35 +4,75 @@
  * A permit is the leave to dial one endpoint. It stays with the broker: the core holds only the endpoint's id and calls
  * through. Pinned key, cohort secret and credential never cross over, so without the firewall no handshake can be computed.
  */
+import type { Family } from '#engine/template.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import type { HandshakeKeys } from '#protocol/handshake.ts'
 import type { MessageSocket, SocketOptions, SocketRequest } from './message-socket.ts'
+
+export const ENDPOINT_KINDS = ['gateway', 'tracker', 'peer', 'proxy'] as const
+export type EndpointKind = (typeof ENDPOINT_KINDS)[number]
+
+/** Where an endpoint was named: an invite, a signed list of gateways, a contact's card, or the person at this machine. */
+export const ENDPOINT_SOURCES = ['invite', 'list', 'card', 'hand'] as const
+export type EndpointSource = (typeof ENDPOINT_SOURCES)[number]
 
 /** What the core may know of an endpoint. No secret in it. */
 export interface EndpointInfo {
   /** Random, stable while the endpoint is admitted. */
   readonly id: string
-  readonly kind: 'gateway' | 'tracker' | 'peer' | 'proxy'
+  readonly kind: EndpointKind
   /** For people: the name in the invite. */
   readonly name: string
   readonly host: string
   readonly port: number
   /** Template to begin with. */
   readonly template: string
-  /** Unix seconds. Until the gateway has once answered: the invite's end; afterwards `NO_EXPIRY`. */
+  /** Unix seconds. Until the gateway has once answered: the invite's end; afterwards `NO_EXPIRY`. Of a list: its end. */
   readonly expires: number
-  readonly source: 'invite' | 'card'
+  readonly source: EndpointSource
+  /** What the flow meter does about it now; missing where all is well. */
+  readonly flow?: {
+    readonly condition: 'throttled' | 'cut'
+    /** What was measured (a `Measure`), and since when it is so, milliseconds since the epoch. */
+    readonly reason: string
+    readonly since: Millis
+    /** Milliseconds until a cut ends. */
+    readonly leftMs: number
+  }
   /** Public key that the gateway's template packs are signed under; missing where the invite was taken in before there were any. */
   readonly root?: Uint8Array
 }
 
-/** Client that the dialer's TLS and HTTP look like: only templates of this family go with it. */
-export const DIALER_FAMILY = 'node'
+/** Which client traffic claims to be. */
+export type { Family }
+
+/** What a dialer looks like on the wire. */
+export interface DialerDescription {
+  /** Only templates of this family go with it. */
+  readonly family: Family
+  /** Major version of the client that it looks like. */
+  readonly version: string
+  /** Operating system of that client, as Node names it (`process.platform`). */
+  readonly os: string
+  /** Protocols it offers, best first. */
+  readonly alpn: readonly string[]
+  /** Where it differs from that client, for people: what it is about, a colon, what differs. */
+  readonly knownLeaks: readonly string[]
+}
+
+/** A dialer of the broker, or why there is none of that family. */
+export interface DialerReport extends DialerDescription {
+  /** Why it refuses to work here; then no exchange of its family is made. */
+  readonly unfit?: string
+}
 
 /** `EndpointInfo.expires` of a membership that stands: later than any date. */
 export const NO_EXPIRY: number = Number.MAX_SAFE_INTEGER
 
-/** One request as it shall stand on the wire. `host` and `connection` are the dialer's; a `host` given must be the endpoint's. */
+/**
+ * One request as it shall stand on the wire. `host`, `connection` and `content-length` are the dialer's, as are the places
+ * where they stand; a `host` given must be the endpoint's.
+ */
 export interface ExchangeRequest {
   readonly method: 'GET' | 'POST'
   /** Path and query, visible ASCII. */
@@ -44,12 +84,18 @@ export interface ExchangeRequest {
 }
 
 export interface ExchangeOptions {
+  /** Of the client that the request claims to come from. Refused where the broker has no such dialer. */
+  readonly family: Family
   /** From the call until the answer begins, milliseconds. From then on `DialLimits.stallMs` and `answerMs` hold. */
   readonly timeoutMs: number
   /** Exchanges of one name share one connection, in order. Without a name: any idle connection, or a new one. */
   readonly connection?: string
+  /** Most connections to hold from now on: as many as the client opens that the template claims to be. Default 2. */
+  readonly connections?: number
   /** True: connections without an exchange are closed first, so that none is used that may be worn out. */
   readonly fresh?: boolean
+  /** Asked for first on a connection that has to be opened: what a visitor would. Its answer goes to nobody. */
+  readonly first?: ExchangeRequest | undefined
   readonly signal?: AbortSignal
 }
 
@@ -58,6 +104,8 @@ export interface ExchangeResponse {
   /** In the order of the wire, names as sent. */
   readonly headers: [string, string][]
   readonly body: Uint8Array
+  /** Milliseconds from the beginning of the answer to its end; the broker's alone. */
+  readonly bodyMs?: number
 }
 
 export interface FirstContactInput {
@@ -96,9 +144,11 @@ export interface Permit {
   /**
    * One HTTP exchange with this endpoint and no other. Redirects are answers like any other.
    * @throws SottoError E_PATH_DNS, E_PATH_REFUSED, E_PATH_RESET, E_PATH_TIMEOUT, E_PATH_TLS, E_PATH_ANSWER,
-   *   E_PATH_CLOSED (aborted), E_FIREWALL_REFUSED (endpoint or request not allowed), E_FIREWALL_GONE
+   *   E_PATH_CLOSED (aborted), E_FIREWALL_REFUSED (endpoint or request not allowed), E_FIREWALL_CUT (flow meter), E_FIREWALL_GONE
    */
   exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse>
+  /** Whether an answer of `exchange` was the gateway's. For the flow meter; what only loads a page is not judged. */
+  judge(response: ExchangeResponse, authentic: boolean): void
   /**
    * A WebSocket with this endpoint and no other; missing where the dialer has none.
    * @throws SottoError as `exchange`; E_PATH_ANSWER where the answer is no socket
@@ -106,19 +156,73 @@ export interface Permit {
   openSocket?(request: SocketRequest, options: SocketOptions): Promise<MessageSocket>
 }
 
-export type FirewallEventKind = 'admitted' | 'forgotten' | 'permitted' | 'redeemed' | 'dialed' | 'refused'
+/**
+ * Of the list: admitted, listed (a signed list was taken in), forgotten, undone (the latest change was taken back),
+ * redeemed. Of use: permitted, dialed, refused. Of the meter: throttled, cut, eased (as it was before), allowed (by the
+ * person).
+ */
+export const EVENT_KINDS = [
+  'admitted',
+  'listed',
+  'forgotten',
+  'undone',
+  'redeemed',
+  'permitted',
+  'dialed',
+  'refused',
+  'throttled',
+  'cut',
+  'eased',
+  'allowed',
+] as const
+export type FirewallEventKind = (typeof EVENT_KINDS)[number]
 
 /** One line of the audit log. Endpoints by id only: neither host nor address, so that the log names nobody. */
 export interface FirewallEvent {
   readonly at: Millis
   readonly kind: FirewallEventKind
   readonly endpoint?: string
-  /** `refused`: why (a `Refusal`). `dialed`: the error code where no connection came about. */
+  /**
+   * `refused`: why (a `Refusal`). `dialed`: the error code where no connection came about. `throttled`, `cut`: what was
+   * measured (a `Measure`). `undone`: the kind of the change taken back.
+   */
   readonly reason?: string
+  /** Of a road that is closed: the function that was called, and the modules it was called from, nearest first. */
+  readonly call?: string
+  readonly origin?: string
+  /** Of what the kernel refused: how often since the last line. */
+  readonly count?: number
+}
+
+/** The ways out that the person has chosen. No password in it. */
+export interface WaysInfo {
+  readonly ipv6Only: boolean
+  /** What all connections go through. */
+  readonly proxy?: {
+    readonly kind: 'http' | 'https' | 'socks5' | 'tor'
+    readonly host: string
+    readonly port: number
+    readonly hasCredentials: boolean
+  }
+  readonly fronts: readonly {
+    readonly endpoint: string
+    /** What TLS names. */
+    readonly host: string
+    readonly port: number
+    readonly addresses: readonly string[]
+    /** What requests name, where it is not the gateway. */
+    readonly asks?: string
+  }[]
 }
 
 export interface Broker {
   endpoints(): Promise<EndpointInfo[]>
+  /**
+   * The ways out. There is no way to change them from the core.
+   * @throws SottoError E_USAGE, E_SECRET_IN_ARGV, E_DISK_FULL, E_STATE_UNREADABLE where the person wanted another one in
+   *   this run of the program, and it was not taken
+   */
+  ways(): Promise<WaysInfo>
   /**
    * What the person has joined in this run of the program. The link was read, and judged, before the core began: there is
    * no way to admit an invite from the core.
@@ -130,10 +234,18 @@ export interface Broker {
   forget(endpointId: string): Promise<void>
   /** @throws SottoError E_FIREWALL_REFUSED */
   permit(endpointId: string): Promise<Permit>
+  /** The dialers there are, and those that refuse to work here, the default one first. */
+  dialers(): Promise<DialerReport[]>
   /**
    * The network this machine is on, as 16 opaque octets: the same on the same network, salted on this machine, so that
    * nobody else can tell which one it is. Never sent anywhere.
    */
   network(): Promise<Uint8Array>
+  /**
+   * Offers a list of gateways that came by an endpoint: signed under the root key of an invite, it adds gateways beside those
+   * of that invite. Resolves with the endpoints that are new; the same list again brings none.
+   * @throws SottoError E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  offerList(endpointId: string, list: Uint8Array): Promise<EndpointInfo[]>
   onEvent(listener: (event: FirewallEvent) => void): void
 }

@@ -31,17 +31,26 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
     endpoint: info,
     firstContact: unused,
     rekey: unused,
+    judge: () => {},
     exchange: (_, options) => exchange(options),
   }
   const broker: LocalBroker = {
     ...{
       endpoints: async () => [info],
       admitInvite: unused,
+      undo: unused,
+      offerList: unused,
+      view: () => undefined,
+      allow: () => {},
+      judged: () => {},
       joined: unused,
+      ways: unused,
+      dialers: async () => [],
+      changeWays: unused,
       forget: async () => {},
       permit: async () => permit,
     },
-    ...{ network: unused, onEvent: () => {}, close: async () => {} },
+    ...{ network: unused, onEvent: () => {}, attempted: () => {}, close: async () => {} },
     refuse: (reason) => {
       refusals.push(reason)
       return refusalError(reason)
@@ -54,7 +63,15 @@ const answer: ExchangeResponse = { status: 200, headers: [], body: new Uint8Arra
 const frame = (type: number, id: number, head: unknown, raw = new Uint8Array(0)): Uint8Array =>
   Buffer.concat([encodeFrame(type, id, encodeMessage(head), raw.length), raw])
 const exchangeFrame = (id: number): Uint8Array => {
-  const request = { endpoint: 'e1', method: 'GET', target: '/', headers: [], timeoutMs: 1000, body: false }
+  const request = {
+    endpoint: 'e1',
+    method: 'GET',
+    target: '/',
+    headers: [],
+    timeoutMs: 1000,
+    family: 'node',
+    body: false,
+  }
   return frame(FrameType.exchange, id, request)
 }
 
@@ -111,9 +128,26 @@ test('PipeLimits.outstanding: one call more ends the pipe, and what was under wa
 const malformed: Record<string, unknown> = {
   'no arguments': null,
   'a field missing': { endpoint: 'e1', method: 'GET', target: '/', headers: [], body: false },
-  'a field too many': { endpoint: 'e1', method: 'GET', target: '/', headers: [], timeoutMs: 1, body: false, host: 'x' },
-  'another method': { endpoint: 'e1', method: 'CONNECT', target: '/', headers: [], timeoutMs: 1, body: false },
-  'no text': { endpoint: 'e1', method: 'GET', target: 7, headers: [], timeoutMs: 1, body: false },
+  'a field too many': {
+    endpoint: 'e1',
+    method: 'GET',
+    target: '/',
+    headers: [],
+    timeoutMs: 1,
+    family: 'node',
+    body: false,
+    host: 'x',
+  },
+  'another method': {
+    endpoint: 'e1',
+    method: 'CONNECT',
+    target: '/',
+    headers: [],
+    timeoutMs: 1,
+    family: 'node',
+    body: false,
+  },
+  'no text': { endpoint: 'e1', method: 'GET', target: 7, headers: [], timeoutMs: 1, family: 'node', body: false },
   'a list': [1, 2, 3],
 }
 test('a call of a wrong shape is refused, and the pipe goes on', async (t) => {
@@ -250,7 +284,7 @@ test('a call given up is told to the broker once, and its late answer is nobodyâ
   const permit = await core.permit('e1')
   const controller = new AbortController()
   const request = { method: 'GET', target: '/', headers: [], body: undefined } as const
-  const call = permit.exchange(request, { timeoutMs: 1000, signal: controller.signal })
+  const call = permit.exchange(request, { family: 'node', timeoutMs: 1000, signal: controller.signal })
   await settle()
   controller.abort()
   await t.throwsAsync(call, { code: 'E_PATH_CLOSED' })

@@ -38,6 +38,12 @@ export type Refusal =
   | 'unknown-endpoint'
   | 'invite-expired'
   | 'too-many-endpoints'
+  | 'nothing-to-undo'
+  | 'list-format'
+  | 'list-signature'
+  | 'list-expired'
+  | 'list-old'
+  | 'too-many-lists'
   | 'too-many-exchanges'
   | 'too-many-sockets'
   | 'bad-method'
@@ -47,6 +53,12 @@ export type Refusal =
   | 'bad-length'
   | 'bad-timeout'
   | 'bad-connection'
+  | 'no-dialer'
+  | 'beyond-a-page'
+  | 'browser-request'
+  | 'closed-road'
+  | 'core-denied'
+  | 'kernel-denied'
   | 'malformed-call'
   | 'broken-pipe'
 
@@ -65,7 +77,8 @@ export function publicInfo(endpoint: Endpoint): EndpointInfo {
 export function decideDial(endpoints: Endpoints, id: string, now: number): Decision<Endpoint> {
   const endpoint = endpoints.get(id)
   if (endpoint === undefined) return refuse('unknown-endpoint')
-  return endpoint.expires < now ? refuse('invite-expired') : allow(endpoint)
+  if (endpoint.expires >= now) return allow(endpoint)
+  return refuse(endpoint.source === 'list' ? 'list-expired' : 'invite-expired')
 }
 
 /** What admission needs beyond the invite. */
@@ -96,9 +109,10 @@ export function decideAdmission(
   return next.size > PolicyLimits.endpoints ? refuse('too-many-endpoints') : allow({ endpoints: next, ofInvite })
 }
 
-/** The gateway has answered the code: the membership stands, and the code is of no more use. */
+/** The gateway has answered the code: the membership stands, and the code is of no more use. A list still ends. */
 export function confirmed(endpoint: Endpoint): Endpoint {
-  return { ...endpoint, code: undefined, expires: NO_EXPIRY }
+  const expires = endpoint.source === 'list' ? endpoint.expires : NO_EXPIRY
+  return { ...endpoint, code: undefined, expires }
 }
 
 /** As it stands in URLs and in the `host` field. */

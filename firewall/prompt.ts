@@ -1,5 +1,6 @@
 /** Reads text from a person or a pipe. */
 import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
 import { SottoError } from '#protocol/errors.ts'
 
 /** Octets of a pasted link or card. */
@@ -26,5 +27,26 @@ export async function ask(prompt: string, input: NodeJS.ReadStream, output: Node
     return (await lines.question(prompt)).trim()
   } finally {
     lines.close()
+  }
+}
+
+/**
+ * A secret typed at a prompt without showing on the screen; from a pipe, its first line.
+ * @throws SottoError E_USAGE where the pipe holds too much
+ */
+export async function askSecret(
+  prompt: string,
+  input: NodeJS.ReadStream,
+  output: NodeJS.WritableStream,
+): Promise<string> {
+  if (!input.isTTY) return (await readText(prompt, input, output)).split(/\r?\n/, 1)[0]!
+  output.write(prompt)
+  // Whatever readline would echo goes nowhere.
+  const lines = createInterface({ input, output: new Writable({ write: (_, __, done) => done() }), terminal: true })
+  try {
+    return await lines.question('')
+  } finally {
+    lines.close()
+    output.write('\n')
   }
 }

@@ -7,9 +7,9 @@ export async function openRemoteSocket(
   line: Line,
   endpoint: string,
   { target, headers }: SocketRequest,
-  { timeoutMs, signal }: SocketOptions,
+  { timeoutMs, family, signal }: SocketOptions,
 ): Promise<MessageSocket> {
-  const args = { endpoint, target, headers: flat(headers), timeoutMs }
+  const args = { endpoint, target, headers: flat(headers), timeoutMs, family }
   const { socket } = (await line.call('openSocket', args, undefined, signal)).result
   return {
     send: async ({ text, octets }) => {

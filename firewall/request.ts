@@ -36,6 +36,9 @@ export function decideRequest(
   if ((request.body?.length ?? 0) > DialLimits.requestBytes) return 'bad-length'
   if (!(options.timeoutMs >= 1 && options.timeoutMs <= DialLimits.timeoutMs)) return 'bad-timeout'
   if (options.connection !== undefined && !connectionName.test(options.connection)) return 'bad-connection'
+  // How many there really are is bounded where they are made.
+  const { connections = 1 } = options
+  if (!Number.isInteger(connections) || connections < 1) return 'bad-connection'
   return decideHeaders(endpoint, request)
 }
 

@@ -1,13 +1,51 @@
 /** A whole run of the program: starts it, ends as the core ended, and tells a person what went wrong. */
 import { isSottoError } from '#protocol/errors.ts'
+import { firewallCommands } from './commands.ts'
 import type { LaunchOptions } from './launcher.ts'
 import { launch } from './launcher.ts'
+import type { LocalBroker } from './library.ts'
+import type { Leave } from './lockdown.ts'
+import { isIpv6Only } from './options.ts'
 import { systemBroker } from './system-broker.ts'
 
-/** Ends this process: with the core's exit code, or by the signal that ended the core. Waits for nothing on the network. */
-export async function run(options: Omit<LaunchOptions, 'openBroker'>): Promise<never> {
+export interface RunOptions extends Omit<LaunchOptions, 'openBroker' | 'starting'> {
+  /** Of the lockdown of this process, from before anything else was loaded. */
+  readonly leave: Leave
+}
+
+/** Runs a command of the firewall itself: no core is started. */
+export async function runFirewall(args: readonly string[], env: NodeJS.ProcessEnv): Promise<never> {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  // Whoever reads our output may leave first.
+  process.stdout.on('error', () => process.exit())
+  const out = (text: string): void => void process.stdout.write(text)
   try {
-    const { code, signal, error } = await launch({ ...options, openBroker: systemBroker })
+    process.umask(0o077)
+    await firewallCommands({ args, env, out, now: Date.now, openBroker: systemBroker, signal: stop.signal })
+    process.exit(0)
+  } catch (error) {
+    if (args.includes('--json')) console.error(JSON.stringify({ error: errorValue(error) }))
+    else explain(error)
+    process.exit(isSottoError(error, 'E_USAGE') ? 2 : 1)
+  }
+}
+
+function errorValue(error: unknown): object {
+  if (!isSottoError(error)) return { code: 'E_INTERNAL', what: String(error) }
+  const { code, message: what, kept, next } = error
+  return { code, what, kept, next }
+}
+
+/** Ends this process: with the core's exit code, or by the signal that ended the core. Waits for nothing on the network. */
+export async function run({ leave, ...options }: RunOptions): Promise<never> {
+  const openBroker = async (folder: string): Promise<LocalBroker> => {
+    const broker = await systemBroker(folder, leave.way, { ipv6Only: isIpv6Only(options.args) })
+    leave.onAttempt((attempt) => broker.attempted('closed-road', attempt))
+    return broker
+  }
+  try {
+    const { code, signal, error } = await launch({ ...options, openBroker, starting: leave.starting })
     if (error !== undefined) throw error
     if (signal !== null) process.kill(process.pid, signal)
     process.exit(code ?? 1)

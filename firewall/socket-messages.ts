@@ -1,5 +1,6 @@
 /** The calls about WebSockets. A socket is a number that the broker gave; messages up and down are the raw octets of a frame. */
 import * as v from 'valibot'
+import type { Family } from '#engine/template.ts'
 
 export interface SocketCalls {
   readonly openSocket: {
@@ -9,6 +10,7 @@ export interface SocketCalls {
       /** Names and values in turn. */
       headers: readonly string[]
       timeoutMs: number
+      family: Family
     }
     result: { socket: number }
   }
@@ -37,6 +39,7 @@ export const socketArgs: Schemas<'args'> = Object.freeze({
     target: v.string(),
     headers: v.array(v.string()),
     timeoutMs: v.number(),
+    family: v.picklist(['node', 'chromium', 'firefox']),
   }),
   sendMessage: v.strictObject({ socket, text: v.boolean() }),
   nextMessage: v.strictObject({ socket }),

@@ -62,7 +62,7 @@ const say = (words: string): SocketMessage => ({ text: true, octets: utf8(words)
 
 const endpoint = { host: 'g.example.org', port: 443 }
 const decide = (request: Partial<SocketRequest>, timeoutMs = 1000) =>
-  decideSocket(endpoint, { target: '/socket.io/?EIO=4', headers: [], ...request }, { timeoutMs })
+  decideSocket(endpoint, { target: '/socket.io/?EIO=4', headers: [], ...request }, { timeoutMs, family: 'node' })
 
 test('an ordinary request for a socket passes; the handshake is the dialer’s', (t) => {
   t.is(decide({ headers: [['authorization', 'Bearer x']] }), undefined)
@@ -91,7 +91,7 @@ test('whatever passes is one line and fields that end where they seem to', (t) =
 async function openLocal(t: ExecutionContext): Promise<LocalBroker> {
   const connector = tlsConnector({ resolve: async () => [] })
   const options = { folder: await temporaryFolder(t), now: Date.now, random: randomBytes }
-  const broker = await openBroker({ ...options, dialer: undiciDialer({ connector }) })
+  const broker = await openBroker({ ...options, dialers: [undiciDialer({ connector, apartMs: 0 })] })
   t.teardown(() => broker.close())
   return broker
 }
@@ -118,7 +118,7 @@ for (const [way, reach] of Object.entries(ways)) {
     return { local, broker, permit: await broker.permit(info!.id) }
   }
   const ask = (permit: Permit, target = '/', timeoutMs = 20_000): Promise<MessageSocket> =>
-    permit.openSocket!({ target, headers: [['authorization', 'Bearer x']] }, { timeoutMs })
+    permit.openSocket!({ target, headers: [['authorization', 'Bearer x']] }, { timeoutMs, family: 'node' })
 
   test(`${way}: messages go both ways, in order, as text and as octets`, async (t) => {
     const { permit } = await open(t)
@@ -165,7 +165,10 @@ for (const [way, reach] of Object.entries(ways)) {
   test(`${way}: given up while it is being opened`, async (t) => {
     const { permit } = await open(t)
     const giveUp = new AbortController()
-    const asked = permit.openSocket!({ target: '/silent', headers: [] }, { timeoutMs: 20_000, signal: giveUp.signal })
+    const asked = permit.openSocket!(
+      { target: '/silent', headers: [] },
+      { timeoutMs: 20_000, family: 'node', signal: giveUp.signal },
+    )
     giveUp.abort()
     t.is(await codeOf(asked), 'E_PATH_CLOSED')
   })
@@ -240,7 +243,8 @@ test('a core that ends leaves no socket, and one that has too many gets no more 
   const broker: LocalBroker = Object.create(local, { permit: { value: async () => permit } })
   const remote = overPipe(t, broker)
   const own = await remote.permit(info!.id)
-  const ask = (): Promise<MessageSocket> => own.openSocket!({ target: '/', headers: [] }, { timeoutMs: 1000 })
+  const ask = (): Promise<MessageSocket> =>
+    own.openSocket!({ target: '/', headers: [] }, { timeoutMs: 1000, family: 'node' })
   const sockets = await Promise.all(Array.from({ length: PipeLimits.sockets }, ask))
   t.is(await codeOf(ask()), 'E_FIREWALL_REFUSED')
   t.is(
@@ -266,7 +270,7 @@ test('a core that names sockets it was not given', async (t) => {
   t.is(await codeOf(line.call('closeSocket', { socket: 7 })), 'fine')
   t.is(await codeOf(line.call('nextMessage', { socket: -1 })), 'E_FIREWALL_REFUSED')
   t.is(
-    await codeOf(line.call('openSocket', { endpoint: 'x', target: '/', headers: [], timeoutMs: 1 })),
+    await codeOf(line.call('openSocket', { endpoint: 'x', target: '/', headers: [], timeoutMs: 1, family: 'node' })),
     'E_FIREWALL_REFUSED',
   )
 })

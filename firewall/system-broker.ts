@@ -1,20 +1,21 @@
-/** The firewall with the real world around it: the system's resolver, clock and randomness, and the undici dialer. */
-import { lookup } from 'node:dns/promises'
+/** The firewall with the real world around it: a way out, the system's clock and randomness, and the dialers of this machine. */
 import { randomBytes } from '#protocol/crypto/random.ts'
-import { tlsConnector } from './dialers/tls-connector.ts'
-import { undiciDialer } from './dialers/undici.ts'
+import { openDialers } from './dialers/open-dialers.ts'
 import type { LocalBroker } from './library.ts'
 import { openBroker } from './library.ts'
+import type { WayOut } from './way-out.ts'
+import { systemWay } from './way-out.ts'
 
 /**
  * `folder`: the broker's part of the state folder (`brokerFolder`).
  * @throws SottoError E_STATE_BUSY, E_STATE_UNREADABLE, E_DISK_FULL
  */
-export function systemBroker(folder: string): Promise<LocalBroker> {
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: systemResolver }) })
-  return openBroker({ folder, dialer, now: Date.now, random: randomBytes })
-}
-
-async function systemResolver(host: string): Promise<string[]> {
-  return (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address)
+export async function systemBroker(
+  folder: string,
+  way: WayOut = systemWay,
+  { ipv6Only = false, meterTimes }: { readonly ipv6Only?: boolean; readonly meterTimes?: number } = {},
+): Promise<LocalBroker> {
+  const dialers = await openDialers({ way, ipv6Only, random: randomBytes })
+  const rest = { now: Date.now, random: randomBytes, network: way.facts, ipv6Only, meterTimes }
+  return await openBroker({ folder, ...dialers, ...rest })
 }

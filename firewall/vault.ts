@@ -1,8 +1,9 @@
 /**
- * What the broker keeps: the allow-list with pinned keys, cohort secrets and credentials, in one sealed file.
+ * What the broker keeps: the allow-list with pinned keys, cohort secrets and credentials, and what takes its latest
+ * changes back, in one sealed file (sealed.ts).
  *
  *     vault.key   32 random octets
- *     vault       version 1 u8 || nonce 24 || XChaCha20-Poly1305(list), associated data = label || version
+ *     vault       version 2: the index, then the endpoints on the list, then those that were removed
  *
  * The key lies beside the file: it guards against copies of the file alone (backups, synchronised folders), not against
  * who can read the whole folder. Whatever does not open is left as it is.
@@ -10,34 +11,36 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
 import type { Random } from '#protocol/bytes.ts'
-import { concat, utf8, wipe } from '#protocol/bytes.ts'
-import { BOX_NONCE_LENGTH, KEY_LENGTH, TAG_LENGTH } from '#protocol/constants.ts'
-import { xchacha20poly1305 } from '#protocol/crypto/aead.ts'
+import { empty, utf8, wipe } from '#protocol/bytes.ts'
+import { KEY_LENGTH } from '#protocol/constants.ts'
 import { hmacSha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
-import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
+import { decodeMessage } from '#protocol/services/codec.ts'
 import { readPrivate, replacePrivate, unreadable } from './folder.ts'
-import { octets } from './octets.ts'
+import type { Kept } from './journal.ts'
+import { nothingKept } from './journal.ts'
+import { ENDPOINT_KINDS, ENDPOINT_SOURCES } from './permit.ts'
 import type { Endpoint, Endpoints } from './policy.ts'
+import type { SealedKind } from './sealed.ts'
+import { openMessages, openSealed, sealMessages } from './sealed.ts'
 
-const VERSION = 1
-const HEADER = 1 + BOX_NONCE_LENGTH
-/** Larger than any list within the limits can become. */
-const FILE_LIMIT = 131_072
-const associated: Uint8Array = concat(utf8('sotto/1/vault'), Uint8Array.of(VERSION))
-
+const KIND: SealedKind = { label: 'sotto/1/vault', version: 2 }
+/** The first one held a single message without its length: the list of endpoints. */
+const OLD_KIND: SealedKind = { label: 'sotto/1/vault', version: 1 }
+/** Larger than anything within the limits can become. */
+const FILE_LIMIT = 262_144
 const secret = (length: number) =>
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length)
 
 const endpointSchema = v.strictObject({
   id: v.string(),
-  kind: v.picklist(['gateway', 'tracker', 'peer', 'proxy']),
+  kind: v.picklist(ENDPOINT_KINDS),
   name: v.string(),
   host: v.string(),
   port: v.number(),
   template: v.string(),
   expires: v.number(),
-  source: v.picklist(['invite', 'card']),
+  source: v.picklist(ENDPOINT_SOURCES),
   root: v.exactOptional(secret(KEY_LENGTH)),
   addresses: v.array(v.string()),
   key: secret(KEY_LENGTH),
@@ -48,19 +51,34 @@ const endpointSchema = v.strictObject({
   credential: v.strictObject({ id: secret(16), key: secret(KEY_LENGTH) }),
 })
 
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+
+const indexSchema = v.strictObject({
+  endpoints: count,
+  lists: v.array(v.strictObject({ root: secret(KEY_LENGTH), version: count })),
+  changes: v.array(
+    v.strictObject({
+      at: v.number(),
+      kind: v.picklist(['admitted', 'listed', 'forgotten']),
+      added: v.array(v.string()),
+      removed: count,
+    }),
+  ),
+})
+
 export class Vault {
   private readonly path: string
   private readonly key: Uint8Array
   private readonly random: Random
-  private list: Endpoints
+  private present: Kept
   private writing: Promise<void> = Promise.resolve()
   private closed = false
 
-  private constructor(path: string, key: Uint8Array, random: Random, list: Endpoints) {
+  private constructor(path: string, key: Uint8Array, random: Random, present: Kept) {
     this.path = path
     this.key = key
     this.random = random
-    this.list = list
+    this.present = present
   }
 
   /**
@@ -68,34 +86,46 @@ export class Vault {
    * @throws SottoError E_STATE_UNREADABLE, E_DISK_FULL
    */
   static async open(folder: string, random: Random): Promise<Vault> {
-    const path = join(folder, 'vault')
-    const keyPath = join(folder, 'vault.key')
-    const sealed = await readPrivate(path, FILE_LIMIT)
-    const stored = await readPrivate(keyPath, KEY_LENGTH)
-    if (stored === undefined && sealed !== undefined) throw unreadable(keyPath, 'it is missing')
-    if (stored !== undefined && stored.length !== KEY_LENGTH) throw unreadable(keyPath, 'it has a wrong length')
+    const { path, keyPath, sealed, stored } = await readFiles(folder)
     const key = stored ?? random(KEY_LENGTH)
     if (stored === undefined) await replacePrivate(keyPath, key)
-    return new Vault(path, key, random, sealed === undefined ? new Map() : openList(path, key, sealed))
-  }
-
-  get endpoints(): Endpoints {
-    return this.list
+    return new Vault(path, key, random, sealed === undefined ? nothingKept : openKept(path, key, sealed))
   }
 
   /**
-   * Computes the next list from the present one and stores it; only then it becomes the present one. Changes queue up.
-   * @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE, E_FIREWALL_GONE after `close`, or what `change` throws; the
-   *   present list stays
+   * As `open`, and nothing is made or written: for looking while another process holds the folder. What is looked at may
+   * be a moment old. undefined where there is no vault.
+   * @throws SottoError E_STATE_UNREADABLE
    */
-  update(change: (endpoints: Endpoints) => Endpoints): Promise<void> {
+  static async look(folder: string): Promise<Vault | undefined> {
+    const { path, sealed, stored } = await readFiles(folder)
+    if (sealed === undefined || stored === undefined) return undefined
+    const vault = new Vault(path, stored, () => empty, openKept(path, stored, sealed))
+    vault.closed = true
+    return vault
+  }
+
+  get kept(): Kept {
+    return this.present
+  }
+
+  get endpoints(): Endpoints {
+    return this.present.endpoints
+  }
+
+  /**
+   * Computes what is to be kept from what is, and stores it; only then it becomes the present. Changes queue up.
+   * @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE, E_FIREWALL_GONE after `close`, or what `change` throws; the
+   *   present stays
+   */
+  update(change: (kept: Kept) => Kept): Promise<void> {
     // The key is wiped by then: what it sealed, nobody could open.
     if (this.closed) return Promise.reject(new SottoError('E_FIREWALL_GONE', 'The firewall was closed.'))
     const done = this.writing.then(async () => {
-      const next = change(this.list)
-      if (next === this.list) return
+      const next = change(this.present)
+      if (next === this.present) return
       await replacePrivate(this.path, this.seal(next))
-      this.list = next
+      this.present = next
     })
     this.writing = done.catch(() => {})
     return done
@@ -113,25 +143,67 @@ export class Vault {
     wipe(this.key)
   }
 
-  private seal(endpoints: Endpoints): Uint8Array {
-    const nonce = this.random(BOX_NONCE_LENGTH)
-    const plaintext = encodeMessage([...endpoints.values()].map(toStored))
-    const sealed = concat(Uint8Array.of(VERSION), nonce, xchacha20poly1305.seal(this.key, nonce, plaintext, associated))
-    wipe(plaintext)
-    return sealed
+  private seal({ endpoints, lists, changes }: Kept): Uint8Array {
+    const index = {
+      endpoints: endpoints.size,
+      lists,
+      changes: changes.map(({ removed, ...change }) => ({ ...change, removed: removed.length })),
+    }
+    const all = [...endpoints.values(), ...changes.flatMap(({ removed }) => removed)].map(toStored)
+    return sealMessages(KIND, this.key, this.random, [index, ...all])
   }
 }
 
-function openList(path: string, key: Uint8Array, sealed: Uint8Array): Endpoints {
-  if (sealed[0] !== VERSION) throw unreadable(path, 'it was written by another version')
-  if (sealed.length < HEADER + TAG_LENGTH) throw unreadable(path, 'it was cut off')
-  const plaintext = xchacha20poly1305.open(key, sealed.subarray(1, HEADER), sealed.subarray(HEADER), associated)
-  if (plaintext === undefined) throw unreadable(path, 'it does not open with the key beside it')
-  const list = v.safeParse(v.array(endpointSchema), decodeMessage(octets(plaintext)))
-  wipe(plaintext)
-  if (!list.success) throw unreadable(path, 'its content has another shape')
-  return new Map(list.output.map((stored) => [stored.id, toEndpoint(stored)]))
+interface Files {
+  readonly path: string
+  readonly keyPath: string
+  readonly sealed: Uint8Array | undefined
+  readonly stored: Uint8Array | undefined
 }
+
+async function readFiles(folder: string): Promise<Files> {
+  const path = join(folder, 'vault')
+  const keyPath = join(folder, 'vault.key')
+  const sealed = await readPrivate(path, FILE_LIMIT)
+  const stored = await readPrivate(keyPath, KEY_LENGTH)
+  if (stored === undefined && sealed !== undefined) throw unreadable(keyPath, 'it is missing')
+  if (stored !== undefined && stored.length !== KEY_LENGTH) throw unreadable(keyPath, 'it has a wrong length')
+  return { path, keyPath, sealed, stored }
+}
+
+function openKept(path: string, key: Uint8Array, sealed: Uint8Array): Kept {
+  if (sealed[0] === OLD_KIND.version) return openOld(path, key, sealed)
+  if (sealed[0] !== KIND.version) throw unreadable(path, 'it was written by another version')
+  const messages = openMessages(KIND, key, sealed)
+  if (messages === undefined) throw unreadable(path, 'it was cut off, or does not open with the key beside it')
+  const kept = keptIn(messages)
+  if (kept === undefined) throw unreadable(path, 'its content has another shape')
+  return kept
+}
+
+function openOld(path: string, key: Uint8Array, sealed: Uint8Array): Kept {
+  const plaintext = openSealed(OLD_KIND, key, sealed)
+  const list = v.safeParse(v.array(endpointSchema), plaintext && decodeMessage(plaintext))
+  if (plaintext === undefined || !list.success) throw unreadable(path, 'it does not open with the key beside it')
+  wipe(plaintext)
+  return { ...nothingKept, endpoints: mapOf(list.output.map(toEndpoint)) }
+}
+
+function keptIn([first, ...rest]: readonly unknown[]): Kept | undefined {
+  const index = v.safeParse(indexSchema, first)
+  const stored = v.safeParse(v.array(endpointSchema), rest)
+  if (!index.success || !stored.success) return undefined
+  const all = stored.output.map(toEndpoint)
+  let at = index.output.endpoints
+  const changes = index.output.changes.map(({ removed, ...change }) => {
+    at += removed
+    return { ...change, removed: all.slice(at - removed, at) }
+  })
+  if (at !== all.length) return undefined
+  return { endpoints: mapOf(all.slice(0, index.output.endpoints)), lists: index.output.lists, changes }
+}
+
+const mapOf = (endpoints: readonly Endpoint[]): Endpoints => new Map(endpoints.map((each) => [each.id, each]))
 
 type Stored = v.InferOutput<typeof endpointSchema>
 

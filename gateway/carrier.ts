@@ -25,7 +25,7 @@ const BODY_MAX = 300_000
 /** Whose exchange a token announces. */
 type Owner =
   | { readonly kind: 'session'; readonly expected: Expected }
-  | { readonly kind: 'first'; readonly cohort: Cohort }
+  | { readonly kind: 'first'; readonly cohort: Cohort; readonly token: Uint8Array }
 
 /** Live templates may share a path and a token's place: all shapes that found this owner are candidates. */
 interface Recognised {
@@ -104,18 +104,18 @@ export class Carrier {
       const token = shape.readToken(request.url!, (name) => headerOf(request, name), prefix)
       if (token === 'needs-body') needsBody = true
       else if (token?.length === TOKEN_LENGTH) {
-        const owner = this.lookUp(latin1(token))
+        const owner = this.lookUp(token)
         if (owner !== undefined) return { owner, shapes: shapes.slice(index) }
       }
     }
     return needsBody && prefix === undefined ? 'needs-body' : undefined
   }
 
-  private lookUp(token: string): Owner | undefined {
-    const expected = this.input.tokens.find(token)
+  private lookUp(token: Uint8Array): Owner | undefined {
+    const expected = this.input.tokens.find(latin1(token))
     if (expected !== undefined) return { kind: 'session', expected }
     const cohort = this.input.sessions.cohortOf(token)
-    return cohort === undefined ? undefined : { kind: 'first', cohort }
+    return cohort === undefined ? undefined : { kind: 'first', cohort, token }
   }
 
   /** False where the exchange turns out not to be authentic after all. */
@@ -140,7 +140,7 @@ export class Carrier {
     response: ServerResponse,
   ): Promise<boolean> {
     if (owner.kind === 'first') {
-      const answer = await this.input.sessions.firstContact({ cohort: owner.cohort, shape, parcel })
+      const answer = await this.input.sessions.firstContact({ ...owner, shape, parcel })
       if (answer !== undefined) send(request, response, answer)
       return answer !== undefined
     }

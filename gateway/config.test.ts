@@ -30,6 +30,7 @@ test('a configuration with its defaults; paths count from its folder', (t) => {
       certificate: '/srv/sotto/fullchain.pem',
       key: '/etc/keys/privkey.pem',
     },
+    acme: undefined,
     decoy: { kind: 'folder', folder: '/srv/sotto/site' },
     front: undefined,
     templates: ['support-chat', 'gallery'],
@@ -55,6 +56,30 @@ test('every way to listen and every decoy', (t) => {
   })
   const behind = withListen('  unix: gateway.sock').replace('folder: site', 'accel: "@decoy"')
   t.deepEqual(parse(behind).decoy, { kind: 'accel', location: '@decoy' })
+})
+
+test('a certificate that the gateway gets itself: the authority, and only where the gateway has TLS and a name', (t) => {
+  t.deepEqual(parse(`${base}acme: {}\n`).acme, {
+    directory: 'https://acme-v02.api.letsencrypt.org/directory',
+    email: undefined,
+    http: { host: '0.0.0.0', port: 80 },
+    authority: undefined,
+  })
+  const own = 'acme: {directory: "https://ca.example/dir", email: a@b.example, http: "[::]:8080", authority: ca.pem}\n'
+  t.deepEqual(parse(base + own).acme, {
+    directory: 'https://ca.example/dir',
+    email: 'a@b.example',
+    http: { host: '::', port: 8080 },
+    authority: '/srv/sotto/ca.pem',
+  })
+  for (const [text, message] of [
+    [`${withListen('  unix: gateway.sock')}acme: {}\n`, /acme only beside https/],
+    [`${base.replace('workshop.example', '192.0.2.7')}acme: {}\n`, /a domain beside acme/],
+    [`${base}acme: {directory: "http://ca.example/dir"}\n`, /an https URL/],
+    [`${base}acme: {email: nobody}\n`, /an e-mail address/],
+  ] as const) {
+    t.regex(t.throws(() => parse(text)).message, message)
+  }
 })
 
 test('what stands in front: its website and its certificate', (t) => {

@@ -9,6 +9,7 @@
  *       https: 0.0.0.0:443
  *       certificate: fullchain.pem
  *       key: privkey.pem
+ *     acme: {email: anna@workshop.example}   # https only: the gateway gets and renews the certificate itself
  *     # unix: /run/sotto/gateway.sock    # behind the site's own web server
  *     # http: 127.0.0.1:8080             # the same, over loopback
  *     decoy:                             # one of three: what everybody else sees
@@ -33,6 +34,7 @@ import { TemplateError } from '#engine/template-error.ts'
 import { Limits } from '#protocol/constants.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { InviteLimits } from '#protocol/invite.ts'
+import { DEFAULT_DIRECTORY } from './acme/order.ts'
 import type { Policy } from './services/mailbox/arguments.ts'
 import type { MailboxOverrides } from './services/mailbox/mailbox.ts'
 
@@ -70,12 +72,25 @@ export interface FrontConfig {
   readonly key: string | undefined
 }
 
+/** How the gateway gets its certificate itself (RFC 8555). */
+export interface AcmeConfig {
+  /** URL of the authority's directory. */
+  readonly directory: string
+  /** So that the authority can write to the operator. */
+  readonly email: string | undefined
+  /** Where the authority finds its proofs: port 80 of the domain, from outside. */
+  readonly http: { readonly host: string; readonly port: number }
+  /** Absolute path: PEM of the authority's own root, where it is no public one. */
+  readonly authority: string | undefined
+}
+
 export interface GatewayConfig {
   readonly name: string
   readonly domain: string
   readonly port: number
   readonly addresses: readonly string[]
   readonly listen: Listen
+  readonly acme: AcmeConfig | undefined
   readonly decoy: DecoyChoice
   readonly front: FrontConfig | undefined
   readonly templates: readonly string[]
@@ -192,6 +207,25 @@ const decoy = v.pipe(
   v.check((choices) => Object.keys(choices).length === 1, `${oneOf} folder, upstream and accel`),
 )
 
+const acme = v.strictObject(
+  {
+    directory: v.optional(
+      v.pipe(
+        v.string('an https URL'),
+        v.check((text) => URL.canParse(text) && new URL(text).protocol === 'https:', 'an https URL'),
+      ),
+      DEFAULT_DIRECTORY,
+    ),
+    email: v.optional(pattern(/^[^\s@]{1,64}@[^\s@]{1,190}$/, 'an e-mail address')),
+    http: v.optional(
+      hostPort(() => true, 'host:port, for example 0.0.0.0:80'),
+      '0.0.0.0:80',
+    ),
+    authority: v.optional(path),
+  },
+  'fields like email',
+)
+
 const systemPath = pattern(/^[^\p{C}"'\\$;{}`]+$/u, 'a path without quotation marks, $, ;, braces and backslashes')
 
 const front = v.pipe(
@@ -242,6 +276,7 @@ const fields = v.strictObject(
       [],
     ),
     listen,
+    acme: v.optional(acme),
     decoy,
     front: v.optional(front),
     templates: v.pipe(
@@ -276,6 +311,14 @@ const fields = v.strictObject(
 const schema = v.pipe(
   fields,
   v.forward(
+    v.check((config) => config.acme === undefined || config.listen.https !== undefined, 'acme only beside https'),
+    ['acme'],
+  ),
+  v.forward(
+    v.check((config) => config.acme === undefined || !isIP(config.domain), 'a domain beside acme, not an address'),
+    ['domain'],
+  ),
+  v.forward(
     v.check(
       (config) => !(config.decoy.accel && config.listen.https),
       'accel only beside unix or http: it asks the web server in front',
@@ -305,11 +348,12 @@ export function parseConfig(text: string, file: string): GatewayConfig {
   const { data, source } = readYaml(text, file)
   const parsed = v.safeParse(schema, data, { abortEarly: true })
   if (!parsed.success) throw faultOf(parsed.issues[0], source)
-  const { listen: _, decoy: __, front: before, hold, limits, ...plain } = parsed.output
+  const { listen: _, decoy: __, acme: certificates, front: before, hold, limits, ...plain } = parsed.output
   const { storeBytes, ...mailboxLimits } = limits
   return {
     ...plain,
     listen: listenOf(parsed.output.listen, dirname(file)),
+    acme: certificates === undefined ? undefined : acmeOf(certificates, dirname(file)),
     decoy: decoyOf(parsed.output.decoy, dirname(file)),
     front: before === undefined ? undefined : frontOf(before, dirname(file)),
     holdMs: hold * 1000,
@@ -349,6 +393,11 @@ function listenOf({ https, http, unix, certificate, key }: v.InferOutput<typeof 
   }
   return http === undefined ? { kind: 'unix', path: resolve(folder, unix!) } : { kind: 'http', ...http }
 }
+
+const acmeOf = ({ directory, email, http, authority }: v.InferOutput<typeof acme>, folder: string): AcmeConfig => ({
+  ...{ directory, email, http },
+  authority: authority === undefined ? undefined : resolve(folder, authority),
+})
 
 function decoyOf({ folder: site, upstream, accel }: v.InferOutput<typeof decoy>, folder: string): DecoyChoice {
   if (site !== undefined) return { kind: 'folder', folder: resolve(folder, site) }

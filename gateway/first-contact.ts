@@ -1,31 +1,38 @@
 /**
  * Recognises the first contact of a member: the tokens of all cohorts that are expected now, and what has been answered
- * already. A stranger's request costs one look-up in each map. Spec section 3.1.
+ * already. A stranger's request costs one HMAC and a look-up in each map, and so does a first contact that is sent again
+ * late: nothing of it is read, decoded or opened. Spec section 3.1.
  */
 
 import type { Millis } from '#protocol/bytes.ts'
 import { latin1 } from '#protocol/bytes.ts'
-import { BOX_NONCE_LENGTH, BUCKET_MS, COHORT_SLOTS, Limits } from '#protocol/constants.ts'
+import { BUCKET_MS, COHORT_SLOTS, Limits } from '#protocol/constants.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import type { CohortKeys } from '#protocol/recognition.ts'
-import { bucketOf, cohortToken } from '#protocol/recognition.ts'
+import { bucketOf, slotTag, tagOf } from '#protocol/recognition.ts'
 
 export interface Cohort {
   readonly id: string
   readonly keys: CohortKeys
 }
 
-/** Tokens of one bucket, of all cohorts. */
+/** Tags of one bucket, of all cohorts. */
 type Bucket = Map<string, Cohort>
 
 /** Calls of `prepare`, one a second, that the tokens of a bucket are spread over: less than a bucket has. */
 const PREPARE_CALLS = 200
 
 export class CohortTokens {
+  private readonly maskKey: Uint8Array
   private cohorts: readonly Cohort[] = []
   private readonly buckets = new Map<number, Bucket>()
   /** The bucket that is being prepared, and how many cohorts are in it. */
-  private ahead: { readonly bucket: number; readonly tokens: Bucket; done: number } | undefined
+  private ahead: { readonly bucket: number; readonly tags: Bucket; done: number } | undefined
+
+  /** `maskKey`: `maskKeyOf` the gateway's static public key. */
+  constructor(maskKey: Uint8Array) {
+    this.maskKey = maskKey
+  }
 
   /**
    * Replaces the set of cohorts; takes effect at once. An id stands for the same keys for ever, so only the tokens of new
@@ -35,9 +42,9 @@ export class CohortTokens {
     const before = new Set(this.cohorts.map(({ id }) => id))
     const after = new Set(cohorts.map(({ id }) => id))
     const added = cohorts.filter(({ id }) => !before.has(id))
-    for (const [bucket, tokens] of this.buckets) {
-      for (const [token, { id }] of tokens) if (!after.has(id)) tokens.delete(token)
-      for (const cohort of added) addTokens(tokens, cohort, bucket)
+    for (const [bucket, tags] of this.buckets) {
+      for (const [tag, { id }] of tags) if (!after.has(id)) tags.delete(tag)
+      for (const cohort of added) addTags(tags, cohort, bucket)
     }
     this.cohorts = cohorts
     this.ahead = undefined
@@ -45,7 +52,7 @@ export class CohortTokens {
 
   /** Computes all that is needed now, and the next bucket. */
   fill(now: Millis): void {
-    for (const bucket of [...neighbours(now), bucketOf(now) + 2]) this.tokens(bucket)
+    for (const bucket of [...neighbours(now), bucketOf(now) + 2]) this.tags(bucket)
   }
 
   /**
@@ -55,12 +62,12 @@ export class CohortTokens {
   prepare(now: Millis): void {
     const bucket = bucketOf(now) + 2
     if (this.buckets.has(bucket)) return
-    if (this.ahead?.bucket !== bucket) this.ahead = { bucket, tokens: new Map(), done: 0 }
+    if (this.ahead?.bucket !== bucket) this.ahead = { bucket, tags: new Map(), done: 0 }
     const { ahead } = this
     const stop = ahead.done + Math.ceil(this.cohorts.length / PREPARE_CALLS)
-    for (const cohort of this.cohorts.slice(ahead.done, stop)) addTokens(ahead.tokens, cohort, bucket)
+    for (const cohort of this.cohorts.slice(ahead.done, stop)) addTags(ahead.tags, cohort, bucket)
     ahead.done = stop
-    if (stop >= this.cohorts.length) this.keep(bucket, ahead.tokens)
+    if (stop >= this.cohorts.length) this.keep(bucket, ahead.tags)
   }
 
   /** True where no request has to wait for tokens now. */
@@ -69,26 +76,27 @@ export class CohortTokens {
   }
 
   /** The cohort whose token this is in the bucket of `now` or in one beside it: clocks differ by up to a bucket. */
-  find(token: string, now: Millis): Cohort | undefined {
+  find(token: Uint8Array, now: Millis): Cohort | undefined {
+    const tag = latin1(tagOf(this.maskKey, token))
     for (const bucket of neighbours(now)) {
-      const cohort = this.tokens(bucket).get(token)
+      const cohort = this.tags(bucket).get(tag)
       if (cohort !== undefined) return cohort
     }
     return undefined
   }
 
-  private tokens(bucket: number): Bucket {
+  private tags(bucket: number): Bucket {
     const known = this.buckets.get(bucket)
     if (known !== undefined) return known
-    const tokens: Bucket = new Map()
-    for (const cohort of this.cohorts) addTokens(tokens, cohort, bucket)
-    return this.keep(bucket, tokens)
+    const tags: Bucket = new Map()
+    for (const cohort of this.cohorts) addTags(tags, cohort, bucket)
+    return this.keep(bucket, tags)
   }
 
-  private keep(bucket: number, tokens: Bucket): Bucket {
+  private keep(bucket: number, tags: Bucket): Bucket {
     for (const old of this.buckets.keys()) if (Math.abs(old - bucket) > 3) this.buckets.delete(old)
-    this.buckets.set(bucket, tokens)
-    return tokens
+    this.buckets.set(bucket, tags)
+    return tags
   }
 }
 
@@ -98,37 +106,50 @@ function neighbours(now: Millis): readonly number[] {
   return [current, current - 1, current + 1]
 }
 
-function addTokens(tokens: Bucket, cohort: Cohort, bucket: number): void {
-  for (let slot = 0; slot < COHORT_SLOTS; slot++) tokens.set(latin1(cohortToken(cohort.keys, bucket, slot)), cohort)
+function addTags(tags: Bucket, cohort: Cohort, bucket: number): void {
+  for (let slot = 0; slot < COHORT_SLOTS; slot++) tags.set(latin1(slotTag(cohort.keys, bucket, slot)), cohort)
+}
+
+/** A first contact as it came. */
+export interface FirstRequest {
+  readonly token: Uint8Array
+  readonly parcel: Uint8Array
+  readonly binding: Uint8Array
 }
 
 interface Entry<Answer> {
   readonly at: Millis
-  /** Hash of the whole request, so that one with the same nonce and another octet elsewhere is a stranger's. */
+  /** Hash of the whole request, so that one with the same token and another octet elsewhere is a stranger's. */
   readonly exact: string
   answer: Promise<Answer | undefined> | undefined
 }
 
 /**
- * First contacts seen, by the random nonce of their box. The same octets within the answer's life get the same answer
- * (edges deliver a request two or three times); later they are a stranger's, until the token's bucket has passed.
+ * First contacts that were authentic, by their tokens. The same octets within the answer's life get the same answer
+ * (edges deliver a request two or three times); later the token is a stranger's, until its bucket has passed.
  */
 export class ReplayCache<Answer> {
   private readonly seen = new Map<string, Entry<Answer>>()
   /** Those whose answer is still kept. */
   private readonly answered = new Set<Entry<Answer>>()
 
-  /** The earlier answer; 'replay' where it is too late for one, or it was another request; undefined where the box is new. */
-  earlier(parcel: Uint8Array, binding: Uint8Array, now: Millis): Promise<Answer | undefined> | 'replay' | undefined {
+  /** True where this token has been used and its answer is not given again: a stranger's, before anything else is looked at. */
+  isOver(token: Uint8Array, now: Millis): boolean {
+    const entry = this.seen.get(latin1(token))
+    return entry !== undefined && now - entry.at > Limits.firstContactAnswerMs
+  }
+
+  /** The earlier answer; 'replay' where it is too late for one, or it was another request; undefined where the token is new. */
+  earlier({ token, parcel, binding }: FirstRequest, now: Millis): Promise<Answer | undefined> | 'replay' | undefined {
     this.expire(now)
-    const entry = this.seen.get(keyOf(parcel))
+    const entry = this.seen.get(latin1(token))
     if (entry === undefined) return undefined
     return entry.exact === exactly(parcel, binding) ? (entry.answer ?? 'replay') : 'replay'
   }
 
-  remember(parcel: Uint8Array, binding: Uint8Array, now: Millis, answer: Promise<Answer | undefined>): void {
+  remember({ token, parcel, binding }: FirstRequest, now: Millis, answer: Promise<Answer | undefined>): void {
     const entry: Entry<Answer> = { at: now, exact: exactly(parcel, binding), answer }
-    this.seen.set(keyOf(parcel), entry)
+    this.seen.set(latin1(token), entry)
     this.answered.add(entry)
     if (this.seen.size > Limits.firstContacts) this.seen.delete(this.seen.keys().next().value!)
   }
@@ -148,5 +169,3 @@ export class ReplayCache<Answer> {
 }
 
 const exactly = (parcel: Uint8Array, binding: Uint8Array): string => latin1(sha256(binding, parcel))
-
-const keyOf = (parcel: Uint8Array): string => latin1(parcel.subarray(0, BOX_NONCE_LENGTH))

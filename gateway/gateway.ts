@@ -8,11 +8,13 @@ import { SuiteId } from '#protocol/parcel.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
 import type { Service } from '#protocol/services/service.ts'
 import { TokenTable } from '#protocol/session/token-table.ts'
+import { type Certificates, keepCertificate } from './acme/certificates.ts'
 import { Carrier } from './carrier.ts'
 import { openDecoy } from './decoy/decoy.ts'
 import { watchMembers } from './members-watch.ts'
 import { LivePacks } from './packs/live.ts'
 import { startServer } from './server.ts'
+import { gatewayListService } from './services/gateways.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
 import { packService } from './services/packs.ts'
 import { Sessions, surroundings } from './sessions.ts'
@@ -20,6 +22,7 @@ import type { SocketLimits } from './sockets/limits.ts'
 import { MemberSockets } from './sockets/member-sockets.ts'
 import type { GatewayState } from './state.ts'
 import { holdStore } from './store/holder.ts'
+import { readTlsFiles } from './tls-files.ts'
 
 /** How long a stopping gateway lets answers under way finish. */
 const GRACE_MS = 3_000
@@ -78,7 +81,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     preferredAead: preferred(),
     holdMs: state.config.holdMs,
     tokens,
-    services: [mailbox.service, packService(packs), ...(input.services ?? [])],
+    services: [mailbox.service, packService(packs), gatewayListService(state.folder), ...(input.services ?? [])],
     pointer: (member) => packs.pointerFor(member),
     admit: async (claim, cohort) => await state.members.admit(claim, cohort.id, around.now()),
     report,
@@ -100,7 +103,9 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     sessions.sweep(around.now())
     mailbox.sweep().catch(report)
   }, SWEEP_MS)
+  let certificates: Certificates | undefined
   const stopParts = async (): Promise<void> => {
+    await certificates?.stop()
     clearInterval(sweeper)
     stopWatching()
     stopPacks()
@@ -109,9 +114,13 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     await release()
   }
   try {
-    const { listen } = state.config
+    const { listen, acme } = state.config
+    if (listen.kind === 'https' && acme !== undefined)
+      certificates = await keepCertificate(state.folder, state.config, acme, listen, log)
     const options = { refusal, upgrades: sockets }
     const server = await startServer(listen, (request, response) => carrier.handle(request, response), options)
+    if (certificates !== undefined && listen.kind === 'https')
+      certificates.onRenewed = () => void readTlsFiles(listen).then((pair) => server.renew(pair), report)
     return {
       port: server.port,
       sessions,

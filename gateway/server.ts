@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, unlinkSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer as createHttp } from 'node:http'
+import type { Server as SecureServer } from 'node:https'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createConnection } from 'node:net'
@@ -19,6 +20,8 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => Pr
 export interface RunningServer {
   /** The TCP port in use; undefined on a unix socket. */
   readonly port: number | undefined
+  /** New connections get this certificate; those that are open keep theirs. Only where the server speaks TLS. */
+  renew(pair: TlsPair): void
   /** Takes no new connections, lets answers under way finish for up to `graceMs`, then cuts what is left. */
   close(graceMs: number): Promise<void>
 }
@@ -54,16 +57,14 @@ export interface ServerOptions {
   readonly refusal: Refusal
   /** For a site that speaks more than HTTP. */
   readonly upgrades?: Upgrades
+  /** Plain HTTP that strangers reach themselves, without a web server in front that bounds what they may send. */
+  readonly facing?: boolean
 }
 
 /** @throws SottoError E_PORT_TAKEN, E_CONFIG (certificate or key not usable, address not ours), E_STATE_UNREADABLE */
-export async function startServer(
-  listen: Listen,
-  handle: Handler,
-  { refusal, upgrades }: ServerOptions,
-): Promise<RunningServer> {
-  const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle, upgrades)
-  refuse(server, refusal)
+export async function startServer(listen: Listen, handle: Handler, options: ServerOptions): Promise<RunningServer> {
+  const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle, options)
+  refuse(server, options.refusal)
   const upgraded = new Set<Duplex>()
   server.on('upgrade', (_request, socket) => {
     upgraded.add(socket)
@@ -73,20 +74,23 @@ export async function startServer(
   const address = server.address()
   return {
     port: address !== null && typeof address === 'object' ? (address as AddressInfo).port : undefined,
+    renew: (pair) => (server as SecureServer).setSecureContext(pair),
     close: (graceMs) => closeServer(server, upgraded, graceMs),
   }
 }
 
-function createServer(tls: TlsPair | undefined, handle: Handler, upgrades: Upgrades | undefined): Server {
+function createServer(tls: TlsPair | undefined, handle: Handler, { upgrades, facing }: ServerOptions): Server {
   const listener = application(handle)
   // What nobody wants to be an upgrade is a request like any other.
-  const limits = tls === undefined ? BEHIND_FRONT : SERVER_OPTIONS
+  const limits = tls === undefined && facing !== true ? BEHIND_FRONT : SERVER_OPTIONS
   const options = { ...limits, shouldUpgradeCallback: upgrades?.wanted ?? (() => false) }
   try {
     const server =
       tls === undefined
         ? createHttp(options, listener)
         : createHttps({ ...options, ...tls, ALPNProtocols: ['http/1.1'] }, listener)
+    // Beyond 2,000 fields Node would drop the others, without a word; what bounds them is their length.
+    server.maxHeadersCount = 0
     if (upgrades !== undefined) server.on('upgrade', upgrades.handle)
     return server
   } catch (cause) {

@@ -3,10 +3,11 @@ import type { Shape } from '#engine/shape.ts'
 import type { HttpResponse } from '#engine/template.ts'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { Limits } from '#protocol/constants.ts'
+import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
 import type { Claim, FirstContactRequest } from '#protocol/handshake.ts'
 import { openFirstContact, respondRekey } from '#protocol/handshake.ts'
 import { aeads } from '#protocol/parcel.ts'
-import { bindingOf } from '#protocol/recognition.ts'
+import { bindingOf, maskKeyOf } from '#protocol/recognition.ts'
 import { serve } from '#protocol/services/rpc.ts'
 import type { Caller, Service } from '#protocol/services/service.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
@@ -40,18 +41,20 @@ export interface SessionsInput extends Surroundings {
 export interface FirstContactExchange {
   readonly cohort: Cohort
   readonly shape: Shape
+  readonly token: Uint8Array
   readonly parcel: Uint8Array
 }
 
 export class Sessions implements Keeper {
   private readonly input: SessionsInput
-  private readonly cohorts = new CohortTokens()
+  private readonly cohorts: CohortTokens
   private readonly replays = new ReplayCache<HttpResponse>()
   private readonly live = new Map<GatewaySession, LiveSession>()
   private readonly byMember = new Map<string, readonly LiveSession[]>()
 
   constructor(input: SessionsInput) {
     this.input = input
+    this.cohorts = new CohortTokens(maskKeyOf(x25519PublicKey(input.gatewaySecret)))
   }
 
   get count(): number {
@@ -64,8 +67,13 @@ export class Sessions implements Keeper {
     this.cohorts.fill(this.input.now())
   }
 
-  cohortOf(token: string): Cohort | undefined {
-    return this.cohorts.find(token, this.input.now())
+  /** Whose first contact this token announces; undefined where it is nobody's, or has been used and answered. */
+  cohortOf(token: Uint8Array): Cohort | undefined {
+    const now = this.input.now()
+    // Both are asked each time, so that a token that was used takes no other time than one that never was any.
+    const over = this.replays.isOver(token, now)
+    const cohort = this.cohorts.find(token, now)
+    return over ? undefined : cohort
   }
 
   of(session: GatewaySession): LiveSession | undefined {
@@ -75,19 +83,18 @@ export class Sessions implements Keeper {
   /** The answer of a first contact; undefined where the decoy has to answer. */
   async firstContact(exchange: FirstContactExchange): Promise<HttpResponse | undefined> {
     const now = this.input.now()
-    const binding = bindingOf(exchange.shape)
-    const earlier = this.replays.earlier(exchange.parcel, binding, now)
+    const request = { token: exchange.token, parcel: exchange.parcel, binding: bindingOf(exchange.shape) }
+    const earlier = this.replays.earlier(request, now)
     if (earlier === 'replay') return undefined
     if (earlier !== undefined) return await earlier
     const opened = openFirstContact({
       gatewaySecret: this.input.gatewaySecret,
       cohort: exchange.cohort.keys,
-      binding,
-      parcel: exchange.parcel,
+      ...request,
     })
     if (opened === undefined) return undefined
     const answer = this.admit(exchange, opened)
-    this.replays.remember(exchange.parcel, binding, now, answer)
+    this.replays.remember(request, now, answer)
     return await answer
   }
 

@@ -8,6 +8,7 @@
  *     pack-root.pub    its public half, in every invite
  *     pack-signing.*   key that signs packs here, with its certificate (admin/signing-key.ts)
  *     store/           members, mail (store/store.ts)
+ *     acme-account.key  the gateway's account at a certificate authority (acme/keeper.ts)     0600
  *     made.json        what `gateway init` has written beside all this (deploy/made.ts)         0600
  */
 import { existsSync } from 'node:fs'
@@ -50,6 +51,7 @@ export const STATE_FILES: readonly string[] = [
   'pack-root.pub',
   'certificate.pem',
   'tls.key',
+  'acme-account.key',
 ]
 
 /** Every table a gateway keeps. */

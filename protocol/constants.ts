@@ -21,6 +21,8 @@ export const PARCEL_MIN = 48
 export const BUCKET_MS = 300_000
 /** First-contact slots of one cohort in one bucket. */
 export const COHORT_SLOTS = 64
+/** Tag of a slot, and the random part of a first-contact token: half of it each. */
+export const SLOT_TAG_LENGTH = 8
 /** Truncated hash that ties a first contact to the request it came in (template, method, path). */
 export const BINDING_LENGTH = 16
 /** Stream that carries the session's own messages (key agreement, packs). */

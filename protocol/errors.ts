@@ -32,6 +32,9 @@ export const errorCodes = {
     'Nothing to do: connections stop without a word in this network. Sotto opens new ones; another network is quicker.',
   E_NET_THROTTLED:
     'Nothing to do: this network lets little through at a time. Messages go first; another network is quicker.',
+  E_NET_MOVED: 'Nothing to do: this computer is on another network now. Sotto goes on there.',
+  E_NET_SLEPT: 'Nothing to do: this computer has slept. Sotto goes on with new connections.',
+  E_NET_CLOCK: "Set this computer's clock: it is off by minutes or more. Sotto goes by the website's clock meanwhile.",
   E_REVOKED: 'Ask the operator of the gateway for a new invite.',
   E_TUNNEL_STOPPED: 'Start Sotto again.',
   E_TUNNEL_TIMEOUT: 'Check the network; Sotto goes on trying by itself, and unsent messages stay in the outbox.',
@@ -42,7 +45,16 @@ export const errorCodes = {
   E_PATH_TLS: 'Somebody on the path shows a wrong certificate: try another network, and tell the operator.',
   E_PATH_ANSWER: 'Something on the path answered with what is no usable HTTP: try another network or gateway.',
   E_PATH_CLOSED: 'Nothing to do: the exchange was given up on this side.',
+  E_BROWSER_MISSING: 'Install Chromium or Chrome, or name the one that there is.',
+  E_BROWSER_FAILED: 'Update Chromium or Chrome, or go on without it.',
+  E_PROXY_UNREACHABLE: 'Check that the proxy runs and that its address is right: sotto proxy show',
+  E_PROXY_AUTH: 'Give the name and password that the proxy wants: sotto proxy set',
+  E_PROXY_REFUSED: 'Ask who runs the proxy what it lets through, or go another way: sotto proxy set, sotto proxy clear',
   E_FIREWALL_REFUSED: 'The firewall lets through only what your invites name: open an invite for it first.',
+  E_FIREWALL_CUT:
+    'Wait, or look at sotto firewall explain; where you know that all is well, sotto firewall allow lifts it at once.',
+  E_DIALER_UNFIT:
+    'Nothing to do: Sotto uses looks that go with this machine. To have this one too, update Sotto and its Node.',
   E_FIREWALL_GONE: 'Start Sotto again.',
   E_FIREWALL_BROKEN: 'Install Sotto anew: its two halves do not understand each other.',
   E_INVITE_FORMAT: 'Copy the whole link again, or scan the code again; if it goes on, ask for a new invite.',
@@ -59,11 +71,23 @@ export const errorCodes = {
   E_CHAT_CONTACT: 'Look at the list of contacts for the right one.',
   E_CHAT_BLOCKED: 'Accept the contact first.',
   E_CHAT_TEXT: 'Shorten the text, or send it in parts.',
+  E_CHAT_MESSAGE: 'Look at the history for the right one.',
+  E_CHAT_CHANGE: 'Write another message.',
   E_CHAT_OUTBOX_FULL: 'Wait until the contact has received some of the earlier messages.',
   E_CHAT_NO_GATEWAY: 'Open an invite of a gateway first.',
   E_CHAT_CONNECTION:
     'Serious connection error: nothing to do at once, Sotto tries again within the hour. Compare the 60 digits if it goes on.',
   E_CHAT_REQUESTS_FULL: 'Accept or block some of the waiting requests.',
+  E_IDENTITY_EXISTS: 'Name another folder with --state, or move this one away if you are sure.',
+  E_IDENTITY_BACKED_UP: 'Use the backup you have. Without it, the identity lives on this device alone.',
+  E_BACKUP_FORMAT: 'Compare with the paper or the file, and give it again.',
+  E_BACKUP_VERSION: 'Update Sotto, then read the backup again.',
+  E_BACKUP_PARTS: 'Give parts of the same backup: all three, or any two where it says 2OF3.',
+  E_BACKUP_LOCKED: 'Try again with the password, and the dongle, that it was made with.',
+  E_BACKUP_DONGLE: 'Name the file that sotto identity dongle has made.',
+  E_BACKUP_PASSWORD: 'Choose a longer password, or use a dongle.',
+  E_BACKUP_OTHER: 'Look for the backup of this identity, or make a new one: sotto identity backup',
+  E_FILE: 'Look at the path and who may read or write there.',
   E_MAILBOX_FULL: 'Nothing to do: Sotto tries again by itself. If it goes on, tell your contact and the operator.',
   E_PACK_FORMAT: 'Take the pack anew from where it was made: sotto templates pack',
   E_PACK_SIGNATURE:
@@ -73,6 +97,8 @@ export const errorCodes = {
   E_PACK_UNKNOWN: 'Look which packs there are: sotto templates status',
   E_PACK_KEY: 'Vouch for the signing key of this gateway with the root key: sotto templates delegate',
   E_PACK_BUSY: 'Wait until the canary is over (sotto templates status), or end it: sotto templates rollback',
+  E_CERTIFICATE:
+    'Let the domain point to this machine and open port 80 to the world; Sotto tries again by itself, and at once when restarted.',
   E_PORT_TAKEN: 'Stop the program that listens there, or choose another port.',
 } as const
 

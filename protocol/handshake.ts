@@ -18,7 +18,7 @@ import { BINDING_LENGTH, KEY_LENGTH, PROTOCOL_VERSION } from './constants.ts'
 import { hkdfSha256, hmacSha256 } from './crypto/hash.ts'
 import * as noise from './noise.ts'
 import type { CohortKeys } from './recognition.ts'
-import { bucketOf, cohortToken, drawSlot, openBox, sealBox } from './recognition.ts'
+import { firstToken, maskKeyOf, openBox, sealBox } from './recognition.ts'
 
 export const CREDENTIAL_ID_LENGTH = 16
 export const CODE_LENGTH = 16
@@ -99,11 +99,13 @@ export function initiate(input: FirstContactInput): FirstContact {
     payload: (transcript) => encodeClaim(input.membership, transcript, input.hello),
   })
   if (step === undefined) throw new RangeError('the pinned gateway key is not a usable X25519 key')
+  const token = firstToken(cohort, maskKeyOf(input.gatewayKey), input.now, random)
+  const content = concat(input.binding, step.message)
   return {
-    token: cohortToken(cohort, bucketOf(input.now), drawSlot(random)),
-    parcel: sealBox(cohort.request, concat(input.binding, step.message), input.length, random),
+    token,
+    parcel: sealBox({ key: cohort.request, token }, content, input.length, random),
     finish: (parcel) => {
-      const answer = openBox(cohort.answer, parcel)
+      const answer = openBox({ key: cohort.answer, token }, parcel)
       const result = answer === undefined ? undefined : step.finish(answer)
       return result === undefined ? undefined : { keys: deriveRoot(result), reply: result.payload }
     },
@@ -125,20 +127,23 @@ export function openFirstContact(input: {
   readonly gatewaySecret: Uint8Array
   readonly cohort: CohortKeys
   readonly binding: Uint8Array
+  readonly token: Uint8Array
   readonly parcel: Uint8Array
 }): FirstContactRequest | undefined {
-  const content = openBox(input.cohort.request, input.parcel)
+  const { cohort, token } = input
+  const content = openBox({ key: cohort.request, token }, input.parcel)
   if (content === undefined || content.length < BINDING_LENGTH) return undefined
   if (!constantTimeEqual(content.subarray(0, BINDING_LENGTH), input.binding)) return undefined
   const message = content.subarray(BINDING_LENGTH)
-  const step = noise.respond({ prologue, staticSecret: input.gatewaySecret, psk: input.cohort.psk, message })
+  const step = noise.respond({ prologue, staticSecret: input.gatewaySecret, psk: cohort.psk, message })
   const decoded = step === undefined ? undefined : decodeClaim(step.payload, step.transcript)
   if (step === undefined || decoded === undefined) return undefined
   return {
     ...decoded,
     answer: ({ reply, length, random }) => {
       const result = step.answer(random(KEY_LENGTH), reply)
-      return { parcel: sealBox(input.cohort.answer, result.message, length, random), keys: deriveRoot(result) }
+      const parcel = sealBox({ key: cohort.answer, token }, result.message, length, random)
+      return { parcel, keys: deriveRoot(result) }
     },
   }
 }

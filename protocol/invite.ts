@@ -178,13 +178,19 @@ function faultIn(value: unknown, checks: Checks): string | undefined {
   return Object.keys(value).some((field) => !Object.hasOwn(checks, field)) ? 'field' : undefined
 }
 
-const gatewayChecks: Checks = {
+const placeChecks: Checks = {
   host: isHost,
   port: isInteger(1, 65_535),
   addresses: isList(0, InviteLimits.addresses, isAddress),
   key: isBytes(32),
-  cohort: isBytes(32),
   tls: optional(isBytes(32)),
+}
+
+const gatewayChecks: Checks = { ...placeChecks, cohort: isBytes(32) }
+
+/** True for a gateway without its cohort, as signed lists have it (gateway-list.ts). */
+export function isPlace(value: unknown): boolean {
+  return faultIn(value, placeChecks) === undefined
 }
 
 const inviteChecks: Checks = {

@@ -6,6 +6,7 @@ import { print } from './bench/report.ts'
 const benches: Record<string, () => Promise<() => Promise<Report>>> = {
   tunnel: async () => (await import('./bench/tunnel.ts')).tunnel,
   latency: async () => (await import('./bench/latency.ts')).latency,
+  firewall: async () => (await import('./bench/firewall.ts')).firewall,
   idle: async () => (await import('./bench/idle.ts')).idle,
   decoy: async () => (await import('./bench/decoy.ts')).decoy,
   ratchet: async () => (await import('./bench/ratchet.ts')).ratchet,

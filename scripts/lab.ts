@@ -5,6 +5,7 @@ import { print } from './bench/report.ts'
 const scenarios: Record<string, () => Promise<(args: readonly string[]) => Promise<Report>>> = {
   rotation: async () => (await import('../lab/rotation.ts')).rotation,
   probes: async () => (await import('../lab/prober/scenario.ts')).probes,
+  detectors: async () => (await import('../lab/detectors/detectors.ts')).detectors,
   middlebox: async () => (await import('../lab/middlebox/middlebox.ts')).middlebox,
 }
 

@@ -278,6 +278,17 @@ test.serial('two chats go on by themselves after the gateway was killed', async 
     }, wanted)
   chatA.say({ to: 'Ben', text: 'before' })
   await arrives(chatB, 'before')
+  const { message } = (await chatB.told(({ type }) => type === 'message', 'it')) as { message: { id: string } }
+  chatA.say({ edit: 'Ben', message: message.id, text: 'before it' })
+  chatB.say({ react: 'Ada', message: message.id, symbol: '👍' })
+  await chatA.told(({ type, message: of }) => {
+    const { text, theirReaction } = (of ?? {}) as { text?: string; theirReaction?: string }
+    return type === 'changed' && text === 'before it' && theirReaction === '👍'
+  }, 'an edit and a reaction')
+  await chatB.told(
+    ({ type, message: of }) => type === 'changed' && (of as { text: string }).text === 'before it',
+    'an edit',
+  )
   await gateway.stop('SIGKILL')
   chatA.say({ to: 'Ben', text: 'during, from Ada' })
   chatB.say({ to: 'Ada', text: 'during, from Ben' })

@@ -208,6 +208,7 @@ async function examined(t: ExecutionContext, state: string): Promise<void> {
     'paths',
     'parity',
     'headers',
+    'cache',
     'body',
   ]
   t.deepEqual(
@@ -217,6 +218,7 @@ async function examined(t: ExecutionContext, state: string): Promise<void> {
 }
 
 test('behind nginx and Caddy members talk, and strangers see what they see without Sotto', async (t) => {
+  t.timeout(300_000)
   if (skipped(t)) {
     t.pass()
     return
@@ -252,6 +254,14 @@ test('behind nginx and Caddy members talk, and strangers see what they see witho
   gate.to = caddy.port
   for (const look of ['gallery', 'support-chat']) await send(ben, 'Ada', look)
   t.deepEqual(await texts(ada), ['looking like gallery', 'looking like support-chat'])
+
+  const looked = await member(t, ada, ['doctor', '--quick', '--json'])
+  const findings = JSON.parse(looked.out) as { id: string; level: string; what: string }[]
+  t.deepEqual(
+    findings.filter(({ level, id }) => level !== 'ok' && id !== 'paths'),
+    [],
+  )
+  t.is(findings.at(-1)?.id, 'hold')
 
   // A gateway that is away is no reason for another answer. nginx does without it at once; for Caddy the socket must be
   // gone, and that is what systemd does with the folder of a service that has ended.

@@ -10,7 +10,7 @@ import { aes256gcm, chacha20poly1305 } from '#protocol/crypto/aead.ts'
 import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
 import { initiate, openFirstContact } from '#protocol/handshake.ts'
 import { encodeInvite } from '#protocol/invite.ts'
-import { bucketOf, cohortToken, deriveCohort, requestBinding } from '#protocol/recognition.ts'
+import { bucketOf, deriveCohort, maskKeyOf, requestBinding, slotTag } from '#protocol/recognition.ts'
 import { encodeMessage } from '#protocol/services/codec.ts'
 import { ClientSession } from '#protocol/session/client-session.ts'
 import { GatewaySession } from '#protocol/session/gateway-session.ts'
@@ -30,14 +30,15 @@ function firstContact(): { vector: Record<string, unknown>; root: Uint8Array } {
   const gatewayKey = x25519PublicKey(gatewaySecret)
   const hello = Uint8Array.of(1)
   const client = initiate({ gatewayKey, cohort, hello, membership, binding, length: 320, now: NOW, random: bytes })
-  const opened = openFirstContact({ gatewaySecret, cohort, binding, parcel: client.parcel })!
+  const opened = openFirstContact({ gatewaySecret, cohort, binding, ...client })!
   const answer = opened.answer({ reply: Uint8Array.of(1), length: 128, random: bytes })
   const root = client.finish(answer.parcel)!.keys.root
   return {
     root,
     vector: {
       cohort_secret: hex(secret),
-      slot_0_token: hex(cohortToken(cohort, bucketOf(NOW), 0)),
+      slot_0_tag: hex(slotTag(cohort, bucketOf(NOW), 0)),
+      mask_key: hex(maskKeyOf(gatewayKey)),
       gateway_secret: hex(gatewaySecret),
       binding: hex(binding),
       token: hex(client.token),

@@ -41,8 +41,9 @@ test('a dry run says every step and does none', async (t) => {
   t.regex(caddy.out, /would run: add_line import sotto-gateway\.caddy/)
   t.notRegex(caddy.out, /certbot/)
   const alone = install(...common, ...site, '--front', 'none')
-  t.regex(alone.out, /certbot certonly .*--standalone/)
-  t.regex(alone.out, /install -m 0600 \/etc\/letsencrypt\/live\/workshop\.example\/privkey\.pem/)
+  t.regex(alone.out, /gateway init .*--front none .*--acme/)
+  t.notRegex(alone.out, /certbot|--email/)
+  t.regex(install(...common, ...site, '--front', 'none', '--email', 'a@b.example').out, /--acme --email a@b\.example/)
   t.regex(
     install('--dry-run', '--remove', '--yes').out,
     /would run: .*gateway uninstall --state \/var\/lib\/sotto --yes/,

@@ -1,11 +1,13 @@
 /** Every bound of `Limits` that a stranger or a member can push against, pushed. Those of messages and frames have theirs beside the code. */
 import test from 'ava'
+import type { FirstRequest } from '#gateway/first-contact.ts'
 import { CohortTokens, ReplayCache } from '#gateway/first-contact.ts'
 import type { Surroundings } from '#gateway/live-session.ts'
 import { LiveSession } from '#gateway/live-session.ts'
-import { latin1 } from '#protocol/bytes.ts'
+import { latin1, u64 } from '#protocol/bytes.ts'
 import { BUCKET_MS, Limits } from '#protocol/constants.ts'
-import { bindingOf, bucketOf, cohortToken, deriveCohort } from '#protocol/recognition.ts'
+import type { CohortKeys } from '#protocol/recognition.ts'
+import { bindingOf, deriveCohort, firstToken, maskKeyOf } from '#protocol/recognition.ts'
 import { writeMessage } from '#protocol/services/message-stream.ts'
 import { serve } from '#protocol/services/rpc.ts'
 import { BodyWriter, CloseCode, decodeBody, FrameType } from '#protocol/session/frames.ts'
@@ -192,37 +194,42 @@ test('Limits.sessionIdleMs: a silent session is forgotten', async (t) => {
 
 test('Limits.firstContacts and its times: a replay is known for as long as its token is', async (t) => {
   const cache = new ReplayCache<string>()
-  const kind = new Uint8Array(32)
-  const box = (n: number): Uint8Array => Uint8Array.from({ length: 40 }, (_, i) => (i < 4 ? (n >>> (8 * i)) & 0xff : 0))
-  cache.remember(box(0), kind, 0, Promise.resolve('answer'))
-  t.is(cache.earlier(box(0), new Uint8Array(32).fill(1), 0), 'replay', 'the same octets at another place')
-  t.is(await cache.earlier(box(0), kind, Limits.firstContactAnswerMs), 'answer')
-  t.is(cache.earlier(box(0), kind, Limits.firstContactAnswerMs + 1), 'replay')
-  t.is(cache.earlier(box(0), kind, Limits.firstContactBuckets * BUCKET_MS), 'replay')
-  t.is(cache.earlier(box(0), kind, Limits.firstContactBuckets * BUCKET_MS + 1), undefined)
+  const binding = new Uint8Array(16)
+  const first = (n: number, change = {}): FirstRequest => ({ token: u64(n), parcel: u64(n), binding, ...change })
+  cache.remember(first(0), 0, Promise.resolve('answer'))
+  t.is(cache.earlier(first(0, { binding: binding.with(0, 1) }), 0), 'replay', 'the same octets at another place')
+  t.is(cache.earlier(first(0, { parcel: u64(1) }), 0), 'replay', 'another box under the same token')
+  t.is(await cache.earlier(first(0), Limits.firstContactAnswerMs), 'answer')
+  t.false(cache.isOver(u64(0), Limits.firstContactAnswerMs))
+  t.false(cache.isOver(u64(1), Limits.firstContactAnswerMs + 1))
+  for (const late of [Limits.firstContactAnswerMs + 1, Limits.firstContactBuckets * BUCKET_MS]) {
+    t.true(cache.isOver(u64(0), late), 'refused by its token alone')
+    t.is(cache.earlier(first(0), late), 'replay')
+  }
+  t.is(cache.earlier(first(0), Limits.firstContactBuckets * BUCKET_MS + 1), undefined)
   const at = 10 * BUCKET_MS
-  for (let n = 1; n <= Limits.firstContacts + 1; n++) cache.remember(box(n), kind, at, Promise.resolve('a'))
-  t.is(cache.earlier(box(1), kind, at), undefined, 'the oldest went')
-  t.not(cache.earlier(box(2), kind, at), undefined)
+  for (let n = 1; n <= Limits.firstContacts + 1; n++) cache.remember(first(n), at, Promise.resolve('a'))
+  t.is(cache.earlier(first(1), at), undefined, 'the oldest went')
+  t.not(cache.earlier(first(2), at), undefined)
 })
+
+const maskKey = maskKeyOf(prng(4).bytes(32))
+const tokenOf = (keys: CohortKeys, now: number): Uint8Array => firstToken(keys, maskKey, now, prng(now % 1_009).bytes)
 
 test('tokens of first contact are expected for three buckets and no more', (t) => {
   const keys = deriveCohort(prng(5).bytes(32))
-  const tokens = new CohortTokens()
+  const tokens = new CohortTokens(maskKey)
   tokens.setCohorts([{ id: 'c', keys }])
   const now = 1_700_000_000_000
-  const found = [-2, -1, 0, 1, 2].map(
-    (off) => tokens.find(latin1(cohortToken(keys, bucketOf(now) + off, 3)), now) !== undefined,
-  )
+  const found = [-2, -1, 0, 1, 2].map((off) => tokens.find(tokenOf(keys, now + off * BUCKET_MS), now) !== undefined)
   t.deepEqual(found, [false, true, true, true, false])
 })
 
 test('cohorts that come and go: the tokens of the new are expected at once, of the old no more, of the others as before', (t) => {
   const [a, b, c] = [1, 2, 3].map((n) => ({ id: `c${n}`, keys: deriveCohort(prng(n).bytes(32)) }))
-  const tokens = new CohortTokens()
+  const tokens = new CohortTokens(maskKey)
   const now = 1_700_000_000_000
-  const found = (): (string | undefined)[] =>
-    [a, b, c].map((each) => tokens.find(latin1(cohortToken(each!.keys, bucketOf(now), 5)), now)?.id)
+  const found = (): (string | undefined)[] => [a, b, c].map((each) => tokens.find(tokenOf(each!.keys, now), now)?.id)
   tokens.setCohorts([a!, b!])
   tokens.fill(now)
   t.deepEqual(found(), ['c1', 'c2', undefined])
@@ -235,7 +242,7 @@ test('cohorts that come and go: the tokens of the new are expected at once, of t
 
 test('a gateway that is swept once a second computes no token of first contact while a request waits', (t) => {
   const keys = deriveCohort(prng(6).bytes(32))
-  const tokens = new CohortTokens()
+  const tokens = new CohortTokens(maskKey)
   tokens.setCohorts(Array.from({ length: 301 }, (_, i) => ({ id: `c${i}`, keys })))
   const start = 1_700_000_000_000
   tokens.fill(start)
@@ -244,7 +251,7 @@ test('a gateway that is swept once a second computes no token of first contact w
     tokens.prepare(now)
   }
   const now = start + 3 * BUCKET_MS
-  t.truthy(tokens.find(latin1(cohortToken(keys, bucketOf(now), 63)), now))
+  t.truthy(tokens.find(tokenOf(keys, now), now))
 })
 
 test('Limits.tokensBehind: what the gateway does not expect any more, the client does not try again', async (t) => {

@@ -56,7 +56,7 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, proving =
   const answer = async (token: Uint8Array, parcel: Uint8Array): Promise<Uint8Array> => {
     const expected = tokens.find(latin1(token))
     if (expected === undefined) {
-      const contact = { cohort: sessions.cohortOf(latin1(token))!, shape, parcel }
+      const contact = { cohort: sessions.cohortOf(token)!, shape, token, parcel }
       return (await sessions.firstContact(contact))!.body
     }
     const live = sessions.of(expected.session)!

@@ -64,7 +64,7 @@ async function permitFor(t: ExecutionContext, gateway: GatewayProcess, authority
   const connector = tlsConnector({ resolve: async () => ['127.0.0.1'], authorities: [authority] })
   const folder = await temporaryFolder(t)
   const options = { folder: join(folder, 'firewall'), now: Date.now, random: randomBytes }
-  const local = await openBroker({ ...options, dialer: undiciDialer({ connector }) })
+  const local = await openBroker({ ...options, dialers: [undiciDialer({ connector })] })
   const [near, far] = duplexPair()
   const served = serveBroker(local, far, () => {})
   t.teardown(async () => {

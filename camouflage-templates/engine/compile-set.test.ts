@@ -1,18 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
+import { builtinIds, builtinText } from '../builtin.ts'
 import { compileSet } from './compile-set.ts'
 import { TemplateError } from './template-error.ts'
 
 const runs = process.env.SOTTO_LONG === '1' ? 20_000 : 60
-const folder = join(import.meta.dirname, '..', 'templates')
-const texts = readdirSync(folder).map((id) => readFileSync(join(folder, id, 'template.yaml'), 'utf8'))
+const texts = builtinIds().map(builtinText)
 
 test('all templates of a set come out, in its order', (t) => {
   t.deepEqual(
     compileSet(texts, 'pack').map(({ id }) => id),
-    readdirSync(folder),
+    builtinIds(),
   )
 })
 

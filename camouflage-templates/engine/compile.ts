@@ -2,12 +2,15 @@
 import { crc32 } from 'node:zlib'
 import type { Context } from './context.ts'
 import { createContext } from './context.ts'
+import { draftHeaders } from './headers.ts'
 import { TemplateLimits } from './limits.ts'
+import { holesOf } from './pattern.ts'
 import type { Shape } from './shape.ts'
 import { compileShape } from './shape.ts'
 import type { Socket } from './socket.ts'
 import { compileSocket } from './socket.ts'
-import type { Family, Kind, RhythmData, Template, TemplateData } from './template.ts'
+import type { Path } from './source.ts'
+import type { Family, HeaderData, Kind, PagePartsData, RhythmData, Template, TemplateData } from './template.ts'
 
 export type { Form, Shape } from './shape.ts'
 export type { SizeClasses } from './sizes.ts'
@@ -20,6 +23,8 @@ export interface CompiledTemplate {
   /** Path of the page a visitor's client loads first on a connection. */
   readonly page: string
   readonly pageHeaders: readonly (readonly [string, string])[]
+  /** Headers of what a browser loads with the page; undefined for programs. `{{host}}` stands for the gateway's name. */
+  readonly pageParts: PagePartsData | undefined
   /** Id, version and a checksum of the content: differs wherever two ends mean different templates. */
   readonly bindingId: string
   readonly rhythm: RhythmData
@@ -37,16 +42,18 @@ export function compileTemplate(template: Template): CompiledTemplate {
   const bindingId = bindingOf(data)
   const shapes = new Map<string, Shape>()
   for (const [name, shape] of Object.entries(data.shapes)) {
-    shapes.set(name, compileShape(context, data.id, bindingId, name, shape))
+    shapes.set(name, compileShape(context, data, bindingId, name, shape))
   }
-  const socket = data.socket && compileSocket(context, data.id, bindingId, data.socket)
+  const socket = data.socket && compileSocket(context, data, bindingId, data.socket)
   checkKinds(context, data, shapes)
   checkUnused(context, data)
+  checkPage(context, data)
   return Object.freeze<CompiledTemplate>({
     id: data.id,
     family: data.family,
     page: data.page.path,
     pageHeaders: data.page.headers,
+    pageParts: data.page.parts,
     bindingId,
     rhythm: data.rhythm,
     shapes: Object.freeze([...shapes.values()]),
@@ -74,6 +81,20 @@ function checkKinds(context: Context, data: TemplateData, shapes: ReadonlyMap<st
   const { send, poll } = data.kinds
   if (!carriesText(shapes.get(send)!.up.classes)) context.refuse(['shapes', send, 'request', 'classes'], expectation)
   if (!carriesText(shapes.get(poll)!.down.classes)) context.refuse(['shapes', poll, 'response', 'classes'], expectation)
+}
+
+/** What a page's own requests say is the same each time, but for the gateway's name. */
+function checkPage(context: Context, { page }: TemplateData): void {
+  const lists: [Path, readonly HeaderData[]][] = [[['page', 'headers'], page.headers]]
+  for (const [kind, headers] of Object.entries(page.parts ?? {})) lists.push([['page', 'parts', kind], headers])
+  for (const [path, headers] of lists) {
+    for (const [index, { pattern }] of draftHeaders(context, headers, path).entries()) {
+      const isPlain = holesOf(pattern).every((hole) => hole.name === 'host')
+      if (!isPlain || (path.length === 2 && holesOf(pattern).length > 0)) {
+        context.refuse([...path, index, 1], path.length === 2 ? 'a text without holes' : 'no hole but {{host}}')
+      }
+    }
+  }
 }
 
 function checkUnused(context: Context, data: TemplateData): void {

@@ -2,21 +2,16 @@
  * Templates and messages with anything done to them. The run in the tests is bounded; SOTTO_LONG=1 makes it long. Whatever
  * comes, a template is loaded or refused with its line, a message is read or not, and nothing throws, hangs or grows.
  */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
 import { concat, utf8 } from '#protocol/bytes.ts'
-import { builtinIds } from '../builtin.ts'
+import { builtinIds, builtinText } from '../builtin.ts'
 import { bases, refusalOf } from '../refusal-support.ts'
 import { allShapes, lookup, nameOf, requestOf, responseOf, seeded, socketShapes } from '../test-support.ts'
 import { TemplateLimits } from './limits.ts'
 
 const long = process.env.SOTTO_LONG !== undefined
-const texts = [
-  ...Object.values(bases),
-  ...builtinIds().map((id) => readFileSync(join(import.meta.dirname, '..', 'templates', id, 'template.yaml'), 'utf8')),
-]
+const texts = [...Object.values(bases), ...builtinIds().map(builtinText)]
 
 // ---- templates ------------------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
 import test from 'ava'
 import { compileBuiltins } from '../builtin.ts'
-import { allShapes, compileFixture, nameOf, requestOf } from '../test-support.ts'
+import { compileFixture, nameOf, requestOf } from '../test-support.ts'
 import { createMatcher } from './match.ts'
 
-const templates = [...compileBuiltins(), compileFixture(), compileFixture('containers')]
+const originals = compileBuiltins('node')
+const templates = [...originals, compileFixture(), compileFixture('containers')]
 const matcher = createMatcher(templates)
 const namesOf = (method: string, target: string): string[] => matcher.match(method, target).map(nameOf)
 
@@ -15,7 +16,7 @@ const sharing = [
 ]
 
 test('every request is matched to its own shape and to no other of another path', (t) => {
-  for (const shape of allShapes()) {
+  for (const shape of templates.flatMap(({ shapes }) => shapes)) {
     const { method, target } = requestOf(shape, shape.up.max, 5)
     const expected = sharing.find((names) => names.includes(nameOf(shape))) ?? [nameOf(shape)]
     t.deepEqual(namesOf(method, target), expected)
@@ -56,8 +57,14 @@ test('strangers are matched to nothing, by the same empty list', (t) => {
   t.deepEqual(namesOf('GET', '/photos/city-walks/IMG_2041.png?anything'), ['gallery photo'])
 })
 
+test('a variant for another client has the paths of the template that it is one of, and both are named', (t) => {
+  const all = createMatcher(compileBuiltins())
+  const named = all.match('POST', '/api/support/v1/conversations/sync').map(nameOf)
+  t.deepEqual(named, ['support-chat sync', 'support-chat-chromium sync'])
+})
+
 test('live templates that share a path are all named, those that do not cost no list', (t) => {
-  const both = createMatcher([...templates, ...compileBuiltins()])
+  const both = createMatcher([...templates, ...originals])
   t.is(both.match('GET', '/api/features/desktop.json').length, 2)
   t.is(matcher.match('GET', '/api/features/desktop.json'), matcher.match('GET', '/api/features/desktop.json?h=1'))
 })

@@ -289,7 +289,11 @@ export const templateSchema: v.GenericSchema<unknown, TemplateData> = v.strictOb
   id: identity,
   version: whole(1, 1_000_000),
   family: v.picklist(['node', 'chromium', 'firefox'], 'node, chromium or firefox'),
-  page: v.strictObject({ path: pattern(/^\/[\x21-\x7e]{0,255}$/, 'a path that starts with /'), headers }),
+  page: v.strictObject({
+    path: pattern(/^\/[\x21-\x7e]{0,255}$/, 'a path that starts with /'),
+    headers,
+    parts: v.optional(v.strictObject({ style: headers, script: headers, image: headers })),
+  }),
   rhythm: v.pipe(
     v.strictObject({
       holdMs: range(1_000, TemplateLimits.holdMs),

@@ -10,14 +10,15 @@ import type { Pattern } from './pattern.ts'
 import type { SizeClasses } from './sizes.ts'
 import type { Path } from './source.ts'
 import { draftTarget } from './target.ts'
-import type { HttpRequest, HttpResponse, RequestData, ResponseData, ShapeData } from './template.ts'
+import type { Family, HttpRequest, HttpResponse, RequestData, ResponseData, ShapeData } from './template.ts'
 import type { HeaderLookup, TokenReader } from './token-reader.ts'
 import { createTokenReader, lineText } from './token-reader.ts'
 
 /** How the two parcels of one exchange look, whatever carries it. */
 export interface Form {
-  /** Id of its template. */
+  /** Id and family of its template. */
   readonly template: string
+  readonly family: Family
   readonly name: string
   /** Names template, version, method and path pattern: both ends hash it into a first contact. */
   readonly binding: string
@@ -56,10 +57,10 @@ export interface Shape extends Form {
 
 const noBody = new Uint8Array(0)
 
-/** `binding` of the template. @throws TemplateError */
+/** `binding` of it. @throws TemplateError */
 export function compileShape(
   context: Context,
-  template: string,
+  template: { readonly id: string; readonly family: Family },
   binding: string,
   name: string,
   data: ShapeData,
@@ -71,7 +72,8 @@ export function compileShape(
   const { method } = data.request
   const { status } = data.response
   return Object.freeze<Shape>({
-    template,
+    template: template.id,
+    family: template.family,
     name,
     binding: `${binding} ${name} ${method} ${data.request.path}`,
     method,

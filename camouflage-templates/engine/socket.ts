@@ -14,7 +14,7 @@ import type { SizeClasses } from './sizes.ts'
 import { createSizeClasses } from './sizes.ts'
 import { TOKEN_LENGTH } from './slot.ts'
 import type { Path } from './source.ts'
-import type { HttpResponse, SocketData } from './template.ts'
+import type { HttpResponse, SocketData, TemplateData } from './template.ts'
 import { createTokenReader, lineText } from './token-reader.ts'
 
 export interface Socket {
@@ -34,12 +34,12 @@ export interface Socket {
 const noHeaders = Object.freeze([])
 
 /** `binding` of the template. @throws TemplateError */
-export function compileSocket(context: Context, template: string, binding: string, data: SocketData): Socket {
+export function compileSocket(context: Context, template: TemplateData, binding: string, data: SocketData): Socket {
   const at: Path = ['socket']
   checkAttachments(context, data, at)
   const down = createSizeClasses(data.down)
   const messages: Form = Object.freeze<Form>({
-    ...{ template, name: 'socket', binding: `${binding} socket ${data.event}` },
+    ...{ template: template.id, family: template.family, name: 'socket', binding: `${binding} socket ${data.event}` },
     ...{ up: createSizeClasses(data.up), down, holdMs: data.holdMs[1] },
     encodeRequest: ({ token, parcel }) => {
       return { method: 'GET', target: '', headers: noHeaders, body: concat(token, checked(parcel, messages.up)) }
@@ -56,7 +56,7 @@ export function compileSocket(context: Context, template: string, binding: strin
 
 function compileUpgrade(
   context: Context,
-  template: string,
+  { id, family }: TemplateData,
   binding: string,
   data: SocketData,
   down: SizeClasses,
@@ -64,7 +64,7 @@ function compileUpgrade(
   const at: Path = ['socket', 'request']
   const { message, path } = compileRequest(context, { ...data.request, method: 'GET' }, at)
   return Object.freeze<Shape>({
-    ...{ template, name: 'upgrade', binding: `${binding} upgrade GET ${data.request.path}` },
+    ...{ template: id, family, name: 'upgrade', binding: `${binding} upgrade GET ${data.request.path}` },
     ...{ method: 'GET', path, up: message.sizes, down },
     encodeRequest(input) {
       const { lines } = writeMessage(message, input)

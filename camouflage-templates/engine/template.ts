@@ -236,6 +236,13 @@ export interface CoverData {
 export type Kind = 'poll' | 'send' | 'bulk'
 export type Family = 'node' | 'chromium' | 'firefox'
 
+/** `{{host}}` may stand in them. */
+export interface PagePartsData {
+  readonly style: readonly HeaderData[]
+  readonly script: readonly HeaderData[]
+  readonly image: readonly HeaderData[]
+}
+
 export interface TemplateData {
   /** Of this file format. */
   readonly format: 1
@@ -244,7 +251,12 @@ export interface TemplateData {
   /** Which client the traffic claims to be: only a dialer of that family may carry it. */
   readonly family: Family
   /** What a visitor's client loads first on a connection. */
-  readonly page: { readonly path: string; readonly headers: readonly HeaderData[] }
+  readonly page: {
+    readonly path: string
+    readonly headers: readonly HeaderData[]
+    /** Of browsers: headers of what they load with it, wherever the page says it is. */
+    readonly parts?: PagePartsData | undefined
+  }
   readonly rhythm: RhythmData
   /** Which shape serves which kind of exchange. */
   readonly kinds: Readonly<Record<Kind, string>>

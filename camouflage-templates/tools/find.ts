@@ -5,7 +5,7 @@ import type { CompiledTemplate } from '#engine/compile.ts'
 import { compileTemplate } from '#engine/compile.ts'
 import { loadTemplate } from '#engine/load.ts'
 import { SottoError } from '#protocol/errors.ts'
-import { builtinFolder, builtinIds } from '../builtin.ts'
+import { builtinFile, builtinIds, builtinText } from '../builtin.ts'
 
 export interface Found {
   readonly file: string
@@ -18,7 +18,7 @@ const MOST = 1_048_576
 
 /** One or, in a folder of folders, several. @throws SottoError E_USAGE where there is none */
 export function findTemplates(what: string): Found[] {
-  if (builtinIds().includes(what) && !existsSync(what)) return [read(join(builtinFolder, what, FILE))]
+  if (builtinIds().includes(what) && !existsSync(what)) return [{ file: builtinFile(what), text: builtinText(what) }]
   const stat = statSync(what, { throwIfNoEntry: false })
   if (stat?.isFile()) return [read(what)]
   if (!stat?.isDirectory()) throw none(what)

@@ -2,8 +2,9 @@
 import { concat, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
 import { decodeHello, decodeReceipt, decodeResend, decodeText, type Receipt } from './bodies.ts'
 import { readKnownCard } from './card.ts'
+import { changed, type SaidChange } from './changes.ts'
 import { contactView, withCard } from './contacts.ts'
-import { type Envelope, MessageType } from './envelope.ts'
+import { type Envelope, isText, MessageType } from './envelope.ts'
 import type { Emit } from './events.ts'
 import type { After } from './journal.ts'
 import { ChatLimits } from './limits.ts'
@@ -12,6 +13,7 @@ import type { Contact, StoredMessage } from './model.ts'
 import type { Outbox, Slot } from './outbox.ts'
 import type { Records } from './records.ts'
 import type { Repairer } from './repairer.ts'
+import { type Change, decodeChange, decodeSaid, decodeTimer, type Said } from './says.ts'
 import { shortHash } from './self.ts'
 import type { Sender } from './sender.ts'
 import { accept } from './sequence.ts'
@@ -27,7 +29,14 @@ export interface ArrivalParts {
   readonly onOwed: (contact: Uint8Array) => void
   /** A contact told where to reach it. */
   readonly onReachable: (contact: Uint8Array) => void
+  /** A message is to be as `next`. Inside the transaction. */
+  readonly onChange: (contact: Contact, before: StoredMessage, next: StoredMessage, after: After) => void
+  /** They have it. Inside the transaction. */
+  readonly onDelivered: (contact: Uint8Array, message: Uint8Array, after: After) => void
 }
+
+/** What of a contact is worth telling the views when something of it has come. */
+const shown = ['name', 'ownName', 'unread', 'timer'] as const
 
 export interface Arrival {
   readonly envelope: Envelope
@@ -67,6 +76,7 @@ export class Arrivals {
 
   /** They answer in a session that was started because they might have lost the others: all that waits goes in it. */
   private heard(contact: Contact, { stamp, after }: Arrival): Contact {
+    after(() => this.parts.outbox.hurryFailed(contact.uid))
     if (contact.probing === 0 || stamp < contact.probing) return contact
     after(() => this.parts.outbox.hurryContact(contact.uid, ChatLimits.resealed))
     return { ...contact, probing: 0, resealBelow: Math.max(contact.resealBelow, contact.probing) }
@@ -82,18 +92,61 @@ export class Arrivals {
 
   private takeNew(contact: Contact, arrival: Arrival, place: { late: boolean; forked: boolean }): Contact {
     const { type } = arrival.envelope
-    if (type === MessageType.text) return this.takeText(contact, arrival, place)
-    return type === MessageType.hello ? this.takeHello(contact, arrival) : this.takeResend(contact, arrival)
+    switch (type) {
+      case MessageType.text:
+      case MessageType.said:
+        return this.takeText(contact, arrival, place)
+      case MessageType.hello:
+        return this.takeHello(contact, arrival)
+      case MessageType.edit:
+        return this.takeChange(contact, arrival, 'edit')
+      case MessageType.withdraw:
+        return this.takeChange(contact, arrival, 'withdraw')
+      case MessageType.reaction:
+        return this.takeChange(contact, arrival, 'reaction')
+      case MessageType.timer:
+        return takeTimer(contact, arrival)
+      default:
+        return this.takeResend(contact, arrival)
+    }
+  }
+
+  /** To a message that is here; kept until it comes where it is not. */
+  private takeChange(contact: Contact, { envelope, after }: Arrival, kind: Change['kind']): Contact {
+    const change = decodeChange(kind, envelope.body)
+    if (change === undefined) return contact
+    const { counter, time } = envelope
+    const said = { ...change, mine: false, counter, time }
+    const message = this.parts.records.message(contact.uid, change.target)
+    if (message === undefined) this.keepOrphan(contact.uid, said)
+    else this.parts.onChange(contact, message, changed(message, said), after)
+    return contact
+  }
+
+  private keepOrphan(contact: Uint8Array, change: SaidChange): void {
+    const { records } = this.parts
+    const orphans = records.orphans(contact)
+    if (orphans.length >= ChatLimits.orphans) records.deleteOrphan(contact, orphans[0]!)
+    records.putOrphan(contact, change)
+  }
+
+  /** What was said about a message before it came. */
+  private withOrphans(message: StoredMessage): StoredMessage {
+    const { records } = this.parts
+    const own = records.orphans(message.contact).filter(({ target }) => fastEqual(target, message.id))
+    for (const each of own) records.deleteOrphan(message.contact, each)
+    return own.reduce(changed, message)
   }
 
   private takeText(contact: Contact, arrival: Arrival, place: { late: boolean; forked: boolean }): Contact {
     const { envelope, now, after } = arrival
-    const text = decodeText(envelope.body)
-    if (text === undefined) return contact
+    const said = envelope.type === MessageType.said ? decodeSaid(envelope.body) : plain(decodeText(envelope.body))
+    if (said === undefined) return contact
     // The place of a late one is found between its neighbours, and so is its earliest time.
     const time = clampTime(envelope.time, place.late ? 0 : contact.shownTime, now)
     const { id, counter } = envelope
-    const message = { id, contact: contact.uid, mine: false, text, time, counter, forked: place.forked }
+    const fixed = { id, contact: contact.uid, mine: false, time, counter, forked: place.forked }
+    const message = this.withOrphans({ ...fixed, ...said })
     const stored = insertMessage(this.parts.records, message, place.late)
     after(() => this.parts.emit({ type: 'message', message: messageView(stored, contact, undefined) }))
     return { ...contact, unread: contact.unread + 1, shownTime: Math.max(contact.shownTime, stored.time) }
@@ -127,7 +180,7 @@ export class Arrivals {
       if (contact.announced.length === 0) this.parts.sender.greet(contact, now, after)
     }
     const [old, view] = [before && contactView(before), contactView(contact)]
-    const isSame = old?.name === view.name && old.unread === view.unread && old.ownName === view.ownName
+    const isSame = old !== undefined && shown.every((key) => old[key] === view[key])
     if (!isSame) after(() => this.parts.emit({ type: 'contact', contact: view }))
   }
 
@@ -140,7 +193,8 @@ export class Arrivals {
     const repair = isAnswered ? { ...contact.repair, pending: 0 } : contact.repair
     const theirRead = Math.max(contact.theirRead, Math.min(receipt.read, contact.sent.next - 1))
     records.putContact({ ...contact, repair, theirRead })
-    const delivered = done.filter(({ type }) => type === MessageType.text)
+    const delivered = done.filter(({ type }) => isText(type))
+    for (const { message } of delivered) this.parts.onDelivered(contact.uid, message, after)
     const seen = theirRead > contact.theirRead ? this.between(contact, theirRead) : []
     this.tell(contact, 'delivered', idsOf(delivered), after)
     this.tell(contact, 'read', seen, after)
@@ -162,8 +216,17 @@ export class Arrivals {
   }
 }
 
+const plain = (text: string | undefined): Said | undefined => (text === undefined ? undefined : { text })
+
+/** What was set later counts, by the clocks of those who set it. */
+function takeTimer(contact: Contact, { envelope }: Arrival): Contact {
+  const timer = decodeTimer(envelope.body)
+  const isLater = envelope.time >= (contact.timerSet ?? 0)
+  return timer === undefined || !isLater ? contact : { ...contact, timer, timerSet: envelope.time }
+}
+
 function isTooMuch({ status, unread }: Contact, { type }: Envelope): boolean {
-  return status === 'request' && type === MessageType.text && unread >= ChatLimits.requestMessages
+  return status === 'request' && isText(type) && unread >= ChatLimits.requestMessages
 }
 
 function isReceived({ upTo, ranges }: Receipt, counter: number): boolean {

@@ -2,24 +2,34 @@
  * The chat: contacts, messages, and everything that keeps them going. It opens no socket, reads no clock and sets no
  * timer: a store, a mailbox, the time, chance, and somebody who calls `tick` are handed in.
  */
-import { fromHex, hex, type Millis } from '#protocol/bytes.ts'
+import { constantTimeEqual, fromHex, hex, type Millis, wipe } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { encodeText } from './bodies.ts'
 import { type Card, isName, readKnownCard } from './card.ts'
+import { changed, mayChange } from './changes.ts'
 import { ContactBook } from './contact-book.ts'
 import { contactView } from './contacts.ts'
 import { type ChatOptions, Engine } from './engine.ts'
 import type { ContactId, ContactView, MessageId, MessageView } from './events.ts'
 import type { Listener } from './events-hub.ts'
 import { fingerprint } from './fingerprint.ts'
+import { deriveSecrets } from './identity.ts'
 import { Journal } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import { messageView } from './message-view.ts'
-import type { Contact } from './model.ts'
+import type { Contact, StoredMessage } from './model.ts'
 import { ANYBODY } from './own-queues.ts'
 import { Records } from './records.ts'
-import { createProfile } from './self.ts'
+import { type Change, isSymbol, isTimer, type Said } from './says.ts'
+import { createProfile, restoreProfile } from './self.ts'
 import { insertMessage } from './timeline.ts'
+
+export interface SendOptions {
+  /** The message that it answers. */
+  readonly answers?: MessageId
+  /** No gateway may store it: it waits here until the contact is there. */
+  readonly noStore?: boolean
+}
 
 export interface HistoryOptions {
   /** Only messages before this one. */
@@ -37,14 +47,18 @@ export class Chat {
   }
 
   /**
-   * Makes a new identity in an empty store, and opens it.
+   * Makes a new identity in an empty store, or that of a backup's master secret, and opens it.
    * @throws SottoError E_CHAT_NAME; RangeError where there is an identity already
    */
-  static create(options: ChatOptions, name: string): Chat {
+  static create(options: ChatOptions, name: string, master?: Uint8Array): Chat {
     requireName(name)
     const records = new Records(options.store)
     if (records.profile() !== undefined) throw new RangeError('the store holds an identity already')
-    new Journal(options.store).commit(() => createProfile(records, name, Math.floor(options.now()), options.random))
+    const [now, { random }] = [Math.floor(options.now()), options]
+    new Journal(options.store).commit(() => {
+      if (master === undefined) createProfile(records, name, now, random)
+      else restoreProfile(records, name, master, now, random)
+    })
     return Chat.open(options)!
   }
 
@@ -60,6 +74,25 @@ export class Chat {
   get me(): { readonly id: ContactId; readonly name: string } {
     const { identity, name } = this.engine.self
     return { id: hex(identity.uid), name }
+  }
+
+  /** A copy of the master secret, to be wiped by who asks; undefined once a backup of it was proven. */
+  masterSecret(): Uint8Array | undefined {
+    return this.engine.records.master()
+  }
+
+  /**
+   * A backup has been read back: from now on the master secret is in backups alone.
+   * @returns whether `master` is of this identity; false: nothing was changed
+   * @throws SottoError E_DISK_FULL
+   */
+  proveBackup(master: Uint8Array): boolean {
+    const { records, self } = this.engine
+    const { rootSeed, dhSecret } = deriveSecrets(master)
+    const isOurs = constantTimeEqual(rootSeed, self.identity.rootSeed)
+    wipe(rootSeed, dhSecret)
+    if (isOurs) this.engine.change(() => records.deleteMaster())
+    return isOurs
   }
 
   /** Contacts hear of it. @throws SottoError E_CHAT_NAME, E_DISK_FULL */
@@ -134,23 +167,84 @@ export class Chat {
   /**
    * Stores a text and sends it as soon as that can be done.
    * @throws SottoError E_CHAT_TEXT, E_CHAT_CONTACT, E_CHAT_BLOCKED, E_CHAT_OUTBOX_FULL, E_CHAT_NO_GATEWAY, E_CARD_EXPIRED,
-   * E_CARD_VERSION, E_DISK_FULL; nothing was stored then
+   * E_CARD_VERSION, E_DISK_FULL, E_CHAT_MESSAGE (what it answers is not here); nothing was stored then
    */
-  send(id: ContactId, text: string): MessageView {
+  send(id: ContactId, text: string, { answers, noStore = false }: SendOptions = {}): MessageView {
     requireText(text)
     const contact = this.book.find(id)
     this.requireRoom(contact)
     const { records, sender } = this.engine
+    const said: Said = {
+      text,
+      ...(answers === undefined ? {} : { answers: this.messageOf(contact, answers).id }),
+      ...(contact.timer ? { timer: contact.timer } : {}),
+    }
     const [message, next] = this.engine.change((after) => {
       const now = this.engine.now()
       const newest = records.messages(contact.uid, 1)[0]?.message.time ?? 0
       const time = Math.max(now, newest)
-      const sent = sender.text(contact, text, time, now, after)
+      const sent = sender.say(contact, said, { time, noStore }, now, after)
       const { id: message, counter } = sent
-      const stored = { id: message, contact: contact.uid, mine: true, text, time, counter, forked: false }
+      const stored = { id: message, contact: contact.uid, mine: true, time, counter, forked: false, ...said }
       return [insertMessage(records, stored, false), sent.contact] as const
     })
     return messageView(message, next, this.engine.outbox.find(contact.uid, message.id))
+  }
+
+  /** Replaces the text of a message of ours, up to 24 hours after it. @throws as `send`, and E_CHAT_CHANGE */
+  edit(id: ContactId, message: MessageId, text: string): MessageView {
+    requireText(text)
+    return this.alter(id, message, 'edit', text)
+  }
+
+  /** Takes back a message of ours, up to 24 hours after it: its text goes, here and there. @throws as `edit` */
+  withdraw(id: ContactId, message: MessageId): MessageView {
+    return this.alter(id, message, 'withdraw', '')
+  }
+
+  /** One symbol to a message of either side; empty takes it back. @throws as `send`, and E_CHAT_TEXT, E_CHAT_CHANGE */
+  react(id: ContactId, message: MessageId, symbol: string): MessageView {
+    if (!isSymbol(symbol)) throw new SottoError('E_CHAT_TEXT', 'A reaction is one symbol.')
+    return this.alter(id, message, 'reaction', symbol)
+  }
+
+  /**
+   * What is said from now on, by both, disappears so many seconds after it was read; 0: it stays.
+   * @throws as `send`, and RangeError beyond `ChatLimits.timerSeconds`
+   */
+  setTimer(id: ContactId, seconds: number): ContactView {
+    if (!isTimer(seconds)) throw new RangeError('not a time for messages to disappear after')
+    const contact = this.book.find(id)
+    this.requireRoom(contact)
+    this.engine.change((after) => {
+      const now = this.engine.now()
+      const { contact: told } = this.engine.sender.timer(contact, seconds, now, after)
+      this.engine.records.putContact({ ...told, timer: seconds, timerSet: now })
+    })
+    return this.contact(id)
+  }
+
+  private alter(id: ContactId, messageId: MessageId, kind: Change['kind'], text: string): MessageView {
+    const contact = this.book.find(id)
+    this.requireRoom(contact)
+    const message = this.messageOf(contact, messageId)
+    const time = this.engine.now()
+    if (!mayChange(message, { kind, mine: true, time })) throw cannotChange(message)
+    return this.engine.change((after) => {
+      const change = { kind, target: message.id, text }
+      const { contact: next, counter } = this.engine.sender.change(contact, change, time, after)
+      const altered = changed(message, { ...change, mine: true, counter, time })
+      this.engine.replace(next, message, altered, after)
+      return messageView(altered, next, this.engine.outbox.find(contact.uid, message.id))
+    })
+  }
+
+  /** @throws SottoError E_CHAT_MESSAGE */
+  private messageOf(contact: Contact, id: MessageId): StoredMessage {
+    const bytes = fromHex(id)
+    const message = bytes && this.engine.records.message(contact.uid, bytes)
+    if (message === undefined) throw new SottoError('E_CHAT_MESSAGE', 'There is no such message in this conversation.')
+    return message
   }
 
   /** Oldest first. @throws SottoError E_CHAT_CONTACT; RangeError for a message that is not there */
@@ -205,6 +299,13 @@ export class Chat {
       throw new SottoError('E_CHAT_OUTBOX_FULL', 'Too many messages are on their way to this contact.')
     }
   }
+}
+
+function cannotChange({ mine, withdrawn }: StoredMessage): SottoError {
+  if (withdrawn) return new SottoError('E_CHAT_CHANGE', 'The message was withdrawn.')
+  const hours = ChatLimits.changeMs / 3_600_000
+  const what = mine ? `It is too late: messages can be changed for ${hours} hours.` : 'This is not your message.'
+  return new SottoError('E_CHAT_CHANGE', what)
 }
 
 function requireName(name: string): void {

@@ -60,6 +60,7 @@ export class ContactBook {
     this.change((after) => {
       this.withdrawAll(contact, after)
       this.engine.queues.dropAll(contact.uid, after)
+      this.engine.expiry.drop(contact.uid, after)
       this.engine.records.deleteContact(contact)
       after(() => this.engine.hub.emit({ type: 'removed', contact: id }))
       return contact
@@ -84,6 +85,8 @@ export class ContactBook {
     const tells = contact.readReceipts && contact.status === 'accepted' && read > contact.read
     return this.change((after) => {
       if (tells) after(() => this.engine.owe(contact.uid))
+      const fresh = seen.filter(({ message }) => message.timer !== undefined && message.counter > contact.read)
+      for (const { message } of fresh) this.engine.count(contact.uid, message.id, this.engine.now(), after)
       return this.store({ ...contact, read, unread, owesReceipt: contact.owesReceipt || tells }, after)
     })
   }

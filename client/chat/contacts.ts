@@ -46,7 +46,7 @@ export function withCard(contact: Contact, card: Card, current: Card | undefined
 }
 
 export function contactView(contact: Contact): ContactView {
-  const { uid, name, petname, status, verified, unread, readReceipts, added } = contact
+  const { uid, name, petname, status, verified, unread, readReceipts, added, timer = 0 } = contact
   const shown = petname === '' ? name : petname
-  return { id: hex(uid), name: shown, ownName: name, status, verified, unread, readReceipts, added }
+  return { id: hex(uid), name: shown, ownName: name, status, verified, unread, readReceipts, added, timer }
 }

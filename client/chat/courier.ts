@@ -109,7 +109,7 @@ export class Courier {
 
   /** Tries one address after the other; every failure where none took it. */
   private async toAny<A extends Address>(
-    { id }: OutboxEntry,
+    { id, noStore = false }: OutboxEntry,
     addresses: readonly A[],
     seal: (address: A) => Uint8Array,
   ): Promise<PutAnswer | NotPut[]> {
@@ -117,7 +117,7 @@ export class Courier {
     for (const address of addresses) {
       const { gateway, sid, sauth } = address
       try {
-        return await this.parts.mailbox.put({ gateway, sid, sauth, id, body: seal(address) })
+        return await this.parts.mailbox.put({ gateway, sid, sauth, id, body: seal(address), noStore })
       } catch (cause) {
         failures.push(new NotPut('the mailbox could not be reached', { cause }))
       }

@@ -5,14 +5,16 @@ import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { Acks } from './acks.ts'
 import { Arrivals } from './arrivals.ts'
 import { Courier } from './courier.ts'
-import { MessageType } from './envelope.ts'
-import type { Emit } from './events.ts'
+import { isText } from './envelope.ts'
+import type { Emit, MessageView } from './events.ts'
 import { EventsHub } from './events-hub.ts'
+import { Expiry } from './expiry.ts'
 import { wipeIdentity } from './identity.ts'
 import { type After, Journal } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import { Maintenance } from './maintenance.ts'
-import type { Profile } from './model.ts'
+import { messageView } from './message-view.ts'
+import type { Contact, Profile, StoredMessage } from './model.ts'
 import { Outbox, type Slot } from './outbox.ts'
 import { OwnQueues } from './own-queues.ts'
 import type { ArrivedMessage, MailboxPort, Wake } from './ports.ts'
@@ -46,6 +48,7 @@ export class Engine {
   readonly sender: Sender
   readonly repairer: Repairer
   readonly sessions: Sessions
+  readonly expiry: Expiry
   readonly hub: EventsHub = new EventsHub()
   private readonly options: ChatOptions
   private readonly receiver: Receiver
@@ -82,6 +85,8 @@ export class Engine {
       ...{ records, sender, repairer, outbox, emit: this.emit },
       onOwed: (contact) => this.owe(contact),
       onReachable: (contact) => courier.found(contact),
+      onChange: (contact, before, next, after) => this.replace(contact, before, next, after),
+      onDelivered: (contact, message, after) => this.count(contact, message, now(), after),
     })
     this.records = records
     this.journal = journal
@@ -91,6 +96,7 @@ export class Engine {
     this.sender = sender
     this.repairer = repairer
     this.sessions = sessions
+    this.expiry = new Expiry(records)
     this.receiver = new Receiver({ identity: self.identity, records, sessions, arrivals, repairer })
     this.maintenance = new Maintenance({ records, journal, self, queues, sender, repairer })
     this.acks = new Acks(mailbox)
@@ -120,8 +126,33 @@ export class Engine {
     for (const contact of this.receipts.take(now)) {
       if (!this.guard(contact, () => this.sendReceipt(contact, now))) this.receipts.postpone(contact, now)
     }
+    if ((this.expiry.nextDue() ?? Number.POSITIVE_INFINITY) <= now) this.guard(undefined, () => this.expire(now))
     if (now >= this.maintained + ChatLimits.maintenanceMs || now < this.maintained) this.maintain(now)
     this.flush()
+  }
+
+  /** A message is to be as `next` from now on, and the views hear of it. Inside a transaction. */
+  replace(contact: Contact, before: StoredMessage, next: StoredMessage, after: After): void {
+    if (next === before) return
+    this.records.putMessage(next, this.records.positionOf(contact.uid, next.id)!)
+    const view = (): MessageView => messageView(next, contact, this.outbox.find(contact.uid, next.id))
+    after(() => this.emit({ type: 'changed', message: view() }))
+  }
+
+  /** A message that disappears has been read, or has arrived: its time begins. Inside a transaction. */
+  count(contact: Uint8Array, id: Uint8Array, now: Millis, after: After): void {
+    const { timer } = this.records.message(contact, id) ?? {}
+    if (timer !== undefined) this.expiry.set({ contact, message: id, at: now + timer * 1000 }, after)
+  }
+
+  private expire(now: Millis): void {
+    this.journal.commit((after) => {
+      for (const { contact, message } of this.expiry.take(now, after)) {
+        this.records.deleteMessage(contact, message)
+        after(() => this.emit({ type: 'gone', contact: hex(contact), message: hex(message) }))
+      }
+    })
+    this.options.store.tidy()
   }
 
   /** As `tick`, and everything that could not be done for want of a network is tried now. */
@@ -166,7 +197,9 @@ export class Engine {
 
   private schedule(): void {
     const next = this.maintained + ChatLimits.maintenanceMs
-    const times = [next, this.outbox.nextDue(), this.receipts.nextDue()].filter((at) => at !== undefined)
+    const times = [next, this.outbox.nextDue(), this.receipts.nextDue(), this.expiry.nextDue()].filter(
+      (at) => at !== undefined,
+    )
     this.options.wake(Math.max(Math.min(...times), this.options.now()))
   }
 
@@ -195,7 +228,7 @@ export class Engine {
   }
 
   private landed({ type, puts, contact, message }: Readonly<Slot>): void {
-    if (type === MessageType.text && puts === 1) {
+    if (isText(type) && puts === 1) {
       this.emit({ type: 'receipt', contact: hex(contact), status: 'sent', messages: [hex(message)] })
     }
     this.schedule()

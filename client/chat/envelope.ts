@@ -22,10 +22,23 @@ const CHECK_LENGTH = 8
 /** Of a series' first envelope, and of what stands outside. */
 export const NO_HASH: Uint8Array = new Uint8Array(HASH_LENGTH)
 
-export const MessageType = { text: 1, receipt: 2, hello: 3, resend: 4 } as const
+export const MessageType = {
+  text: 1,
+  receipt: 2,
+  hello: 3,
+  resend: 4,
+  said: 5,
+  edit: 6,
+  withdraw: 7,
+  reaction: 8,
+  timer: 9,
+} as const
 export type MessageType = (typeof MessageType)[keyof typeof MessageType]
 
 const types: ReadonlySet<number> = new Set(Object.values(MessageType))
+
+/** True for what stands in the history as something said. */
+export const isText = (type: MessageType): boolean => type === MessageType.text || type === MessageType.said
 
 export interface Envelope {
   readonly id: Uint8Array

@@ -19,6 +19,8 @@ export interface ContactView {
   readonly unread: number
   readonly readReceipts: boolean
   readonly added: Millis
+  /** Seconds until what is said from now on disappears after reading; 0: it stays. */
+  readonly timer: number
 }
 
 /** Of our own messages: waiting here, in the contact's mailbox, with the contact, seen. */
@@ -34,11 +36,24 @@ export interface MessageView {
   readonly status: MessageStatus
   /** Something they sent before this one is not here (yet). */
   readonly gapBefore: boolean
+  /** The message that it answers. */
+  readonly answers?: MessageId
+  readonly edited?: true
+  /** Its text is gone. */
+  readonly withdrawn?: true
+  /** Seconds after reading until it disappears. */
+  readonly timer?: number
+  readonly myReaction?: string
+  readonly theirReaction?: string
 }
 
 export type ChatEvent =
   /** A message of theirs, or one of ours from another view. */
   | { readonly type: 'message'; readonly message: MessageView }
+  /** A message was edited, withdrawn, or reacted to. */
+  | { readonly type: 'changed'; readonly message: MessageView }
+  /** A message has disappeared. */
+  | { readonly type: 'gone'; readonly contact: ContactId; readonly message: MessageId }
   /** Our messages that moved on, oldest first. */
   | {
       readonly type: 'receipt'

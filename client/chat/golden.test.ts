@@ -5,6 +5,7 @@ import { sha256 } from '#protocol/crypto/hash.ts'
 import { sealForAnybody, sealForContact } from './box.ts'
 import { chatId, encodeEnvelope, MessageType, pad } from './envelope.ts'
 import { cardFrom, identityFrom } from './fixtures/people.ts'
+import { OFFERING } from './healing.ts'
 import { encodeInner } from './inner.ts'
 import { keyPair } from './keys.ts'
 import { sealStep, startSending } from './ratchet.ts'
@@ -30,6 +31,7 @@ test('from the card to the mailbox', (t) => {
     root: secrets.root,
     remote: prekey.publicKey,
     own: keyPair(filled(5)),
+    healing: OFFERING,
     ...contexts,
   })!
   const envelope = encodeEnvelope({
@@ -41,7 +43,7 @@ test('from the card to the mailbox', (t) => {
     type: MessageType.text,
     body: utf8('hello'),
   })
-  const sealed = sealStep(sottoSuite, ratchet, pad(envelope, 306))
+  const sealed = sealStep(sottoSuite, ratchet, pad(envelope, 305))
   const inner = encodeInner(secrets.id, encodeStart(header), sealed.message)
   t.deepEqual(
     {
@@ -58,17 +60,17 @@ test('from the card to the mailbox', (t) => {
       forAnybody: short(sealForAnybody(prekey.publicKey, keyPair(filled(9)), filled(8, 16), inner)!),
     },
     {
-      card: '74ccefa78bbc4250d2878566',
-      start: '7d0b1ba5b3ec8f5bf1bfcff8',
-      root: '5a90ff72f24d4b259ea0695d',
-      session: '6e982077f6f36d4f',
-      context: '81d2cadbd307e3a75523cc47',
+      card: 'e2cb8e0d2c78459b93673f09',
+      start: 'b6242bb2846f04ab63a42938',
+      root: 'e4286a149dd73e0d4f1bd0f0',
+      session: '608a9ffa19c4306c',
+      context: 'eb9f519ac4f50bbdb0459011',
       envelope: '48cc4239df239f7a4b77c27f',
-      message: '47b322eb20b3559f86ec6dc6',
-      nextChain: 'b9f79652b7193bad493adc4c',
-      inner: '160be16539f7477fe67967e1',
-      forContact: '4305c37f73ebaf188d4c8876',
-      forAnybody: 'a4845f882c4e94744a8e2a80',
+      message: 'f1d9f9af1dd9a95fe07bef13',
+      nextChain: '2186b1fdececd0e241294026',
+      inner: 'eaff9cabd2a7f828e95b2103',
+      forContact: '9d6f04cc6b6cc6c63dc2dd16',
+      forAnybody: '17cb73db517e51b996c472ec',
     },
   )
 })

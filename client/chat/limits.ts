@@ -12,6 +12,10 @@ export const ChatLimits = {
   /** Sessions kept for decrypting beside the one used for sending. Attack: a contact starts sessions without end. */
   archivedSessions: 20,
 
+  /** Messages of a session, both ways, or milliseconds (7 days), until keys of ML-KEM are exchanged anew: 45 octets a message. */
+  healingMessages: 50,
+  healingMs: 604_800_000,
+
   /** Milliseconds until a signed prekey is replaced: 7 days. */
   prekeyMs: 604_800_000,
   /** Milliseconds that a replaced prekey still opens first messages: 30 days. */
@@ -28,6 +32,14 @@ export const ChatLimits = {
 
   /** Octets of one text, UTF-8. The largest class holds it with everything around it. */
   textBytes: 16_384,
+  /** Octets of a reaction's symbol, UTF-8. The longest in use (families, flags) have 28. */
+  symbolBytes: 32,
+  /** Milliseconds after which a message is not edited or withdrawn any more: 24 hours. Later, people rely on what was said. */
+  changeMs: 86_400_000,
+  /** Changes of a contact whose messages are not here (yet). Attack: disk. Honest ones are within `window`. */
+  orphans: 100,
+  /** Seconds until a message disappears, at the most: 4 weeks. */
+  timerSeconds: 2_419_200,
   /** Messages to one contact, from the oldest not yet received on. Bounds the outbox, and what the contact holds apart. */
   window: 1_000,
   /** Messages of a contact held beyond one that is missing. Attack: memory; an honest contact stays within `window`. */

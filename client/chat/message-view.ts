@@ -15,6 +15,20 @@ export function messageView(message: StoredMessage, contact: Contact, slot: Read
     time: message.time,
     status: message.mine ? statusOf(message, contact, slot) : theirStatus(message, contact),
     gapBefore: !message.mine && (message.forked || isAfterGap(message, contact)),
+    ...more(message),
+  }
+}
+
+/** What most messages do not have. */
+function more(message: StoredMessage): Partial<MessageView> {
+  const { answers, timer, edited, withdrawn, myReaction, theirReaction } = message
+  return {
+    ...(answers === undefined ? {} : { answers: hex(answers) }),
+    ...(timer === undefined ? {} : { timer }),
+    ...(edited ? { edited } : {}),
+    ...(withdrawn ? { withdrawn } : {}),
+    ...(myReaction?.symbol ? { myReaction: myReaction.symbol } : {}),
+    ...(theirReaction?.symbol ? { theirReaction: theirReaction.symbol } : {}),
   }
 }
 

@@ -72,6 +72,25 @@ export interface Contact extends PublicIdentity {
   readonly resealBelow: number
   /** Stamp of a session that was started because nothing was heard for long, until something comes in it; else 0. */
   readonly probing: number
+  /** What is said from now on disappears so many seconds after it was read; missing or 0: it stays. */
+  readonly timer?: number
+  /** Sender's clock when the timer was last set, by either side. */
+  readonly timerSet?: Millis
+}
+
+/** What somebody thinks of a message. */
+export interface Reaction {
+  /** Empty once it was taken back. */
+  readonly symbol: string
+  /** Of the message that said so. */
+  readonly counter: number
+}
+
+/** A message that disappears. */
+export interface Expiring {
+  readonly contact: Uint8Array
+  readonly message: Uint8Array
+  readonly at: Millis
 }
 
 export interface Session extends SessionRef {
@@ -92,6 +111,17 @@ export interface StoredMessage {
   readonly counter: number
   /** The message before it, by the sender's own account, is not the one we have. */
   readonly forked: boolean
+  /** The message that it answers. */
+  readonly answers?: Uint8Array
+  /** It disappears so many seconds after it was read. */
+  readonly timer?: number
+  readonly edited?: boolean
+  /** Its text is gone. */
+  readonly withdrawn?: boolean
+  /** Counter of the edit or withdrawal that counts. */
+  readonly changedBy?: number
+  readonly myReaction?: Reaction
+  readonly theirReaction?: Reaction
 }
 
 /** Something on its way to a contact. */
@@ -112,6 +142,8 @@ export interface OutboxEntry {
   readonly id: Uint8Array
   /** Secret of the ephemeral key of its box, should it go to a queue for anybody. */
   readonly ephemeral: Uint8Array
+  /** No gateway may store it: it waits here until the contact is there. */
+  readonly noStore?: boolean
 }
 
 export interface OwnQueue extends QueueRef {

@@ -90,6 +90,11 @@ export class Outbox {
     for (const slot of this.slots.values()) if (slot.failures > 0) slot.due = 0
   }
 
+  /** They are there: what could not be put before may be taken now. */
+  hurryFailed(contact: Uint8Array): void {
+    for (const slot of this.of(contact)) if (slot.failures > 0) this.slots.get(slot.sequence)!.due = 0
+  }
+
   /** At most `count` entries of a contact are due now. */
   hurryContact(contact: Uint8Array, count: number): void {
     for (const slot of this.of(contact).slice(0, count)) this.slots.get(slot.sequence)!.due = 0

@@ -30,6 +30,8 @@ export interface OutgoingMessage {
   readonly id: Uint8Array
   /** 592, 4,096 or 16,896 octets. */
   readonly body: Uint8Array
+  /** To be handed over, or not taken. */
+  readonly noStore?: boolean
 }
 
 export interface ArrivedMessage {

@@ -51,6 +51,8 @@ interface Session {
 
 const bytes = (text: string | undefined): Uint8Array => fromHex(text!)!
 const now = 0
+/** Signal's version 3 knows of none. */
+const healing = undefined
 
 /** One person of a vector: sessions by base key, the newest last. */
 class Person {
@@ -88,7 +90,13 @@ class Person {
       [base, untyped(bytes(device.preKey.publicKey))],
     ])
     const own = keyPair(bytes(step.ourEphemeralKey))
-    const state = startSending(signalV3, { root: startRoot(joined!), remote: signed, own, ...this.contexts(identity) })
+    const state = startSending(signalV3, {
+      root: startRoot(joined!),
+      remote: signed,
+      own,
+      healing,
+      ...this.contexts(identity),
+    })
     const basePublic = typed(x25519PublicKey(base))
     const first: [number, Field][] = [
       [1, device.preKey.keyId],
@@ -105,7 +113,7 @@ class Person {
     const fresh = step.newEphemeralKey === undefined ? new Uint8Array(32).fill(9) : bytes(step.newEphemeralKey)
     const inner = step.type === 3 ? this.acceptFirst(step, decodeFields(message.slice(1))) : message
     for (const session of [...this.sessions.values()].reverse()) {
-      const opened = openStep(signalV3, session.state, inner, { fresh, now })
+      const opened = openStep(signalV3, session.state, inner, { random: () => fresh, now })
       if (opened.kind !== 'opened') continue
       session.state = opened.state
       session.first = undefined
@@ -125,7 +133,12 @@ class Person {
         [signed, untyped(base)],
         [bytes(step.ourPreKey), untyped(base)],
       ])
-      const state = startReceiving({ root: startRoot(joined!), own: keyPair(signed), ...this.contexts(identity) })
+      const state = startReceiving({
+        root: startRoot(joined!),
+        own: keyPair(signed),
+        healing,
+        ...this.contexts(identity),
+      })
       this.sessions.set(hex(base), { state: state as ActiveRatchet, first: undefined })
     }
     return fields.get(4) as Uint8Array

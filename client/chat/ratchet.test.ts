@@ -2,6 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { fastEqual, hex, utf8 } from '#protocol/bytes.ts'
 import { prng } from '#test/helpers/prng.ts'
+import { ANSWERING, OFFERING } from './healing.ts'
 import { keyPair } from './keys.ts'
 import { ChatLimits } from './limits.ts'
 import { type ActiveRatchet, openStep, type RatchetState, sealStep, startReceiving, startSending } from './ratchet.ts'
@@ -15,8 +16,14 @@ function pair(seed = 1): { alice: ActiveRatchet; bob: RatchetState } {
   const { bytes } = prng(seed)
   const prekey = keyPair(bytes(32))
   const root = bytes(32)
-  const alice = startSending(sottoSuite, { root, remote: prekey.publicKey, own: keyPair(bytes(32)), ...contexts })
-  return { alice: alice!, bob: startReceiving({ root, own: prekey, ...contexts }) }
+  const alice = startSending(sottoSuite, {
+    root,
+    remote: prekey.publicKey,
+    own: keyPair(bytes(32)),
+    healing: OFFERING,
+    ...contexts,
+  })
+  return { alice: alice!, bob: startReceiving({ root, own: prekey, healing: ANSWERING, ...contexts }) }
 }
 
 const fresh = (octet: number): Uint8Array => new Uint8Array(32).fill(octet)
@@ -33,7 +40,7 @@ function send(side: Side, text: string): Uint8Array {
 }
 
 function receive(side: Side, message: Uint8Array, at = now): string {
-  const opened = openStep(sottoSuite, side.state, message, { fresh: side.random(32), now: at })
+  const opened = openStep(sottoSuite, side.state, message, { random: side.random, now: at })
   if (opened.kind !== 'opened') return opened.kind
   side.state = opened.state
   return new TextDecoder().decode(opened.plaintext)
@@ -72,12 +79,12 @@ test('a changed octet anywhere, or another context, is refused and changes nothi
   const { message } = sealStep(sottoSuite, alice, utf8('text'))
   for (let at = 0; at < message.length; at++) {
     const changed = message.with(at, message[at]! ^ 1)
-    t.is(openStep(sottoSuite, bob, changed, { fresh: fresh(1), now }).kind, 'refused', `octet ${at}`)
+    t.is(openStep(sottoSuite, bob, changed, { random: () => fresh(1), now }).kind, 'refused', `octet ${at}`)
   }
   const elsewhere = { ...bob, receiveContext: fresh(5) }
-  t.is(openStep(sottoSuite, elsewhere, message, { fresh: fresh(1), now }).kind, 'refused')
-  t.is(openStep(sottoSuite, bob, message.slice(0, 55), { fresh: fresh(1), now }).kind, 'refused')
-  t.is(openStep(sottoSuite, bob, message, { fresh: fresh(1), now }).kind, 'opened')
+  t.is(openStep(sottoSuite, elsewhere, message, { random: () => fresh(1), now }).kind, 'refused')
+  t.is(openStep(sottoSuite, bob, message.slice(0, 56), { random: () => fresh(1), now }).kind, 'refused')
+  t.is(openStep(sottoSuite, bob, message, { random: () => fresh(1), now }).kind, 'opened')
 })
 
 test('ratchet keys that are not canonical, or of low order, are refused', (t) => {
@@ -86,8 +93,11 @@ test('ratchet keys that are not canonical, or of low order, are refused', (t) =>
   const keys = [fresh(0), fresh(0xff), fresh(0).with(0, 1), message.slice(0, 32).with(31, message[31]! | 0x80)]
   for (const key of keys) {
     const changed = Uint8Array.from([...key, ...message.slice(32)])
-    t.is(openStep(sottoSuite, bob, changed, { fresh: fresh(1), now }).kind, 'refused', hex(key))
-    t.is(startSending(sottoSuite, { root: fresh(1), remote: key, own: keyPair(fresh(2)), ...contexts }), undefined)
+    t.is(openStep(sottoSuite, bob, changed, { random: () => fresh(1), now }).kind, 'refused', hex(key))
+    t.is(
+      startSending(sottoSuite, { root: fresh(1), remote: key, own: keyPair(fresh(2)), healing: OFFERING, ...contexts }),
+      undefined,
+    )
   }
 })
 
@@ -102,7 +112,7 @@ test('steps change nothing they are given, and name every secret that the new st
   const before = structuredClone({ alice, bob })
   const first = sealStep(sottoSuite, alice, utf8('one'))
   const second = sealStep(sottoSuite, first.state, utf8('two'))
-  const opened = openStep(sottoSuite, bob, second.message, { fresh: fresh(7), now })
+  const opened = openStep(sottoSuite, bob, second.message, { random: () => fresh(7), now })
   if (opened.kind !== 'opened') return t.fail(opened.kind)
   t.deepEqual({ alice, bob }, before)
 

@@ -4,8 +4,9 @@
  * Every step names the secrets that the new state no longer holds: wipe them once the new state is stored. A message that
  * is not authentic leaves no trace, because the only result is a refusal.
  */
-import { fastEqual, type Millis } from '#protocol/bytes.ts'
+import { concat, fastEqual, type Millis, type Random } from '#protocol/bytes.ts'
 import { x25519Agree } from '#protocol/crypto/x25519.ts'
+import { counted, type Healing, heard, mixedByThem, partKind, partOf, turning } from './healing.ts'
 import { isCanonicalKey, type KeyPair, keyPair } from './keys.ts'
 import { ChatLimits } from './limits.ts'
 import type { RatchetHeader, RatchetSuite } from './ratchet-suite.ts'
@@ -21,6 +22,10 @@ export interface SendingChain {
   readonly chain: Uint8Array
   /** Number of the next message. */
   readonly next: number
+  /** The turn that began it was mixed. */
+  readonly mixed: boolean
+  /** A message of it has carried what was to be said for healing. */
+  readonly told: boolean
 }
 
 export interface ReceivingChain {
@@ -45,14 +50,18 @@ export interface RatchetState {
   /** What each side's messages are bound to. Equal unless a suite tells the directions apart. */
   readonly sendContext: Uint8Array
   readonly receiveContext: Uint8Array
+  /** undefined where a suite knows of none. */
+  readonly healing: Healing | undefined
 }
 
 /** A state that can send. */
 export type ActiveRatchet = RatchetState & { readonly sending: SendingChain }
 
-export interface Contexts {
+/** How a state begins. */
+export interface Beginning {
   readonly sendContext: Uint8Array
   readonly receiveContext: Uint8Array
+  readonly healing: Healing | undefined
 }
 
 /**
@@ -61,19 +70,19 @@ export interface Contexts {
  */
 export function startSending(
   suite: RatchetSuite,
-  input: Contexts & { readonly root: Uint8Array; readonly remote: Uint8Array; readonly own: KeyPair },
+  input: Beginning & { readonly root: Uint8Array; readonly remote: Uint8Array; readonly own: KeyPair },
 ): ActiveRatchet | undefined {
   const turned = turn(suite, input.root, input.own, input.remote)
   if (turned === undefined) return undefined
-  const { sendContext, receiveContext, own } = input
-  const sending = { chain: turned.chain, next: 0 }
-  return { root: turned.root, own, sending, previous: 0, receiving: [], sendContext, receiveContext }
+  const { remote: _, ...rest } = input
+  return { ...rest, root: turned.root, sending: newChain(turned.chain), previous: 0, receiving: [] }
 }
 
+const newChain = (chain: Uint8Array, mixed = false): SendingChain => ({ chain, next: 0, mixed, told: false })
+
 /** Of the side that is written to: `own` is the prekey that the first message names. */
-export function startReceiving(input: Contexts & { readonly root: Uint8Array; readonly own: KeyPair }): RatchetState {
-  const { root, own, sendContext, receiveContext } = input
-  return { root, own, sending: undefined, previous: 0, receiving: [], sendContext, receiveContext }
+export function startReceiving(input: Beginning & { readonly root: Uint8Array; readonly own: KeyPair }): RatchetState {
+  return { ...input, sending: undefined, previous: 0, receiving: [] }
 }
 
 export interface Sealed {
@@ -82,12 +91,20 @@ export interface Sealed {
   readonly consumed: readonly Uint8Array[]
 }
 
-export function sealStep(suite: RatchetSuite, state: ActiveRatchet, plaintext: Uint8Array): Sealed {
-  const { chain, next } = state.sending
+/** What the next message would carry beside its plaintext. */
+export function carriedNext({ sending, healing }: ActiveRatchet): ReturnType<typeof partKind> {
+  return sending.told ? undefined : partKind(healing)
+}
+
+/** `carry`: whether there is room for what rides along; where there is none, a later message brings it. */
+export function sealStep(suite: RatchetSuite, state: ActiveRatchet, plaintext: Uint8Array, carry = true): Sealed {
+  const { chain, next, mixed, told } = state.sending
   const step = suite.nextMessage(chain)
-  const header = { key: state.own.publicKey, number: next, previous: state.previous }
+  const part = told || !carry ? undefined : partOf(state.healing)
+  const header = { key: state.own.publicKey, number: next, previous: state.previous, mixed, part }
+  const sending = { chain: step.chain, next: next + 1, mixed, told: told || part !== undefined }
   return {
-    state: { ...state, sending: { chain: step.chain, next: next + 1 } },
+    state: { ...state, sending, healing: counted(state.healing) },
     message: suite.seal(step.message, header, plaintext, state.sendContext),
     consumed: [chain, step.message],
   }
@@ -106,8 +123,8 @@ export type Opened =
   | { readonly kind: 'refused' }
 
 export interface OpenInput {
-  /** 32 fresh random octets: our next ratchet key, should the message bring a new one of theirs. */
-  readonly fresh: Uint8Array
+  /** For our next ratchet key, should the message bring a new one of theirs, and for healing. */
+  readonly random: Random
   readonly now: Millis
 }
 
@@ -118,10 +135,10 @@ export function openStep(suite: RatchetSuite, state: RatchetState, message: Uint
   const header = suite.readHeader(message)
   if (header === undefined || !isCanonicalKey(header.key)) return refused
   const known = state.receiving.find(({ remote }) => fastEqual(remote, header.key))
-  if (known !== undefined) return openInChain(suite, state as ActiveRatchet, known, header, message, input.now)
+  if (known !== undefined) return openInChain(suite, state as ActiveRatchet, known, header, message, input)
   const turned = turnBoth(suite, state, header, input)
   if (turned === undefined) return refused
-  const result = openInChain(suite, turned.state, turned.state.receiving.at(-1)!, header, message, input.now)
+  const result = openInChain(suite, turned.state, turned.state.receiving.at(-1)!, header, message, input)
   return result.kind === 'opened' ? { ...result, consumed: [...turned.consumed, ...result.consumed] } : result
 }
 
@@ -131,7 +148,7 @@ function openInChain(
   chain: ReceivingChain,
   header: RatchetHeader,
   message: Uint8Array,
-  now: Millis,
+  { now, random }: OpenInput,
 ): Opened {
   const found = header.number < chain.next ? takeKept(chain, header.number) : advance(suite, chain, header.number, now)
   if (found === undefined) return header.number < chain.next ? used : refused
@@ -139,8 +156,12 @@ function openInChain(
   if (plaintext === undefined) return refused
   const receiving = state.receiving.map((each) => (each === chain ? found.chain : each))
   const forgotten = forget(receiving, now)
-  const consumed = [...found.consumed, ...forgotten.consumed]
-  return { kind: 'opened', state: { ...state, receiving: forgotten.receiving }, plaintext, consumed }
+  const healed = heard(state.healing, header.part, random)
+  const isNew = healed.healing?.number !== state.healing?.number
+  const sending = isNew ? { ...state.sending, told: false } : state.sending
+  const consumed = [...found.consumed, ...forgotten.consumed, ...healed.consumed]
+  const next = { ...state, receiving: forgotten.receiving, sending, healing: counted(healed.healing) }
+  return { kind: 'opened', state: next, plaintext, consumed }
 }
 
 interface FoundKey {
@@ -199,24 +220,29 @@ function turnBoth(
   suite: RatchetSuite,
   state: RatchetState,
   header: RatchetHeader,
-  { fresh, now }: OpenInput,
+  { random, now }: OpenInput,
 ): Turned | undefined {
   const closed = closeLast(suite, state.receiving, header.previous, now)
-  const theirs = closed && turn(suite, state.root, state.own, header.key)
-  if (closed === undefined || theirs === undefined) return undefined
-  const own = keyPair(fresh)
-  const ours = turn(suite, theirs.root, own, header.key)
+  const mixed = header.mixed ? mixedByThem(state.healing) : { healing: state.healing, mix: undefined, consumed: [] }
+  const theirs = closed && mixed && turn(suite, state.root, state.own, header.key, mixed.mix)
+  if (closed === undefined || mixed === undefined || theirs === undefined) return undefined
+  const own = keyPair(random(32))
+  const answered = heard(mixed.healing, header.part, random)
+  const healed = turning(answered.healing, now, random)
+  const ours = turn(suite, theirs.root, own, header.key, healed.mix)
   if (ours === undefined) return undefined
   const opened: ReceivingChain = { remote: header.key, chain: theirs.chain, next: 0, kept: [] }
-  const secrets = [state.root, theirs.root, state.own.secret]
+  const healing = [...mixed.consumed, ...answered.consumed, ...healed.consumed]
+  const secrets = [state.root, theirs.root, state.own.secret, ...healing]
   return {
     state: {
       ...state,
       root: ours.root,
       own,
-      sending: { chain: ours.chain, next: 0 },
+      sending: newChain(ours.chain, healed.mix.length > 0),
       previous: state.sending?.next ?? 0,
       receiving: [...closed.receiving, opened],
+      healing: healed.healing,
     },
     consumed: [...secrets, ...closed.consumed, ...(state.sending === undefined ? [] : [state.sending.chain])],
   }
@@ -246,9 +272,11 @@ function turn(
   root: Uint8Array,
   own: KeyPair,
   remote: Uint8Array,
+  mix?: Uint8Array,
 ): { root: Uint8Array; chain: Uint8Array } | undefined {
   const shared = isCanonicalKey(remote) ? x25519Agree(own.secret, remote) : undefined
-  return shared === undefined ? undefined : suite.nextRoot(root, shared)
+  if (shared === undefined) return undefined
+  return suite.nextRoot(root, mix === undefined || mix.length === 0 ? shared : concat(shared, mix))
 }
 
 /** Drops chains and kept keys beyond the limits, oldest first. */

@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import test from 'ava'
 import { SealedStore, tableSchema } from '#client/store/sealed-store.ts'
 import { prng } from '#test/helpers/prng.ts'
+import type { Healing } from './healing.ts'
 import { keyPair } from './keys.ts'
 import { ChatLimits } from './limits.ts'
 import type { Session } from './model.ts'
@@ -24,9 +25,17 @@ function session(kept: readonly KeptKey[]): Session {
     { remote: bytes(32), chain: bytes(32), next: 7, kept: [] },
   ]
   const own = keyPair(bytes(32))
-  const sending = { chain: bytes(32), next: 3 }
+  const sending = { chain: bytes(32), next: 3, mixed: true, told: false }
+  const healing: Healing = {
+    role: 'offers',
+    number: 7,
+    seed: bytes(64),
+    shared: bytes(32),
+    count: 49,
+    mixedAt: 1_700_000_000_000,
+  }
   const contexts = { sendContext: context, receiveContext: context }
-  const ratchet = { root: bytes(32), own, sending, previous: 2, receiving, ...contexts }
+  const ratchet = { root: bytes(32), own, sending, previous: 2, receiving, healing, ...contexts }
   return { id: bytes(8), contact: bytes(32), stamp: 99, start: bytes(173), ratchet }
 }
 

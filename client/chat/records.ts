@@ -1,7 +1,8 @@
 /** The chat's tables in the store, with types. Writing is for transactions alone. */
 import type { Store } from '#client/store/store.ts'
 import { concat, type Millis, u64, utf8 } from '#protocol/bytes.ts'
-import type { Contact, OutboxEntry, OwnQueue, Profile, Session, StoredMessage } from './model.ts'
+import type { SaidChange } from './changes.ts'
+import type { Contact, Expiring, OutboxEntry, OwnQueue, Profile, Session, StoredMessage } from './model.ts'
 import { pack, unpack } from './pack.ts'
 import type { Prekey } from './prekeys.ts'
 import { decodeSession, encodeKept, encodeSession, sameKept } from './session-codec.ts'
@@ -17,6 +18,8 @@ export const CHAT_TABLES: readonly string[] = [
   'outbox',
   'queues',
   'seen',
+  'orphans',
+  'expiring',
 ]
 
 const ALL = utf8('all')
@@ -52,6 +55,14 @@ export class Records {
   /** For a backup that is made later: nothing else needs it. */
   putMaster(master: Uint8Array): void {
     this.store.put('self', MASTER, master)
+  }
+
+  master(): Uint8Array | undefined {
+    return this.store.get('self', MASTER)
+  }
+
+  deleteMaster(): void {
+    this.store.delete('self', MASTER)
   }
 
   prekeys(): readonly Prekey[] {
@@ -129,6 +140,39 @@ export class Records {
     this.store.shift('messages', contact, above, by)
   }
 
+  deleteMessage(contact: Uint8Array, id: Uint8Array): void {
+    this.store.delete('messages', concat(contact, id))
+  }
+
+  /** Changes of a message that is not here, in the order they came. */
+  orphans(contact: Uint8Array): SaidChange[] {
+    const rows = this.store.list('orphans', contact, { order: 'ascending', limit: EVERY })
+    return rows.map(({ value }) => unpack<SaidChange>(value))
+  }
+
+  putOrphan(contact: Uint8Array, change: SaidChange): void {
+    const newest = this.store.list('orphans', contact, { order: 'descending', limit: 1 })[0]
+    const place = { group: contact, position: (newest?.position ?? 0) + 1 }
+    this.store.put('orphans', concat(contact, u64(change.counter)), pack(change), place)
+  }
+
+  deleteOrphan(contact: Uint8Array, { counter }: SaidChange): void {
+    this.store.delete('orphans', concat(contact, u64(counter)))
+  }
+
+  expiring(): Expiring[] {
+    return this.all<Expiring>('expiring')
+  }
+
+  putExpiring(expiring: Expiring): void {
+    const key = concat(expiring.contact, expiring.message)
+    this.store.put('expiring', key, pack(expiring), { group: ALL, position: this.placeOf('expiring', key) })
+  }
+
+  deleteExpiring({ contact, message }: Expiring): void {
+    this.store.delete('expiring', concat(contact, message))
+  }
+
   outboxEntry(sequence: number): OutboxEntry | undefined {
     return this.one<OutboxEntry>('outbox', u64(sequence))
   }
@@ -174,6 +218,7 @@ export class Records {
   deleteContact(contact: Contact): void {
     for (const { id } of contact.sessions) this.deleteSession(id)
     this.store.deleteGroup('messages', contact.uid)
+    this.store.deleteGroup('orphans', contact.uid)
     this.store.delete('contacts', contact.uid)
   }
 

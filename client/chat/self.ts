@@ -16,12 +16,17 @@ import { dayOf, type Records } from './records.ts'
  */
 export function createProfile(records: Records, name: string, now: Millis, random: Random): void {
   const master = random(MASTER_LENGTH)
+  records.putMaster(master)
+  restoreProfile(records, name, master, now, random)
+  wipe(master)
+}
+
+/** The identity of a master secret, which is not kept: it came out of a backup. Inside a transaction. */
+export function restoreProfile(records: Records, name: string, master: Uint8Array, now: Millis, random: Random): void {
   const { rootSeed, dhSecret } = deriveSecrets(master)
   const none = new Uint8Array(0)
-  records.putMaster(master)
   records.putProfile({ name, rootSeed, dhSecret, card: none, cardBasis: none, seenSince: dayOf(now) })
   records.putPrekeys(rotatePrekeys([], now, random))
-  wipe(master)
 }
 
 export class Self {

@@ -11,6 +11,7 @@ import type { Contact, OutboxEntry } from './model.ts'
 import type { Outbox } from './outbox.ts'
 import type { OwnQueues } from './own-queues.ts'
 import type { Records } from './records.ts'
+import { type Change, encodeChange, encodeSaid, encodeTimer, type Said } from './says.ts'
 import { type Self, shortHash } from './self.ts'
 import { rangesOf } from './sequence.ts'
 import type { Sessions } from './sessions.ts'
@@ -22,6 +23,13 @@ export interface SenderParts {
   readonly queues: OwnQueues
   readonly outbox: Outbox
   readonly random: Random
+}
+
+export interface HowToSay {
+  /** Shown with it. */
+  readonly time: Millis
+  /** No gateway may store it. */
+  readonly noStore: boolean
 }
 
 export interface Sent {
@@ -39,9 +47,28 @@ export class Sender {
   }
 
   /** @throws SottoError as `Sessions.seal` and `Self.card` */
-  text(contact: Contact, text: string, time: Millis, now: Millis, after: After): Sent {
-    const known = contact.announced.length > 0 ? contact : this.hello(contact, now, after)
-    return this.counted(known, MessageType.text, encodeText(text), time, now, after)
+  say(contact: Contact, said: Said, { time, noStore }: HowToSay, now: Millis, after: After): Sent {
+    const isPlain = said.answers === undefined && said.timer === undefined
+    const [type, body] = isPlain
+      ? [MessageType.text, encodeText(said.text)]
+      : ([MessageType.said, encodeSaid(said)] as const)
+    return this.counted(this.introduced(contact, now, after), type, body, time, now, after, noStore)
+  }
+
+  /** @throws as `say` */
+  change(contact: Contact, change: Change, now: Millis, after: After): Sent {
+    const known = this.introduced(contact, now, after)
+    return this.counted(known, MessageType[change.kind], encodeChange(change), now, now, after)
+  }
+
+  /** @throws as `say` */
+  timer(contact: Contact, seconds: number, now: Millis, after: After): Sent {
+    const known = this.introduced(contact, now, after)
+    return this.counted(known, MessageType.timer, encodeTimer(seconds), now, now, after)
+  }
+
+  private introduced(contact: Contact, now: Millis, after: After): Contact {
+    return contact.announced.length > 0 ? contact : this.hello(contact, now, after)
   }
 
   /** As `hello`, unless that cannot be done now: without a gateway of ours, or without a session or a fresh card. */
@@ -106,12 +133,14 @@ export class Sender {
     time: Millis,
     now: Millis,
     after: After,
+    noStore = false,
   ): Sent {
     const id = this.parts.random(MESSAGE_ID_LENGTH)
     const { next: counter, hash: previous } = contact.sent
     const envelope = this.envelope(contact, { id, type, time, counter, previous, body })
     const sent = { next: counter + 1, hash: envelopeHash(envelope) }
-    return { contact: this.enqueue({ ...contact, sent }, { id, type, counter }, envelope, now, after), id, counter }
+    const what = { id, type, counter, ...(noStore ? { noStore } : {}) }
+    return { contact: this.enqueue({ ...contact, sent }, what, envelope, now, after), id, counter }
   }
 
   private envelope(contact: Contact, rest: Omit<Parameters<typeof encodeEnvelope>[0], 'chat'>): Uint8Array {
@@ -120,7 +149,7 @@ export class Sender {
 
   private enqueue(
     contact: Contact,
-    { id, type, counter }: { readonly id: Uint8Array; readonly type: MessageType; readonly counter: number },
+    { id, ...what }: Pick<OutboxEntry, 'id' | 'type' | 'counter' | 'noStore'>,
     envelope: Uint8Array,
     now: Millis,
     after: After,
@@ -129,7 +158,7 @@ export class Sender {
     const sealed = sessions.seal(contact, envelope, now, after)
     const { inner, stamp } = sealed
     const sequence = outbox.number()
-    const common = { sequence, contact: contact.uid, type, message: id, counter, envelope, inner, stamp }
+    const common = { sequence, contact: contact.uid, message: id, ...what, envelope, inner, stamp }
     const entry = { ...common, ...this.freshIds() }
     records.putOutboxEntry(entry)
     records.putContact(sealed.contact)

@@ -5,6 +5,7 @@
  *     kept = { remote key 32 || count 4 || { number 4 || since 8 || key 32 }* }*
  */
 import { concat, hex, u32, u64 } from '#protocol/bytes.ts'
+import { ANSWERING, type Healing } from './healing.ts'
 import type { Session } from './model.ts'
 import { pack, unpack } from './pack.ts'
 import type { KeptKey, RatchetState, ReceivingChain } from './ratchet.ts'
@@ -30,6 +31,9 @@ interface PackedSession {
   readonly previous: number
   readonly receiving: readonly PackedChain[]
   readonly context: Uint8Array
+  readonly mixed: boolean
+  readonly told: boolean
+  readonly healing: Healing
 }
 
 const none = new Uint8Array(0)
@@ -49,6 +53,9 @@ export function encodeSession(session: Session): Uint8Array {
     previous: ratchet.previous,
     receiving: ratchet.receiving.map(({ remote, chain, next }) => ({ remote, chain: chain ?? none, next })),
     context: ratchet.sendContext,
+    mixed: ratchet.sending.mixed,
+    told: ratchet.sending.told,
+    healing: ratchet.healing ?? ANSWERING,
   }
   return pack(packed)
 }
@@ -64,8 +71,10 @@ export function decodeSession(bytes: Uint8Array, kept: Uint8Array): Session {
   }))
   const { id, contact, stamp, start, root, previous, context } = packed
   const own = { secret: packed.ownSecret, publicKey: packed.ownPublic }
-  const sending = { chain: packed.sendingChain, next: packed.sendingNext }
-  const ratchet = { root, own, sending, previous, receiving, sendContext: context, receiveContext: context }
+  const { sendingChain: chain, sendingNext: next, mixed, told, healing } = packed
+  const sending = { chain, next, mixed, told }
+  const contexts = { sendContext: context, receiveContext: context }
+  const ratchet = { root, own, sending, previous, receiving, healing, ...contexts }
   return { id, contact, stamp, start, ratchet }
 }
 

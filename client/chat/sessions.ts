@@ -8,16 +8,18 @@ import { type Millis, type Random, wipe } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { readKnownCard } from './card.ts'
 import { pad } from './envelope.ts'
+import { ANSWERING, OFFERING } from './healing.ts'
 import type { Identity, PublicIdentity } from './identity.ts'
 import { decodeInner, encodeInner, type Inner } from './inner.ts'
 import type { After } from './journal.ts'
 import { keyPair } from './keys.ts'
 import { ChatLimits } from './limits.ts'
 import type { Contact, Session, SessionRef } from './model.ts'
-import { openStep, type RatchetState, sealStep, startReceiving, startSending } from './ratchet.ts'
+import { carriedNext, openStep, type RatchetState, sealStep, startReceiving, startSending } from './ratchet.ts'
 import type { RatchetSuite } from './ratchet-suite.ts'
 import type { Records } from './records.ts'
 import { paddedLength } from './sizes.ts'
+import { carriedLength } from './sotto-suite.ts'
 import { acceptSession, canStart, encodeStart, type StartHeader, startSession } from './start.ts'
 
 export interface SealedEnvelope {
@@ -89,7 +91,8 @@ export class Sessions {
     const { context, root, id } = started?.secrets ?? unusable(name)
     const contexts = { sendContext: context, receiveContext: context }
     const own = keyPair(this.random(32))
-    const ratchet = startSending(this.suite, { root, remote: prekey.key, own, ...contexts }) ?? unusable(name)
+    const healing = OFFERING
+    const ratchet = startSending(this.suite, { root, remote: prekey.key, own, healing, ...contexts }) ?? unusable(name)
     return { id, stamp, contact: contact.uid, start: encodeStart(started!.header), ratchet }
   }
 
@@ -100,9 +103,11 @@ export class Sessions {
 
   private sealIn(session: Session, contact: Contact, envelope: Uint8Array, after: After): SealedEnvelope {
     const start = session.start.length > 0 ? session.start : undefined
-    const length = paddedLength(envelope.length, start !== undefined)
+    const carried = carriedLength(carriedNext(session.ratchet))
+    const roomy = paddedLength(envelope.length, start !== undefined, carried)
+    const length = roomy ?? paddedLength(envelope.length, start !== undefined)
     if (length === undefined) throw new RangeError(`an envelope of ${envelope.length} octets fits no class`)
-    const sealed = sealStep(this.suite, session.ratchet, pad(envelope, length))
+    const sealed = sealStep(this.suite, session.ratchet, pad(envelope, length), roomy !== undefined)
     this.records.putSession({ ...session, ratchet: sealed.state }, session)
     after(() => wipe(...sealed.consumed))
     return { contact, inner: encodeInner(session.id, start, sealed.message), stamp: session.stamp }
@@ -128,7 +133,8 @@ export class Sessions {
     if (prekey === undefined || secrets === undefined) return { kind: 'refused', from: uid }
     const { root, context } = secrets
     const own = { secret: prekey.secret, publicKey: prekey.publicKey }
-    const state = startReceiving({ root, own, sendContext: context, receiveContext: context })
+    const contexts = { sendContext: context, receiveContext: context }
+    const state = startReceiving({ root, own, healing: ANSWERING, ...contexts })
     const ref = { id: parsed.session, stamp: header.stamp, contact: uid }
     return this.openIn({ ...ref, from: header.from }, state, parsed, now)
   }
@@ -140,7 +146,7 @@ export class Sessions {
     now: Millis,
   ): OpenedInner {
     const before = session.from === undefined ? (session as Session) : undefined
-    const opened = openStep(this.suite, ratchet, message, { fresh: this.random(32), now })
+    const opened = openStep(this.suite, ratchet, message, { random: this.random, now })
     if (opened.kind !== 'opened') return { kind: opened.kind, from: session.contact }
     const { id, stamp, contact: uid } = session
     const from = session.from ?? this.records.contact(uid)

@@ -4,34 +4,53 @@
  *     root, chain     = HKDF(agreement, root, "sotto/1/ratchet", 64)
  *     message key     = HMAC(chain, "sotto/1/message_key")
  *     next chain      = HMAC(chain, "sotto/1/chain_key")
- *     key, nonce      = HKDF(message key, "", "sotto/1/message", 44)
- *     message         = ratchet key 32 || number 4 || previous 4 || AES-256-GCM(key, nonce, plaintext)
- *                       associated data: context || ratchet key || number || previous
+ *     message         = head || AES-256-GCM(message key, 12 zeros, plaintext)      associated data: context || head
+ *     head            = ratchet key 32 || flags 1 || number 4 || previous 4 || [offer number 4 || part]
+ *
+ * Flags: 1 an offer of ML-KEM rides along, 2 an answer, 4 the turn was mixed (healing.ts). Agreement: X25519, followed by the
+ * secret of ML-KEM where the turn is mixed. The nonce may be zeros because a message key seals once.
  */
-import { concat, empty, readU32, u32, utf8, wipe } from '#protocol/bytes.ts'
+import { concat, readU32, u32, utf8 } from '#protocol/bytes.ts'
 import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { hkdfSha256, hmacSha256 } from '#protocol/crypto/hash.ts'
+import { type HealingPart, partLength } from './healing.ts'
 import type { RatchetHeader, RatchetSuite } from './ratchet-suite.ts'
 
-const HEADER_LENGTH = 40
+const HEADER_LENGTH = 41
+const NUMBER_LENGTH = 4
 /** Octets that a message is longer than its plaintext. */
 export const RATCHET_OVERHEAD: number = HEADER_LENGTH + 16
+const Flag = { offer: 1, answer: 2, mixed: 4 } as const
+
+/** Octets more for what rides along. */
+export function carriedLength(kind: HealingPart['kind'] | undefined): number {
+  return kind === undefined ? 0 : NUMBER_LENGTH + partLength[kind]
+}
 
 const RATCHET = utf8('sotto/1/ratchet')
 const MESSAGE_KEY = utf8('sotto/1/message_key')
 const CHAIN_KEY = utf8('sotto/1/chain_key')
-const MESSAGE = utf8('sotto/1/message')
+const NONCE = new Uint8Array(12)
 
-function withKey<T>(message: Uint8Array, use: (key: Uint8Array, nonce: Uint8Array) => T): T {
-  const derived = hkdfSha256(message, empty, MESSAGE, 44)
-  try {
-    return use(derived.subarray(0, 32), derived.subarray(32))
-  } finally {
-    wipe(derived)
-  }
+function encodeHeader({ key, number, previous, mixed, part }: RatchetHeader): Uint8Array {
+  const flags = (part === undefined ? 0 : Flag[part.kind]) | (mixed ? Flag.mixed : 0)
+  const head = concat(key, Uint8Array.of(flags), u32(number), u32(previous))
+  return part === undefined ? head : concat(head, u32(part.number), part.octets)
 }
 
-const encodeHeader = ({ key, number, previous }: RatchetHeader): Uint8Array => concat(key, u32(number), u32(previous))
+/** undefined for flags that do not exist or exclude each other. */
+function carriedKind(flags: number): HealingPart['kind'] | 'none' | undefined {
+  const kinds = { 0: 'none', [Flag.offer]: 'offer', [Flag.answer]: 'answer' } as const
+  return kinds[(flags & ~Flag.mixed) as keyof typeof kinds]
+}
+
+/** Of a message as it came; undefined where it is none. */
+function headLength(sealed: Uint8Array): number | undefined {
+  const kind = sealed.length < RATCHET_OVERHEAD ? undefined : carriedKind(sealed[32]!)
+  if (kind === undefined) return undefined
+  const length = HEADER_LENGTH + carriedLength(kind === 'none' ? undefined : kind)
+  return sealed.length < length + 16 ? undefined : length
+}
 
 export const sottoSuite: RatchetSuite = {
   nextRoot(root, shared) {
@@ -43,15 +62,21 @@ export const sottoSuite: RatchetSuite = {
   },
   seal(message, header, plaintext, context) {
     const head = encodeHeader(header)
-    return withKey(message, (key, nonce) => concat(head, aes256gcm.seal(key, nonce, plaintext, concat(context, head))))
+    return concat(head, aes256gcm.seal(message, NONCE, plaintext, concat(context, head)))
   },
   readHeader(sealed) {
-    if (sealed.length < RATCHET_OVERHEAD) return undefined
-    return { key: sealed.slice(0, 32), number: readU32(sealed, 32), previous: readU32(sealed, 36) }
+    const length = headLength(sealed)
+    if (length === undefined) return undefined
+    const kind = carriedKind(sealed[32]!)!
+    const fixed = { key: sealed.slice(0, 32), number: readU32(sealed, 33), previous: readU32(sealed, 37) }
+    const mixed = (sealed[32]! & Flag.mixed) !== 0
+    if (kind === 'none') return { ...fixed, mixed, part: undefined }
+    const octets = sealed.slice(HEADER_LENGTH + NUMBER_LENGTH, length)
+    return { ...fixed, mixed, part: { kind, number: readU32(sealed, HEADER_LENGTH), octets } }
   },
   open(message, sealed, context) {
-    const head = sealed.subarray(0, HEADER_LENGTH)
-    const rest = sealed.subarray(HEADER_LENGTH)
-    return withKey(message, (key, nonce) => aes256gcm.open(key, nonce, rest, concat(context, head)))
+    const length = headLength(sealed) ?? HEADER_LENGTH
+    const [head, rest] = [sealed.subarray(0, length), sealed.subarray(length)]
+    return aes256gcm.open(message, NONCE, rest, concat(context, head))
   },
 }

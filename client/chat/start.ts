@@ -2,7 +2,7 @@
  * How a session starts: X3DH (revision 1) from the signed prekey of a card.
  *
  *     DH1 = dh A, prekey B    DH2 = ephemeral A, dh B    DH3 = ephemeral A, prekey B
- *     transcript = SHA-256("sotto/1/x3dh" || version 1 || stamp 8 || starts count 1 || starts || uid A || uid B
+ *     transcript = SHA-256("sotto/1/x3dh" || version 1 (2) || stamp 8 || starts count 1 || starts || uid A || uid B
  *               || 1 root A || 2 dh A || 1 root B || 2 dh B || 3 prekey id 4 || prekey || 4 ephemeral A)
  *     root 32 || session id 8 = HKDF(0xff x 32 || DH1 || DH2 || DH3, "", "sotto/1/x3dh" || transcript)
  *     header = version 1 || stamp 8 || prekey id 4 || ephemeral 32 || root A 32 || dh A 32 || statement 64
@@ -19,7 +19,8 @@ import { type Agreement, isCanonicalKey, joinAgreements, type KeyPair } from './
 import { Reader } from './reader.ts'
 import { START_LENGTH } from './sizes.ts'
 
-const VERSION = 1
+/** 2: the ratchet that follows exchanges keys of ML-KEM (healing.ts). */
+const VERSION = 2
 /** The ways to start that we know, ascending. */
 export const STARTS: Uint8Array = Uint8Array.of(VERSION)
 export const SESSION_ID_LENGTH = 8

@@ -2,23 +2,33 @@
 
 import { encodeQR } from 'qr'
 import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
+import type { SendOptions } from '#client/chat/chat.ts'
 import type { ChatEvent, ContactView, MessageView } from '#client/chat/events.ts'
+import { isTimer } from '#client/chat/says.ts'
 import type { Member } from '#client/member.ts'
-import type { TunnelStatus } from '#client/tunnel.ts'
+import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import { contactNamed, nameOf } from './contact-names.ts'
 import { sanitize } from './sanitize.ts'
 import type { Terminal } from './terminal.ts'
 import { openTerminal } from './terminal.ts'
-import { describePath, marks, timeOf } from './text.ts'
+import { describePath, describeSeconds, marks, parseSeconds, textOf, timeOf } from './text.ts'
 
 const HISTORY_AT_START = 20
+/** Messages that are looked through for the one that is meant. */
+const REACH_BACK = 200
 const HELP: readonly (readonly [string, string])[] = [
   ['/to NAME', 'talk to somebody'],
   ['/contacts', 'who there is, and what is unread'],
   ['/add LINK', 'add the person whose card link this is'],
   ['/card', 'show your own card, to give away'],
   ['/accept, /block', 'answer a request of the person you are talking to'],
+  ['/reply [N] TEXT', 'answer their last message, or the one N before it'],
+  ['/edit TEXT', 'replace the text of your last message'],
+  ['/withdraw', 'take your last message back'],
+  ['/react SYMBOL', 'a symbol to their last message; without one, take it back'],
+  ['/vanish 1h', 'what is said from now on disappears so long after reading; off: it stays'],
+  ['/direct TEXT', 'say something that no gateway keeps: it waits here until they are there'],
   ['/verify', 'show the 60 digits to compare; /verify yes once they are equal'],
   ['/history [N]', 'show earlier messages'],
   ['/status', 'how you are connected'],
@@ -100,14 +110,61 @@ class ChatView {
     }
   }
 
-  private say(text: string): void {
+  private say(text: string, options: SendOptions = {}): void {
     if (this.current === undefined) {
       this.print('Say first to whom: /to NAME, or /contacts to see who there is.')
       return
     }
-    const message = this.member.chat.send(this.current.id, text)
+    const message = this.member.chat.send(this.current.id, text, options)
     this.said(message)
     this.showMessage(message)
+  }
+
+  /** The newest messages of one side, the newest first. */
+  private latest(from: MessageView['from']): MessageView[] {
+    if (this.current === undefined) return []
+    const messages = this.member.chat.history(this.current.id, { limit: REACH_BACK })
+    return messages.filter((message) => message.from === from && !message.withdrawn).reverse()
+  }
+
+  private reply(argument: string): void {
+    const [, back = '0', text] = /^(?:(\d+)\s+)?(.+)$/s.exec(argument) ?? []
+    const answered = this.latest('them')[Number(back)]
+    if (answered === undefined || text === undefined) return this.print('There is nothing to answer. /reply [N] TEXT')
+    this.say(text, { answers: answered.id })
+  }
+
+  private edit(text: string): void {
+    const [own] = this.latest('me')
+    if (own === undefined || text === '') return this.print('There is nothing to edit. /edit TEXT')
+    this.member.chat.edit(own.contact, own.id, text)
+  }
+
+  private withdraw(): void {
+    const [own] = this.latest('me')
+    if (own === undefined) return this.print('There is nothing to take back.')
+    this.member.chat.withdraw(own.contact, own.id)
+  }
+
+  private react(symbol: string): void {
+    const [theirs] = this.latest('them')
+    if (theirs === undefined) return this.print('They have not said anything yet.')
+    this.member.chat.react(theirs.contact, theirs.id, symbol)
+  }
+
+  private vanish(argument: string): void {
+    const seconds = parseSeconds(argument)
+    if (this.current === undefined) return this.print('Say first with whom: /to NAME.')
+    if (seconds === undefined || !isTimer(seconds)) {
+      return this.print('/vanish takes a time such as 30s, 5m, 1h, 2d, 4w at the most, or off.')
+    }
+    this.current = this.member.chat.setTimer(this.current.id, seconds)
+    this.print(this.terminal.style('dim', this.describeTimer(seconds)))
+  }
+
+  private describeTimer(seconds: number): string {
+    if (seconds === 0) return '   what is said from now on stays'
+    return `   what is said from now on disappears ${describeSeconds(seconds)} after reading`
   }
 
   private async command(line: string): Promise<void> {
@@ -121,6 +178,12 @@ class ChatView {
       card: () => this.showCard(),
       accept: () => this.answerRequest(true),
       block: () => this.answerRequest(false),
+      reply: () => this.reply(argument),
+      edit: () => this.edit(argument),
+      withdraw: () => this.withdraw(),
+      react: () => this.react(argument),
+      vanish: () => this.vanish(argument),
+      direct: () => this.say(argument, { noStore: true }),
       verify: () => this.verify(argument),
       history: () => this.showHistory(Number(argument) || 2 * HISTORY_AT_START),
       status: () => this.showStatus(),
@@ -251,7 +314,12 @@ class ChatView {
     const time = terminal.style('dim', timeOf(message.time))
     const who = message.from === 'me' ? terminal.style('green', 'you') : terminal.style('cyan', nameOf(this.current!))
     const state = message.from === 'me' ? ` ${terminal.style('dim', marks[message.status])}` : ''
-    return `${time} ${who}  ${sanitize(message.text, true)}${state}`
+    return `${time} ${who}  ${textOf(message, this.answeredBy(message))}${state}`
+  }
+
+  private answeredBy({ answers, contact }: MessageView): MessageView | undefined {
+    if (answers === undefined) return undefined
+    return this.member.chat.history(contact, { limit: REACH_BACK }).find(({ id }) => id === answers)
   }
 
   private async showStatus(): Promise<void> {
@@ -272,6 +340,10 @@ class ChatView {
     switch (event.type) {
       case 'message':
         return this.onMessage(event.message)
+      case 'changed':
+        return this.onChanged(event.message)
+      case 'gone':
+        return undefined
       case 'receipt':
         return this.onReceipt(event.contact, event.status, event.messages)
       case 'contact':
@@ -297,6 +369,15 @@ class ChatView {
     this.print(this.terminal.style('yellow', `${nameOf(contact)} wrote to you. /to ${nameOf(contact)}`))
   }
 
+  /** Our own last line changes in place; anything else is shown again. */
+  private onChanged(message: MessageView): void {
+    if (message.contact !== this.current?.id) return
+    if (message.id === this.last?.id) {
+      this.last = message
+      this.terminal.amend(this.lineOf(message))
+    } else this.print(`${this.terminal.style('dim', 'changed:')} ${this.lineOf(message)}`)
+  }
+
   private onReceipt(contact: string, status: 'sent' | 'delivered' | 'read', messages: readonly string[]): void {
     if (contact !== this.current?.id) return
     const { last } = this
@@ -312,6 +393,8 @@ class ChatView {
 
   private onContact(contact: ContactView): void {
     if (contact.id === this.current?.id) {
+      if (contact.timer !== this.current.timer)
+        this.print(this.terminal.style('dim', this.describeTimer(contact.timer)))
       this.current = contact
       this.prompt()
     } else if (contact.status === 'request') {

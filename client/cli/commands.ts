@@ -12,12 +12,15 @@ import { ask, readText } from '#firewall/prompt.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
 import { contactNamed, nameOf } from './contact-names.ts'
+import { registerDoctor } from './doctor-view.ts'
+import { registerIdentity } from './identity.ts'
 import { runLineProtocol } from './line-protocol.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
 import { sanitize } from './sanitize.ts'
 import { reportStatus, watchStatus } from './status-view.ts'
-import { marks, timeOf } from './text.ts'
+import { marks, textOf, timeOf } from './text.ts'
+import { registerWays } from './ways-view.ts'
 
 /** What the commands run on. */
 export interface Ground {
@@ -30,6 +33,9 @@ export interface Ground {
     readonly stderr: NodeJS.WriteStream
   }
 }
+
+/** Makes a command of the program, or of one below it, with the options that all have. */
+export type AddCommand = (name: string, what: string, below?: Command, isDefault?: boolean) => Command
 
 interface Options {
   readonly json?: boolean
@@ -44,13 +50,14 @@ const REACH_MS = 30_000
 
 export function registerCommands(program: Command, ground: Ground): void {
   endWithReader(ground.streams.stdout, ground.streams.stderr, () => process.exit())
-  const add = (name: string, what: string): Command =>
-    program
-      .command(name)
+  const add: AddCommand = (name, what, below = program, isDefault = false) =>
+    below
+      .command(name, { isDefault })
       .description(what)
       .addOption(new Option('--state <folder>', 'where everything is kept'))
       .addOption(new Option('--json', 'results and errors as lines of JSON'))
       .addOption(new Option('--look <template>', 'what the traffic looks like'))
+      .addOption(new Option('--ipv6-only', 'dial no address of IPv4'))
   const run = new Commands(ground)
   add('join', 'Join a gateway with an invite; the link is asked for, or read from standard input.')
     .option('--name <name>', 'what your contacts see (asked for where it is missing)')
@@ -59,9 +66,13 @@ export function registerCommands(program: Command, ground: Ground): void {
     .option('--qr', 'as a QR code as well')
     .action((options) => run.card(options))
   registerContacts(add, run)
+  registerIdentity(program, add, ground)
+  registerWays(program, add, ground)
+  registerDoctor(add, ground)
   add('send', 'Send a message; the text from the arguments or standard input.')
     .argument('<name>')
     .argument('[text...]')
+    .option('--direct', 'no gateway keeps it: it waits here until they are there')
     .action((name, text, options) => run.send(name, text, options))
   add('recv', 'Print what has arrived and not been seen.')
     .option('--follow', 'go on until stopped')
@@ -79,7 +90,7 @@ export function registerCommands(program: Command, ground: Ground): void {
     .action((options) => run.status(options))
 }
 
-function registerContacts(add: (name: string, what: string) => Command, run: Commands): void {
+function registerContacts(add: AddCommand, run: Commands): void {
   add('contacts', 'Show contacts, or do something with one: add, accept, block, rename, remove, verify.')
     .argument('[verb]', 'list, add, accept, block, rename, remove, verify', 'list')
     .argument('[name]', 'whom; for add a card (else it is read from standard input)')
@@ -199,7 +210,7 @@ class Commands {
     return card ?? (await readText('Card: ', stdin, stderr))
   }
 
-  async send(name: string, words: readonly string[], options: Options): Promise<void> {
+  async send(name: string, words: readonly string[], options: Options & { direct?: boolean }): Promise<void> {
     const output = this.output(options)
     const text =
       words.length > 0
@@ -207,7 +218,7 @@ class Commands {
         : await readText('Message: ', this.ground.streams.stdin, this.ground.streams.stderr)
     await this.with({ ...options, online: true }, async (member) => {
       const contact = contactNamed(member.chat.contacts(), name)
-      const message = member.chat.send(contact.id, text)
+      const message = member.chat.send(contact.id, text, { noStore: options.direct === true })
       const status = await leftHere(member, message)
       const why = status === 'pending' ? member.hindrance() : undefined
       const waits = why && { code: why.code, what: why.message, kept: why.kept, next: why.next }
@@ -222,7 +233,7 @@ class Commands {
       const show = (message: MessageView): void => {
         const contact = member.chat.contacts().find(({ id }) => id === message.contact)
         const who = contact === undefined ? message.contact.slice(0, 8) : nameOf(contact)
-        const text = `${timeOf(message.time)} ${who}  ${sanitize(message.text, true)}`
+        const text = `${timeOf(message.time)} ${who}  ${textOf(message)}`
         output.result({ ...message, name: who }, text, () => member.chat.markRead(message.contact, message.id))
       }
       for (const contact of member.chat.contacts()) {
@@ -253,7 +264,7 @@ class Commands {
         const who = message.from === 'me' ? 'you' : nameOf(contact)
         const state = message.from === 'me' ? ` ${marks[message.status]}` : ''
         const when = `${new Date(message.time).toISOString().slice(0, 10)} ${timeOf(message.time)}`
-        output.result(message, `${when} ${who}  ${sanitize(message.text, true)}${state}`)
+        output.result(message, `${when} ${who}  ${textOf(message)}${state}`)
       }
     })
   }
@@ -269,10 +280,11 @@ class Commands {
 
   async status(options: Options & { watch?: boolean }): Promise<void> {
     const output = this.output(options)
+    const ways = await this.ground.broker.ways()
     await this.with({ ...options, online: true }, async (member) => {
-      if (options.watch) return await watchStatus(member, output, this.ground.clockwork, this.stopped())
+      if (options.watch) return await watchStatus(member, ways, output, this.ground.clockwork, this.stopped())
       await member.reached(REACH_MS).catch(() => {})
-      reportStatus(member, output)
+      reportStatus(member, ways, output)
     })
   }
 

@@ -1,11 +1,15 @@
 /**
  * `sotto chat --json`: a chat for programs. One JSON value a line.
  *
- *     in    {"to": name, "text": text} | {"read": name} | {"look": template} | {"add": card} | {"accept": name}
+ *     in    {"to": name, "text": text, "answers"?: id, "noStore"?: true} | {"read": name} | {"look": template}
+ *           | {"add": card} | {"accept": name} | {"timer": name, "seconds": number}
+ *           | {"edit": name, "message": id, "text": text} | {"withdraw": name, "message": id}
+ *           | {"react": name, "message": id, "symbol": text}
  *     out   every event of the chat, {"type": "status", ...} for the connection, {"type": "error", ...} for a line that failed
  */
 import { createInterface } from 'node:readline'
 import { parseCard } from '#client/chat/card-text.ts'
+import { isTimer } from '#client/chat/says.ts'
 import type { Member } from '#client/member.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { contactNamed } from './contact-names.ts'
@@ -47,16 +51,34 @@ function commandOf(line: string): Record<string, unknown> {
     throw new SottoError('E_USAGE', 'a line is not JSON')
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw new SottoError('E_USAGE', 'a line is no object', { next: 'It takes to, read, look, add or accept.' })
+  throw new SottoError('E_USAGE', 'a line is no object', {
+    next: 'It takes to, edit, withdraw, react, timer, read, look, add or accept.',
+  })
+}
+
+function secondsOf(value: unknown): number {
+  if (typeof value === 'number' && isTimer(value)) return value
+  throw new SottoError('E_USAGE', 'seconds is a whole number from 0 to four weeks')
 }
 
 function perform(member: Member, command: Record<string, unknown>, say: (value: unknown) => void): void {
   const { chat } = member
   const idOf = (name: unknown): string => contactNamed(chat.contacts(), String(name)).id
-  if ('to' in command) say({ type: 'message', message: chat.send(idOf(command.to), String(command.text)) })
+  const message = String(command.message)
+  if ('to' in command) {
+    const answers = command.answers === undefined ? {} : { answers: String(command.answers) }
+    const options = { ...answers, noStore: command.noStore === true }
+    say({ type: 'message', message: chat.send(idOf(command.to), String(command.text), options) })
+  } else if ('edit' in command) chat.edit(idOf(command.edit), message, String(command.text))
+  else if ('withdraw' in command) chat.withdraw(idOf(command.withdraw), message)
+  else if ('react' in command) chat.react(idOf(command.react), message, String(command.symbol ?? ''))
+  else if ('timer' in command) chat.setTimer(idOf(command.timer), secondsOf(command.seconds))
   else if ('read' in command) chat.markRead(idOf(command.read))
   else if ('look' in command) member.use(String(command.look))
   else if ('add' in command) chat.addContact(parseCard(String(command.add)))
   else if ('accept' in command) chat.accept(idOf(command.accept))
-  else throw new SottoError('E_USAGE', 'a line names no command', { next: 'It takes to, read, look, add or accept.' })
+  else
+    throw new SottoError('E_USAGE', 'a line names no command', {
+      next: 'It takes to, edit, withdraw, react, timer, read, look, add or accept.',
+    })
 }

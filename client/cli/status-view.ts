@@ -1,12 +1,16 @@
 /** `sotto status`: what path is in use, why, since when, what was tried, and what it has cost today. */
 import type { Clockwork } from '#client/clockwork.ts'
+import type { FlowNote } from '#client/flows.ts'
 import type { Member } from '#client/member.ts'
 import type { PackInUse } from '#client/packs/keeper.ts'
 import type { Octets } from '#client/path.ts'
-import type { TunnelStatus } from '#client/tunnel.ts'
+import type { TunnelStatus } from '#client/tunnel/status.ts'
+import { measureText } from '#firewall/meter-texts.ts'
+import type { WaysInfo } from '#firewall/permit.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import type { Output } from './report.ts'
 import { describePath, timeOf } from './text.ts'
+import { describeWays } from './ways-view.ts'
 
 /** Milliseconds after which a watcher is told anew although nothing has changed: time and octets go on. */
 const AGAIN_MS = 60_000
@@ -17,14 +21,21 @@ export interface StatusReport extends TunnelStatus {
   readonly today: Octets
   /** The template pack in use, where there is one. */
   readonly pack?: PackInUse
+  /** What the firewall does about this gateway, where it does something. */
+  readonly flow?: FlowNote
+  /** The proxy and the front that it goes by, where there are any. */
+  readonly ways: WaysInfo
 }
 
-export function reportStatus(member: Member, output: Output): void {
+export function reportStatus(member: Member, ways: WaysInfo, output: Output): void {
   const today = member.today()
   const packs = member.packs()
+  const flows = member.flowNotes()
   for (const [index, status] of member.status().entries()) {
     const pack = packs[index]
-    const report: StatusReport = { ...status, why: reasonOf(status, pack), today, ...(pack && { pack }) }
+    const flow = flows[index]
+    const more = { ...(pack && { pack }), ...(flow && { flow }) }
+    const report: StatusReport = { ...status, why: reasonOf(status, pack), today, ways, ...more }
     output.result(report, describe(report))
   }
 }
@@ -32,6 +43,7 @@ export function reportStatus(member: Member, output: Output): void {
 /** Reports now, after every change, and every minute, until `stopped`. */
 export async function watchStatus(
   member: Member,
+  ways: WaysInfo,
   output: Output,
   clockwork: Clockwork,
   stopped: Promise<void>,
@@ -43,7 +55,7 @@ export async function watchStatus(
     if (isOver) return
     cancel()
     cancel = clockwork.after(AGAIN_MS, report)
-    reportStatus(member, output)
+    reportStatus(member, ways, output)
   }
   member.onStatus(report)
   report()
@@ -63,15 +75,22 @@ function reasonOf({ template, endpoint, findings, tried }: TunnelStatus, pack: P
 }
 
 function describe(report: StatusReport): string {
-  const { state, since, findings, tried, holdMs, today, why, pack } = report
+  const { state, since, findings, tried, holdMs, today, why, pack, flow } = report
   const isUp = state.kind === 'ready'
   return [
     `${describePath(report)}${pack === undefined ? '' : `, pack ${pack.serial}`}, since ${timeOf(since)}`,
     ...(isUp ? [`  looks so because ${why}; waits up to ${Math.ceil(holdMs / 1000)} s for news`] : []),
+    ...describeWays(report.ways, report.endpoint).map((line) => `  ${line}`),
     ...findings.map(({ code, since: seen }) => `  ${code} since ${timeOf(seen)}: ${errorCodes[code]}`),
     ...(tried.length === 0 ? [] : [`  tried in vain: ${tried.map(describeTry).join(', ')}`]),
+    ...(flow === undefined ? [] : [`  ${describeFlow(flow)}: sotto firewall explain ${report.endpoint.id}`]),
     `  today ${size(today.up)} up, ${size(today.down)} down`,
   ].join('\n')
+}
+
+function describeFlow({ condition, reason, since, leftMs }: FlowNote): string {
+  const how = condition === 'cut' ? `cut off, for ${Math.ceil(leftMs / 60_000)} more min` : 'slowed down'
+  return `${how} by the firewall since ${timeOf(since)}: ${measureText(reason)}`
 }
 
 const describeTry = ({ template, code, at }: TunnelStatus['tried'][number]): string =>

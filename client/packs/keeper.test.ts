@@ -14,12 +14,13 @@ import { certifyPackKey, type PackManifest, sealPack } from '#protocol/pack.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import { VirtualTime } from '#test/helpers/virtual-time.ts'
 import type { Clockwork } from '../clockwork.ts'
+import { NETWORK_TABLES, NetworkMemory } from '../network-memory.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import type { PackTunnel } from './keeper.ts'
 import { PackKeeper } from './keeper.ts'
 import { Looks } from './looks.ts'
-import { LooksMemory, PACK_TABLES, PackShelf } from './memory.ts'
+import { PACK_TABLES, PackShelf } from './memory.ts'
 
 const rootSeed = randomBytes(32)
 const root = ed25519PublicKey(rootSeed)
@@ -96,12 +97,12 @@ class World implements PackTunnel {
 interface Setting {
   readonly world: World
   readonly store: Store
-  open(): { keeper: PackKeeper; looks: Looks; memory: LooksMemory }
+  open(): { keeper: PackKeeper; looks: Looks; memory: NetworkMemory }
 }
 
 function setting(t: ExecutionContext): Setting {
   const folder = mkdtempSync(join(tmpdir(), 'sotto-keeper-'))
-  const store = openStore({ folder, tables: PACK_TABLES, random: randomBytes })
+  const store = openStore({ folder, tables: [...PACK_TABLES, ...NETWORK_TABLES], random: randomBytes })
   t.teardown(() => {
     store.close()
     rmSync(folder, { recursive: true })
@@ -113,11 +114,11 @@ function setting(t: ExecutionContext): Setting {
     after: world.time.after,
     soon: (run) => void world.time.after(0, run),
   }
-  const open = (): { keeper: PackKeeper; looks: Looks; memory: LooksMemory } => {
-    const memory = new LooksMemory(store, 'e', async () => world.network)
+  const open = (): { keeper: PackKeeper; looks: Looks; memory: NetworkMemory } => {
+    const memory = new NetworkMemory(store, 'e', async () => world.network)
     const looks = new Looks({ bootstrap, memory })
     const shelf = new PackShelf(store, 'e')
-    const keeper = new PackKeeper({ root, family: 'node', looks, memory, shelf, clockwork })
+    const keeper = new PackKeeper({ root, fits: ({ family }) => family === 'node', looks, memory, shelf, clockwork })
     keeper.attach(world)
     return { keeper, looks, memory }
   }

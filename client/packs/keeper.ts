@@ -12,10 +12,11 @@ import { openPack, PackLimits } from '#protocol/pack.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import { PackStage } from '#protocol/session/frames.ts'
 import type { Clockwork } from '../clockwork.ts'
+import type { NetworkMemory } from '../network-memory.ts'
 import type { PackCalls } from './calls.ts'
 import { askPointer, fetchPack, reportPack } from './calls.ts'
 import type { Looks } from './looks.ts'
-import type { LooksMemory, PackShelf } from './memory.ts'
+import type { PackShelf } from './memory.ts'
 
 /** What the keeper needs of a tunnel. */
 export interface PackTunnel extends PackCalls {
@@ -28,11 +29,11 @@ export interface PackTunnel extends PackCalls {
 export interface PackKeeperInput {
   /** Ed25519 key of the invite. */
   readonly root: Uint8Array
-  /** Only templates of this family fit the dialer. */
-  readonly family: string
+  /** True where a dialer looks as the template claims. */
+  readonly fits: (template: CompiledTemplate) => boolean
   readonly looks: Looks
   readonly shelf: PackShelf
-  readonly memory: LooksMemory
+  readonly memory: NetworkMemory
   readonly clockwork: Clockwork
 }
 
@@ -211,9 +212,9 @@ export class PackKeeper {
 
   /** @throws SottoError E_PACK_*, E_TEMPLATE */
   private load(bytes: Uint8Array, floor: number): Loaded {
-    const { root, clockwork, family } = this.input
+    const { root, clockwork, fits } = this.input
     const { hash, manifest, templates } = openPack(bytes, { root, now: clockwork.now(), floor })
-    const fitting = compileSet(templates, 'pack').filter((template) => template.family === family)
+    const fitting = compileSet(templates, 'pack').filter(fits)
     return { hash, bytes, manifest, templates: fitting }
   }
 

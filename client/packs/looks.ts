@@ -3,17 +3,17 @@
  * and last the one that the invite named. What worked on the network we are on comes first among each.
  */
 import type { CompiledTemplate } from '#engine/compile.ts'
-import type { LooksMemory } from './memory.ts'
+import type { NetworkMemory } from '../network-memory.ts'
 
 export interface LooksInput {
   /** Template of the invite. */
   readonly bootstrap: CompiledTemplate
   /** undefined: this template and no other, whatever packs say (the person asked for it). */
-  readonly memory: LooksMemory | undefined
+  readonly memory: NetworkMemory | undefined
 }
 
 export class Looks {
-  private readonly memory: LooksMemory | undefined
+  private readonly memory: NetworkMemory | undefined
   private bootstrap: CompiledTemplate
   private sets: readonly (readonly CompiledTemplate[])[] = []
   private pinned: boolean

@@ -1,19 +1,21 @@
 /** A tunnel whose templates come from signed packs: tunnel, keeper and memory put together. */
 import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Broker } from '#firewall/permit.ts'
-import { DIALER_FAMILY } from '#firewall/permit.ts'
+import { NetworkMemory } from '../network-memory.ts'
 import type { Store } from '../store/store.ts'
-import type { TunnelInput } from '../tunnel.ts'
+import type { TunnelInput } from '../tunnel/input.ts'
 import { Tunnel } from '../tunnel.ts'
 import type { PackInUse } from './keeper.ts'
 import { PackKeeper } from './keeper.ts'
 import { Looks } from './looks.ts'
-import { LooksMemory, PackShelf } from './memory.ts'
+import { PackShelf } from './memory.ts'
 
-export interface PackedTunnelInput extends Omit<TunnelInput, 'looks'> {
-  /** Opened with `PACK_TABLES`. */
+export interface PackedTunnelInput extends Omit<TunnelInput, 'looks' | 'memory'> {
+  /** Opened with `PACK_TABLES` and `NETWORK_TABLES`. */
   readonly store: Store
   readonly network: Broker['network']
+  /** True where a dialer looks as the template claims. */
+  readonly fits: (template: CompiledTemplate) => boolean
   /** The person asked for this template: packs change nothing. */
   readonly pinned: boolean
 }
@@ -27,15 +29,19 @@ export interface PackedTunnel {
   readonly stop: () => Promise<void>
 }
 
-export function openPackedTunnel({ store, network, pinned, ...input }: PackedTunnelInput): PackedTunnel {
+export function openPackedTunnel({ store, network, fits, pinned, ...input }: PackedTunnelInput): PackedTunnel {
   const { permit, clockwork, template } = input
   const { id, root } = permit.endpoint
-  const memory = new LooksMemory(store, id, network)
+  const memory = new NetworkMemory(store, id, network)
   const looks = new Looks({ bootstrap: template, memory: pinned ? undefined : memory })
-  const parts = { looks, memory, clockwork, family: DIALER_FAMILY, shelf: new PackShelf(store, id) }
+  const parts = { looks, memory, clockwork, fits, shelf: new PackShelf(store, id) }
   const keeper = root === undefined || pinned ? undefined : new PackKeeper({ ...parts, root })
   const tunnel = new Tunnel({
     ...input,
+    memory: {
+      recall: () => memory.way(clockwork.now()),
+      keep: (way) => memory.keepWay(way, clockwork.now()),
+    },
     looks: {
       candidates: () => looks.candidates(),
       took: (taken) => {

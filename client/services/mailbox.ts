@@ -78,12 +78,20 @@ export class Mailboxes implements MailboxPort {
     }
   }
 
-  async put({ gateway, sid, sauth, id, body }: OutgoingMessage): Promise<'delivered' | 'stored' | 'duplicate'> {
+  async put({
+    gateway,
+    sid,
+    sauth,
+    id,
+    body,
+    noStore,
+  }: OutgoingMessage): Promise<'delivered' | 'stored' | 'duplicate'> {
     const timeoutMs = this.isElsewhere(gateway) ? this.at(gateway).patience : undefined
     const options = timeoutMs === undefined ? {} : { timeoutMs }
-    const args = { sid, sauth, id, body }
+    const args = { sid, sauth, id, body, ...(noStore ? { noStore } : {}) }
     const { stored } = ((await this.at(gateway).call('mailbox.put', args, options)) ?? {}) as { stored?: unknown }
     if (stored === 'delivered' || stored === 'stored' || stored === 'duplicate') return stored
+    if (stored === 'dropped') throw new ServiceFailure('offline')
     throw new SottoError('E_INTERNAL', 'the gateway answered something this version does not know')
   }
 

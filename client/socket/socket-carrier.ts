@@ -115,7 +115,7 @@ export class SocketCarrier {
     try {
       const request = upgrade.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
       const timeoutMs = path.patience
-      const socket = await permit.openSocket!(request, { timeoutMs, signal })
+      const socket = await permit.openSocket!(request, { timeoutMs, family: upgrade.family, signal })
       const accept = (parcel: Uint8Array): boolean => {
         isAuthentic ||= session.receive(clockwork.now(), outgoing.number, parcel)
         return isAuthentic

@@ -1,5 +1,4 @@
-/** Gathers one answer for undici's `dispatch`: few buffers, a bound on the size, a bound on the time, one settled promise. */
-import type { Dispatcher } from 'undici'
+/** Gathers one answer from whatever HTTP client: few buffers, bounds on size and time, one settled promise. */
 import { concat, empty } from '#protocol/bytes.ts'
 import type { SottoError } from '#protocol/errors.ts'
 import { DialLimits } from '../limits.ts'
@@ -7,17 +6,25 @@ import { uninitialised } from '../octets.ts'
 import type { ExchangeResponse } from '../permit.ts'
 import { pathError, toPathError } from './path-error.ts'
 
-type Controller = Dispatcher.DispatchController
+export interface AnswerInput {
+  /** The endpoint's, for error texts. */
+  readonly name: string
+  /** Milliseconds between two pieces of an answer. */
+  readonly stallMs: number
+  /** The answer has begun. */
+  readonly begun: () => void
+  /** The client has finished with the request, which may be later than `result` is settled. */
+  readonly done: () => void
+}
 
-export class Answer implements Dispatcher.DispatchHandler {
+export class Answer {
   readonly result: Promise<ExchangeResponse>
+  private readonly input: AnswerInput
   private readonly resolve: (response: ExchangeResponse) => void
   private readonly reject: (error: SottoError) => void
-  private readonly name: string
-  private readonly begun: () => void
-  private readonly done: () => void
-  private controller: Controller | undefined
-  private failure: SottoError | undefined
+  private abort: (error: SottoError) => void = () => {}
+  private problem: SottoError | undefined
+  private stall: NodeJS.Timeout | undefined
   private phase = 'while waiting for a connection'
   private status = 0
   private headers: [string, string][] = []
@@ -25,82 +32,99 @@ export class Answer implements Dispatcher.DispatchHandler {
   private whole: Uint8Array | undefined
   private pieces: Uint8Array[] = []
   private received = 0
+  private isDone = false
+  private started = false
+  private begunAt = 0
 
-  /**
-   * @param name the endpoint's, for error texts
-   * @param begun the answer has begun
-   * @param done undici has finished with the request, which may be later than `result` is settled
-   */
-  constructor(name: string, begun: () => void, done: () => void) {
-    this.name = name
-    this.begun = begun
-    this.done = done
+  constructor(input: AnswerInput) {
+    this.input = input
     const { promise, resolve, reject } = Promise.withResolvers<ExchangeResponse>()
     this.result = promise
     this.resolve = resolve
     this.reject = reject
   }
 
-  /** Nobody waits any more. What was begun on the connection makes it useless, so it is closed. */
-  giveUp(code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT', cause?: unknown): void {
-    this.fail(pathError(code, this.name, code === 'E_PATH_TIMEOUT' ? this.phase : undefined, cause))
+  /** Set once nobody waits any more. */
+  get failure(): SottoError | undefined {
+    return this.problem
   }
 
-  onRequestStart(controller: Controller): void {
-    // Thrown before the request was written, this leaves the connection as it is.
-    if (this.failure !== undefined) throw this.failure
-    this.controller = controller
+  /** True once the request has a connection. */
+  get isOnItsWay(): boolean {
+    return this.started
+  }
+
+  /** Nobody waits any more. What was begun on the connection is aborted. */
+  giveUp(code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT', cause?: unknown): void {
+    this.fail(pathError(code, this.input.name, code === 'E_PATH_TIMEOUT' ? this.phase : undefined, cause))
+  }
+
+  /** The request is about to be written; not where `failure` is set. `abort`: ends it, then `error` or `gone` is called. */
+  start(abort: (error: SottoError) => void): void {
+    this.abort = abort
+    this.started = true
     this.phase = 'while waiting for the answer'
   }
 
-  onResponseStart(controller: Controller, status: number, headers: Record<string, unknown>): void {
+  /** `headers` in the order of the wire, names as sent. */
+  head(status: number, headers: [string, string][]): void {
     this.phase = 'in the middle of the answer'
-    this.begun()
+    this.input.begun()
+    this.begunAt = performance.now()
     this.status = status
-    this.headers = rawPairs(controller.rawHeaders)
-    const announced = Number(headers['content-length'] ?? 0)
-    if (announced > DialLimits.responseBytes) this.fail(pathError('E_PATH_ANSWER', this.name, 'it is too large'))
-    else this.whole = announced > 0 ? uninitialised(announced) : undefined
+    this.headers = headers
+    const announced = Number(headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1] ?? 0)
+    if (headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0) > DialLimits.responseHeaderBytes) {
+      return this.fail(pathError('E_PATH_ANSWER', this.input.name, 'its header is too large'))
+    }
+    if (announced > DialLimits.responseBytes) return this.fail(this.tooLarge())
+    this.whole = announced > 0 ? uninitialised(announced) : undefined
+    this.stall = setTimeout(() => this.giveUp('E_PATH_TIMEOUT'), this.input.stallMs)
   }
 
-  onResponseData(_controller: Controller, chunk: Buffer): void {
+  data(chunk: Uint8Array): void {
+    this.stall?.refresh()
     const at = this.received
     this.received += chunk.length
-    if (this.received > (this.whole?.length ?? DialLimits.responseBytes)) {
-      this.fail(pathError('E_PATH_ANSWER', this.name, 'it is too large'))
-    } else if (this.whole !== undefined) this.whole.set(chunk, at)
+    if (this.received > (this.whole?.length ?? DialLimits.responseBytes)) this.fail(this.tooLarge())
+    else if (this.whole !== undefined) this.whole.set(chunk, at)
     else this.pieces.push(chunk)
   }
 
-  onResponseEnd(): void {
+  end(): void {
     const body = this.whole?.subarray(0, this.received) ?? (this.pieces.length === 0 ? empty : concat(...this.pieces))
-    this.resolve({ status: this.status, headers: this.headers, body })
-    this.done()
+    const isCut = this.whole !== undefined && this.received < this.whole.length
+    if (isCut) this.reject(pathError('E_PATH_RESET', this.input.name, this.phase))
+    else this.resolve({ status: this.status, headers: this.headers, body, bodyMs: performance.now() - this.begunAt })
+    this.over()
   }
 
-  onResponseError(_controller: Controller, error: Error): void {
-    this.reject(this.failure ?? this.explain(error))
-    this.done()
+  error(cause: unknown): void {
+    this.reject(this.problem ?? this.explain(cause))
+    this.over()
   }
 
-  private explain(cause: Error): SottoError {
-    const error = toPathError(cause, this.name)
+  private over(): void {
+    clearTimeout(this.stall)
+    if (this.isDone) return
+    this.isDone = true
+    this.input.done()
+  }
+
+  private explain(cause: unknown): SottoError {
+    const error = toPathError(cause, this.input.name)
     const isStall = error !== cause && error.code === 'E_PATH_TIMEOUT'
-    return isStall ? pathError(error.code, this.name, this.phase, cause) : error
+    return isStall ? pathError(error.code, this.input.name, this.phase, cause) : error
+  }
+
+  private tooLarge(): SottoError {
+    return pathError('E_PATH_ANSWER', this.input.name, 'it is too large')
   }
 
   private fail(error: SottoError): void {
-    this.failure ??= error
-    this.controller?.abort(this.failure)
-    this.reject(this.failure)
+    clearTimeout(this.stall)
+    this.problem ??= error
+    this.reject(this.problem)
+    this.abort(this.problem)
   }
-}
-
-/** Names and values as they came, one octet a character. */
-function rawPairs(raw: Controller['rawHeaders']): [string, string][] {
-  const pairs: [string, string][] = []
-  if (!Array.isArray(raw)) return pairs
-  const text = (item: Buffer | string): string => (typeof item === 'string' ? item : item.toString('latin1'))
-  for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([text(raw[i]!), text(raw[i + 1]!)])
-  return pairs
 }

@@ -1,67 +1,86 @@
 /**
- * The connections to one endpoint: at most `DialLimits.connections`, each with one exchange at a time and the others in
- * line behind it. A name asks for a connection of its own; what may not have one shares.
+ * The connections to one endpoint: few, begun apart from each other. Over HTTP/1.1 each has one exchange at a time: what
+ * finds none free waits for the first that is, and a name asks for a connection of its own. Over HTTP/2 all share one.
  */
-import type { Dispatcher } from 'undici'
 import { DialLimits } from '../limits.ts'
 import type { ExchangeOptions, ExchangeRequest, ExchangeResponse } from '../permit.ts'
 import { Answer } from './answer.ts'
+import type { HttpClient, HttpClientEvents } from './http-client.ts'
 import { pathError } from './path-error.ts'
+import type { Spacing } from './spacing.ts'
 
 interface Job {
-  readonly request: Dispatcher.DispatchOptions
+  readonly name: string | undefined
+  readonly request: ExchangeRequest
+  /** Has to come first on a new connection, within `timeoutMs`. */
+  readonly first: ExchangeRequest | undefined
+  readonly timeoutMs: number
   readonly answer: Answer
+  lane: Lane | undefined
 }
 
 interface Lane {
   name: string | undefined
-  readonly client: Dispatcher
+  readonly client: HttpClient
+  /** Aborted when the connection is not wanted any more, in the middle of connecting too. */
+  readonly unwanted: AbortController
   /** Under way on the connection. */
-  current: Job | undefined
+  readonly current: Set<Job>
+  /** Of its name, or until it is known how many it carries at once. */
   line: Job[]
+  /** Nothing was asked for on it yet. */
+  isNew: boolean
+  /** Something has to come first on it, and has not come yet. */
+  begins: boolean
+  /** Takes nothing new; closed once nothing is under way. */
+  retired: boolean
+}
+
+export interface ConnectionsInput {
+  /** The endpoint's, for error texts. */
+  readonly name: string
+  /** Milliseconds between two pieces of an answer, and from its beginning to its end. */
+  readonly stallMs: number
+  readonly answerMs: number
+  readonly spacing: Spacing
+  /** Makes an HTTP client that holds at most one connection. For its first one a place was taken; later ones take their own. */
+  readonly open: (unwanted: AbortSignal, events: HttpClientEvents) => HttpClient
 }
 
 export class Connections {
-  private readonly name: string
-  private readonly answerMs: number
-  private readonly open: () => Dispatcher
+  private readonly input: ConnectionsInput
   /** In order of use: the first was idle for longest. */
   private readonly lanes = new Set<Lane>()
+  /** For which there is no connection yet. */
+  private line: Job[] = []
+  private most: number = DialLimits.connectionsUnsaid
+  private timer: NodeJS.Timeout | undefined
 
-  /**
-   * @param name the endpoint's, for error texts
-   * @param answerMs from the beginning of an answer to its end
-   * @param open makes an HTTP client that holds at most one connection
-   */
-  constructor(name: string, answerMs: number, open: () => Dispatcher) {
-    this.name = name
-    this.answerMs = answerMs
-    this.open = open
+  constructor(input: ConnectionsInput) {
+    this.input = input
   }
 
   /** Rejects with SottoError E_PATH_*. */
   async exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse> {
-    if (options.signal?.aborted) throw pathError('E_PATH_CLOSED', this.name, undefined, options.signal.reason)
-    if (options.fresh) this.dropAllIdle()
-    const lane = this.pick(options.connection)
+    const { name, stallMs, answerMs } = this.input
+    if (options.signal?.aborted) throw pathError('E_PATH_CLOSED', name, undefined, options.signal.reason)
+    if (options.fresh) this.retireAll()
+    this.most = Math.min(options.connections ?? DialLimits.connectionsUnsaid, DialLimits.connections)
     // A slow link must not be given up in the middle: once the answer has begun, it has the time of an answer.
     const begun = (): void => {
       clearTimeout(timer)
-      timer = setTimeout(leave, this.answerMs, 'E_PATH_TIMEOUT')
+      timer = setTimeout(leave, answerMs, 'E_PATH_TIMEOUT')
     }
-    const answer = new Answer(this.name, begun, () => this.finished(lane))
-    const job: Job = { request: toDispatch(request), answer }
+    const answer = new Answer({ name, stallMs, begun, done: () => this.finished(job) })
+    const { connection, first, timeoutMs } = options
+    const job: Job = { name: connection, request, first, timeoutMs, answer, lane: undefined }
     const leave = (code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT'): void => {
-      lane.line = lane.line.filter((other) => other !== job)
-      answer.giveUp(code, options.signal?.reason)
-      // Where one connection has fallen silent the others have, mostly: what comes next shall not find out one by one.
-      if (code === 'E_PATH_TIMEOUT') this.dropAllIdle()
+      this.giveUp(job, code, options.signal?.reason)
     }
     let timer = setTimeout(leave, options.timeoutMs, 'E_PATH_TIMEOUT')
     const aborted = (): void => leave('E_PATH_CLOSED')
     options.signal?.addEventListener('abort', aborted, { once: true })
-    lane.line.push(job)
-    this.advance(lane)
+    this.place(job)
     return answer.result.finally(() => {
       clearTimeout(timer)
       options.signal?.removeEventListener('abort', aborted)
@@ -70,68 +89,198 @@ export class Connections {
 
   async close(): Promise<void> {
     const lanes = [...this.lanes]
+    const waiting = this.line
     this.lanes.clear()
-    const jobs = lanes.flatMap(({ current, line }) => (current === undefined ? line : [current, ...line]))
-    for (const { answer } of jobs) answer.giveUp('E_PATH_CLOSED')
-    await Promise.all(lanes.map(({ client }) => client.destroy()))
+    this.line = []
+    clearTimeout(this.timer)
+    const jobs = lanes.flatMap(({ current, line }) => [...current, ...line])
+    for (const { answer } of [...jobs, ...waiting]) answer.giveUp('E_PATH_CLOSED')
+    await Promise.all(lanes.map((lane) => this.end(lane)))
   }
 
-  private pick(name: string | undefined): Lane {
-    const lanes = [...this.lanes]
-    const lane = lanes.find((other) => name !== undefined && other.name === name) ?? this.anyLane(lanes)
-    if (name !== undefined && isIdle(lane)) lane.name = name
+  private giveUp(job: Job, code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT', cause: unknown): void {
+    const { lane, answer } = job
+    this.line = this.line.filter((other) => other !== job)
+    if (lane !== undefined) lane.line = lane.line.filter((other) => other !== job)
+    const isConnecting = lane?.current.has(job) && !answer.isOnItsWay
+    answer.giveUp(code, cause)
+    if (code !== 'E_PATH_TIMEOUT') return
+    // What takes so long to come about would be waited for by the next ones as well.
+    if (isConnecting) this.drop(lane!)
+    // Where one connection has fallen silent the others have, mostly: what comes next shall not find out one by one.
+    this.retireAll()
+  }
+
+  // ---- which exchange goes where ----------------------------------------------------------------------------------------------
+
+  private place(job: Job): void {
+    const lane = this.laneFor(job.name)
+    if (lane === undefined) {
+      this.line.push(job)
+      this.comeBack()
+      return
+    }
+    this.give(lane, job)
+  }
+
+  /**
+   * One that is shared, or may yet turn out to be; of this name; else an idle one that nobody named, a new one, or the
+   * longest idle one. undefined: it has to wait.
+   */
+  private laneFor(name: string | undefined): Lane | undefined {
+    const lanes = [...this.lanes].filter(({ retired, client }) => !retired && client.capacity !== 0)
+    const shared = lanes.find((lane) => isShared(lane) || lane.client.capacity === undefined)
+    if (shared !== undefined) return shared
+    const own = name === undefined ? undefined : lanes.find((other) => other.name === name)
+    if (own !== undefined) return own
+    const idle = lanes.filter(isIdle)
+    const unnamed = idle.findLast((lane) => lane.name === undefined)
+    if (unnamed !== undefined) return unnamed
+    if (lanes.length === 0) this.makeRoom()
+    return this.mayOpen && this.input.spacing.wait === 0 ? this.openLane() : idle[0]
+  }
+
+  private give(lane: Lane, job: Job): void {
+    if (job.name !== undefined && lane.client.capacity === 1) {
+      lane.name = job.name
+      // Those of one name keep their order.
+      const same = this.line.filter(({ name }) => name === job.name)
+      this.line = this.line.filter(({ name }) => name !== job.name)
+      for (const other of same) other.lane = lane
+      lane.line.push(job, ...same)
+    } else lane.line.push(job)
+    job.lane = lane
     this.lanes.delete(lane)
+    this.lanes.add(lane)
+    if (lane.isNew && job.first !== undefined) void this.begin(lane, job.first, job.timeoutMs)
+    else this.advance(lane)
+  }
+
+  /** What a visitor would ask for first on a new connection. Where it does not come through, nothing else would. */
+  private async begin(lane: Lane, first: ExchangeRequest, timeoutMs: number): Promise<void> {
+    lane.isNew = false
+    lane.begins = true
+    const { name, stallMs } = this.input
+    const done = (): void => this.finished(job)
+    const answer = new Answer({ name, stallMs, begun: () => {}, done })
+    const job: Job = { name: undefined, request: first, first: undefined, timeoutMs, answer, lane }
+    const timer = setTimeout(() => answer.giveUp('E_PATH_TIMEOUT'), timeoutMs)
+    lane.current.add(job)
+    lane.client.dispatch(first, answer)
+    try {
+      await answer.result
+    } catch (error) {
+      for (const waiting of lane.line.splice(0)) waiting.answer.error(error)
+    } finally {
+      clearTimeout(timer)
+      lane.begins = false
+      this.advance(lane)
+    }
+  }
+
+  private get mayOpen(): boolean {
+    return this.lanes.size < this.most
+  }
+
+  /** Looks again once another connection may be begun. */
+  private comeBack(): void {
+    if (this.timer !== undefined || this.line.length === 0 || !this.mayOpen) return
+    this.timer = setTimeout(() => {
+      this.timer = undefined
+      this.placeAll()
+    }, this.input.spacing.wait)
+  }
+
+  private placeAll(): void {
+    for (const job of this.line.splice(0)) this.place(job)
+  }
+
+  // ---- connections ------------------------------------------------------------------------------------------------------------
+
+  private openLane(): Lane {
+    const unwanted = new AbortController()
+    this.input.spacing.take()
+    const client = this.input.open(unwanted.signal, { ready: () => this.decided(lane), gone: () => this.gone(lane) })
+    const lane: Lane = {
+      ...{ name: undefined, client, unwanted, current: new Set(), line: [] },
+      ...{ isNew: true, begins: false, retired: false },
+    }
     this.lanes.add(lane)
     return lane
   }
 
-  /** An idle one that nobody named, a new one, the longest idle one, or the one with the shortest line. */
-  private anyLane(lanes: readonly Lane[]): Lane {
-    const idle = lanes.filter(isIdle)
-    const unnamed = idle.findLast((lane) => lane.name === undefined)
-    if (unnamed !== undefined) return unnamed
-    if (lanes.length < DialLimits.connections) return this.openLane()
-    return idle[0] ?? lanes.reduce((least, lane) => (lane.line.length < least.line.length ? lane : least))
+  /** Where all are retired and none has come to its end, the oldest gives way. */
+  private makeRoom(): void {
+    const [oldest] = this.lanes
+    if (oldest !== undefined && !this.mayOpen) this.drop(oldest)
   }
 
-  private openLane(): Lane {
-    const lane: Lane = { name: undefined, client: this.open(), current: undefined, line: [] }
-    // Both come after the request that was under way has been told, so an idle lane has no connection and no use.
-    lane.client.on('disconnect', () => this.dropIdle(lane))
-    lane.client.on('connectionError', () => this.dropIdle(lane))
-    return lane
+  /** What was in line behind a connection that turns out not to be shared finds others. */
+  private decided(lane: Lane): void {
+    if (lane.client.capacity === 1 && !lane.begins) this.line.unshift(...this.stranded(lane, 1))
+    this.advance(lane)
+    this.placeAll()
   }
 
   private advance(lane: Lane): void {
-    if (lane.current !== undefined) return
-    lane.current = lane.line.shift()
-    if (lane.current !== undefined) lane.client.dispatch(lane.current.request, lane.current.answer)
+    if (lane.begins || !this.lanes.has(lane)) return
+    while (lane.line.length > 0 && lane.current.size < (lane.client.capacity || 1)) {
+      const job = lane.line.shift()!
+      lane.isNew = false
+      lane.current.add(job)
+      lane.client.dispatch(job.request, job.answer)
+    }
+    this.sweep(lane)
   }
 
-  private finished(lane: Lane): void {
-    lane.current = undefined
+  private finished(job: Job): void {
+    const { lane } = job
+    if (lane === undefined) return
+    lane.current.delete(job)
     // Not at once: undici may be in the middle of telling requests of a failure, and breaks where a new one comes then.
-    queueMicrotask(() => this.advance(lane))
+    queueMicrotask(() => {
+      this.advance(lane)
+      this.placeAll()
+    })
   }
 
-  private dropAllIdle(): void {
-    for (const lane of [...this.lanes]) this.dropIdle(lane)
+  /** It is over, and what was under way on it has been told. Some clients connect anew for what is in line. */
+  private gone(lane: Lane): void {
+    if (lane.client.capacity === 0 || isIdle(lane)) this.drop(lane)
   }
 
-  private dropIdle(lane: Lane): void {
-    if (!isIdle(lane) || !this.lanes.delete(lane)) return
-    void lane.client.destroy()
+  /** Nothing new goes to the connections there are; those that are shared end with what is under way on them. */
+  private retireAll(): void {
+    for (const lane of [...this.lanes]) {
+      if (isIdle(lane) || isShared(lane)) lane.retired = true
+      this.sweep(lane)
+    }
+  }
+
+  private sweep(lane: Lane): void {
+    if (lane.retired && isIdle(lane)) this.drop(lane)
+  }
+
+  private drop(lane: Lane): void {
+    if (!this.lanes.delete(lane)) return
+    void this.end(lane)
+    this.line.unshift(...this.stranded(lane, 0))
+    this.comeBack()
+  }
+
+  private stranded(lane: Lane, from: number): Job[] {
+    const jobs = lane.line.splice(from)
+    for (const job of jobs) job.lane = undefined
+    return jobs
+  }
+
+  /** Closes a connection, or what would become one. */
+  private end({ client, unwanted }: Lane): Promise<void> {
+    unwanted.abort(pathError('E_PATH_CLOSED', this.input.name))
+    return client.destroy()
   }
 }
 
-function isIdle(lane: Lane): boolean {
-  return lane.current === undefined && lane.line.length === 0
-}
+const isIdle = ({ current, line }: Lane): boolean => current.size === 0 && line.length === 0
 
-/** Fields that undici writes itself, from the origin and the body. */
-const writtenByClient: ReadonlySet<string> = new Set(['host', 'connection', 'content-length'])
-
-function toDispatch({ method, target, headers, body }: ExchangeRequest): Dispatcher.DispatchOptions {
-  const ours = headers.filter(([name]) => !writtenByClient.has(name.toLowerCase()))
-  return { method, path: target, headers: ours.flat(), body: body ?? null }
-}
+const isShared = ({ client }: Lane): boolean => (client.capacity ?? 0) > 1

@@ -45,10 +45,14 @@ const codes: ReadonlyMap<string, PathCode> = new Map<string, PathCode>([
 /** OpenSSL's and Node's names for what is wrong with a certificate or a record. */
 const tls = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO$)/
 
+/** Node's names for what is no HTTP/1.1 and no HTTP/2. */
+const http = /^(HPE_(?!INVALID_EOF_STATE)|ERR_HTTP2_ERROR$)/
+
 function pathCode(cause: unknown): PathCode {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const known = codes.get(code)
   if (known !== undefined) return known
   if (tls.test(code)) return 'E_PATH_TLS'
+  if (http.test(code)) return 'E_PATH_ANSWER'
   return cause instanceof Error && cause.name === 'HTTPParserError' ? 'E_PATH_ANSWER' : 'E_PATH_RESET'
 }

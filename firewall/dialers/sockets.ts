@@ -1,7 +1,7 @@
 /** The WebSockets of a dialer, by endpoint, so that they end with it. */
 import type { MessageSocket, SocketOptions, SocketRequest } from '../message-socket.ts'
 import type { DialTarget } from './dialer.ts'
-import type { Connect } from './tls-connector.ts'
+import type { OpenConnection } from './pooled.ts'
 import { openWebSocket } from './web-socket.ts'
 
 export class Sockets {
@@ -10,7 +10,7 @@ export class Sockets {
   /** Rejects with SottoError E_PATH_*. */
   async openSocket(
     target: DialTarget,
-    connect: Connect,
+    connect: OpenConnection,
     request: SocketRequest,
     options: SocketOptions,
   ): Promise<MessageSocket> {

@@ -1,137 +1,130 @@
-/** One verified TLS connection to a target: addresses in turn, then the certificate, before a single octet of a request. */
+/** One verified TLS connection to a target: sockets of the route in turn, then the certificate, before a single octet of a request. */
 import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { connect as tlsConnect } from 'node:tls'
-import { constantTimeEqual } from '#protocol/bytes.ts'
-import { sha256 } from '#protocol/crypto/hash.ts'
 import { DialLimits } from '../limits.ts'
-import type { DialTarget } from './dialer.ts'
+import type { DialTarget, Reach } from './dialer.ts'
+import { reachOf } from './dialer.ts'
 import { pathError, toPathError } from './path-error.ts'
+import { isPinned } from './pin.ts'
+import type { Route, RouteOptions } from './route.ts'
+import { systemRoute } from './route.ts'
 
-export interface ConnectorOptions {
-  /** Asked only for endpoints whose invite pins no addresses. */
-  readonly resolve: (host: string) => Promise<readonly string[]>
-  /** Certificate authorities instead of the system's, PEM. */
-  readonly authorities?: readonly string[]
+export interface ConnectorOptions extends RouteOptions {
+  /** Instead of the one that the other options describe. */
+  readonly route?: Route
+  /** What the ClientHello looks like; plain TLS of Node where nothing is said. */
+  readonly style?: TlsStyle
+  /** Protocols to offer, best first; `http/1.1` where nothing is said. Not looked at where there is a style. */
+  readonly alpn?: readonly string[]
+  /** False: every connection begins with a whole handshake. */
+  readonly resumes?: boolean
   /** Milliseconds for name and connection, over all addresses. */
   readonly connectMs?: number
 }
 
-/** As undici and Node's agents do. */
-const KEEP_ALIVE_MS = 60_000
+/** Makes the options of one connection: what differs from connection to connection is drawn anew. */
+export type TlsStyle = (authorities: readonly string[] | undefined) => ConnectionOptions
 
-/** Opens one more connection to the target it was made for. Rejects with SottoError E_PATH_*. */
-export type Connect = () => Promise<TLSSocket>
+/**
+ * Opens one more connection to the target it was made for, unless nobody wants it any more: then it is ended in the middle,
+ * with the signal's reason. Rejects with SottoError E_PATH_*, E_PROXY_*.
+ */
+export type Connect = (unwanted?: AbortSignal) => Promise<TLSSocket>
 
 /** Made once for each target: keeps its tickets and the address that worked. */
 export type Connector = (target: DialTarget) => Connect
 
-/** Plain TLS of Node. */
-export function tlsConnector(options: ConnectorOptions): Connector {
+export function tlsConnector(options: ConnectorOptions = {}): Connector {
+  const route = options.route ?? systemRoute(options)
   return (target) => {
     const tickets: Buffer[] = []
     let lastGood: string | undefined
-    return async () => {
-      const connectMs = options.connectMs ?? DialLimits.connectMs
-      const deadline = performance.now() + connectMs
-      const addresses = startWith(await addressesOf(target, options.resolve, connectMs), lastGood)
+    return async (unwanted) => {
+      const deadline = performance.now() + (options.connectMs ?? DialLimits.connectMs)
       let failure: unknown
-      for (const [index, address] of addresses.entries()) {
-        const timeoutMs = (deadline - performance.now()) / (addresses.length - index)
-        try {
-          const socket = await connectOnce(target, address, { timeoutMs, tickets, authorities: options.authorities })
-          lastGood = address
-          return socket
-        } catch (error) {
-          failure = error
+      try {
+        for await (const { socket, by, left } of route(target, { deadline, prefer: lastGood, unwanted })) {
+          const timeoutMs = Math.max(1, (deadline - performance.now()) / (left + 1))
+          const attempt = { timeoutMs, tickets, options, unwanted }
+          try {
+            const secured = await secure(socket, reachOf(target), attempt)
+            lastGood = by
+            return secured
+          } catch (error) {
+            failure ??= error
+            if (unwanted?.aborted) break
+          }
         }
+      } catch (error) {
+        failure ??= error
       }
       throw toPathError(failure, target.name)
     }
   }
 }
 
-async function addressesOf(
-  target: DialTarget,
-  resolve: (host: string) => Promise<readonly string[]>,
-  timeoutMs: number,
-): Promise<readonly string[]> {
-  if (target.addresses.length > 0) return target.addresses
-  if (isIP(target.host) !== 0) return [target.host]
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(reject, timeoutMs, new Error('the resolver takes too long'))
-  try {
-    const found = (await Promise.race([resolve(target.host), late])).filter((address) => isIP(address) !== 0)
-    if (found.length > 0) return found.slice(0, DialLimits.addresses)
-  } catch (cause) {
-    throw pathError('E_PATH_DNS', target.name, undefined, cause)
-  } finally {
-    clearTimeout(timer)
-  }
-  throw pathError('E_PATH_DNS', target.name)
-}
-
-/** The address that worked last time goes first. */
-function startWith(addresses: readonly string[], first: string | undefined): readonly string[] {
-  if (first === undefined || !addresses.includes(first)) return addresses
-  return [first, ...addresses.filter((address) => address !== first)]
-}
-
 interface Attempt {
   readonly timeoutMs: number
   /** Each is used once, so that an observer cannot tie two connections together by it. */
   readonly tickets: Buffer[]
-  readonly authorities: readonly string[] | undefined
+  readonly options: ConnectorOptions
+  readonly unwanted: AbortSignal | undefined
 }
 
-function connectOnce(target: DialTarget, address: string, attempt: Attempt): Promise<TLSSocket> {
-  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
-  const socket = tlsConnect(connectionOptions(target, address, attempt))
-  const fail = (error: unknown): void => {
+async function secure(raw: Duplex, reach: Reach, attempt: Attempt): Promise<TLSSocket> {
+  const late = new AbortController()
+  const error = pathError('E_PATH_TIMEOUT', reach.name, 'while connecting')
+  const timer = setTimeout(() => late.abort(error), attempt.timeoutMs)
+  const { unwanted } = attempt
+  const signal = unwanted === undefined ? late.signal : AbortSignal.any([late.signal, unwanted])
+  try {
+    return await secured(raw, reach, attempt, signal)
+  } catch (error) {
+    throw toPathError(error, reach.name)
+  } finally {
     clearTimeout(timer)
-    socket.destroy()
-    reject(toPathError(error, target.name))
   }
-  const timer = setTimeout(fail, attempt.timeoutMs, pathError('E_PATH_TIMEOUT', target.name, 'while connecting'))
-  socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS)
+}
+
+function secured(raw: Duplex, reach: Reach, attempt: Attempt, late: AbortSignal): Promise<TLSSocket> {
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
+  const socket = tlsConnect({ ...connectionOptions(reach, attempt), socket: raw })
+  const fail = (error: unknown): void => {
+    socket.destroy()
+    reject(error)
+  }
+  late.addEventListener('abort', () => fail(late.reason), { once: true })
+  if (late.aborted) fail(late.reason)
   let verified = false
   socket.on('session', (ticket) => {
-    if (!verified) return
+    if (!verified || attempt.options.resumes === false) return
     attempt.tickets.push(ticket)
     if (attempt.tickets.length > DialLimits.tickets) attempt.tickets.shift()
   })
   // Both stay: until the HTTP client has its own, an error would have no listener.
   socket.once('error', fail)
-  socket.once('close', () => fail(pathError('E_PATH_RESET', target.name, 'while connecting')))
+  socket.once('close', () => fail(pathError('E_PATH_RESET', reach.name, 'while connecting')))
   socket.once('secureConnect', () => {
-    if (!isPinned(socket, target.certificate)) return fail(pathError('E_PATH_TLS', target.name))
+    if (!isPinned(socket, reach.certificate)) return fail(pathError('E_PATH_TLS', reach.name))
     verified = true
-    clearTimeout(timer)
     resolve(socket)
   })
   return promise
 }
 
 /** `rejectUnauthorized` is said outright, so that no environment variable decides. */
-function connectionOptions(target: DialTarget, address: string, attempt: Attempt): ConnectionOptions {
+function connectionOptions(reach: Reach, attempt: Attempt): ConnectionOptions {
   const session = attempt.tickets.pop()
+  const { style, alpn, authorities } = attempt.options
+  const plain = { ALPNProtocols: [...(alpn ?? ['http/1.1'])], ...(authorities && { ca: [...authorities] }) }
   return {
-    host: address,
-    port: target.port,
-    ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
-    ALPNProtocols: ['http/1.1'],
-    rejectUnauthorized: target.certificate === undefined,
-    ...(attempt.authorities === undefined ? {} : { ca: [...attempt.authorities] }),
+    ...(style === undefined ? plain : style(authorities)),
+    // Not for connecting: the name that a certificate is judged by where there is no server name.
+    host: reach.host,
+    ...(isIP(reach.host) === 0 ? { servername: reach.host } : {}),
+    rejectUnauthorized: reach.certificate === undefined,
     ...(session === undefined ? {} : { session }),
   }
-}
-
-/**
- * True where the invite pins nothing: then OpenSSL has judged. A resumed session shows no certificate: it proves the
- * one that the full handshake showed, and only tickets of connections that passed here are kept.
- */
-function isPinned(socket: TLSSocket, pin: Uint8Array | undefined): boolean {
-  if (pin === undefined || socket.isSessionReused()) return true
-  const certificate = socket.getPeerX509Certificate()
-  return certificate !== undefined && constantTimeEqual(sha256(new Uint8Array(certificate.raw)), pin)
 }

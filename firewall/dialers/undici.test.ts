@@ -25,6 +25,9 @@ const noResolver = async (): Promise<never> => {
   throw new Error('the resolver was asked')
 }
 
+/** A name that may have an address of this machine. */
+const here = { host: 'gateway.localhost', addresses: [] }
+
 interface Setup {
   readonly connector?: Partial<ConnectorOptions>
   readonly dialer?: Partial<UndiciDialerOptions>
@@ -40,7 +43,7 @@ interface Rig {
 
 function rig(t: { teardown(fn: () => Promise<void>): void }, setup: Setup = {}): Rig {
   const connector = tlsConnector({ resolve: noResolver, ...setup.connector })
-  const dialer = undiciDialer({ connector, ...setup.dialer })
+  const dialer = undiciDialer({ connector, apartMs: 0, ...setup.dialer })
   const dials: DialEvent[] = []
   dialer.onDial((event) => dials.push(event))
   t.teardown(() => dialer.close())
@@ -52,7 +55,7 @@ function rig(t: { teardown(fn: () => Promise<void>): void }, setup: Setup = {}):
     dialer.exchange(
       target,
       { method: 'GET', target: '/', headers: [], body: undefined, ...request },
-      { timeoutMs: 20_000, ...options },
+      { family: 'node', timeoutMs: 20_000, connections: DialLimits.connections, ...options },
     )
   return { dialer, dials, send, get: (path, options) => send({ target: path }, options) }
 }
@@ -116,7 +119,7 @@ test('a redirect is an answer like any other', async (t) => {
 test('one connection is used again and again', async (t) => {
   const { get, dials } = rig(t)
   for (let i = 0; i < 5; i++) await get('/')
-  t.deepEqual(dials, [{ endpoint: 'e1' }])
+  t.deepEqual(dials, [{ endpoint: 'e1', address: '127.0.0.1' }])
 })
 
 test('exchanges of one name are in line on one connection; names do not block each other', async (t) => {
@@ -220,7 +223,7 @@ test('an answer that has begun may take its time on a slow link, as long as some
 
 test('an answer that stalls is given up long before the whole time is over', async (t) => {
   const { get } = rig(t, { dialer: { stallMs: 200 } })
-  const error = await t.throwsAsync(get('/stall', { timeoutMs: 60_000 }), { code: 'E_PATH_TIMEOUT' })
+  const error = await t.throwsAsync(get('/stall', { family: 'node', timeoutMs: 60_000 }), { code: 'E_PATH_TIMEOUT' })
   t.regex(error!.message, /middle of the answer/)
 })
 
@@ -324,25 +327,25 @@ test('the resolver is asked only where the invite pins no address', async (t) =>
   }
   await rig(t, { connector: { resolve } }).get('/')
   t.deepEqual(asked, [])
-  await rig(t, { connector: { resolve }, target: { addresses: [] } }).get('/')
-  t.deepEqual(asked, [HOST])
+  await rig(t, { connector: { resolve }, target: here }).get('/')
+  t.deepEqual(asked, [here.host])
 })
 
 test('a name without an address', async (t) => {
   for (const resolve of [noResolver, async () => [], async () => ['evil.example']]) {
-    t.is(await codeOf(rig(t, { connector: { resolve }, target: { addresses: [] } }).get('/')), 'E_PATH_DNS')
+    t.is(await codeOf(rig(t, { connector: { resolve }, target: here }).get('/')), 'E_PATH_DNS')
   }
 })
 
 test('DialLimits.addresses: a resolver that names thousands', async (t) => {
   const resolve = async (): Promise<string[]> => [...Array(DialLimits.addresses).fill('127.0.0.2'), '127.0.0.1']
-  const { get } = rig(t, { connector: { resolve }, target: { addresses: [] } })
+  const { get } = rig(t, { connector: { resolve }, target: here })
   t.is(await codeOf(get('/')), 'E_PATH_REFUSED')
 })
 
 test('a resolver that never answers', async (t) => {
   const connector = { resolve: () => new Promise<never>(() => {}), connectMs: 50 }
-  t.is(await codeOf(rig(t, { connector, target: { addresses: [] } }).get('/')), 'E_PATH_DNS')
+  t.is(await codeOf(rig(t, { connector, target: here }).get('/')), 'E_PATH_DNS')
 })
 
 test('a second connection resumes the session of the first', async (t) => {
@@ -408,6 +411,6 @@ test('the HTTP client may be another', async (t) => {
     return { dispatch, on: () => {}, destroy: async () => {} } as unknown as Dispatcher
   }
   const answer = await rig(t, { dialer: { client } }).get('/x')
-  t.deepEqual(answer, { status: 204, headers: [['A', 'b']], body: new Uint8Array(0) })
+  t.like(answer, { status: 204, headers: [['A', 'b']], body: new Uint8Array(0) })
   t.like(sent[0], { path: '/x', method: 'GET' })
 })

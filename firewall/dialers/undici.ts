@@ -3,68 +3,90 @@
  * and `connection` in front of the other header fields. So it carries templates that claim such a client, or goes where
  * something else terminates TLS. It follows no redirect, keeps no cookie, and does not look at proxy variables.
  */
-
 import type { Dispatcher } from 'undici'
 import { Client } from 'undici'
-import { isSottoError } from '#protocol/errors.ts'
 import { DialLimits } from '../limits.ts'
+import type { DialerDescription, ExchangeRequest } from '../permit.ts'
 import { authority } from '../policy.ts'
-import { Connections } from './connections.ts'
-import type { DialEvent, Dialer, DialTarget } from './dialer.ts'
+import type { Answer } from './answer.ts'
+import type { Dialer, DialTarget } from './dialer.ts'
+import type { HttpClient, HttpClientEvents } from './http-client.ts'
 import { toPathError } from './path-error.ts'
-import { Sockets } from './sockets.ts'
-import type { Connect, Connector } from './tls-connector.ts'
+import type { OpenConnection } from './pooled.ts'
+import { pooled } from './pooled.ts'
+import type { Connector } from './tls-connector.ts'
 
 export interface UndiciDialerOptions {
+  /** Offers what `h2` says. */
   readonly connector: Connector
+  /** HTTP/2 where the server has it. False unless said: chat bursts over it look like TLS inside TLS to nDPI. */
+  readonly h2?: boolean
   /** Milliseconds between two pieces of an answer. */
   readonly stallMs?: number
   /** Milliseconds from the beginning of an answer to its end. */
   readonly answerMs?: number
+  /** Milliseconds between the beginnings of two connections to one endpoint. */
+  readonly apartMs?: number
   /** Makes the HTTP client of one connection. */
   readonly client?: (origin: string, options: Client.Options) => Dispatcher
 }
 
+/** Protocols that the connector of such a dialer has to offer, best first, as undici itself has them. */
+export const undiciAlpn = (h2: boolean): string[] => (h2 ? ['http/1.1', 'h2'] : ['http/1.1'])
+
+/** Streams at once on one connection; more than the tunnel ever has. */
+const STREAMS = 32
+
 export function undiciDialer(options: UndiciDialerOptions): Dialer {
-  const open = new Map<string, { readonly connections: Connections; readonly connect: Connect }>()
-  const sockets = new Sockets()
-  const listeners: ((event: DialEvent) => void)[] = []
-  const report = (event: DialEvent): void => {
-    for (const listener of listeners) listener(event)
-  }
-  const linesTo = (target: DialTarget): { readonly connections: Connections; readonly connect: Connect } => {
-    const present = open.get(target.id)
-    if (present !== undefined) return present
-    const connect = reported(options.connector(target), target.id, report)
-    const connections = new Connections(target.name, options.answerMs ?? DialLimits.answerMs, () =>
-      makeClient(options, target, connect),
-    )
-    const made = { connections, connect }
-    open.set(target.id, made)
-    return made
-  }
+  return pooled({
+    describe: () => describe(options.h2 ?? false),
+    connector: options.connector,
+    stallMs: options.stallMs,
+    answerMs: options.answerMs,
+    apartMs: options.apartMs,
+    // A WebSocket is HTTP/1.1's.
+    sockets: !options.h2,
+    open: (target, connect, events) => new UndiciClient(options, target, connect, events),
+  })
+}
+
+function describe(h2: boolean): DialerDescription {
   return {
-    exchange: async (target, request, how) => linesTo(target).connections.exchange(request, how),
-    openSocket: async (target, request, how) => sockets.openSocket(target, linesTo(target).connect, request, how),
-    forget: async (endpointId) => {
-      const lines = open.get(endpointId)
-      open.delete(endpointId)
-      sockets.forget(endpointId)
-      await lines?.connections.close()
-    },
-    onDial: (listener) => {
-      listeners.push(listener)
-    },
-    close: async () => {
-      const all = [...open.values()]
-      open.clear()
-      sockets.close()
-      await Promise.all(all.map(({ connections }) => connections.close()))
-    },
+    family: 'node',
+    version: process.versions.node.split('.')[0]!,
+    os: process.platform,
+    alpn: undiciAlpn(h2),
+    knownLeaks: [
+      'ClientHello: exactly Node’s own, which browsers do not send',
+      ...(h2
+        ? ['HTTP/2: nDPI takes chat bursts for TLS inside TLS (40 of 40 flows measured; 0 of 120 over HTTP/1.1)']
+        : []),
+    ],
   }
 }
 
-function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: Connect): Dispatcher {
+class UndiciClient implements HttpClient {
+  readonly capacity: number
+  private readonly client: Dispatcher
+
+  constructor(options: UndiciDialerOptions, target: DialTarget, connect: OpenConnection, events: HttpClientEvents) {
+    this.capacity = options.h2 ? STREAMS : 1
+    this.client = makeClient(options, target, connect)
+    // Both come after the requests that were under way have been told.
+    this.client.on('disconnect', events.gone)
+    this.client.on('connectionError', events.gone)
+  }
+
+  dispatch(request: ExchangeRequest, answer: Answer): void {
+    this.client.dispatch(toDispatch(request), new Handler(answer))
+  }
+
+  destroy(): Promise<void> {
+    return this.client.destroy()
+  }
+}
+
+function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: OpenConnection): Dispatcher {
   const make = options.client ?? ((origin, clientOptions) => new Client(origin, clientOptions))
   return make(`https://${authority(target)}`, {
     connect: (_, callback) => {
@@ -73,26 +95,69 @@ function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: C
         (error: unknown) => callback(toPathError(error, target.name), null),
       )
     },
-    allowH2: false,
-    pipelining: 1,
+    allowH2: options.h2 ?? false,
+    pipelining: options.h2 ? STREAMS : 1,
     keepAliveTimeout: DialLimits.idleMs,
     keepAliveMaxTimeout: DialLimits.idleMs,
     maxHeaderSize: DialLimits.responseHeaderBytes,
-    // The beginning and the end of an answer have deadlines of their own; a stall in the middle shows earlier.
+    // Deadlines are the answer's own.
     headersTimeout: 0,
-    bodyTimeout: options.stallMs ?? DialLimits.stallMs,
+    bodyTimeout: 0,
   })
 }
 
-function reported(connect: Connect, endpoint: string, report: (event: DialEvent) => void): Connect {
-  return async () => {
-    try {
-      const socket = await connect()
-      report({ endpoint })
-      return socket
-    } catch (error) {
-      report(isSottoError(error) ? { endpoint, code: error.code } : { endpoint, code: 'E_PATH_RESET' })
-      throw error
-    }
+/** Tells an answer of what undici tells. */
+class Handler implements Dispatcher.DispatchHandler {
+  private readonly answer: Answer
+
+  constructor(answer: Answer) {
+    this.answer = answer
   }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Thrown before the request was written, this leaves the connection as it is.
+    if (this.answer.failure !== undefined) throw this.answer.failure
+    this.answer.start((error) => controller.abort(error))
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.answer.head(status, rawPairs(controller.rawHeaders) ?? Object.entries(headers).flatMap(named))
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.answer.data(chunk)
+  }
+
+  onResponseEnd(): void {
+    this.answer.end()
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.answer.error(error)
+  }
+}
+
+/** Names and values as they came, one octet a character; undefined where undici has kept none (HTTP/2). */
+function rawPairs(raw: Dispatcher.DispatchController['rawHeaders']): [string, string][] | undefined {
+  if (!Array.isArray(raw)) return undefined
+  const pairs: [string, string][] = []
+  const text = (item: Buffer | string): string => (typeof item === 'string' ? item : item.toString('latin1'))
+  for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([text(raw[i]!), text(raw[i + 1]!)])
+  return pairs
+}
+
+function named([name, value]: [string, string | string[] | undefined]): [string, string][] {
+  return value === undefined || name.startsWith(':') ? [] : [value].flat().map((each) => [name, each])
+}
+
+/** Fields that undici writes itself, from the origin and the body. */
+const writtenByClient: ReadonlySet<string> = new Set(['host', 'connection', 'content-length'])
+
+function toDispatch({ method, target, headers, body }: ExchangeRequest): Dispatcher.DispatchOptions {
+  const ours = headers.filter(([name]) => !writtenByClient.has(name.toLowerCase()))
+  return { method, path: target, headers: ours.flat(), body: body ?? null }
 }

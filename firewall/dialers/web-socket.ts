@@ -11,11 +11,11 @@ import { octets } from '../octets.ts'
 import { authority } from '../policy.ts'
 import type { DialTarget } from './dialer.ts'
 import { pathError, toPathError } from './path-error.ts'
-import type { Connect } from './tls-connector.ts'
+import type { OpenConnection } from './pooled.ts'
 
-export interface WebSocketInput extends SocketOptions {
+export interface WebSocketInput extends Omit<SocketOptions, 'family'> {
   readonly target: DialTarget
-  readonly connect: Connect
+  readonly connect: OpenConnection
   readonly request: SocketRequest
   /** Once, when the socket is over. */
   readonly over: () => void

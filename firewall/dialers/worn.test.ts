@@ -27,10 +27,12 @@ test('more exchanges than connections, and none comes about: each is told, and n
   const connector = () => async () => {
     throw pathError('E_PATH_TLS', 'Test')
   }
-  const dialer = undiciDialer({ connector })
+  const dialer = undiciDialer({ connector, apartMs: 0 })
   t.teardown(() => dialer.close())
   const all = Array.from({ length: 2 * DialLimits.connections + 1 }, () =>
-    dialer.exchange(targetAt(1), request, { timeoutMs: 5_000 }).catch((error: SottoError) => error.code),
+    dialer
+      .exchange(targetAt(1), request, { family: 'node', timeoutMs: 5_000 })
+      .catch((error: SottoError) => error.code),
   )
   t.deepEqual(new Set(await Promise.all(all)), new Set(['E_PATH_TLS']))
 })
@@ -38,11 +40,11 @@ test('more exchanges than connections, and none comes about: each is told, and n
 test('a fresh exchange closes what is idle and has a connection of its own', async (t) => {
   const site = await startSite(gateway.certificates, (_, response) => response.end('x'))
   t.teardown(() => site.close())
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }), apartMs: 0 })
   t.teardown(() => dialer.close())
   const { port } = site.server.address() as AddressInfo
   const get = (fresh: boolean): Promise<unknown> =>
-    dialer.exchange(targetAt(port), request, { timeoutMs: 5_000, fresh })
+    dialer.exchange(targetAt(port), request, { family: 'node', timeoutMs: 5_000, fresh })
   await get(false)
   await get(false)
   t.is(site.connections(), 1)
@@ -58,9 +60,10 @@ test('after a silence no idle connection is trusted', async (t) => {
     if (!answer.silent) setTimeout(() => response.end('x'), 50)
   })
   t.teardown(() => site.close())
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
+  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }), apartMs: 0 })
   t.teardown(() => dialer.close())
-  const get = (timeoutMs: number): Promise<unknown> => dialer.exchange(targetAt(site.port), request, { timeoutMs })
+  const get = (timeoutMs: number): Promise<unknown> =>
+    dialer.exchange(targetAt(site.port), request, { family: 'node', timeoutMs })
   await Promise.all([get(5_000), get(5_000)])
   t.is(site.connections(), 2)
   answer.silent = true

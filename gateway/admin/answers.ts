@@ -1,6 +1,7 @@
 /** Turns the options of `gateway init` into the text of gateway.yaml. Checks how they go together; touches no file. */
 import { resolve } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
+import { DEFAULT_DIRECTORY } from '../acme/order.ts'
 import { SITE_MARK, SOCKET_PATH } from '../deploy/plan.ts'
 import { configText } from './config-text.ts'
 import type { InitOptions } from './init.ts'
@@ -24,6 +25,7 @@ export function answersOf(options: InitOptions): string {
     addresses: options.address,
     listen,
     tls: tlsOf(options, listen),
+    acme: acmeOf(options),
     decoy: decoyOf(options),
     front: frontOf(options, listen),
     templates: options.template,
@@ -43,20 +45,35 @@ const publicPort = (listen: ListenOption): number =>
   'https' in listen ? Number(/:([0-9]+)$/.exec(listen.https)?.[1]) : 443
 
 function tlsOf(
-  { certificate, key, selfSigned }: InitOptions,
+  { certificate, key, selfSigned, acme }: InitOptions,
   listen: ListenOption,
 ): { certificate: string; key: string } | undefined {
   const given = certificate !== undefined || key !== undefined
   if (!('https' in listen)) {
-    if (selfSigned)
-      throw misused('--self-signed is for https; unix and http need neither certificate nor key of their own')
+    if (selfSigned || acme)
+      throw misused(
+        '--self-signed and --acme are for https; unix and http need neither certificate nor key of their own',
+      )
     return undefined
   }
-  if (given === selfSigned || (given && (certificate === undefined || key === undefined)))
-    throw misused('https needs either --certificate and --key, or --self-signed')
+  const ways = [given, selfSigned, acme].filter((way) => way).length
+  if (ways !== 1 || (given && (certificate === undefined || key === undefined)))
+    throw misused('https needs one of --certificate with --key, --acme, and --self-signed')
   return given
     ? { certificate: resolve(certificate!), key: resolve(key!) }
     : { certificate: 'certificate.pem', key: 'tls.key' }
+}
+
+/** The block of gateway.yaml; undefined where the certificate comes from somewhere else. */
+function acmeOf({ acme, email, acmeDirectory }: InitOptions): Record<string, string> | undefined {
+  if (!acme && (email !== undefined || acmeDirectory !== undefined))
+    throw misused('--email and --acme-directory go with --acme')
+  if (!acme) return undefined
+  return {
+    directory: acmeDirectory ?? DEFAULT_DIRECTORY,
+    ...(email === undefined ? {} : { email }),
+    http: '0.0.0.0:80',
+  }
 }
 
 function decoyOf({ front, site, upstream, decoy }: InitOptions): DecoyOption {

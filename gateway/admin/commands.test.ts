@@ -82,7 +82,11 @@ test('the sample site speaks of the operator’s domain', async (t) => {
 
 test('init writes nothing where a choice is wrong', async (t) => {
   const { state, refused } = place(t)
-  await refused('gateway init --domain a.example', 'E_USAGE', /--certificate and --key, or --self-signed/)
+  await refused(
+    'gateway init --domain a.example',
+    'E_USAGE',
+    /one of --certificate with --key, --acme, and --self-signed/,
+  )
   await refused(`${INIT} --self-signed`, 'E_USAGE', /unix and http need/)
   await refused('gateway init --domain a.example --certificate x', 'E_USAGE', /https needs/)
   await refused('gateway init --domain a.example --listen ftp:x', 'E_USAGE', /--listen takes/)

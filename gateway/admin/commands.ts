@@ -8,6 +8,7 @@ import { encodeQR } from 'qr'
 import { SottoError } from '#protocol/errors.ts'
 import type { InviteInfo } from '../members-records.ts'
 import { MemberLimits } from '../members-records.ts'
+import { registerAnnounce } from './announce.ts'
 import { registerDoctor } from './doctor-command.ts'
 import { type InitOptions, initGateway } from './init.ts'
 import { type CreatedInvite, createInvites, listInvites, revokeInvite } from './invites.ts'
@@ -52,6 +53,7 @@ export function registerAdminCommands(program: Command, around: AdminSurrounding
   registerInit(gateway, around)
   registerUninstall(gateway, around)
   registerDoctor(gateway, around)
+  registerAnnounce(gateway, around)
   const invite = program.command('invite').description('Invite members, and end invites.')
   registerCreate(invite, around)
   registerList(invite, around)
@@ -76,6 +78,9 @@ function registerInit(gateway: Command, { out, now }: AdminSurroundings): void {
     .option('--certificate <file>', 'PEM, with its chain; of the server in front, where that is not https')
     .option('--key <file>', 'PEM, mode 0600')
     .option('--self-signed', 'make a certificate; invites carry its hash', false)
+    .option('--acme', 'stand-alone: get and renew the certificate (RFC 8555); port 80 must be reachable', false)
+    .option('--email <address>', 'with --acme: where the authority may write to')
+    .option('--acme-directory <url>', 'with --acme: another authority than Let’s Encrypt')
     .option('--port <number>', 'public port, where it differs', wholeNumber('--port', 1, 65_535))
     .option('--address <ip>', 'put into invites, so that no DNS is needed; may be repeated', collect, [])
     .option('--decoy <what>', 'for a front set up by hand: folder, http://host:port, or @location')

@@ -9,6 +9,8 @@ export interface ConfigAnswers {
   readonly listen: ListenOption
   /** Beside https only. */
   readonly tls: { readonly certificate: string; readonly key: string } | undefined
+  /** Beside https only: fields of `acme`. */
+  readonly acme: Readonly<Record<string, string>> | undefined
   readonly decoy: DecoyOption
   /** Fields of `front`; empty where nothing is known of what stands in front. */
   readonly front: Readonly<Record<string, string>>
@@ -27,6 +29,7 @@ export function configText({
   addresses,
   listen,
   tls,
+  acme,
   decoy,
   front,
   templates,
@@ -46,6 +49,14 @@ export function configText({
     'listen:',
     ...block({ ...listen, ...tls }),
     '',
+    ...(acme === undefined
+      ? []
+      : [
+          '# The gateway gets and renews the certificate itself: from whom, and where port 80 is answered.',
+          'acme:',
+          ...block(acme),
+          '',
+        ]),
     '# What everybody else sees: a folder, an upstream, or accel (a named location of nginx in front).',
     'decoy:',
     ...block(decoy),

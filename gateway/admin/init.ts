@@ -26,6 +26,9 @@ export interface InitOptions {
   readonly certificate?: string
   readonly key?: string
   readonly selfSigned: boolean
+  readonly acme: boolean
+  readonly email?: string
+  readonly acmeDirectory?: string
   readonly site?: string
   readonly upstream?: string
   readonly decoy?: string
@@ -89,7 +92,7 @@ async function makeAll(
   now: Date,
 ): Promise<string[]> {
   const tls = config.listen.kind === 'https' ? config.listen : undefined
-  if (tls !== undefined && !options.selfSigned) await readTlsFiles(tls)
+  if (tls !== undefined && !options.selfSigned && !options.acme) await readTlsFiles(tls)
   const made = await initState(folder, text, async () => {
     const before: string[] = []
     if (tls !== undefined && options.selfSigned) before.push(...(await makeCertificate(config.domain, tls, now)))
@@ -119,7 +122,7 @@ async function makeCertificate(domain: string, files: TlsFiles, now: Date): Prom
 }
 
 /** What the command line can decide. */
-const decided = ['name', 'domain', 'port', 'addresses', 'listen', 'decoy', 'front', 'templates'] as const
+const decided = ['name', 'domain', 'port', 'addresses', 'listen', 'acme', 'decoy', 'front', 'templates'] as const
 
 /** Tells what the command line would have otherwise than it is, and writes it only with `force`. */
 async function changeConfig(

@@ -14,7 +14,8 @@ export function nextSteps(plan: Plan, etc: string): string[] {
   return [...copy, 'To put it in place, as root:', ...[...service, ...frontSteps(plan)].map((line) => `  ${line}`)]
 }
 
-function frontSteps({ kind, domain }: Plan): string[] {
+function frontSteps({ kind, domain, acme }: Plan): string[] {
+  if (kind === 'none' && acme) return [`open ports 80 and 443: ${domain} must lead here, or there is no certificate`]
   if (kind === 'none')
     return [`certbot certonly --standalone -d ${domain}   # where the certificate is to be renewed by it`]
   if (kind === 'caddy') {

@@ -16,7 +16,7 @@ const tabs = (depth: number, lines: readonly string[]): string[] =>
   lines.map((line) => (line === '' ? '' : `${'\t'.repeat(depth)}${line}`))
 
 /** Without the gateway (stopped, restarting) its socket is not there, and the website answers alone. */
-function matcher({ methods, paths }: Route, name: string, socket: string): string[] {
+function matcher({ methods, paths }: Route, name: string, socket: string, bodies: boolean): string[] {
   const whole = paths.length === 1 ? paths[0]! : `^(?:${paths.map((path) => path.slice(1, -1)).join('|')})$`
   return [
     `@${name} {`,
@@ -25,6 +25,8 @@ function matcher({ methods, paths }: Route, name: string, socket: string): strin
       `path_regexp ${whole}`,
       '# What no member sends is the website’s at once.',
       'not header Expect *',
+      // A static website looks at no body, so it has nothing against one in odd chunks; whoever passes it on does.
+      ...(bodies || methods.includes('GET') ? [] : ['header Content-Length *']),
       'file {',
       `\troot ${dirname(socket)}`,
       `\ttry_files ${basename(socket)}`,
@@ -54,7 +56,7 @@ function proxy({ socket, site, patienceS }: Plan, name: string): string[] {
 export function caddySnippet(plan: Plan): string {
   const routes = plan.routes.flatMap((route, at) => {
     const name = `sotto${at}`
-    return ['', ...matcher(route, name, plan.socket!), ...proxy(plan, name)]
+    return ['', ...matcher(route, name, plan.socket!, plan.site.kind === 'upstream'), ...proxy(plan, name)]
   })
   return [
     '# Written by `sotto gateway init` from the templates in use: run it again when they change.',

@@ -184,7 +184,7 @@ test('wrong choices are refused before anything is written', async (t) => {
   await refused(t, init('none', '--site a --listen unix:x'), 'E_USAGE', /listens itself/)
   await refused(t, init('nginx', '--upstream b.example'), 'E_USAGE', /--upstream takes/)
   await refused(t, init('nginx', '--site /srv/a$b'), 'E_CONFIG', /front\.folder: expected a path without/)
-  await refused(t, init('nginx', '--site a --self-signed'), 'E_USAGE', /--self-signed is for https/)
+  await refused(t, init('nginx', '--site a --self-signed'), 'E_USAGE', /--self-signed and --acme are for https/)
   await refused(t, sotto('gateway uninstall'), 'E_STATE_UNREADABLE', /no gateway/)
   t.false(existsSync(state))
 })

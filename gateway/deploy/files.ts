@@ -33,7 +33,7 @@ export function systemFiles(plan: Plan): SystemFile[] {
       { path: `caddy/${SERVICE}-site.caddy`, text: caddySite(plan), mode: 0o644 },
     ]
   }
-  return [...common, { path: HOOK, text: renewalHook(plan), mode: 0o755 }]
+  return plan.acme ? common : [...common, { path: HOOK, text: renewalHook(plan), mode: 0o755 }]
 }
 
 /** The file that decides what reaches the gateway; undefined where nothing stands in front. */

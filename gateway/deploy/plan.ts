@@ -42,6 +42,8 @@ export interface Plan {
   readonly site: Website
   /** Certificate the operator has named; undefined where the usual one is used. */
   readonly tls: TlsPaths | undefined
+  /** The gateway gets its certificate itself, and answers on port 80 for that. */
+  readonly acme: boolean
   readonly routes: readonly Route[]
   /** Seconds until a web server gives up on a held exchange. */
   readonly patienceS: number
@@ -70,6 +72,7 @@ export function planOf(
         : front.certificate !== undefined && front.key !== undefined
           ? { certificate: front.certificate, key: front.key }
           : undefined,
+    acme: config.acme !== undefined,
     routes: routesOf(templates),
     patienceS: Math.ceil(config.holdMs / 1000) + PATIENCE_S,
     ...places,

@@ -8,9 +8,9 @@ const isHome = (path: string): boolean => /^\/(home|root|run\/user)(\/|$)/.test(
 const word = (path: string): string => `"${path.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%')}"`
 
 /** A user of its own that may write its state and nothing else, and talk to nobody it does not have to talk to. */
-export function systemdUnit({ kind, domain, socket, site, state, program, port }: Plan): string {
+export function systemdUnit({ kind, domain, socket, site, state, program, port, acme }: Plan): string {
   const tcp = socket === undefined || site.kind === 'upstream'
-  const low = socket === undefined && port < 1024 ? 'CAP_NET_BIND_SERVICE' : ''
+  const low = socket === undefined && (port < 1024 || acme) ? 'CAP_NET_BIND_SERVICE' : ''
   return [
     '# Written by `sotto gateway init`.',
     '[Unit]',

@@ -1,5 +1,6 @@
 /** Asks the live website as a stranger does: a connection for each question, nothing verified but what is looked at. */
 import { request as httpRequest } from 'node:http'
+import { connect as connectH2 } from 'node:http2'
 import { request as httpsRequest } from 'node:https'
 import { connect, type SecureVersion, type TLSSocket } from 'node:tls'
 
@@ -111,6 +112,21 @@ export async function shakeHands(
     doubt: socket.authorized ? undefined : String(authorizationError),
     alpn: alpnProtocol === false || alpnProtocol === null ? undefined : alpnProtocol,
   }
+}
+
+/** Streams that the server lets one HTTP/2 connection have at once; undefined where it does not say, which is no limit. */
+export function streamsAllowed({ address, port, domain }: Place): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const session = connectH2(`https://${domain}:${port}`, {
+      ...{ host: address, servername: domain, rejectUnauthorized: false },
+    })
+    session.setTimeout(LIMITS.answerMs, () => session.destroy(new Error('no settings in time')))
+    session.once('remoteSettings', ({ maxConcurrentStreams }) => {
+      session.destroy()
+      resolve(maxConcurrentStreams)
+    })
+    session.once('error', reject)
+  })
 }
 
 function open(

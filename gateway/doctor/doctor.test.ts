@@ -150,8 +150,10 @@ test('certificate: ended, ending, not vouched for, another one', (t) => {
 })
 
 test('http2 and clock', (t) => {
-  levels(t, website.checkHttp2(hands({})), 'ok', /offered/)
-  levels(t, website.checkHttp2(hands({ alpn: 'http/1.1' })), 'warn', /not offered/)
+  levels(t, website.checkHttp2(hands({}), undefined), 'ok', /offered, with any number/)
+  levels(t, website.checkHttp2(hands({}), 128), 'ok', /128 requests at once/)
+  levels(t, website.checkHttp2(hands({}), 8), 'warn', /8 requests at once/)
+  levels(t, website.checkHttp2(hands({ alpn: 'http/1.1' }), undefined), 'warn', /not offered/)
   const dated = (at: number): Reply => reply(200, ['Date', new Date(at).toUTCString()])
   levels(t, website.checkClock(dated(now + 240_000), now), 'ok', /right/)
   levels(t, website.checkClock(dated(now - 400_000), now), 'fail', /400 s/)
@@ -215,6 +217,17 @@ test('paths, parity, headers: what a stranger sees on the templates’ paths', (
     /x-accel-redirect/,
   )
   levels(t, website.checkHeaders(page, [probed(reply(404, ['Server', 'node']), undefined)]), 'fail', /server: node/)
+})
+
+test('cache: what an edge says of an answer that it has kept', (t) => {
+  levels(t, website.checkCache([probed(reply(404, ['Age', '0', 'X-Cache', 'MISS']), undefined)]), 'ok', /Nothing/)
+  for (const headers of [
+    ['Age', '7'],
+    ['X-Cache', 'Hit from an edge'],
+    ['CF-Cache-Status', 'HIT'],
+  ]) {
+    levels(t, website.checkCache([probed(reply(404, headers), undefined)]), 'fail', /POST \/api\/x\./)
+  }
 })
 
 /** A website with a certificate of a test's authority. */

@@ -7,7 +7,7 @@ import { PROGRAM, planOf } from '../deploy/plan.ts'
 import { liveTemplates } from '../live-templates.ts'
 import { CONFIG_FILE } from '../state.ts'
 import { certificatePin } from '../tls-files.ts'
-import { ask, type Place, shakeHands } from './ask.ts'
+import { ask, type Place, shakeHands, streamsAllowed } from './ask.ts'
 import { bad, type Finding, good } from './finding.ts'
 import { checkDisk, checkFiles, checkGateway, checkHold, checkModes } from './machine.ts'
 import * as website from './website.ts'
@@ -60,11 +60,12 @@ async function examineWebsite(config: GatewayConfig, now: number, random: Random
       good('front', `The website answers at ${place.address}:${place.port}.`),
       website.checkCertificate(hands, pin, now),
       await website.checkTls(place),
-      website.checkHttp2(hands),
+      website.checkHttp2(hands, hands.alpn === 'h2' ? await streamsAllowed(place) : undefined),
       website.checkClock(page, now),
       website.checkPaths(probes),
       website.checkParity(probes, site?.kind === 'upstream'),
       website.checkHeaders(page, probes),
+      website.checkCache(await website.askAgain(place, probes)),
       ...(body === undefined ? [] : [body]),
       ...(config.listen.kind === 'https' ? [standAlone()] : []),
     ]

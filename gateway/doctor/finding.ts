@@ -24,6 +24,7 @@ export const checks = {
   hold: 'A poll that the web server gives up on too early fails, and a buffered answer comes late.',
   paths: 'A prober finds a path odd on which members are busy and the website has nothing.',
   parity: 'A path that answers otherwise than the website gives the gateway away.',
+  cache: 'An edge that keeps answers gives an old one to a new request.',
   headers: 'A header that only these paths have gives the gateway away.',
   body: 'Members’ requests have bodies of up to 256 KiB.',
   'stand-alone': 'A careful prober can tell Node from an ordinary web server: malformed requests, TLS, HTTP/2, timing.',

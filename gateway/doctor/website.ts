@@ -3,7 +3,8 @@ import type { CompiledTemplate } from '#engine/compile.ts'
 import { constantTimeEqual, hex, type Random } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import type { Website } from '../config.ts'
-import { ask, askOrigin, type Handshake, headerOf, type Place, type Question, type Reply, shakeHands } from './ask.ts'
+import type { Handshake, Place, Question, Reply } from './ask.ts'
+import { ask, askOrigin, headerOf, shakeHands } from './ask.ts'
 import { bad, type Finding, good } from './finding.ts'
 
 const DAY_MS = 86_400_000
@@ -44,8 +45,16 @@ export function checkCertificate(
 
 const day = (date: Date): string => date.toISOString().slice(0, 10)
 
-export function checkHttp2({ alpn }: Handshake): Finding {
-  if (alpn === 'h2') return good('http2', 'HTTP/2 is offered.')
+/** Fewer streams than a browser has requests under way stand out, and members wait for each other's behind a shared edge. */
+const LEAST_STREAMS = 32
+
+/** @param streams requests that one connection may have at once; undefined where there is no limit */
+export function checkHttp2({ alpn }: Handshake, streams: number | undefined): Finding {
+  if (streams !== undefined && streams < LEAST_STREAMS) {
+    const mend = 'nginx: http2_max_concurrent_streams 128; or leave the line out.'
+    return bad('http2', 'warn', `One HTTP/2 connection may have ${streams} requests at once.`, mend)
+  }
+  if (alpn === 'h2') return good('http2', `HTTP/2 is offered, with ${streams ?? 'any number of'} requests at once.`)
   return bad(
     'http2',
     'warn',
@@ -175,6 +184,25 @@ export function checkHeaders(page: Reply, probes: readonly Probe[]): Finding {
     `Only on the templates’ paths: ${unique(found).join(', ')}.`,
     'Take them away in the web server (proxy_hide_header, header_down).',
   )
+}
+
+/** What an edge that keeps answers says of one that it has kept. */
+const isKept = (reply: Reply): boolean =>
+  Number(headerOf(reply, 'age') ?? 0) > 0 ||
+  /\bhit\b/i.test(headerOf(reply, 'x-cache') ?? headerOf(reply, 'cf-cache-status') ?? '')
+
+/** The same questions: what was answered first is kept for the second, where it is kept. */
+export async function askAgain(place: Place, probes: readonly Probe[]): Promise<Probe[]> {
+  const again: Probe[] = []
+  for (const { question } of probes) again.push({ question, reply: await ask(place, question), own: undefined })
+  return again
+}
+
+export function checkCache(again: readonly Probe[]): Finding {
+  const kept = again.filter(({ reply }) => isKept(reply)).map(({ question }) => nameOf(question))
+  if (kept.length === 0) return good('cache', 'Nothing in front says that it keeps answers of the templates’ paths.')
+  const mend = 'Tell the content network not to cache these paths.'
+  return bad('cache', 'fail', `Kept in front: ${unique(kept).join(', ')}.`, mend)
 }
 
 const namesOf = ({ headers }: Reply): string[] =>

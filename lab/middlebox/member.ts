@@ -14,12 +14,10 @@ import { undiciDialer } from '#firewall/dialers/undici.ts'
 import { openBroker } from '#firewall/library.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { memberMain } from '../../scripts/demo/commands.ts'
+import { Journey } from './journey.ts'
 
 export interface LabMember {
-  readonly template: string
-  /** Times that the way was lost and found again. */
-  readonly reconnects: number
-  readonly named: ReadonlySet<string>
+  readonly journey: Journey
   onText: (text: string) => void
   card(): Promise<string>
   /** Adds whose card this is, and accepts whoever asks. */
@@ -37,31 +35,12 @@ export interface MemberPlace {
   readonly name: string
   readonly link: string
   readonly clockShiftMs?: number | undefined
+  /** What the resolver of the network says of every name. */
+  readonly resolves?: readonly string[] | undefined
   /** Instead of the templates of the product. */
   readonly templates?: readonly CompiledTemplate[] | undefined
   /** Namespace of the network that the program runs in. */
   readonly namespace?: string | undefined
-}
-
-/** Watches the ways of one member. */
-class Journey {
-  reconnects = 0
-  template = ''
-  readonly named = new Set<string>()
-  private wasReady = false
-  private isLost = false
-
-  see(state: { readonly kind: string; readonly code?: string }, template: string, findings: readonly string[]): void {
-    for (const code of findings) this.named.add(code)
-    if (state.kind === 'failing' && state.code !== undefined) this.named.add(state.code)
-    if (state.kind !== 'ready') this.isLost = this.wasReady
-    else {
-      if (this.isLost) this.reconnects++
-      this.isLost = false
-      this.wasReady = true
-      this.template = template
-    }
-  }
 }
 
 /** Firewall and chat in this process. Returns once the gateway is reached. */
@@ -69,8 +48,8 @@ export async function libraryMember(place: MemberPlace): Promise<LabMember> {
   const now = (): number => Date.now() + (place.clockShiftMs ?? 0)
   const folder = join(place.folder, place.name)
   await mkdir(join(folder, 'core'), { recursive: true, mode: 0o700 })
-  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => [] }) })
-  const broker = await openBroker({ folder: join(folder, 'firewall'), dialer, now, random: randomBytes })
+  const dialer = undiciDialer({ connector: tlsConnector({ resolve: async () => place.resolves ?? [] }) })
+  const broker = await openBroker({ folder: join(folder, 'firewall'), dialers: [dialer], now, random: randomBytes })
   await broker.admitInvite(place.link)
   const member = await Member.open({
     folder: join(folder, 'core'),
@@ -83,13 +62,7 @@ export async function libraryMember(place: MemberPlace): Promise<LabMember> {
   })
   const journey = new Journey()
   const lab: LabMember = {
-    get template() {
-      return journey.template
-    },
-    get reconnects() {
-      return journey.reconnects
-    },
-    named: journey.named,
+    journey,
     onText: () => {},
     card: async () => cardLink(await member.chat.myCard()),
     add: (card) => void member.chat.addContact(parseCard(card)),
@@ -131,13 +104,7 @@ export async function processMember(place: MemberPlace): Promise<LabMember> {
   const met = Promise.withResolvers<void>()
   const say = (value: object): void => void child.stdin.write(`${JSON.stringify(value)}\n`)
   const lab: LabMember = {
-    get template() {
-      return journey.template
-    },
-    get reconnects() {
-      return journey.reconnects
-    },
-    named: journey.named,
+    journey,
     onText: () => {},
     card: async () => card.card,
     add: (other) => say({ add: other }),

@@ -3,6 +3,7 @@ import type { Report } from '../../scripts/bench/report.ts'
 import type { Ground } from './ground.ts'
 import { openGround } from './ground.ts'
 import { canMakeNamespaces, closeNamespaces } from './namespace.ts'
+import { canRelayPackets } from './packet-relay.ts'
 import { hasProxy } from './reverse-proxy.ts'
 import { play } from './run.ts'
 import type { Row, Scenario } from './scenario.ts'
@@ -35,7 +36,8 @@ export async function middlebox(names: readonly string[]): Promise<Report> {
 /** What needs programs or rights that this machine does not give is left out, and said. */
 function isPossible({ box }: Scenario): boolean {
   if (box.kind === 'namespace') return canMakeNamespaces()
-  return box.kind === 'nginx' || box.kind === 'haproxy' ? hasProxy(box.kind) : true
+  if (box.kind === 'packets') return canMakeNamespaces() && canRelayPackets()
+  return 'directives' in box ? hasProxy(box.kind) : true
 }
 
 /** A scenario that restarts the gateway has one of its own. */
@@ -87,11 +89,14 @@ function print(rows: readonly Row[]): void {
     '  p99 ms',
     'first ms',
     ' re',
+    'noticed',
+    'recovered',
     'template',
   ]
   console.log(head.join(' '))
   for (const row of rows) {
     const { name, messages, lost, duplicates, p50_ms, p99_ms, first_ms, reconnects, template, faults } = row
+    const { noticed_ms, recovered_ms } = row
     const cells = [
       [messages, 5],
       [lost, 5],
@@ -100,6 +105,8 @@ function print(rows: readonly Row[]): void {
       [p99_ms, 8],
       [first_ms, 8],
       [reconnects, 3],
+      [noticed_ms ?? '-', 7],
+      [recovered_ms ?? '-', 9],
     ] as const
     const numbers = cells.map(([value, wide]) => String(value).padStart(wide)).join(' ')
     const notes = [row.named.join(' '), faults.length > 0 ? `FAULT ${faults.join(', ')}` : '']

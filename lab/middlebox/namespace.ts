@@ -4,8 +4,11 @@ import { existsSync } from 'node:fs'
 
 export interface Namespace {
   readonly name: string
-  /** This machine's end: where the gateway is, seen from inside. */
+  /** Of those this process has made. */
+  readonly number: number
+  /** This machine's end: where the gateway is, seen from inside; and the inside's. */
   readonly address: string
+  readonly inside: string
   /** Replaces the rules. `IN` stands for octets from the member, `OUT` for those to it. */
   rules(nft: readonly string[]): void
   close(): void
@@ -68,7 +71,7 @@ export function makeNamespace(nft: readonly string[], rate: string | undefined):
     close()
     throw error
   }
-  return { name, address: `${net}.1`, rules: (next) => apply(table, outer, next), close }
+  return { name, number, address: `${net}.1`, inside: `${net}.2`, rules: (next) => apply(table, outer, next), close }
 }
 
 function apply(table: string, device: string, rules: readonly string[]): void {

@@ -12,6 +12,8 @@ import type { LabMember, MemberPlace } from './member.ts'
 import { libraryMember, processMember } from './member.ts'
 import type { Namespace } from './namespace.ts'
 import { makeNamespace } from './namespace.ts'
+import type { PacketRules } from './packet-relay.ts'
+import { startPacketRelay } from './packet-relay.ts'
 import { startProxy } from './reverse-proxy.ts'
 import type { Act, HttpRules, Row, Scenario, TcpRules, Turn } from './scenario.ts'
 import type { Place } from './tcp-box.ts'
@@ -28,6 +30,8 @@ interface Standing {
   readonly address: string
   readonly pin?: Uint8Array
   readonly namespace?: Namespace
+  /** Replaces the rules of packets. */
+  packets?(rules: PacketRules): void
   change(rules: TcpRules & HttpRules): void
   act(act: Act): void
   close(): Promise<void>
@@ -65,12 +69,18 @@ async function talk(
   near.add(await far.card())
   await near.met
   const talk = new Talk(scenario, near, far)
+  const moments: Moments = {}
   const turns = (scenario.turns ?? []).map((turn) =>
-    setTimeout(() => void take(turn, standing, near, ground), turn.afterMs),
+    setTimeout(() => {
+      const now = performance.now()
+      if (turn.heals) moments.healed = now
+      else moments.broken ??= now
+      void take(turn, standing, near, ground)
+    }, turn.afterMs),
   )
   closing.push(() => turns.forEach(clearTimeout))
   await talk.run()
-  return talk.row(began, near)
+  return talk.row(began, near, moments)
 }
 
 /** The other member is where the first one is, without a box. */
@@ -80,10 +90,10 @@ function farLink({ second }: Scenario, ground: Ground): string {
 }
 
 function placeOf(scenario: Scenario, ground: Ground, standing: Standing, folder: string): MemberPlace {
-  const { second, template, clockShiftMs, quicker } = scenario
+  const { second, template, clockShiftMs, quicker, resolves, unpinned } = scenario
   const link = ground.invite((invite) => {
     const way = at(invite, {
-      addresses: [standing.address],
+      addresses: unpinned ? [] : [standing.address],
       ...(standing.pin === undefined ? {} : { pin: standing.pin }),
     })
     const gateways =
@@ -93,7 +103,7 @@ function placeOf(scenario: Scenario, ground: Ground, standing: Standing, folder:
     return { ...invite, gateways, template: template ?? 'support-chat' }
   })
   const templates = quicker === undefined ? undefined : compileBuiltins().map((each) => hurried(each, quicker))
-  return { folder, name: 'Near', link, clockShiftMs, templates, namespace: standing.namespace?.name }
+  return { folder, name: 'Near', link, clockShiftMs, resolves, templates, namespace: standing.namespace?.name }
 }
 
 /** The template with shorter holds. */
@@ -106,11 +116,22 @@ function hurried(template: CompiledTemplate, quicker: number): CompiledTemplate 
 async function take(turn: Turn, standing: Standing, near: LabMember, ground: Ground): Promise<void> {
   if (turn.rules !== undefined) standing.change(turn.rules)
   if (turn.nft !== undefined) standing.namespace?.rules(turn.nft)
+  if (turn.packets !== undefined) standing.packets?.(turn.packets)
   if (turn.act === 'restart') {
     await ground.gateway.stop('SIGKILL')
     await ground.gateway.start()
   } else if (turn.act === 'sleep' || turn.act === 'wake') near.sleep(turn.act === 'sleep')
   else if (turn.act !== undefined) standing.act(turn.act)
+}
+
+/** When the path was first disturbed, and when it was last left in peace, on the clock of `performance.now`. */
+interface Moments {
+  broken?: number
+  healed?: number
+}
+
+function between(from: number | undefined, to: number | undefined): number | null {
+  return from === undefined || to === undefined ? null : Math.round(to - from)
 }
 
 /** What was sent, what has come, and when. */
@@ -145,16 +166,19 @@ class Talk {
     await pause(GRACE_MS)
   }
 
-  row(began: number, near: LabMember): Row {
+  row(began: number, { journey }: LabMember, { broken, healed }: Moments): Row {
     const { name, endsWith, names = [], count = COUNT } = this.scenario
     const times = [...this.came].map(([text, when]) => when - this.sent.get(text)!)
     const lost = 2 * count - this.came.size
     const faults = [
       ...(lost > 0 ? ['lost'] : []),
       ...(this.duplicates > 0 ? ['doubled'] : []),
-      ...(endsWith !== undefined && near.template !== endsWith ? [`ends with ${near.template}`] : []),
-      ...names.filter((code) => !near.named.has(code)).map((code) => `never said ${code}`),
+      ...(endsWith !== undefined && journey.template !== endsWith ? [`ends with ${journey.template}`] : []),
+      ...names.filter((code) => !journey.named.has(code)).map((code) => `never said ${code}`),
     ]
+    const noticed = broken === undefined ? undefined : journey.lostAfter(broken)
+    const from = noticed === undefined ? undefined : Math.max(noticed, healed ?? noticed)
+    const back = from === undefined ? undefined : journey.backAfter(from)
     return {
       name,
       messages: 2 * count,
@@ -162,11 +186,13 @@ class Talk {
       duplicates: this.duplicates,
       p50_ms: Math.round(quantile(times, 0.5)),
       p99_ms: Math.round(quantile(times, 0.99)),
-      reconnects: near.reconnects,
+      reconnects: journey.reconnects,
+      noticed_ms: between(broken, noticed),
+      recovered_ms: between(from, back),
       dialer: 'undici',
-      template: near.template,
+      template: journey.template,
       first_ms: Math.round((this.first ?? Number.NaN) - began),
-      named: [...near.named],
+      named: [...journey.named],
       faults,
     }
   }
@@ -192,10 +218,11 @@ async function build(scenario: Scenario, ground: Ground, folder: string): Promis
   const origin: Place = { host: '127.0.0.1', port: ground.gateway.port }
   const place: Place = { host: ground.address(), port: ground.gateway.port }
   if (box.kind === 'tcp') return await tcp(place, origin, box)
-  if (box.kind === 'nginx' || box.kind === 'haproxy') {
+  if ('directives' in box) {
     const proxy = await startProxy(box.kind, { folder, place, origin, directives: box.directives })
     return { address: place.host, pin: proxy.pin, change: () => {}, act: () => {}, close: proxy.close }
   }
+  if (box.kind === 'packets') return await packets(place.port, origin, box)
   if (box.kind === 'namespace') {
     const namespace = makeNamespace(box.nft, box.rate)
     const relay = await tcp({ host: namespace.address, port: place.port }, origin, {})
@@ -222,6 +249,28 @@ async function build(scenario: Scenario, ground: Ground, folder: string): Promis
     await http.close()
   }
   return { ...before, pin: http.pin, close }
+}
+
+/** The member behind a wire of our own. */
+async function packets(port: number, origin: Place, rules: PacketRules): Promise<Standing> {
+  const namespace = makeNamespace([], undefined)
+  try {
+    const outside = { here: namespace.address, there: namespace.inside }
+    const relay = await startPacketRelay(namespace.name, outside, namespace.number, rules)
+    const box = await tcp({ host: relay.address, port }, origin, {})
+    const change = (next: PacketRules): void => {
+      relay.rules = next
+    }
+    const close = async (): Promise<void> => {
+      await box.close()
+      await relay.close()
+      namespace.close()
+    }
+    return { ...box, namespace, packets: change, close }
+  } catch (error) {
+    namespace.close()
+    throw error
+  }
 }
 
 async function tcp(place: Place, origin: Place, rules: TcpRules): Promise<Standing> {
@@ -257,7 +306,14 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 function failed({ name, count = COUNT }: Scenario, error: unknown): Row {
   const what = error instanceof Error ? error.message : String(error)
-  const nothing = { p50_ms: Number.NaN, p99_ms: Number.NaN, first_ms: Number.NaN, reconnects: 0 }
+  const nothing = {
+    p50_ms: Number.NaN,
+    p99_ms: Number.NaN,
+    first_ms: Number.NaN,
+    reconnects: 0,
+    noticed_ms: null,
+    recovered_ms: null,
+  }
   const unknown = { dialer: 'undici', template: '', named: [], faults: [what] }
   return { name, messages: 2 * count, lost: 2 * count, duplicates: 0, ...nothing, ...unknown }
 }

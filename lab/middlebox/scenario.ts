@@ -1,5 +1,6 @@
 /** A scenario: one bad network, as data, and what has to be true at its end. */
 import type { ErrorCode } from '#protocol/errors.ts'
+import type { PacketRules } from './packet-relay.ts'
 
 /** What a box does to the octets of a connection, whatever they mean. */
 export interface TcpRules {
@@ -69,13 +70,17 @@ export interface HttpRules {
   readonly lagMs?: number
 }
 
+export type ProxyKind = 'nginx' | 'haproxy' | 'caddy' | 'varnish'
+
 export type Box =
   | ({ readonly kind: 'tcp' } & TcpRules)
   | ({ readonly kind: 'http'; readonly tcp?: TcpRules } & HttpRules)
-  | { readonly kind: 'nginx'; readonly directives: string }
-  | { readonly kind: 'haproxy'; readonly directives: string }
+  /** The real program with its own settings, and these besides. */
+  | { readonly kind: ProxyKind; readonly directives: string }
   /** The member lives in a network namespace of its own; rules of nftables at its gateway, rate by tbf. */
   | { readonly kind: 'namespace'; readonly nft: readonly string[]; readonly rate?: string }
+  /** The same, behind a wire on which packets are late, overtaken, lost and doubled. */
+  | ({ readonly kind: 'packets' } & PacketRules)
 
 export type Act = 'cut' | 'freeze' | 'rebind' | 'restart' | 'sleep' | 'wake'
 
@@ -84,9 +89,12 @@ export interface Turn {
   readonly afterMs: number
   /** Replaces the rules of the box. */
   readonly rules?: TcpRules & HttpRules
-  /** Replaces the rules of nftables. */
+  /** Replaces the rules of nftables, and those of packets. */
   readonly nft?: readonly string[]
+  readonly packets?: PacketRules
   readonly act?: Act
+  /** From now on the path works again; without any such turn it works at once, on new connections. */
+  readonly heals?: true
 }
 
 export interface Scenario {
@@ -106,6 +114,9 @@ export interface Scenario {
   readonly letters?: number
   /** Added to the clock of the member. */
   readonly clockShiftMs?: number
+  /** What the resolver of the network says, for whatever name; the invite's addresses are left out where `unpinned`. */
+  readonly resolves?: readonly string[]
+  readonly unpinned?: true
   /** Holds and their growth happen so many times faster than in the world. */
   readonly quicker?: number
   /** All has to have arrived by then. */
@@ -126,6 +137,10 @@ export interface Row {
   readonly p99_ms: number
   /** Times that the way was lost and found again. */
   readonly reconnects: number
+  /** From the first turn until the member knew that the path fails; null where it never did, or there is no turn. */
+  readonly noticed_ms: number | null
+  /** From when it knew, and the path worked again, until something came through. */
+  readonly recovered_ms: number | null
   readonly dialer: string
   readonly template: string
   /** From the invite link to the first message at the other member. */

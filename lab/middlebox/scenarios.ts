@@ -79,6 +79,14 @@ const cuts: readonly Scenario[] = [
     everyMs: 3_000,
   },
   {
+    name: 'idle-cut-10s-in-full',
+    what: 'connections without traffic are forgotten after 10 s, without a word; nothing is scaled',
+    box: { kind: 'tcp', idleCutMs: 10_000, idleCut: 'silent' },
+    template: 'feed-sync',
+    count: 4,
+    everyMs: 14_000,
+  },
+  {
     name: 'connections-reset',
     what: 'all connections are reset, three times',
     box: { kind: 'tcp', delayMs: 20 },
@@ -103,7 +111,7 @@ const cuts: readonly Scenario[] = [
       { afterMs: 300, rules: { silent: true } },
       { afterMs: 300, act: 'freeze' },
       { afterMs: 5_300, rules: { delayMs: 20 } },
-      { afterMs: 5_300, act: 'freeze' },
+      { afterMs: 5_300, act: 'freeze', heals: true },
     ],
   },
   {
@@ -136,7 +144,7 @@ const cuts: readonly Scenario[] = [
     box: { kind: 'tcp' },
     turns: [
       { afterMs: 300, rules: { resetSni: 'localhost' }, act: 'cut' },
-      { afterMs: 4_300, rules: {} },
+      { afterMs: 4_300, rules: {}, heals: true },
     ],
     names: ['E_PATH_RESET'],
   },
@@ -150,6 +158,27 @@ const cuts: readonly Scenario[] = [
     name: 'sni-reset-second-gateway',
     what: 'the first gateway of the invite is reset by name for ever, the second is not',
     box: { kind: 'tcp', resetSni: 'localhost' },
+    second: 'gateway',
+  },
+  {
+    name: 'cut-of-one-second',
+    what: 'connections fall silent once while messages are under way; new ones work',
+    box: { kind: 'tcp', delayMs: 50 },
+    turns: [{ afterMs: 520, act: 'freeze' }],
+    names: ['E_PATH_TIMEOUT'],
+  },
+  {
+    name: 'dns-poisoned',
+    what: 'the resolver lies; the invite names addresses, so nobody asks it',
+    box: { kind: 'tcp' },
+    resolves: ['127.88.0.1'],
+  },
+  {
+    name: 'dns-poisoned-second-gateway',
+    what: 'the resolver lies about the first gateway, whose addresses the invite leaves out; the second has one',
+    box: { kind: 'tcp' },
+    resolves: ['127.88.0.1'],
+    unpinned: true,
     second: 'gateway',
   },
   {
@@ -192,7 +221,7 @@ const edges: readonly Scenario[] = [
     box: { kind: 'http' },
     turns: [
       { afterMs: 300, rules: { failShare: 1, status: 502 } },
-      { afterMs: 3_300, rules: {} },
+      { afterMs: 3_300, rules: {}, heals: true },
     ],
     names: ['E_PATH_BUSY'],
   },
@@ -294,6 +323,24 @@ const edges: readonly Scenario[] = [
     names: ['E_PATH_TLS'],
   },
   {
+    name: 'interception-second-gateway',
+    what: 'a wrong certificate at the first gateway for ever; the second one is left alone',
+    box: { kind: 'http', interceptMs: 3_600_000 },
+    second: 'gateway',
+    names: ['E_PATH_TLS'],
+  },
+  {
+    name: 'retries-3',
+    what: 'every request that is not answered within half a second is asked three times more',
+    box: { kind: 'http', retries: 3, retryMs: 500 },
+    everyMs: 400,
+  },
+  {
+    name: 'headers-lower-case',
+    what: 'all names of fields in small letters',
+    box: { kind: 'http', letters: 'lower' },
+  },
+  {
     name: 'captive-portal',
     what: 'every request leads to a login page for 4 s',
     box: { kind: 'http', portalMs: 4_000 },
@@ -305,7 +352,7 @@ const edges: readonly Scenario[] = [
     box: { kind: 'http' },
     turns: [
       { afterMs: 400, rules: { portalMs: Number.MAX_SAFE_INTEGER } },
-      { afterMs: 3_400, rules: {} },
+      { afterMs: 3_400, rules: {}, heals: true },
     ],
     names: ['E_NET_PORTAL'],
   },
@@ -353,6 +400,33 @@ const proxies: readonly Scenario[] = [
     count: 4,
     everyMs: 4_500,
   },
+  { name: 'caddy', what: 'Caddy as an edge, with its own settings', box: { kind: 'caddy', directives: '' } },
+  {
+    name: 'caddy-retries',
+    what: 'Caddy that repeats what failed',
+    box: { kind: 'caddy', directives: 'lb_try_duration 3s\n\t\tlb_retries 2' },
+    template: 'beacon',
+  },
+  {
+    name: 'varnish',
+    what: 'Varnish as an edge, with its own rules of caching',
+    box: { kind: 'varnish', directives: '' },
+  },
+  {
+    name: 'varnish-get',
+    what: 'the same, with a template of GET only',
+    box: { kind: 'varnish', directives: '' },
+    template: 'beacon',
+  },
+  {
+    name: 'varnish-keeps-all',
+    what: 'Varnish that keeps every answer for ten minutes, whatever it says of itself',
+    box: {
+      kind: 'varnish',
+      directives: 'sub vcl_backend_response { unset beresp.http.set-cookie; set beresp.ttl = 10m; return (deliver); }',
+    },
+    template: 'beacon',
+  },
 ]
 
 const machines: readonly Scenario[] = [
@@ -364,8 +438,9 @@ const machines: readonly Scenario[] = [
     turns: [
       { afterMs: 400, act: 'sleep' },
       { afterMs: 5_000, act: 'freeze' },
-      { afterMs: 12_400, act: 'wake' },
+      { afterMs: 12_400, act: 'wake', heals: true },
     ],
+    names: ['E_NET_SLEPT'],
   },
   {
     name: 'gateway-restart',
@@ -384,12 +459,14 @@ const machines: readonly Scenario[] = [
     what: 'the clock of the member is 5 hours behind',
     box: { kind: 'tcp' },
     clockShiftMs: -18_000_000,
+    names: ['E_NET_CLOCK'],
   },
   {
     name: 'clock-ahead-5h',
     what: 'the clock of the member is 5 hours ahead',
     box: { kind: 'tcp' },
     clockShiftMs: 18_000_000,
+    names: ['E_NET_CLOCK'],
   },
 ]
 
@@ -419,7 +496,7 @@ const namespaces: readonly Scenario[] = [
     box: { kind: 'namespace', nft: [] },
     turns: [
       { afterMs: 500, nft: ['IN drop', 'OUT drop'] },
-      { afterMs: 5_500, nft: [] },
+      { afterMs: 5_500, nft: [], heals: true },
     ],
   },
   {
@@ -428,17 +505,57 @@ const namespaces: readonly Scenario[] = [
     box: { kind: 'namespace', nft: [] },
     turns: [
       { afterMs: 500, nft: ['IN meta l4proto tcp reject with tcp reset'] },
-      { afterMs: 4_500, nft: [] },
+      { afterMs: 4_500, nft: [], heals: true },
     ],
   },
   {
     name: 'quota-40kB-then-free',
     what: 'after 40 kB nothing passes, until the quota is lifted 6 s later',
     box: { kind: 'namespace', nft: ['OUT quota over 40 kbytes drop'] },
-    turns: [{ afterMs: 6_000, nft: [] }],
+    turns: [{ afterMs: 6_000, nft: [], heals: true }],
     count: 15,
     everyMs: 300,
   },
 ]
 
-export const scenarios: readonly Scenario[] = [...calm, ...cuts, ...edges, ...proxies, ...machines, ...namespaces]
+const wires: readonly Scenario[] = [
+  {
+    name: 'packets-100ms-1-percent',
+    what: '100 ms round trip, and one packet in a hundred is lost, each way',
+    box: { kind: 'packets', delayMs: 50, loss: 0.01 },
+    everyMs: 200,
+  },
+  {
+    name: 'packets-reordered',
+    what: 'one packet in ten is overtaken, one in fifty comes twice',
+    box: { kind: 'packets', delayMs: 40, jitterMs: 4, reordered: 0.1, doubled: 0.02 },
+    everyMs: 200,
+  },
+  {
+    name: 'packets-slow',
+    what: '20 kB/s with a short queue, 200 ms round trip',
+    box: { kind: 'packets', delayMs: 100, bytesPerSecond: 20_000 },
+    count: 6,
+    everyMs: 800,
+  },
+  {
+    name: 'packets-gone-then-free',
+    what: 'on a wire of 100 ms no packet passes for 4 s',
+    box: { kind: 'packets', delayMs: 50 },
+    turns: [
+      { afterMs: 500, packets: { loss: 1 } },
+      { afterMs: 4_500, packets: { delayMs: 50 }, heals: true },
+    ],
+    names: ['E_PATH_TIMEOUT'],
+  },
+]
+
+export const scenarios: readonly Scenario[] = [
+  ...calm,
+  ...cuts,
+  ...edges,
+  ...proxies,
+  ...machines,
+  ...namespaces,
+  ...wires,
+]

@@ -18,7 +18,7 @@ process.umask(0o077)
 const { now } = Date
 Date.now = () => now() - Number(behind)
 
-const templates = compileBuiltins()
+const templates = compileBuiltins('node')
 const config = `name: Lab
 domain: localhost
 listen: ${listen}
@@ -42,12 +42,17 @@ async function invite(): Promise<object> {
   return { id: made!.info.id, code: hex(made!.code), secret: hex(made!.cohort.secret) }
 }
 
-/** The gateway notices a change of its members by itself, within a second. */
+/** Milliseconds; the gateway notices a change of its members by itself, within a second where the machine is not busy. */
+const NOTICED_MS = 20_000
+
 async function revoke(id: string): Promise<object> {
   const before = gateway.sessions.count
   await state.members.revoke(id)
   setCohorts()
-  while (gateway.sessions.count === before) await new Promise((resolve) => setTimeout(resolve, 20))
+  for (let waited = 0; gateway.sessions.count === before; waited += 20) {
+    if (waited > NOTICED_MS) throw new Error(`no session has ended after a revocation (${before} are there)`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
   return {}
 }
 

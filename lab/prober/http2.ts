@@ -1,5 +1,7 @@
 /** HTTP/2 octet by octet (RFC 9113): frames as one likes them, and what a server's frames say. */
+import type { ClientHttp2Session } from 'node:http2'
 import { connect } from 'node:http2'
+import type { Duplex } from 'node:stream'
 import { duplexPair } from 'node:stream'
 import { concat, hex, u16, u32 } from '#protocol/bytes.ts'
 import { octets, text } from './probe.ts'
@@ -110,57 +112,81 @@ const nameOfKind = (kind: number): string =>
   Object.entries(FrameKind).find(([, value]) => value === kind)?.[0] ?? String(kind)
 
 /**
- * One line a frame, by stream: the order in which streams are answered is chance, the order within one is not. Data of a
- * stream in one piece, since where it is cut depends on how it arrived.
+ * One line a frame, by stream: the order in which streams are answered is chance, the order within one is not, but for the
+ * connection's own (stream 0). Data of a stream in one piece, since where it is cut depends on how it arrived.
  */
 export async function tellFrames(frames: readonly Frame[]): Promise<string> {
+  const blocks = frames.filter(({ kind }) => kind === FrameKind.headers).map(({ payload }) => payload)
+  const headers = await decodeHeaders(blocks)
   const streams = new Map<number, string[]>()
   for (const each of frames) {
     const lines = streams.get(each.stream) ?? []
     streams.set(each.stream, lines)
     if (each.kind === FrameKind.data && lines.at(-1)?.startsWith('data ')) {
       lines.push(`data ${each.flags} ${lines.pop()!.replace(/^data \d+ /, '')}${text(each.payload)}`)
-    } else lines.push(await tellFrame(each))
+    } else lines.push(tellFrame(each, each.kind === FrameKind.headers ? headers.shift() : undefined))
   }
+  streams.set(0, (streams.get(0) ?? []).toSorted())
   const told = [...streams].toSorted(([a], [b]) => a - b)
   return told.map(([stream, lines]) => `stream ${stream}\n${lines.join('\n')}`).join('\n')
 }
 
-async function tellFrame({ kind, flags, payload }: Frame): Promise<string> {
+function tellFrame({ kind, flags, payload }: Frame, headers: Headers | undefined): string {
   if (kind === FrameKind.data) return `data ${flags} ${text(payload)}`
-  const content = kind === FrameKind.headers ? await tellHeaders(payload) : hex(payload)
+  const content = headers?.map(([name, value]) => `\n  ${name}: ${value}`).join('') ?? hex(payload)
   return `${nameOfKind(kind)} ${flags} ${content}`
 }
 
-async function tellHeaders(block: Uint8Array): Promise<string> {
-  const headers = await decodeHeaders(block)
-  return headers === undefined ? hex(block) : headers.map(([name, value]) => `\n  ${name}: ${value}`).join('')
-}
+/** Milliseconds; a block that is not whole keeps the decoder waiting. */
+const DECODE_MS = 10_000
 
 /**
- * The first block of headers of a connection; also later ones, where the server does not refer back to earlier ones, as
- * nginx does not. Decoded by Node's own client, to which the block is shown as the answer of its first request; undefined
- * where that does not take it.
+ * All blocks of headers of one connection, in their order, since later ones refer to earlier ones. Decoded by Node's own
+ * client, to which they are shown as the answers of its requests; undefined from the first one on that it does not take.
  */
-export function decodeHeaders(block: Uint8Array): Promise<Headers | undefined> {
+export async function decodeHeaders(blocks: readonly Uint8Array[]): Promise<(Headers | undefined)[]> {
+  if (blocks.length === 0) return []
+  const [near, far] = duplexPair()
+  const session = connect('http://localhost', { createConnection: () => near })
+  session.on('error', () => {})
+  far.on('error', () => {})
+  const decoded: (Headers | undefined)[] = []
+  try {
+    far.write(SETTINGS)
+    for (const [i, block] of blocks.entries()) {
+      const headers = await decodeOne(session, far, 2 * i + 1, block)
+      if (headers === undefined) break
+      decoded.push(headers)
+    }
+  } finally {
+    session.destroy()
+    far.destroy()
+  }
+  return [...decoded, ...Array.from({ length: blocks.length - decoded.length }, () => undefined)]
+}
+
+function decodeOne(
+  session: ClientHttp2Session,
+  far: Duplex,
+  id: number,
+  block: Uint8Array,
+): Promise<Headers | undefined> {
   return new Promise((resolve) => {
-    const [near, far] = duplexPair()
-    const session = connect('http://localhost', { createConnection: () => near })
+    const late = setTimeout(() => done(undefined), DECODE_MS)
     const done = (headers: Headers | undefined): void => {
-      session.destroy()
-      far.destroy()
+      clearTimeout(late)
       resolve(headers)
     }
-    session.on('error', () => done(undefined))
+    if (session.destroyed) return done(undefined)
     const stream = session.request({ ':path': '/' })
+    const take = (_headers: unknown, _flags: number, raw: readonly string[]): void =>
+      done(Array.from({ length: raw.length / 2 }, (_, i) => [raw[2 * i]!, raw[2 * i + 1]!] as const))
     stream.on('error', () => done(undefined))
     stream.on('close', () => done(undefined))
-    stream.on('response', (_headers: unknown, _flags: number, raw: readonly string[]) => {
-      done(Array.from({ length: raw.length / 2 }, (_, i) => [raw[2 * i]!, raw[2 * i + 1]!] as const))
-    })
-    far.write(SETTINGS)
-    // An answer to a request that has not been made would be an error.
-    const answer = frame(FrameKind.headers, Flag.endHeaders | Flag.endStream, 1, block)
-    far.once('data', () => setImmediate(() => far.write(answer)))
+    // The latter for answers of 1xx.
+    stream.on('response', take)
+    stream.on('headers', take)
+    // An answer to a request that has not been made would be an error. Its end is left out: it may promise a body.
+    far.once('data', () => setImmediate(() => far.write(frame(FrameKind.headers, Flag.endHeaders, id, block))))
   })
 }

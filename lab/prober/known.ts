@@ -1,15 +1,17 @@
 /**
- * In what a gateway that faces the network alone differs from nginx, and why. Behind nginx there is no such list: there
- * nothing may differ. A difference that no line names counts as unexplained.
+ * In what a gateway that faces the network alone differs from nginx, and one behind a Caddy that serves files from the same
+ * Caddy, and why. In front of an application there is no such list: there nothing may differ. A difference that no line names
+ * counts as unexplained.
  */
 import { nameOf, type Probe } from './probe.ts'
+import type { Front } from './world.ts'
 
 interface Known {
   readonly probes: RegExp
   readonly reason: string
 }
 
-const known: readonly Known[] = [
+const alone: readonly Known[] = [
   {
     probes: /^h2: |, HTTP\/2$/,
     reason:
@@ -70,6 +72,21 @@ const known: readonly Known[] = [
   },
 ]
 
+const files: readonly Known[] = [
+  {
+    probes:
+      /^valid token: .*, body cut off$|^broken off: |^slow: (chunks? without|message with)|that does not come$|^body: beyond the limit, stated$/,
+    reason: 'files are answered with before a body has come; whoever may have a token in it is waited for',
+  },
+  {
+    probes: /^h2: (POST (beyond the limit|of 60,000 octets|with too long a length)|body apart from its head)$/,
+    reason: 'Caddy leaves a body unread that files need not, and reads one that it passes on',
+  },
+]
+
+const none: readonly Known[] = []
+const known: Readonly<Record<Front, readonly Known[]>> = { nginx: none, caddy: none, 'caddy-files': files, none: alone }
+
 /** undefined: nobody knows why. */
-export const reasonFor = (probe: Probe): string | undefined =>
-  known.find(({ probes }) => probes.test(nameOf(probe)))?.reason
+export const reasonFor = (front: Front, probe: Probe): string | undefined =>
+  known[front].find(({ probes }) => probes.test(nameOf(probe)))?.reason

@@ -18,25 +18,68 @@ export interface Side {
 
 const now = (): number => Number(process.hrtime.bigint()) / 1000
 
-/** Pairs that are made before one is counted: servers and we ourselves are slow at first. */
-const WARM = 400
+/** Milliseconds after which an answer counts as one that never comes. */
+const ANSWER_MS = 30_000
 
-/** One after the other, in a random order within each pair, over HTTP/1.1; one connection a port. */
-export async function takeTurns(a: Side, b: Side, pairs: number, random: () => number): Promise<Times> {
-  const connections = new Map<number, Connection>()
-  for (const { port } of [a, b]) if (!connections.has(port)) connections.set(port, await Connection.open(port))
-  const times = { a: new Float64Array(pairs), b: new Float64Array(pairs) }
-  const one = ({ port, next }: Side): Promise<number> => connections.get(port)!.time(next())
-  for (let i = -WARM; i < pairs; i++) {
-    const first = random() < 0.5
-    let [timeA, timeB] = [0, 0]
-    if (first) timeA = await one(a)
-    timeB = await one(b)
-    if (!first) timeA = await one(a)
-    if (i >= 0) [times.a[i], times.b[i]] = [timeA, timeB]
+/** The connections that measurements go over: one a port and protocol, open from the first to the last. */
+export class Lines {
+  private readonly plain = new Map<number, Connection>()
+  private readonly multiplexed = new Map<number, Http2Connection>()
+
+  /** One after the other, in a random order within each pair, over HTTP/1.1. */
+  async takeTurns(a: Side, b: Side, pairs: number, random: () => number): Promise<Times> {
+    const times = { a: new Float64Array(pairs), b: new Float64Array(pairs) }
+    for (let i = 0; i < pairs; i++) {
+      const first = random() < 0.5
+      if (first) times.a[i] = await this.one(a)
+      times.b[i] = await this.one(b)
+      if (!first) times.a[i] = await this.one(a)
+    }
+    return times
   }
-  for (const connection of connections.values()) connection.close()
-  return times
+
+  private async one({ port, next }: Side): Promise<number> {
+    const known = this.plain.get(port) ?? (await Connection.open(port))
+    this.plain.set(port, known)
+    return await known.time(next())
+  }
+
+  /**
+   * Both at once on one HTTP/2 connection, in one write, each of them first in half of the races: the network between adds
+   * the same to both, so that nothing but the order of the answers counts.
+   */
+  async race(port: number, a: Runner, b: Runner, races: number, random: () => number): Promise<Race> {
+    const connection = this.multiplexed.get(port) ?? (await Http2Connection.open(port))
+    this.multiplexed.set(port, connection)
+    const by = new Float64Array(races)
+    let later = 0
+    for (let i = 0; i < races; i++) {
+      const first = random() < 0.5
+      const [one, two] = await connection.both(first ? a : b, first ? b : a)
+      const [endA, endB] = first ? [one, two] : [two, one]
+      if (endA.order > endB.order) later++
+      by[i] = endA.at - endB.at
+    }
+    return { later, races, by }
+  }
+
+  close(): void {
+    for (const connection of [...this.plain.values(), ...this.multiplexed.values()]) connection.close()
+  }
+}
+
+/** Settles as `begin` settles it, and rejects where that does not come. */
+function answered<T>(begin: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`no answer in ${ANSWER_MS / 1000} s`)), ANSWER_MS)
+    const settle =
+      <V>(then: (value: V) => void) =>
+      (value: V): void => {
+        clearTimeout(late)
+        then(value)
+      }
+    begin(settle(resolve), settle(reject))
+  })
 }
 
 /** An HTTP/1.1 connection on which one request is under way at a time. Answers have to state their length. */
@@ -64,7 +107,7 @@ class Connection {
 
   /** Microseconds from writing to the last octet of the answer. */
   time(request: Uint8Array): Promise<number> {
-    return new Promise((resolve, reject) => {
+    return answered((resolve, reject) => {
       const began = now()
       this.failed = reject
       this.done = (at) => resolve(at - began)
@@ -106,26 +149,6 @@ export interface Race {
 
 /** The two requests of a race: frames of a stream, by its number. */
 export type Runner = (stream: number) => Uint8Array
-
-/**
- * Both at once on one HTTP/2 connection, in one write, each of them first in half of the races: the network between adds
- * the same to both, so that nothing but the order of the answers counts.
- */
-export async function race(port: number, a: Runner, b: Runner, races: number, random: () => number): Promise<Race> {
-  const connection = await Http2Connection.open(port)
-  const by = new Float64Array(races)
-  let later = 0
-  for (let i = -WARM; i < races; i++) {
-    const first = random() < 0.5
-    const [one, two] = await connection.both(first ? a : b, first ? b : a)
-    if (i < 0) continue
-    const [endA, endB] = first ? [one, two] : [two, one]
-    if (endA.order > endB.order) later++
-    by[i] = endA.at - endB.at
-  }
-  connection.close()
-  return { later, races, by }
-}
 
 interface End {
   /** Of all ends on the connection. */
@@ -169,12 +192,11 @@ class Http2Connection {
   async both(first: Runner, second: Runner): Promise<[End, End]> {
     const [one, two] = [this.stream, this.stream + 2]
     this.stream += 4
-    const over = new Promise<void>((resolve, reject) => {
+    await answered<void>((resolve, reject) => {
       this.wake = resolve
       this.failed = reject
+      this.socket.write(concat(first(one), second(two)))
     })
-    this.socket.write(concat(first(one), second(two)))
-    await over
     const ends: [End, End] = [this.ends.get(one)!, this.ends.get(two)!]
     this.ends.clear()
     return ends

@@ -1,5 +1,5 @@
 /**
- * `npm run -s lab -- probes [--front nginx|none] [--pairs N] [--seed N] [--json]`: every probe once, then the clock.
+ * `npm run -s lab -- probes [--front nginx|caddy|caddy-files|none] [--pairs N] [--seed N] [--json]`: every probe once, then the clock.
  * How to read the report: docs/lab.md.
  */
 import { parseArgs } from 'node:util'
@@ -12,7 +12,7 @@ import type { Interval } from './statistics.ts'
 import type { Verdict, Verdicts } from './timing.ts'
 import { measureTiming, worst } from './timing.ts'
 import type { Front } from './world.ts'
-import { openWorld } from './world.ts'
+import { fronts, openWorld } from './world.ts'
 
 const PAIRS = 10_000
 
@@ -32,10 +32,11 @@ function optionsOf(args: readonly string[]): Options {
     },
   })
   const [pairs, seed] = [Number(values.pairs), Number(values.seed)]
-  if (values.front !== 'nginx' && values.front !== 'none') throw new RangeError('--front: nginx or none')
+  const front = fronts.find((each) => each === values.front)
+  if (front === undefined) throw new RangeError(`--front: ${fronts.join(', ')}`)
   if (!Number.isInteger(pairs) || pairs < 200) throw new RangeError('--pairs: a whole number from 200')
   if (!Number.isInteger(seed)) throw new RangeError('--seed: a whole number')
-  return { front: values.front, pairs, seed }
+  return { front, pairs, seed }
 }
 
 export async function probes(args: readonly string[]): Promise<Report> {
@@ -54,9 +55,9 @@ export async function probes(args: readonly string[]): Promise<Report> {
 
 function report(front: Front, outcome: Outcome, control: number | undefined, verdicts: Verdicts): Report {
   const { differences, notAnswered } = outcome
-  const explained = front === 'none' ? differences.filter(({ probe }) => reasonFor(probe) !== undefined) : []
+  const explained = differences.filter(({ probe }) => reasonFor(front, probe) !== undefined)
   const unexplained = differences.filter((difference) => !explained.includes(difference))
-  const setting = front === 'nginx' ? 'behind nginx, beside the same nginx without' : 'alone, beside nginx'
+  const setting = front === 'none' ? 'alone, beside nginx' : `behind ${front}, beside the same without`
   const count = (what: string, value: number): Row => ({ what, value, unit: 'probes', setting })
   return {
     rows: [
@@ -66,7 +67,7 @@ function report(front: Front, outcome: Outcome, control: number | undefined, ver
       count('replays at once, answered by design', outcome.answeredByDesign),
       count('replays at once that were not answered', notAnswered.length),
       ...(control === undefined ? [] : [count('control: differences of a front with a flaw', control)]),
-      ...reasons(explained),
+      ...reasons(front, explained),
       ...unexplained.map((difference) => ({
         what: 'unexplained',
         value: 1,
@@ -91,6 +92,7 @@ function report(front: Front, outcome: Outcome, control: number | undefined, ver
       ...figures('null', verdicts.nulls),
       ...figures('control', verdicts.controls),
       ...(verdicts.detour.length === 0 ? {} : figures('detour', verdicts.detour)),
+      ...(verdicts.pages.length === 0 ? {} : figures('pages', verdicts.pages)),
     },
   }
 }
@@ -98,10 +100,10 @@ function report(front: Front, outcome: Outcome, control: number | undefined, ver
 const racesOf = ({ races }: Verdicts, kind: string): readonly Verdict[] =>
   races.filter(({ what }) => what.includes(`: ${kind}`))
 
-function reasons(explained: readonly Difference[]): Row[] {
+function reasons(front: Front, explained: readonly Difference[]): Row[] {
   const counts = new Map<string, number>()
   for (const { probe } of explained) {
-    const reason = reasonFor(probe)!
+    const reason = reasonFor(front, probe)!
     counts.set(reason, (counts.get(reason) ?? 0) + 1)
   }
   return [...counts]

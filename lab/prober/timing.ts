@@ -1,5 +1,4 @@
 /** Whether time tells what the octets do not: a gateway from the same server without, an almost valid token from garbage. */
-import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Shape } from '#engine/shape.ts'
 import { prng } from '#test/helpers/prng.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
@@ -7,7 +6,8 @@ import { request, requestHeaders } from './http2.ts'
 import type { Sealed } from './member.ts'
 import { flipped, garbage, octetsOf, requestOf } from './member.ts'
 import type { Race, Runner, Side, Times } from './pairs.ts'
-import { race, takeTurns } from './pairs.ts'
+import { Lines } from './pairs.ts'
+import { head, octets } from './probe.ts'
 import type { NearMiss } from './probes/members.ts'
 import type { Interval } from './statistics.ts'
 import { auc, folded, medianDifference, share } from './statistics.ts'
@@ -37,6 +37,8 @@ export interface Verdicts {
   readonly controls: readonly Verdict[]
   /** The gateway against the site that answers by itself: what the way through Node costs. */
   readonly detour: readonly Verdict[]
+  /** A page that is no template's: the website with a gateway behind it against the same without. */
+  readonly pages: readonly Verdict[]
 }
 
 export interface TimingInput {
@@ -47,49 +49,162 @@ export interface TimingInput {
   readonly seed: number
 }
 
+const ownPage = octets(head('GET', '/about.html', ['Connection: keep-alive']))
+
 /** Requests that are made in advance, so that making them is no part of what is measured. */
 const POOL = 64
 
+/**
+ * How often everything is measured a little. What disturbs a machine lasts for seconds and favours whoever is not asked
+ * then; so each kind has its turn again and again, the nulls and controls beside it, in another order each time.
+ */
+const ROUNDS = 20
+/** Requests of each kind before one is counted: servers and we ourselves are slow at first. */
+const WARM = 200
+
+/** One comparison under way. */
+interface Task {
+  readonly group: keyof Verdicts
+  /** How many in all. */
+  readonly count: number
+  readonly measure: (count: number) => Promise<void>
+  /** Takes what was measured so far for a warming up. */
+  readonly forget: () => void
+  readonly judge: () => Verdict
+}
+
 export async function measureTiming({ arms, nearMisses, pairs, seed }: TimingInput): Promise<Verdicts> {
   const { next: random } = prng(seed)
-  const templates = compileBuiltins()
-  const both = async (
-    what: string,
-    a: Arm,
-    b: Arm,
-    of: readonly CompiledTemplate[],
-    count = pairs,
-  ): Promise<Verdict[]> => {
-    const verdicts: Verdict[] = []
-    for (const template of of) {
-      const shape = template.shape('send')
-      const times = await takeTurns(strangers(shape, a), strangers(shape, b), count, random)
-      verdicts.push(judge(`${template.id}: ${what}`, times, random))
+  const lines = new Lines()
+  const tasks = tasksOf(arms, nearMisses, pairs, { lines, random })
+  try {
+    for (const { measure, forget } of tasks) {
+      await measure(WARM)
+      forget()
     }
-    return verdicts
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const { measure, count } of shuffled(tasks, random)) await measure(Math.ceil(count / ROUNDS))
+    }
+  } finally {
+    lines.close()
   }
-  const few = Math.max(200, pairs >> 2)
-  const [one] = templates
-  const { gateway, bare, again, delayed, site } = arms
+  const of = (group: keyof Verdicts): Verdict[] =>
+    tasks.filter((task) => task.group === group).map(({ judge }) => judge())
   return {
-    timing: await both('gateway against no recognition', gateway, bare, templates),
-    races: site === undefined ? [] : await raceAll(arms, templates, pairs, random),
-    nearMisses: await measureNearMisses(
-      gateway,
-      nearMisses.filter(({ kind }) => kind === 'token'),
-      few,
-      random,
-    ),
-    unsent: await measureNearMisses(
-      gateway,
-      nearMisses.filter(({ kind }) => kind === 'unsent'),
-      few,
-      random,
-    ),
-    nulls: await both('no recognition against itself', again, bare, templates),
-    controls: await both('250 us of work against none', delayed, bare, [one!], few),
-    detour: site === undefined ? [] : await both('gateway against the site alone', gateway, site, templates, few),
+    timing: of('timing'),
+    races: of('races'),
+    nearMisses: of('nearMisses'),
+    unsent: of('unsent'),
+    nulls: of('nulls'),
+    controls: of('controls'),
+    detour: of('detour'),
+    pages: of('pages'),
   }
+}
+
+function shuffled<T>(list: readonly T[], random: () => number): T[] {
+  return list
+    .map((each) => [random(), each] as const)
+    .toSorted(([a], [b]) => a - b)
+    .map(([, each]) => each)
+}
+
+interface Means {
+  readonly lines: Lines
+  readonly random: () => number
+}
+
+function tasksOf(arms: Arms, nearMisses: readonly NearMiss[], pairs: number, means: Means): Task[] {
+  const { gateway, bare, again, delayed, site } = arms
+  const templates = compileBuiltins('node')
+  const few = Math.max(200, pairs >> 2)
+  const shapes = templates.map((template) => template.shape('send'))
+  const both = (group: keyof Verdicts, what: string, a: Arm, b: Arm, count: number, of = shapes): Task[] =>
+    of.map((shape) =>
+      turns(means, group, `${shape.template}: ${what}`, strangers(shape, a), strangers(shape, b), count),
+    )
+  const races = (what: string, a: Arm, count: number, of = shapes): Task[] =>
+    of.map((shape) =>
+      raceTask(means, `${shape.template}: ${what}, races`, bare.port, [runner(shape, a), runner(shape, bare)], count),
+    )
+  const near = (group: 'nearMisses' | 'unsent', kind: NearMiss['kind']): Task[] =>
+    distinct(nearMisses.filter((each) => each.kind === kind)).map(({ template, what, sealed }) => {
+      const pool = Array.from({ length: POOL }, () => garbage(sealed.shape, sealed.parcel.length))
+      const stranger = side(gateway, pool)
+      return turns(means, group, `${template}: ${what}`, side(gateway, variants(what, sealed)), stranger, few)
+    })
+  const page = (port: number): Side => ({ port, next: () => ownPage })
+  const pages = (ports: readonly [number, number]): Task =>
+    turns(means, 'pages', 'own page: with a gateway against without', page(ports[0]), page(ports[1]), pairs)
+  return [
+    ...(arms.pages === undefined ? [] : [pages(arms.pages)]),
+    ...both('timing', 'gateway against no recognition', gateway, bare, pairs),
+    ...near('nearMisses', 'token'),
+    ...near('unsent', 'unsent'),
+    ...both('nulls', 'no recognition against itself', again, bare, pairs),
+    ...both('controls', '250 us of work against none', delayed, bare, few, shapes.slice(0, 1)),
+    ...(site === undefined
+      ? []
+      : [
+          ...both('detour', 'gateway against the site alone', gateway, site, few),
+          ...races('gateway against no recognition', gateway, pairs),
+          ...races('no recognition against itself', again, pairs),
+          ...races('250 us of work against none', delayed, few, shapes.slice(0, 1)),
+        ]),
+  ]
+}
+
+function turns({ lines, random }: Means, group: keyof Verdicts, what: string, a: Side, b: Side, count: number): Task {
+  let blocks: Times[] = []
+  return {
+    ...{ group, count },
+    measure: async (pairs) => void blocks.push(await lines.takeTurns(a, b, pairs, random)),
+    forget: () => {
+      blocks = []
+    },
+    judge: () => {
+      const times = { a: joined(blocks.map((block) => block.a)), b: joined(blocks.map((block) => block.b)) }
+      return {
+        what,
+        auc: folded(auc(times.a, times.b)),
+        us: medianDifference(times.a, times.b, random),
+        pairs: times.a.length,
+      }
+    },
+  }
+}
+
+function raceTask(
+  { lines, random }: Means,
+  what: string,
+  port: number,
+  [a, b]: readonly [Runner, Runner],
+  count: number,
+): Task {
+  let blocks: Race[] = []
+  return {
+    ...{ group: 'races', count },
+    measure: async (races) => void blocks.push(await lines.race(port, a, b, races, random)),
+    forget: () => {
+      blocks = []
+    },
+    judge: () => {
+      const by = joined(blocks.map((block) => block.by))
+      const later = blocks.reduce((sum, block) => sum + block.later, 0)
+      const us = medianDifference(by, new Float64Array(by.length), random)
+      return { what, auc: folded(share(later, by.length)), us, pairs: by.length }
+    },
+  }
+}
+
+function joined(blocks: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(blocks.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const block of blocks) {
+    all.set(block, at)
+    at += block.length
+  }
+  return all
 }
 
 /** Requests of nobody in particular, of one shape, to one server. */
@@ -109,30 +224,6 @@ function side({ port, prefix }: Arm, pool: readonly Sealed[]): Side {
   return { port, next: () => requests[at++ % requests.length]! }
 }
 
-function judge(what: string, { a, b }: Times, random: () => number): Verdict {
-  return { what, auc: folded(auc(a, b)), us: medianDifference(a, b, random), pairs: a.length }
-}
-
-async function raceAll(
-  { gateway, bare, again, delayed }: Arms,
-  templates: readonly CompiledTemplate[],
-  races: number,
-  random: () => number,
-): Promise<Verdict[]> {
-  const verdicts: Verdict[] = []
-  const few = Math.max(200, races >> 2)
-  const between = async (what: string, a: Arm, shape: Shape, count: number): Promise<void> => {
-    const outcome = await race(bare.port, runner(shape, a), runner(shape, bare), count, random)
-    verdicts.push(judgeRace(`${shape.template}: ${what}, races`, outcome, random))
-  }
-  for (const template of templates) {
-    await between('gateway against no recognition', gateway, template.shape('send'), races)
-  }
-  await between('no recognition against itself', again, templates[0]!.shape('send'), races)
-  await between('250 us of work against none', delayed, templates[0]!.shape('send'), few)
-  return verdicts
-}
-
 function runner(shape: Shape, { prefix }: Arm): Runner {
   const pool = Array.from({ length: POOL }, () => requestOf(garbage(shape, shape.up.fit(320))))
   let at = 0
@@ -140,34 +231,6 @@ function runner(shape: Shape, { prefix }: Arm): Runner {
     const { method, target, headers, body } = pool[at++ % POOL]!
     return request(stream, requestHeaders(method, prefix + target, headers), body)
   }
-}
-
-function judgeRace(what: string, { later, races, by }: Race, random: () => number): Verdict {
-  return {
-    what,
-    auc: folded(share(later, races)),
-    us: medianDifference(by, new Float64Array(races), random),
-    pairs: races,
-  }
-}
-
-async function measureNearMisses(
-  gateway: Arm,
-  nearMisses: readonly NearMiss[],
-  pairs: number,
-  random: () => number,
-): Promise<Verdict[]> {
-  const verdicts: Verdict[] = []
-  for (const { template, what, sealed } of distinct(nearMisses)) {
-    const { shape, parcel } = sealed
-    const stranger = side(
-      gateway,
-      Array.from({ length: POOL }, () => garbage(shape, parcel.length)),
-    )
-    const times = await takeTurns(side(gateway, variants(what, sealed)), stranger, pairs, random)
-    verdicts.push(judge(`${template}: ${what}`, times, random))
-  }
-  return verdicts
 }
 
 /** Those that differ in the place of a changed octet alone are one kind: the place changes anyway. */

@@ -1,21 +1,25 @@
 /**
  * What stands behind the web server without being a gateway: the site's own application, or the gateway's server with
  * recognition left out. Listens on a unix socket or over TLS and prints {ready}.
- *     upstream.ts SOCKET|PORT site|@LOCATION [microseconds of delay] [certificate key]
+ *     upstream.ts SOCKET|PORT site|@LOCATION|ORIGIN [microseconds of delay] [certificate key]
  */
 import { fileURLToPath } from 'node:url'
+import type { DecoyChoice } from '#gateway/config.ts'
 import { openDecoy } from '#gateway/decoy/decoy.ts'
 import type { Handler } from '#gateway/server.ts'
 import { startServer } from '#gateway/server.ts'
 
 const [place = '', kind = 'site', delay = '0', certificate = '', key = ''] = process.argv.slice(2)
 const folder = fileURLToPath(new URL('../../gateway/decoy/sample-site', import.meta.url))
-const { decoy, refusal } = await openDecoy(
-  kind === 'site' ? { kind: 'folder', folder } : { kind: 'accel', location: kind },
-  (error) => {
-    throw error
-  },
-)
+const choice: DecoyChoice =
+  kind === 'site'
+    ? { kind: 'folder', folder }
+    : kind.startsWith('@')
+      ? { kind: 'accel', location: kind }
+      : { kind: 'upstream', url: kind }
+const { decoy, refusal } = await openDecoy(choice, (error) => {
+  throw error
+})
 
 /** The positive control of a timing test: a server that works longer, and does nothing else differently. */
 function work(microseconds: number): void {

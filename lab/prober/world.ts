@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { fromHex } from '#protocol/bytes.ts'
 import { Limits } from '#protocol/constants.ts'
 import { SharedOwner } from '#test/helpers/command.ts'
+import { hasCaddy, startCaddy } from '#test/helpers/front-caddy.ts'
 import { hasNginx, runNginx } from '#test/helpers/front-nginx.ts'
 import { makeCertificate } from '../../scripts/bench/certificate.ts'
 import { freePort, reachable } from '../../scripts/bench/ports.ts'
@@ -19,13 +20,18 @@ import {
   frontText,
   gatewayServer,
   imitatedServer,
+  pagesServer,
   passedTo,
   plainServer,
   timingServer,
 } from './front.ts'
+import type { CaddyInput } from './front-caddy.ts'
+import { flawedSite, gatewaySite, plainSite, snippets, timingSite } from './front-caddy.ts'
 
 /** What stands between the network and the gateway. */
-export type Front = 'nginx' | 'none'
+export const fronts = ['nginx', 'caddy', 'caddy-files', 'none'] as const
+/** `caddy`: an application answers everything; `caddy-files`: the site is files, and nothing is read of what is sent there. */
+export type Front = (typeof fronts)[number]
 
 export interface Invited {
   readonly id: string
@@ -59,6 +65,8 @@ export interface Arms {
   readonly delayed: Arm
   /** The site's own server; missing where there is none in front of the gateway. */
   readonly site: Arm | undefined
+  /** Ports of the site with and without a gateway behind it, for pages that are no template's; nginx only. */
+  readonly pages: readonly [number, number] | undefined
 }
 
 export interface World {
@@ -85,10 +93,13 @@ export const DELAY_US = 250
 /** What was recorded is sent again this much later: a first contact is not answered again then. */
 const BEHIND_MS = Limits.firstContactAnswerMs + 1_000
 
+/** Milliseconds that the gateway has to answer its operator; then it is ended, and that is told. */
+const ANSWER_MS = 60_000
+
 const here = (name: string): string => join(import.meta.dirname, name)
 const site = fileURLToPath(new URL('../../gateway/decoy/sample-site', import.meta.url))
 
-export { hasNginx }
+export { hasCaddy, hasNginx }
 
 export async function openWorld(input: WorldInput): Promise<World> {
   const owner = new SharedOwner()
@@ -116,6 +127,13 @@ class Builder {
     this.folder = await mkdtemp(join(tmpdir(), 'sotto-lab-'))
     this.owner.teardown(() => rm(this.folder, { recursive: true, force: true }))
     await this.certify()
+    const { front } = this.input
+    return front === 'caddy' || front === 'caddy-files'
+      ? await this.buildCaddy(front === 'caddy')
+      : await this.buildNginx()
+  }
+
+  private async buildNginx(): Promise<World> {
     const [target, reference] = [await freePort(), await freePort()]
     const application = join(this.folder, 'application.sock')
     const others: string[] = []
@@ -137,6 +155,40 @@ class Builder {
     return { front: kind, target, reference, flawed, operator, arms: timing, stop: () => this.owner.end() }
   }
 
+  private async buildCaddy(answers: boolean): Promise<World> {
+    const [target, reference, flawed] = [await freePort(), await freePort(), await freePort()]
+    const application = answers ? await freePort() : undefined
+    if (application !== undefined) {
+      await this.run('application.ts', [String(application)])
+    }
+    const origin = `http://127.0.0.1:${application}`
+    const { operator, socket } = await this.gateway(target, answers ? `{upstream: "${origin}"}` : '{accel: "@site"}')
+    const input: CaddyInput = {
+      site: answers ? { kind: 'upstream', url: origin } : { kind: 'folder', folder: site },
+      ...{ certificate: this.certificate, key: this.key, socket: socket! },
+    }
+    const texts = [snippets(input), gatewaySite(input, target), plainSite(input, reference), flawedSite(input, flawed)]
+    const ports = [target, reference, flawed]
+    let arms: Arms | undefined
+    if (this.input.timing) {
+      const port = await freePort()
+      const kind = answers ? origin : '@site'
+      const sockets = {
+        gateway: socket!,
+        bare: await this.upstream('bare', kind),
+        again: await this.upstream('again', kind),
+        delayed: await this.upstream('delayed', kind, DELAY_US),
+      }
+      texts.push(timingSite(input, port, sockets))
+      ports.push(port)
+      arms = armsAt(port)
+    }
+    await startCaddy(this.owner, this.folder, texts.join('\n'))
+    await Promise.all(ports.map(reachable))
+    const { front } = this.input
+    return { front, target, reference, flawed, operator, arms, stop: () => this.owner.end() }
+  }
+
   private async certify(): Promise<void> {
     const made = await makeCertificate()
     this.certificate = join(this.folder, 'certificate.pem')
@@ -152,7 +204,7 @@ class Builder {
   }
 
   /** A server without recognition on a socket of its own; returns the socket. */
-  private async upstream(name: string, kind: 'site' | '@decoy', delay = 0): Promise<string> {
+  private async upstream(name: string, kind: string, delay = 0): Promise<string> {
     const socket = join(this.folder, `${name}.sock`)
     await this.run('upstream.ts', [socket, kind, String(delay)])
     return socket
@@ -165,14 +217,17 @@ class Builder {
     return { port, prefix: '' }
   }
 
-  private async gateway(port: number): Promise<{ operator: Operator; socket: string | undefined }> {
-    const behind = this.input.front === 'nginx'
+  private async gateway(
+    port: number,
+    decoy = '{accel: "@decoy"}',
+  ): Promise<{ operator: Operator; socket: string | undefined }> {
+    const behind = this.input.front !== 'none'
     const socket = join(this.folder, 'gateway.sock')
     const tls = `{https: "127.0.0.1:${port}", certificate: ${this.certificate}, key: ${this.key}}`
     const { program, first } = await this.run('gateway.ts', [
       this.folder,
       behind ? `{unix: ${socket}}` : tls,
-      behind ? '{accel: "@decoy"}' : `{folder: ${site}}`,
+      behind ? decoy : `{folder: ${site}}`,
       String(BEHIND_MS),
     ])
     const { gatewayKey } = first as { gatewayKey: string }
@@ -182,7 +237,7 @@ class Builder {
   private async timing(servers: ServerText[], target: number, socket: string | undefined): Promise<Arms> {
     if (socket === undefined) {
       const [bare, again, delayed] = [await this.facing(), await this.facing(), await this.facing(DELAY_US)]
-      return { gateway: { port: target, prefix: '' }, bare, again, delayed, site: undefined }
+      return { gateway: { port: target, prefix: '' }, bare, again, delayed, site: undefined, pages: undefined }
     }
     const port = await freePort()
     const [bare, again, delayed] = [
@@ -192,17 +247,28 @@ class Builder {
     ]
     const passed = { gateway: passedTo(socket), bare: passedTo(bare), again: passedTo(again) }
     const targets = { ...passed, delayed: passedTo(delayed), site: 'try_files $uri $uri/index.html =404;' }
+    const pages = [await freePort(), await freePort()] as const
     servers.push(timingServer(site, port, targets))
-    const arm = (name: keyof typeof targets): Arm => ({ port, prefix: `/${name}` })
-    const arms = { gateway: arm('gateway'), bare: arm('bare'), again: arm('again') }
-    return { ...arms, delayed: arm('delayed'), site: arm('site') }
+    servers.push(pagesServer(site, pages[0], socket), pagesServer(site, pages[1], undefined))
+    return { ...armsAt(port), pages }
   }
+}
+
+function armsAt(port: number): Arms {
+  const arm = (name: string): Arm => ({ port, prefix: `/${name}` })
+  const arms = { gateway: arm('gateway'), bare: arm('bare'), again: arm('again') }
+  return { ...arms, delayed: arm('delayed'), site: arm('site'), pages: undefined }
 }
 
 function operatorOf(program: Program, gatewayKey: Uint8Array): Operator {
   const ask = async (command: object): Promise<Record<string, string>> => {
     program.tell(command)
-    return (await program.next()) as Record<string, string>
+    const late = setTimeout(() => program.child.kill('SIGKILL'), ANSWER_MS)
+    try {
+      return (await program.next()) as Record<string, string>
+    } finally {
+      clearTimeout(late)
+    }
   }
   return {
     gatewayKey,

@@ -7,6 +7,7 @@ import { chacha20poly1305 as chacha, xchacha20poly1305 as xchacha } from '@noble
 import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { hmac } from '@noble/hashes/hmac.js'
+import { pbkdf2 } from '@noble/hashes/pbkdf2.js'
 import { sha256 as nobleSha256, sha512 } from '@noble/hashes/sha2.js'
 import { concat, fastEqual } from '../bytes.ts'
 import { KEY_LENGTH, TAG_LENGTH } from '../constants.ts'
@@ -14,6 +15,7 @@ import type { Aead } from './aead.ts'
 import { requireKeyAndNonce } from './aead.ts'
 import { requireHkdfBounds } from './hash.ts'
 import { requireLength } from './lengths.ts'
+import { requirePbkdf2Bounds } from './pbkdf2.ts'
 
 export { portableArgon2id as argon2id } from './argon2id.ts'
 export { portableMlkem768 as mlkem768, portableMlkem1024 as mlkem1024 } from './mlkem.ts'
@@ -99,4 +101,9 @@ function isExact(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Arr
   const k = Point.Fn.create(littleEndian(sha512(concat(r, publicKey, message))))
   const difference = Point.BASE.multiplyUnsafe(s).subtract(Point.fromBytes(publicKey).multiplyUnsafe(k))
   return fastEqual(difference.toBytes(), r) && !difference.isSmallOrder()
+}
+
+export function pbkdf2Sha256(password: Uint8Array, salt: Uint8Array, iterations: number, length: number): Uint8Array {
+  requirePbkdf2Bounds(iterations, length)
+  return pbkdf2(nobleSha256, password, salt, { c: iterations, dkLen: length })
 }

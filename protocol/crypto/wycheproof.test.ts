@@ -12,15 +12,18 @@ import * as ed25519 from './ed25519.ts'
 import * as hash from './hash.ts'
 import * as mlkem from './mlkem.ts'
 import * as noble from './noble.ts'
+import * as pbkdf2 from './pbkdf2.ts'
 import * as x25519 from './x25519.ts'
 
 /** Only what any of the files has; all octet strings are in hexadecimal. */
-type Field = 'key' | 'iv' | 'aad' | 'msg' | 'ct' | 'tag' | 'ikm' | 'salt' | 'info' | 'okm' | 'sig'
-type KemField = 'public' | 'private' | 'shared' | 'seed' | 'ek' | 'dk' | 'c' | 'm' | 'K'
+type Field = 'password' | 'dk' | 'key' | 'iv' | 'aad' | 'msg' | 'ct' | 'tag' | 'ikm' | 'salt' | 'info' | 'okm' | 'sig'
+type KemField = 'public' | 'private' | 'shared' | 'seed' | 'ek' | 'c' | 'm' | 'K'
 type Vector = Record<Field | KemField, string> & {
   readonly tcId: number
   readonly result: 'valid' | 'invalid' | 'acceptable'
   readonly size: number
+  readonly iterationCount: number
+  readonly dkLen: number
 }
 interface Group {
   readonly ivSize: number
@@ -31,7 +34,10 @@ interface Group {
 }
 
 type Suite = Omit<typeof noble, 'argon2id'>
-const suites: Record<string, Suite> = { native: { ...aead, ...ed25519, ...hash, ...mlkem, ...x25519 }, noble }
+const suites: Record<string, Suite> = {
+  native: { ...aead, ...ed25519, ...hash, ...mlkem, ...pbkdf2, ...x25519 },
+  noble,
+}
 const bytes = (text: string): Uint8Array => fromHex(text)!
 
 type Check = (t: ExecutionContext, suite: Suite, vector: Vector, group: Group) => void
@@ -106,6 +112,16 @@ wycheproof({
   check(t, suite, { tcId, ikm, salt, info, size, okm, result }) {
     const derive = (): Uint8Array => suite.hkdfSha256(bytes(ikm), bytes(salt), bytes(info), size)
     if (result === 'valid') t.is(hex(derive()), okm, `${tcId}`)
+    else t.throws(derive, { instanceOf: RangeError }, `${tcId}`)
+  },
+})
+
+wycheproof({
+  file: 'pbkdf2_hmacsha256',
+  least: 60,
+  check(t, suite, { tcId, password, salt, iterationCount, dkLen, dk, result }) {
+    const derive = (): Uint8Array => suite.pbkdf2Sha256(bytes(password), bytes(salt), iterationCount, dkLen)
+    if (result === 'valid') t.is(hex(derive()), dk, `${tcId}`)
     else t.throws(derive, { instanceOf: RangeError }, `${tcId}`)
   },
 })

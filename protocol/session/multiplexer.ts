@@ -5,6 +5,7 @@
 import { Limits } from '../constants.ts'
 import type { Range } from '../ranges.ts'
 import { RangeSet } from '../ranges.ts'
+import { varintLength } from '../varint.ts'
 import type { Frame, PackPointer } from './frames.ts'
 import { BodyWriter, CloseCode, decodeBody, FrameType } from './frames.ts'
 import type { Segment } from './send-buffer.ts'
@@ -132,7 +133,7 @@ export class Multiplexer implements StreamOwner {
       if (octets >= enough) break
       if (!this.mayCarry(stream, this.ready)) continue
       const bytes = stream.sending.sendable(this.credit)
-      if (bytes > 0) octets += bytes + 13
+      if (bytes > 0) octets += bytes + headLength(stream.id, stream.sending.sent, bytes)
     }
     return octets
   }
@@ -499,4 +500,13 @@ export class Multiplexer implements StreamOwner {
     for (const stream of [...this.streams.values()]) stream.cut(code)
     this.events.closed?.(code)
   }
+}
+
+/**
+ * Octets in front of so much data in a stream frame. To the octet: a message that seems a few longer than it is takes the next
+ * class, and that is twice as long.
+ */
+function headLength(id: number, offset: number, length: number): number {
+  // The writer chooses the width of the length by the room that there is, itself included.
+  return 1 + varintLength(id) + varintLength(offset) + varintLength(length + varintLength(length))
 }

@@ -294,6 +294,23 @@ test('a pack pointer from a client, or before the hybrid keys, breaks the protoc
   t.false(client.isClosed)
 })
 
+test('what waits fits a parcel of the length that it claims, to the octet', (t) => {
+  const edges = [63, 16_383]
+  for (const length of [1, 62, 64, 712, 5_000, 20_000, ...edges]) {
+    const fits = (spare: number): boolean => {
+      const mux = new Multiplexer('client', {})
+      mux.ready = true
+      mux.open(Priority.urgent).write(new Uint8Array(length))
+      // One octet counts the ranges that are acknowledged.
+      mux.build(1, 1 + mux.pending(Number.POSITIVE_INFINITY) + spare, true)
+      return mux.pending(1) === 0
+    }
+    t.true(fits(0), String(length))
+    // Where the length's own number grows, the writer leaves an octet free.
+    t.is(fits(-1), false, String(length))
+  }
+})
+
 test('a close reaches the other side and ends its streams', async (t) => {
   const link = new SessionLink(prng(7), calm)
   await link.time.run(() => link.client.mux.ready, 10_000)

@@ -5,6 +5,8 @@
 import { join } from 'node:path'
 import { launch } from '#firewall/launcher.ts'
 import { systemBroker } from '#firewall/system-broker.ts'
+import { systemWay } from '#firewall/way-out.ts'
+import { METER_TIMES } from './meter-times.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const entry = join(import.meta.dirname, 'core.ts')
@@ -15,7 +17,7 @@ const { code, error } = await launch({
   args,
   env: process.env,
   openBroker: async (folder) => {
-    const broker = await systemBroker(folder)
+    const broker = await systemBroker(folder, systemWay, { meterTimes: METER_TIMES })
     await broker.admitInvite(link!)
     return broker
   },

@@ -3,6 +3,8 @@
  *   {run: 'up' | 'down', octets}            -> {mbps}
  *   {run: 'echo', octets, times}            -> {ms: [..]}        round trips to the gateway
  *   {run: 'pair', ...}                      see latency.ts
+ * Started by client.ts it is confined, with its broker in another process. With the arguments `one-process LINK FOLDER` the
+ * firewall is in this one, as a program has it that uses Sotto as a library.
  */
 import { createInterface } from 'node:readline'
 import { realClockwork } from '#client/clockwork.ts'
@@ -10,11 +12,13 @@ import { Mailboxes } from '#client/services/mailbox.ts'
 import { Tunnel } from '#client/tunnel.ts'
 import { compileTemplate } from '#engine/compile.ts'
 import { inheritedBroker } from '#firewall/core-side.ts'
+import type { Broker } from '#firewall/permit.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { CallInterrupted, openStream } from '#protocol/services/rpc.ts'
 import { Priority } from '#protocol/session/stream.ts'
 import { loadBuiltin } from '../../camouflage-templates/builtin.ts'
 import { drain, pour } from './bulk-service.ts'
+import { METER_TIMES } from './meter-times.ts'
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 const read = async (): Promise<Record<string, unknown> | undefined> => {
@@ -25,10 +29,22 @@ const say = (value: unknown): void => console.log(JSON.stringify(value))
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const unhex = (text: unknown): Uint8Array => new Uint8Array(Buffer.from(String(text), 'hex'))
 
+async function openFirewall(): Promise<Broker & { close(): unknown }> {
+  const [mode, link, folder] = process.argv.slice(2)
+  if (mode !== 'one-process') {
+    return inheritedBroker((error) => {
+      throw error
+    })
+  }
+  const { systemBroker } = await import('#firewall/system-broker.ts')
+  const { systemWay } = await import('#firewall/way-out.ts')
+  const whole = await systemBroker(folder!, systemWay, { meterTimes: METER_TIMES })
+  await whole.admitInvite(link!)
+  return whole
+}
+
 const first = (await read()) as { template: string; rhythm?: object }
-const broker = inheritedBroker((error) => {
-  throw error
-})
+const broker = await openFirewall()
 const [endpoint] = await broker.joined()
 const template = compileTemplate(loadBuiltin(first.template))
 const tunnel = new Tunnel({

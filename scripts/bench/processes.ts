@@ -34,6 +34,11 @@ export function startClient(link: string, args: readonly string[]): Program {
   return start(join(import.meta.dirname, 'client.ts'), [link, ...args], memberFlags)
 }
 
+/** `core.ts` alone, with the firewall in the same process; `folder` is for what it keeps. */
+export function startOneProcess(link: string, folder: string): Program {
+  return start(join(import.meta.dirname, 'core.ts'), ['one-process', link, folder], memberFlags)
+}
+
 /** Any program. */
 export function startOther(
   command: string,

@@ -7,7 +7,7 @@ import { connect as netConnect } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { Agent, request as undiciRequest } from 'undici'
 import { realClockwork } from '#client/clockwork.ts'
-import type { TunnelInput } from '#client/tunnel.ts'
+import type { TunnelInput } from '#client/tunnel/input.ts'
 import { Tunnel } from '#client/tunnel.ts'
 import type { Matcher } from '#engine/match.ts'
 import { openWebSocket } from '#firewall/dialers/web-socket.ts'
@@ -117,7 +117,8 @@ export interface PermitKeys {
   readonly membership: Membership
 }
 
-const ownKeys: PermitKeys = {
+/** Those of the member that the gateway knows. */
+export const ownKeys: PermitKeys = {
   gatewayKey: x25519PublicKey(gatewaySecret),
   cohort,
   membership: { kind: 'credential', credentialId, credentialKey },
@@ -148,6 +149,7 @@ export function testPermit(port: number, keys: PermitKeys = ownKeys): Permit {
       return { first: step.first, finish: async (reply) => step.finish(reply) }
     },
     exchange: (request, options) => exchange(agent, port, request, options),
+    judge: () => {},
     openSocket: (request, options) => {
       const target = { ...endpoint, addresses: [], certificate: undefined }
       return openWebSocket({ target, connect: () => plainConnection(port), request, ...options, over: () => {} })

@@ -36,6 +36,7 @@ export function matcherOf(...plains: readonly Plain[]): Matcher {
 
 const plainShape = (name: string, path: string, mark: string): Shape => ({
   template: name,
+  family: 'node',
   name,
   binding: name,
   method: 'POST',

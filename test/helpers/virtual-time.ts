@@ -24,6 +24,11 @@ export class VirtualTime {
     }
   }
 
+  /** Events still to come. */
+  get pending(): number {
+    return this.events.filter(({ run }) => run !== undefined).length
+  }
+
   /** Runs events until `done()`, nothing is left, or `limit` milliseconds have passed. */
   async run(done: () => boolean, limit: number): Promise<void> {
     const end = this.now + limit

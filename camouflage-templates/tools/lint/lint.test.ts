@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { builtinIds } from '../../builtin.ts'
+import { builtinIds, builtinText } from '../../builtin.ts'
 import type { Finding } from './lint.ts'
 import { fails, lintTemplate } from './lint.ts'
 import type { Rule } from './rule.ts'
@@ -82,7 +82,7 @@ test('findings name the line', async (t) => {
 
 for (const id of builtinIds()) {
   test(`${id}: comes without errors`, async (t) => {
-    const findings = await lintTemplate(read(`templates/${id}/template.yaml`), id)
+    const findings = await lintTemplate(builtinText(id), id)
     t.deepEqual(told(findings.filter(({ severity }) => severity === 'error')), [])
     for (const line of told(findings)) t.log(line)
   })

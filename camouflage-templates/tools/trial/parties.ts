@@ -58,6 +58,7 @@ async function startTrialGateway(
     listen,
     port: publicPort,
     selfSigned: true,
+    acme: false,
     force: false,
   }
   // The configuration names a built-in template; what the gateway takes is given to it below.

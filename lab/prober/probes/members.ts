@@ -71,11 +71,8 @@ export async function record(world: World, templates: readonly CompiledTemplate[
     add('first contact with a code of somebody else', own.contact(template, { stranger: true }), 'unsent')
     add('first contact of long ago', past.contact(template, { now: Date.now() - 4 * BUCKET_MS }))
     add('first contact of the future', past.contact(template, { now: Date.now() + 4 * BUCKET_MS }))
-    add(
-      'first contact for another gateway',
-      past.contact(template, { gatewayKey: x25519PublicKey(randomBytes(32)) }),
-      'unsent',
-    )
+    const gatewayKey = x25519PublicKey(randomBytes(32))
+    add('first contact for another gateway', past.contact(template, { gatewayKey }))
     for (const [name, each] of [
       ['first contact', past.contact(template)],
       ['exchange', fresh],

@@ -8,8 +8,6 @@ const FIELD_MOST = 2_048
 const HEADERS_MOST = 4_096
 /** Default of ModSecurity's SecRequestBodyNoFilesLimit. */
 const PLAIN_BODY_MOST = 131_072
-/** Octets of one TLS record as Chromium cuts bodies. */
-const RECORD = 1_024
 
 interface Message {
   readonly headers: readonly (readonly [string, string])[]
@@ -121,21 +119,6 @@ export const messageRules: readonly Rule[] = [
         const path = ['shapes', name, 'response', 'classes']
         if (response.classes.length === 1) yield { path, found: `only ${response.classes[0]} octets` }
       }
-    },
-  },
-  {
-    id: 'text-in-one-record',
-    severity: 'warning',
-    what: `The claim is a browser, and the request that carries a text message has a body of more than ${RECORD} octets.`,
-    why: 'Chromium sends a body above about 1 KiB as two TLS records. The member’s dialer sends one: a constant difference on every message.',
-    mend: 'Use a class of 640 to 700 octets for `send`, and little around it.',
-    example: { model: 'browser', good: 'classes: [384, 640] # of a message', bad: 'classes: [384, 768]' },
-    *check({ data, requests }) {
-      if (data.family === 'node') return
-      const text = requests.find(({ shape, parcel }) => shape === data.kinds.send && parcel >= 640)
-      const length = text?.message.body?.length ?? 0
-      if (text !== undefined && length > RECORD)
-        yield { path: text.path, found: `${length} octets in class ${text.parcel}` }
     },
   },
   {

@@ -1,0 +1,46 @@
+/** QR codes as pictures: drawn for a terminal and as PNG, and read back from PNG. */
+import { PNG } from 'pngjs'
+import { encodeQR } from 'qr'
+import decodeQR from 'qr/decode.js'
+import { readU32 } from '#protocol/bytes.ts'
+import { malformed } from './container.ts'
+
+/** Pixels a module, and modules of white around it, as the standard asks for. */
+const SCALE = 8
+const BORDER = 4
+/** Pixels of a picture that is read. Attack: a small file that unpacks to gigabytes. A camera of 24 megapixels. */
+const PIXELS_MAX = 24_000_000
+/** Milliseconds for finding a code in a photograph. */
+const SEARCH_MS = 3_000
+const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
+
+const options = { ecc: 'medium', border: BORDER } as const
+
+/** Lines of text that a terminal shows as a code. `text` in the alphanumeric mode's letters. */
+export const drawnCode = (text: string): string => encodeQR(text, 'term', options)
+
+/** A PNG file. */
+export function codeImage(text: string): Uint8Array {
+  const modules = encodeQR(text, 'raw', { ...options, scale: SCALE })
+  const side = modules.length
+  const png = new PNG({ width: side, height: side, colorType: 0 })
+  png.data.fill(0xff)
+  for (const [y, row] of modules.entries()) {
+    for (const [x, dark] of row.entries()) if (dark) png.data.fill(0, (y * side + x) * 4, (y * side + x) * 4 + 3)
+  }
+  return new Uint8Array(PNG.sync.write(png, { colorType: 0 }))
+}
+
+export const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((octet, i) => bytes[i] === octet)
+
+/** The text of the one code in a PNG picture. @throws SottoError E_BACKUP_FORMAT */
+export function readCodeImage(file: Uint8Array): string {
+  if (file.length < 24 || readU32(file, 16) * readU32(file, 20) > PIXELS_MAX)
+    throw malformed('the picture is too large')
+  try {
+    const { width, height, data } = PNG.sync.read(Buffer.from(file))
+    return decodeQR({ width, height, data: new Uint8Array(data) }, { timeLimit: SEARCH_MS })
+  } catch {
+    throw malformed('no QR code can be read in the picture')
+  }
+}

@@ -1,0 +1,32 @@
+/** A backup in whatever form it was kept: letters, parts, or pictures of parts; each text may come with lines around it. */
+import { fromUtf8 } from '#protocol/bytes.ts'
+import { isPng, readCodeImage } from './codes.ts'
+import { malformed } from './container.ts'
+import { fromLetters, toLetters } from './letters.ts'
+import { fromParts, isPart } from './parts.ts'
+
+/** Octets of one file. A photograph of a code; anything else is a kilobyte. */
+export const BACKUP_FILE_MAX = 33_554_432
+
+/** The file that is kept: letters between lines that tell a stranger nothing but what it is. */
+export function backupFile(container: Uint8Array): string {
+  return `# Backup of an identity of Sotto. To read it: sotto identity restore --file FILE\n${toLetters(container)}\n`
+}
+
+/**
+ * The container, from files or typed text.
+ * @throws SottoError E_BACKUP_FORMAT, E_BACKUP_PARTS
+ */
+export async function readBackup(sources: readonly Uint8Array[]): Promise<Uint8Array> {
+  const texts = sources.map((source) => (isPng(source) ? readCodeImage(source) : textOf(source)))
+  const lines = texts.flatMap((text) => text.split(/\r?\n/)).filter((line) => !/^\s*(#|$)/.test(line))
+  if (lines.length === 0) throw malformed('it is empty')
+  if (lines.every(isPart)) return await fromParts(lines)
+  return fromLetters(lines.join(''))
+}
+
+function textOf(bytes: Uint8Array): string {
+  const text = bytes.length > 65_536 ? undefined : fromUtf8(bytes)
+  if (text === undefined) throw malformed('a file is neither text nor a PNG picture')
+  return text
+}

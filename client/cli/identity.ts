@@ -1,0 +1,287 @@
+/** `sotto identity`: who one is, and the backup of it. Nothing here needs the network. */
+import type { Command } from 'commander'
+import { Option } from 'commander'
+import { codeImage, drawnCode } from '#client/backup/codes.ts'
+import { needsOf, openBackup, Profile, sealBackup, type Unlock } from '#client/backup/container.ts'
+import { newDongle, readDongle } from '#client/backup/dongle.ts'
+import { readNamed, writeNew } from '#client/backup/files.ts'
+import { toLetters } from '#client/backup/letters.ts'
+import { toParts } from '#client/backup/parts.ts'
+import { backupFile, readBackup } from '#client/backup/read.ts'
+import { base32 } from '#client/chat/base32.ts'
+import { Member } from '#client/member.ts'
+import { codeFiles } from '#firewall/file-grants.ts'
+import { ask, askSecret, readText } from '#firewall/prompt.ts'
+import { concat, fromHex, fromUtf8, utf8, wipe } from '#protocol/bytes.ts'
+import { sha256 } from '#protocol/crypto/hash.ts'
+import { randomBytes } from '#protocol/crypto/random.ts'
+import { isSottoError, SottoError } from '#protocol/errors.ts'
+import type { AddCommand, Ground } from './commands.ts'
+import { createOutput, type Output } from './report.ts'
+import { sanitize } from './sanitize.ts'
+
+interface Options {
+  readonly json?: boolean
+}
+
+interface UnlockOptions extends Options {
+  readonly dongle?: string
+}
+
+interface BackupOptions extends UnlockOptions {
+  readonly file?: string
+  readonly codes?: string
+  readonly twoOfThree?: boolean
+  readonly password?: boolean
+  readonly strong?: boolean
+}
+
+interface NameOptions extends Options {
+  readonly name?: string
+}
+
+interface ReadOptions extends UnlockOptions, NameOptions {
+  readonly file?: readonly string[]
+}
+
+/** Characters; a backup may lie in a drawer for years, and who finds it has as long to guess. */
+const PASSWORD_LEAST = 10
+
+/** `add`: makes a command with the options that all have. */
+export function registerIdentity(program: Command, add: AddCommand, ground: Ground): void {
+  // Without options of its own: what stands behind a verb is the verb's.
+  const identity = program
+    .command('identity')
+    .description('Show who you are; make, back up, prove and restore your identity.')
+  const run = new IdentityCommands(ground)
+  const dongle = (): Option => new Option('--dongle <file>', 'key file that is needed to open it')
+  const files = (): Option =>
+    new Option('--file <file>', 'text or PNG of a code; may be given several times').argParser(
+      (value: string, before: string[] | undefined) => [...(before ?? []), value],
+    )
+  add('show', 'Show your name and id, and whether there is a backup (where no verb is given).', identity, true).action(
+    (options) => run.show(options),
+  )
+  add('new', 'Make an identity before you join anywhere.', identity)
+    .option('--name <name>', 'what your contacts see (asked for where it is missing)')
+    .action((options) => run.make(options))
+  add('backup', 'Print a backup to keep on paper, or write it to files.', identity)
+    .option('--file <file>', 'write it to a new file')
+    .option('--codes <folder>', 'three QR codes as new PNG files in this folder; without it they are drawn here')
+    .option('--two-of-three', 'any two of the three codes are enough, and one alone says nothing')
+    .addOption(dongle())
+    .option('--no-password', 'the dongle alone opens it')
+    .option('--strong', 'four times the memory for who guesses passwords, and four times the time for you')
+    .action((options) => run.backup(options))
+  add('prove', 'Read a backup back; then the master secret is removed from this device.', identity)
+    .addOption(files())
+    .addOption(dongle())
+    .action((options) => run.prove(options))
+  add('restore', 'Become who a backup says, in an empty state folder.', identity)
+    .addOption(files())
+    .addOption(dongle())
+    .option('--name <name>', 'what your contacts see (asked for where it is missing)')
+    .action((options) => run.restore(options))
+  add('dongle', 'Make a dongle: a key file for a stick of its own.', identity)
+    .argument('<file>')
+    .action((path, options) => run.dongle(path, options))
+}
+
+class IdentityCommands {
+  private readonly ground: Ground
+
+  constructor(ground: Ground) {
+    this.ground = ground
+  }
+
+  private output({ json }: Options): Output {
+    return createOutput(json === true, this.ground.streams.stdout, this.ground.streams.stderr)
+  }
+
+  async show(options: Options): Promise<void> {
+    const output = this.output(options)
+    await this.with(async ({ chat }) => {
+      const { id: hexId, name } = chat.me
+      const id = shownId(fromHex(hexId)!)
+      const master = chat.masterSecret()
+      const backedUp = master === undefined
+      wipe(...(master === undefined ? [] : [master]))
+      output.result({ id, uid: hexId, name, backedUp }, `${sanitize(name)}\n${id}`)
+      if (!backedUp) output.note('There is no backup that was proven. Next: sotto identity backup')
+    })
+  }
+
+  async backup(options: BackupOptions): Promise<void> {
+    const output = this.output(options)
+    await this.with(async ({ chat }) => {
+      const master = chat.masterSecret()
+      if (master === undefined) throw backedUp()
+      try {
+        const unlock = await this.newUnlock(options)
+        const profile = options.strong ? Profile.argon2idStrong : Profile.argon2id
+        const container = sealBackup(master, unlock, profile, randomBytes)
+        await this.hand(container, options, output)
+        output.note('Next: sotto identity prove reads it back, so that you know it opens.')
+      } finally {
+        wipe(master)
+      }
+    })
+  }
+
+  /** As a file, as codes, or as letters on the screen. */
+  private async hand(container: Uint8Array, options: BackupOptions, output: Output): Promise<void> {
+    const { file, codes, twoOfThree } = options
+    if (file !== undefined) {
+      writeNew(file, backupFile(container))
+      return output.result({ file }, `The backup is in ${file}.`)
+    }
+    if (codes === undefined && !twoOfThree) {
+      const letters = toLetters(container)
+      return output.result({ letters: letters.split('\n') }, letters)
+    }
+    const parts = await toParts(container, twoOfThree ? 'two' : 'all')
+    if (codes === undefined) {
+      const drawn = parts.map((part, i) => `Part ${i + 1} of 3\n${drawnCode(part)}\n${part}\n`)
+      return output.result({ parts }, drawn.join('\n'))
+    }
+    const names = codeFiles(codes)
+    for (const [i, name] of names.entries()) writeNew(name, codeImage(parts[i]!))
+    output.result({ files: names }, names.join('\n'))
+  }
+
+  async prove(options: ReadOptions): Promise<void> {
+    const output = this.output(options)
+    await this.with(async ({ chat }) => {
+      const master = await this.open(options)
+      const isOurs = chat.proveBackup(master)
+      wipe(master)
+      if (!isOurs) throw new SottoError('E_BACKUP_OTHER', 'The backup opens, and is of another identity than this one.')
+      output.result({ proven: true }, 'The backup opens, and it is yours. This device has forgotten the master secret.')
+    })
+  }
+
+  async make(options: NameOptions): Promise<void> {
+    const output = this.output(options)
+    await this.requireEmpty()
+    await this.begin(await this.nameOf(options), output)
+    output.note('Next: sotto identity backup, and sotto join with an invite.')
+  }
+
+  async restore(options: ReadOptions): Promise<void> {
+    const output = this.output(options)
+    await this.requireEmpty()
+    const master = await this.open(options)
+    try {
+      await this.begin(await this.nameOf(options), output, master)
+      output.note('Contacts and messages are not in a backup of an identity. Next: sotto join with an invite.')
+    } finally {
+      wipe(master)
+    }
+  }
+
+  private async nameOf({ name }: NameOptions): Promise<string> {
+    const { stdin, stderr } = this.ground.streams
+    return name ?? (stdin.isTTY ? await ask('What shall your contacts call you? ', stdin, stderr) : 'someone')
+  }
+
+  /** Makes the identity of `master`, or a new one, and shows it. */
+  private async begin(newName: string, output: Output, master?: Uint8Array): Promise<void> {
+    const given = master === undefined ? {} : { master }
+    const member = await Member.open({ ...this.ground, template: undefined, online: false, newName, ...given })
+    try {
+      const { id, name } = member.chat.me
+      const shown = shownId(fromHex(id)!)
+      output.result({ id: shown, uid: id, name }, `You are ${sanitize(name)}\n${shown}`)
+    } finally {
+      await member.close()
+    }
+  }
+
+  async dongle(path: string, options: Options): Promise<void> {
+    writeNew(path, newDongle(randomBytes))
+    const output = this.output(options)
+    output.result({ file: path }, `The dongle is ${path}.`)
+    output.note('Keep it on a stick of its own. Who loses it loses every backup that asks for it.')
+  }
+
+  /** The password, typed twice, and the dongle. */
+  private async newUnlock({ dongle, password }: BackupOptions): Promise<Unlock> {
+    const { stdin, stderr } = this.ground.streams
+    const key = dongle === undefined ? {} : { dongle: this.dongleOf(dongle) }
+    if (password === false) {
+      if (dongle === undefined) throw new SottoError('E_USAGE', 'A backup without a password needs --dongle.')
+      return key
+    }
+    const typed = await askSecret('Password of the backup: ', stdin, stderr)
+    if ([...typed].length < PASSWORD_LEAST) {
+      throw new SottoError('E_BACKUP_PASSWORD', `A password of a backup has at least ${PASSWORD_LEAST} characters.`)
+    }
+    if (stdin.isTTY && (await askSecret('Once more: ', stdin, stderr)) !== typed) {
+      throw new SottoError('E_BACKUP_PASSWORD', 'The two passwords differ.', {
+        next: 'Try again; nothing was written.',
+      })
+    }
+    return { ...key, password: typed }
+  }
+
+  /** Reads a backup and opens it; nothing of it is shown before that. */
+  private async open({ file, dongle }: ReadOptions): Promise<Uint8Array> {
+    const { stdin, stderr } = this.ground.streams
+    const key = dongle === undefined ? {} : { dongle: this.dongleOf(dongle) }
+    if (file === undefined && !stdin.isTTY) {
+      throw new SottoError(
+        'E_USAGE',
+        'From a program, the backup comes from --file, and the password on standard input.',
+      )
+    }
+    const sources = file === undefined ? [utf8(await this.typed())] : file.map(readNamed)
+    const container = await readBackup(sources)
+    if (!needsOf(container).password) return openBackup(container, key)
+    return openBackup(container, { ...key, password: await askSecret('Password of the backup: ', stdin, stderr) })
+  }
+
+  /** Four lines of letters, or as many parts as it takes; an empty line ends it. */
+  private async typed(): Promise<string> {
+    const { stdin, stderr } = this.ground.streams
+    stderr.write('Type the backup, line by line; an empty line ends it.\n')
+    const lines: string[] = []
+    for (;;) {
+      const line = await readText(`${lines.length + 1}: `, stdin, stderr)
+      if (line === '') return lines.join('\n')
+      lines.push(line)
+      if (lines.length > 16) throw new SottoError('E_BACKUP_FORMAT', 'This is no backup: it has too many lines.')
+    }
+  }
+
+  private dongleOf(path: string): Uint8Array {
+    return readDongle(fromUtf8(readNamed(path)) ?? '')
+  }
+
+  /** An identity that is there is never overwritten. */
+  private async requireEmpty(): Promise<void> {
+    const exists = await this.with(async () => true).catch((error: unknown) => {
+      if (isSottoError(error, 'E_NOT_JOINED')) return false
+      throw error
+    })
+    if (exists) throw new SottoError('E_IDENTITY_EXISTS', 'There is an identity in this state folder already.')
+  }
+
+  private async with<T>(work: (member: Member) => Promise<T>): Promise<T> {
+    const member = await Member.open({ ...this.ground, template: undefined, online: false })
+    try {
+      return await work(member)
+    } finally {
+      await member.close()
+    }
+  }
+}
+
+/** 52 letters and 4 that check them, in groups of four. */
+function shownId(uid: Uint8Array): string {
+  const letters = base32(uid)
+  const check = base32(sha256(concat(utf8('sotto/1/uid'), uid))).slice(0, 4)
+  return `${letters}${check}`.match(/.{4}/g)!.join(' ')
+}
+
+const backedUp = (): SottoError =>
+  new SottoError('E_IDENTITY_BACKED_UP', 'A backup was proven, and this device has forgotten the master secret since.')

@@ -1,0 +1,275 @@
+/** Keeps the exchanges of one session going: as many as there is reason for, in the rhythm of the template. */
+import type { CompiledTemplate, Form } from '#engine/compile.ts'
+import { TemplateLimits } from '#engine/limits.ts'
+import type { Rhythm } from '#engine/rhythm.ts'
+import type { ExchangeResult } from '../carrier.ts'
+import { Doubts } from './doubts.ts'
+import type { Epoch } from './epoch.ts'
+import type { ExchangeEvents } from './exchange.ts'
+import { beginExchange } from './exchange.ts'
+import type { Shared } from './input.ts'
+import { PARCEL_OVERHEAD } from './input.ts'
+
+/**
+ * Milliseconds that a sending exchange may wait for the service's answer to ride back in it. Longer than a service
+ * needs to store a message, and short beside the round trip of a bad network.
+ */
+const SEND_HOLD = 100
+/** Exchanges at once on a WebSocket: below what a gateway parks for a session. */
+const SOCKET_CONCURRENCY = 6
+/** A parcel down of at least this many octets means more is waiting: keep more polls open. */
+const PLENTY = 8_192
+
+export interface PumpEvents {
+  /** Another template carries. */
+  wear(template: CompiledTemplate): void
+  /** The keys have served their time. */
+  rekey(): void
+}
+
+export class Pump {
+  /** Milliseconds that the latest poll may be held. */
+  holdMs = 0
+  private readonly shared: Shared
+  private readonly epoch: Epoch
+  private readonly events: PumpEvents
+  private readonly doubts: Doubts
+  private readonly ofExchanges: ExchangeEvents
+  private sends = 0
+  private polls = 0
+  /** Polls worth keeping open while the gateway has much to say. */
+  private appetite = 0
+  private soon = false
+  private probing = false
+  /** Ends the wait for the next exchange that the rhythm has put off. */
+  private unwait: () => void = () => {}
+
+  constructor(shared: Shared, epoch: Epoch, events: PumpEvents) {
+    this.shared = shared
+    this.epoch = epoch
+    this.events = events
+    this.doubts = new Doubts(shared, () => this.probe())
+    this.ofExchanges = {
+      renumbered: (before, after) => this.doubts.renumber(before, after),
+      probe: () => this.probe(),
+      wear: (template) => events.wear(template),
+    }
+  }
+
+  /** The gateway has what was said under this number. */
+  acknowledged(number: number): void {
+    this.doubts.settle(number)
+  }
+
+  /** After the work under way, so that what is written together travels together. */
+  soonRun(): void {
+    if (this.soon || this.epoch.isOver) return
+    this.soon = true
+    this.shared.clockwork.soon(() => {
+      this.soon = false
+      this.run()
+    })
+  }
+
+  /** Begins as many exchanges as there is reason for, and waits for those that the rhythm puts off. */
+  run(): void {
+    const { epoch, now } = this
+    const { session } = epoch
+    this.unwait()
+    if (session.rekeyDue(now)) this.events.rekey()
+    if (!epoch.refused) this.shared.socket.tend(session, this.template.socket)
+    while (!epoch.isOver && session.mayTake && !epoch.refused) {
+      const due = this.next(now)
+      if (due === undefined) return this.waitForRhythm(now)
+      this[due]()
+    }
+  }
+
+  end(): void {
+    this.doubts.end()
+    this.unwait()
+  }
+
+  /** One last exchange; resolves when it is over. */
+  last(): Promise<void> {
+    const shape = this.form('send')
+    return new Promise((resolve) => this.exchange(shape, shape.up.fit(PARCEL_OVERHEAD), 0, () => resolve()))
+  }
+
+  private get now(): number {
+    return this.shared.clockwork.now()
+  }
+
+  private get template(): CompiledTemplate {
+    return this.shared.attire.template
+  }
+
+  private get rhythm(): Rhythm {
+    return this.shared.attire.rhythm
+  }
+
+  // ---- what there is reason for ----------------------------------------------------------------------------------------------
+
+  private next(now: number): 'send' | 'poll' | 'cover' | undefined {
+    const { session } = this.epoch
+    // The farewell says so, once.
+    if (session.mux.isClosed) return undefined
+    const { concurrency } = this
+    const { pollAt, sendAt, coverAt } = this.rhythm
+    const total = this.sends + this.polls
+    // The last place is kept for what is urgent: a file under way must not delay a message.
+    const room = total < concurrency - 1 || (total < concurrency && session.mux.urgent)
+    const pollWanted = this.wantsPoll()
+    // Much that comes down is not waited for.
+    const pollIn = this.appetite > 0 || this.shared.socket.line !== undefined ? 0 : pollAt - now
+    const pollSoon = pollIn <= 0 || (pollIn <= TemplateLimits.thinkMs && !session.mux.urgent)
+    // What a poll can carry rides in one that is due anyway: most of all the credit for what a poll has just brought.
+    const rides = pollWanted && pollSoon && this.fitsPoll()
+    const mayStart = room && sendAt <= now && !this.rhythm.constant
+    if (mayStart && session.pending(1) > 0 && !rides) return 'send'
+    if (pollWanted && pollIn <= 0) return 'poll'
+    return room && coverAt !== undefined && coverAt <= now ? 'cover' : undefined
+  }
+
+  private wantsPoll(): boolean {
+    return this.polls < this.mostPolls && !this.epoch.session.mux.isClosed && !this.shared.socket.isOpening
+  }
+
+  /** Polls to keep open: the template's, and while much comes down as many as it allows. */
+  private get mostPolls(): number {
+    const { polls } = this.template.rhythm
+    // On a WebSocket there is a place to spare for what goes up as well.
+    const kept = this.shared.socket.line === undefined ? 1 : 2
+    return Math.min(Math.max(polls, this.appetite), this.concurrency - kept)
+  }
+
+  /** Exchanges at once: as many as the template has connections for; on a WebSocket they take none. */
+  private get concurrency(): number {
+    return this.shared.socket.line === undefined ? this.template.rhythm.concurrency : SOCKET_CONCURRENCY
+  }
+
+  private fitsPoll(): boolean {
+    const room = this.shared.path.fit.room(this.pollShape, this.now)
+    return this.epoch.session.pending(room) + PARCEL_OVERHEAD <= room
+  }
+
+  private get pollShape(): Form {
+    return this.shared.socket.line?.look.messages ?? this.shared.path.fit.pollShape(this.template, this.now)
+  }
+
+  /** Comes back when the earliest of what the rhythm has put off is due; sets no timer where it puts nothing off. */
+  private waitForRhythm(now: number): void {
+    const { pollAt, sendAt, coverAt } = this.rhythm
+    const times = [
+      coverAt,
+      this.wantsPoll() ? pollAt : undefined,
+      this.epoch.session.pending(1) > 0 ? sendAt : undefined,
+    ]
+    const later = times.filter((time) => time !== undefined && time > now)
+    if (later.length === 0) return
+    this.unwait = this.shared.clockwork.after(Math.min(...(later as number[])) - now, () => this.run())
+  }
+
+  // ---- exchanges of each kind ------------------------------------------------------------------------------------------------
+
+  private send(): void {
+    const { session } = this.epoch
+    const { fit } = this.shared.path
+    const { now } = this
+    const bulk = this.template.shape('bulk')
+    const small = this.template.shape('send')
+    const wanted = session.pending(this.form('bulk').up.max) + PARCEL_OVERHEAD
+    const isSmall = wanted <= fit.room(small, now) || fit.room(bulk, now) <= fit.room(small, now)
+    const shape = this.form(isSmall ? 'send' : 'bulk')
+    this.sends++
+    this.rhythm.began('send', now)
+    // A large one is followed by more: its place is worth more than an answer that rides back.
+    this.exchange(shape, fit.length(shape, wanted, now), isSmall ? SEND_HOLD : 0, () => this.sends--)
+  }
+
+  /** What carries exchanges of this kind now. */
+  private form(kind: 'send' | 'bulk'): Form {
+    return this.shared.socket.line?.look.messages ?? this.template.shape(kind)
+  }
+
+  /** As a send of a message, with whatever there is to say by then and otherwise nothing. */
+  private cover(): void {
+    const shape = this.form('send')
+    const length = this.shared.path.fit.length(shape, this.rhythm.coverBytes, this.now)
+    // What says nothing gets no answer from a service that would be worth waiting for, and must not take longer than what does.
+    const hold = this.epoch.session.pending(1) > 0 ? SEND_HOLD : 0
+    this.sends++
+    this.beganBeside()
+    this.exchange(shape, length, hold, () => this.sends--)
+  }
+
+  /** The rhythm hears of a send that nobody asked for. */
+  private beganBeside(): void {
+    this.rhythm.began(this.epoch.session.pending(1) > 0 ? 'send' : 'cover', this.now)
+  }
+
+  private poll(): void {
+    const shape = this.pollShape
+    // Where sends are constant, polls are too.
+    const said = this.rhythm.constant ? 0 : this.epoch.session.pending(shape.up.max)
+    const length = this.shared.path.fit.length(shape, said + PARCEL_OVERHEAD, this.now)
+    // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
+    const isExtra = this.polls++ >= this.template.rhythm.polls
+    const { line } = this.shared.socket
+    const hold = isExtra ? SEND_HOLD : this.drawHold(line?.look.holdMs)
+    const number = this.exchange(shape, length, hold, (result, last) => {
+      this.polls--
+      this.doubts.settle(last)
+      const news = result !== undefined && result.octets > shape.down.classes[0]!
+      if (!isExtra && line === undefined) this.rhythm.polled(this.now, news)
+    })
+    if (said > 0 && !isExtra) this.doubts.begin(number)
+  }
+
+  /** The rhythm draws, within what the path allows; a WebSocket is kept open by its server. */
+  private drawHold(socket: readonly [number, number] | undefined): number {
+    if (socket !== undefined) {
+      const chance = this.shared.clockwork.random(1)[0]! / 255
+      this.holdMs = Math.round(socket[0] + chance * (socket[1] - socket[0]))
+    } else this.holdMs = this.shared.path.adaptHold(this.template.rhythm.holdMs, this.rhythm.hold())
+    return this.holdMs
+  }
+
+  /**
+   * An exchange for the sake of its answer, which says what has arrived and that the path works. One at a time, and none
+   * where the rhythm puts sends off: the next of them tells as much.
+   */
+  private probe(): void {
+    const { epoch } = this
+    if (this.probing || epoch.refused || epoch.isOver || !epoch.session.mayTake) return
+    if (this.rhythm.constant || this.rhythm.sendAt > this.now) return
+    const shape = this.form('send')
+    this.probing = true
+    this.sends++
+    this.beganBeside()
+    this.exchange(shape, this.shared.path.fit.length(shape, PARCEL_OVERHEAD, this.now), 0, () => {
+      this.probing = false
+      this.sends--
+    })
+  }
+
+  private exchange(
+    shape: Form,
+    length: number,
+    hold: number,
+    done: (result: ExchangeResult | undefined, number: number) => void,
+  ): number {
+    const { shared, epoch, ofExchanges } = this
+    return beginExchange(shared, epoch, { shape, length, hold }, ofExchanges, (result, number) => {
+      if (result?.kind === 'authentic') this.feed(result.octets)
+      done(result, number)
+      if (!epoch.isOver) this.run()
+    })
+  }
+
+  /** Where much comes down at once, more is asked for at a time. */
+  private feed(octets: number): void {
+    const { polls } = this.template.rhythm
+    this.appetite = octets >= PLENTY ? Math.min(Math.max(this.appetite, polls) * 2, this.concurrency) : 0
+  }
+}

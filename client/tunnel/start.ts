@@ -1,0 +1,98 @@
+/** How sessions of one tunnel begin: with which template, after which failures, and what clock the server has. */
+import type { CompiledTemplate } from '#engine/compile.ts'
+import type { Introduced } from '../introduction.ts'
+import { introduce, NotRecognised } from '../introduction.ts'
+import type { Shared, TunnelInput } from './input.ts'
+import type { Tried } from './status.ts'
+import { describe } from './status.ts'
+
+/** First contacts of a template that fail, one after another, until another is tried. A refusal counts as all of them. */
+const TRIES_EACH = 2
+/** Milliseconds between our clock and the website's that people are told of. */
+const CLOCK_MS = 300_000
+/** Failed starts that are remembered for people. */
+const TRIED = 8
+
+export class Starts {
+  /** What did not come through, oldest first, the last few. */
+  tried: readonly Tried[] = []
+  private readonly shared: Shared
+  private readonly preferredAead: number
+  private others: readonly CompiledTemplate[]
+  private readonly wear: (template: CompiledTemplate) => void
+  private clockOffset: number | undefined
+  /** Failed first contacts since one succeeded, in `TRIES_EACH` for every template. */
+  private failures = 0
+  /** A template of POST was refused as if for the method. */
+  private postRefused = false
+
+  constructor(shared: Shared, input: TunnelInput, wear: (template: CompiledTemplate) => void) {
+    this.shared = shared
+    this.preferredAead = input.preferredAead
+    this.others = input.others ?? []
+    this.wear = wear
+  }
+
+  /** The person or a pack has chosen: this template and those of the looks, no others. */
+  choose(): void {
+    this.others = []
+    this.failures = 0
+  }
+
+  /** Another network: what failed before says nothing there. */
+  moved(): void {
+    this.failures = 0
+    this.postRefused = false
+  }
+
+  /** Introduces the client; undefined where that failed (noted in the path). */
+  async begin(signal: AbortSignal): Promise<Introduced | undefined> {
+    const { permit, clockwork, looks, path, attire } = this.shared
+    const { preferredAead, clockOffset } = this
+    let { template } = attire
+    let isVisited = false
+    const visited = (offset: number): void => {
+      if (Math.abs(offset) >= CLOCK_MS && offset !== this.clockOffset) path.note('E_NET_CLOCK')
+      this.clockOffset = offset
+      isVisited = true
+    }
+    try {
+      template = await this.nextLook()
+      const before = attire.template
+      const how = { permit, template, clockwork, preferredAead, signal, clockOffset, tries: path.tries, visited }
+      const introduced = await introduce(how)
+      this.failures = 0
+      // A look that was chosen while this was under way stays.
+      if (attire.template === before) this.wear(template)
+      if (this.postRefused && template.shape('send').method === 'GET') path.note('E_NET_METHOD')
+      this.postRefused = false
+      path.worked(introduced.rttMs, 0)
+      looks?.took(template)
+      return introduced
+    } catch (error) {
+      if (!signal.aborted) this.failed(template, error, isVisited)
+      return undefined
+    }
+  }
+
+  /** What a session begins with: the one in use, and after failures the others in turn. */
+  private async nextLook(): Promise<CompiledTemplate> {
+    const { looks, attire } = this.shared
+    const known = (await looks?.candidates()) ?? [attire.template]
+    const others = this.others.filter(({ bindingId }) => known.every((each) => each.bindingId !== bindingId))
+    const all = [...known, ...others]
+    return all[Math.floor(this.failures / TRIES_EACH) % all.length] ?? attire.template
+  }
+
+  private failed(template: CompiledTemplate, error: unknown, isVisited: boolean): void {
+    const { clockwork, path } = this.shared
+    const { code } = describe(error)
+    this.tried = [...this.tried, { template: template.id, code, at: clockwork.now() }].slice(-TRIED)
+    const isRefusal = error instanceof NotRecognised
+    if (isRefusal && error.refused) this.postRefused = true
+    // Where not even the page comes through, no other template would.
+    if (isRefusal || code === 'E_NET_SIZE') this.failures += TRIES_EACH - (this.failures % TRIES_EACH)
+    else if (isVisited && code !== 'E_NET_PORTAL') this.failures++
+    path.failed(error)
+  }
+}

@@ -1,0 +1,134 @@
+/** HTTP/2 on one connection, as a browser begins and uses it: settings, window, order of fields, priorities, records. */
+import type { ClientHttp2Session, ClientHttp2Stream, Settings } from 'node:http2'
+import { connect, constants } from 'node:http2'
+import type { TLSSocket } from 'node:tls'
+import { DialLimits } from '../limits.ts'
+import type { ExchangeRequest } from '../permit.ts'
+import { authority } from '../policy.ts'
+import type { Answer } from './answer.ts'
+import type { Protocol } from './browser-client.ts'
+import { http2Fields } from './browser-fields.ts'
+import type { DialTarget } from './dialer.ts'
+import { shapedAs } from './h2-shape.ts'
+import type { HttpClientEvents } from './http-client.ts'
+import { pathError } from './path-error.ts'
+import { Priorities } from './priorities.ts'
+import type { BrowserProfile } from './profile.ts'
+
+interface NextStream {
+  setNextStreamID(id: number): void
+}
+
+/** Window of a connection before any WINDOW_UPDATE (RFC 9113 section 6.9.2), octets. */
+const FIRST_WINDOW = 65_535
+
+export class Http2Connection implements Protocol {
+  private readonly profile: BrowserProfile
+  private readonly target: DialTarget
+  private readonly session: ClientHttp2Session
+  private readonly priorities = new Priorities()
+  private isClosing = false
+
+  constructor(profile: BrowserProfile, target: DialTarget, socket: TLSSocket, events: HttpClientEvents) {
+    const { http2 } = profile
+    this.profile = profile
+    this.target = target
+    const shaped = shapedAs(socket, (stream) => (http2.priority ? this.priorities.of(stream) : undefined))
+    const session = connect(`https://${authority(target)}`, {
+      createConnection: () => shaped,
+      settings: settingsOf(http2.settings),
+      maxSessionMemory: 2 * (DialLimits.responseBytes / 1_048_576) * DialLimits.exchanges,
+    })
+    this.session = session
+    session.once('connect', () => {
+      session.setLocalWindowSize(FIRST_WINDOW + http2.window)
+      // Not in the types; Node has it on every session.
+      if (http2.firstStream > 1) (session as unknown as NextStream).setNextStreamID(http2.firstStream)
+    })
+    session.on('remoteSettings', events.ready)
+    session.on('goaway', () => {
+      this.isClosing = true
+      events.ready()
+    })
+    session.on('error', () => {})
+    session.once('close', () => setImmediate(events.gone))
+  }
+
+  get capacity(): number {
+    const { session } = this
+    if (this.isClosing || session.closed || session.destroyed) return 0
+    // Of a server that takes one at a time, one at a time; but it is known to be HTTP/2 and is not waited for.
+    return Math.max(
+      2,
+      Math.min(session.remoteSettings?.maxConcurrentStreams ?? DialLimits.exchanges, DialLimits.exchanges),
+    )
+  }
+
+  request(request: ExchangeRequest, answer: Answer): void {
+    const { family, http2 } = this.profile
+    const { method, target, body } = request
+    const pseudo: Readonly<Record<string, string>> = {
+      ':method': method,
+      ':authority': authority(this.target),
+      ':scheme': 'https',
+      ':path': target,
+    }
+    const fields = http2Fields(family, request)
+    const all = [...http2.pseudo.flatMap((name) => [name, pseudo[name]!]), ...fields.flat()]
+    let stream: ClientHttp2Stream
+    try {
+      stream = this.session.request(all, { endStream: body === undefined })
+    } catch (error) {
+      return answer.error(error)
+    }
+    const forget = this.priorities.add(stream, fields)
+    answer.start(() => stream.close(constants.NGHTTP2_CANCEL))
+    relay(stream, this.target.name, answer, forget)
+    if (body !== undefined) stream.end(body)
+  }
+
+  destroy(): void {
+    this.session.destroy()
+  }
+}
+
+/** Tells the answer of everything, and once. */
+function relay(stream: ClientHttp2Stream, name: string, answer: Answer, forget: () => void): void {
+  let problem: unknown
+  let ended = false
+  stream.on('response', (headers, _, rawHeaders: string[]) => {
+    const status = Number(headers[':status'])
+    const pairs = rawHeaders.flatMap((field, at): [string, string][] => {
+      return at % 2 === 0 && !field.startsWith(':') ? [[field, rawHeaders[at + 1]!]] : []
+    })
+    answer.head(status, pairs)
+    // Not before: where both came at once, Node tells of the data first.
+    stream.on('data', (chunk: Buffer) => answer.data(chunk))
+  })
+  stream.on('end', () => {
+    ended = true
+  })
+  stream.on('error', (error) => {
+    problem = error
+  })
+  stream.on('close', () => {
+    forget()
+    if (problem !== undefined) answer.error(problem)
+    else if (ended && stream.rstCode === constants.NGHTTP2_NO_ERROR) answer.end()
+    else answer.error(pathError('E_PATH_RESET', name))
+  })
+}
+
+const names: Readonly<Record<number, keyof Settings>> = {
+  1: 'headerTableSize',
+  2: 'enablePush',
+  3: 'maxConcurrentStreams',
+  4: 'initialWindowSize',
+  5: 'maxFrameSize',
+  6: 'maxHeaderListSize',
+}
+
+/** Node writes them in the order of their identifiers, as browsers do. */
+function settingsOf(settings: readonly (readonly [number, number])[]): Settings {
+  return Object.fromEntries(settings.map(([id, value]) => [names[id]!, id === 2 ? value === 1 : value]))
+}

@@ -1,0 +1,44 @@
+/** The dialers of this machine: Node's own, and those of browsers as far as they look like them here. */
+import type { Random } from '#protocol/bytes.ts'
+import type { UnfitDialer } from '../library.ts'
+import { browserDialer, describeProfile, resumes } from './browser.ts'
+import type { Dialer } from './dialer.ts'
+import { impersonation } from './impersonation.ts'
+import type { BrowserProfile } from './profile.ts'
+import { loadProfile } from './profile.ts'
+import type { RouteOptions } from './route.ts'
+import { checkStyle } from './self-check.ts'
+import { tlsConnector } from './tls-connector.ts'
+import { undiciDialer } from './undici.ts'
+
+export interface Dialers {
+  readonly dialers: readonly Dialer[]
+  readonly unfit: readonly UnfitDialer[]
+}
+
+export interface DialersInput extends RouteOptions {
+  readonly random: Random
+}
+
+/** Node's first: it is there on every platform. A browser's is there only once it has shown the ClientHello of its browser. */
+export async function openDialers(input: DialersInput): Promise<Dialers> {
+  const browsers = await Promise.all((['chromium', 'firefox'] as const).map((family) => openBrowser(family, input)))
+  return {
+    dialers: [undiciDialer({ connector: tlsConnector(input) }), ...browsers.flatMap(({ dialer }) => dialer ?? [])],
+    unfit: browsers.flatMap(({ unfit }) => unfit ?? []),
+  }
+}
+
+async function openBrowser(
+  family: BrowserProfile['family'],
+  input: DialersInput,
+): Promise<{ readonly dialer?: Dialer; readonly unfit?: UnfitDialer }> {
+  const profile = loadProfile(family)
+  const refused = (unfit: string): { unfit: UnfitDialer } => ({ unfit: { ...describeProfile(profile, []), unfit } })
+  const style = await impersonation(profile, input.random)
+  if (style === undefined) return refused('there is no TLS library for it on this platform')
+  const { unfit, leaks } = await checkStyle(style, profile)
+  if (unfit !== undefined) return refused(unfit)
+  const connector = tlsConnector({ ...input, style, resumes: resumes(profile) })
+  return { dialer: browserDialer({ profile, connector, leaks }) }
+}

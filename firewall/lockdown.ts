@@ -1,0 +1,184 @@
+/**
+ * The second line: closes every road out of this process but one, and reports who tried another. To be called first, before
+ * any other code is loaded: the caller alone gets the one way out, by a value and not by looking at stacks.
+ *
+ * It stops ordinary code and dependencies that turn bad without aiming at it. It cannot close what lies below JavaScript:
+ * raw handles that async_hooks or a socket shows, add-ons that are loaded, and whatever was captured before. The boundary
+ * between processes, Node's permission model and the kernel (confinement) are what closes those.
+ */
+import type { LookupAddress } from 'node:dns'
+import { existsSync, realpathSync } from 'node:fs'
+import { findPackageJSON, registerHooks, syncBuiltinESMExports } from 'node:module'
+import { isIP, type Server, Socket } from 'node:net'
+import { dirname, sep } from 'node:path'
+import { SottoError } from '#protocol/errors.ts'
+import type { Origin } from './lockdown-origin.ts'
+import { originOf } from './lockdown-origin.ts'
+import type { Road } from './lockdown-roads.ts'
+import {
+  addonRoad,
+  builtinRoad,
+  closedConstructors,
+  closedModules,
+  closedRoads,
+  connectRoad,
+  listenRoad,
+  lookupRoads,
+  spawnRoad,
+  spawnSyncRoads,
+} from './lockdown-roads.ts'
+import { networkFacts } from './network.ts'
+import { NO_ADDON } from './options.ts'
+import type { WayOut } from './way-out.ts'
+import { connected } from './way-out.ts'
+
+/** What the caller of `lockDown` may do, and nobody else. */
+export interface Leave {
+  readonly way: WayOut
+  /** Listens on loopback, for a view or a browser of this machine. Rejects with the system's error. */
+  listen(server: Server, port: number): Promise<void>
+  /** Calls `start`, which may start processes until it returns: not asynchronously. */
+  starting<T>(start: () => T): T
+  /** Who tried what. Attempts before the first listener are kept, up to `KEPT`. */
+  onAttempt(listener: (attempt: Origin) => void): void
+}
+
+/** Attempts kept until somebody listens, by count. Attack: memory, by trying at once and often. */
+const KEPT = 64
+const LOOPBACK = '127.0.0.1'
+/** Packages whose add-on may be loaded: TLS that looks like a browser's. */
+const addons: readonly string[] = ['tls-impersonate']
+
+const { apply, construct, defineProperty } = Reflect
+let locked = false
+
+/**
+ * Once for each process. For an application that uses Sotto as a library: its first statement, with the result's `way`
+ * handed to `systemBroker`.
+ * @throws SottoError E_FIREWALL_REFUSED the second time
+ */
+export function lockDown(): Leave {
+  if (locked) throw new SottoError('E_FIREWALL_REFUSED', 'This process is locked down already.')
+  locked = true
+  process.env[NO_ADDON] = 'true'
+  const attempts = new Attempts()
+  const refuse = (road: string): never => {
+    const attempt = originOf(road)
+    attempts.tell(attempt)
+    throw new SottoError('E_FIREWALL_REFUSED', `Refused by the firewall: ${attempt.call} is closed in this process.`)
+  }
+  // The originals, in variables that nobody else reaches.
+  const way = ownWay()
+  const listen = originalOf(listenRoad)
+  const leave = { starting: 0 }
+  close(closedRoads, refuse)
+  close([connectRoad, listenRoad, ...spawnSyncRoads], refuse)
+  closeConstructors(refuse)
+  closeModules(refuse)
+  guard([spawnRoad], () => leave.starting > 0, refuse)
+  guard(lookupRoads, ([host]) => typeof host === 'string' && isIP(host) !== 0, refuse)
+  guard([addonRoad], ([, path]) => isListedAddon(path), refuse)
+  syncBuiltinESMExports()
+  return {
+    way,
+    listen: (server, port) => listening(listen, server, port),
+    starting: (start) => {
+      leave.starting++
+      try {
+        return start()
+      } finally {
+        leave.starting--
+      }
+    },
+    onAttempt: (listener) => attempts.listen(listener),
+  }
+}
+
+/** Holds what was tried until somebody hears it. */
+class Attempts {
+  private readonly listeners: ((attempt: Origin) => void)[] = []
+  private kept: Origin[] = []
+
+  tell(attempt: Origin): void {
+    if (this.listeners.length === 0 && this.kept.length < KEPT) this.kept.push(attempt)
+    for (const listener of this.listeners) listener(attempt)
+  }
+
+  listen(listener: (attempt: Origin) => void): void {
+    this.listeners.push(listener)
+    for (const attempt of this.kept) listener(attempt)
+    this.kept = []
+  }
+}
+
+type Refuse = (road: string) => never
+type Callable = (...args: unknown[]) => unknown
+
+function originalOf({ holder, key }: Road): Callable {
+  return (holder as Record<string, Callable>)[key]!
+}
+
+/** Not to be undone: neither by assignment nor by defining anew. Prototypes stay open, or the console breaks. */
+function replace({ holder, key }: Road, value: unknown): void {
+  defineProperty(holder, key, { value, writable: false, configurable: false })
+}
+
+function close(roads: readonly Road[], refuse: Refuse): void {
+  for (const road of roads) replace(road, () => refuse(road.name))
+}
+
+/** A subclass or a test by `instanceof` goes on; making one does not. */
+function closeConstructors(refuse: Refuse): void {
+  for (const road of closedConstructors) {
+    replace(road, new Proxy(originalOf(road), { construct: () => refuse(road.name), apply: () => refuse(road.name) }))
+  }
+}
+
+/** Open to calls that `mayPass` lets through. */
+function guard(roads: readonly Road[], mayPass: (args: readonly unknown[]) => boolean, refuse: Refuse): void {
+  for (const road of roads) {
+    const original = originalOf(road)
+    replace(road, function guarded(this: unknown, ...args: unknown[]) {
+      return mayPass(args) ? apply(original, this, args) : refuse(road.name)
+    })
+  }
+}
+
+/** By import, by require and by `getBuiltinModule`. */
+function closeModules(refuse: Refuse): void {
+  const full = (name: unknown): string => (String(name).startsWith('node:') ? String(name) : `node:${name}`)
+  registerHooks({
+    resolve: (name, context, next) => (closedModules.has(full(name)) ? refuse(full(name)) : next(name, context)),
+  })
+  guard([builtinRoad], ([name]) => !closedModules.has(full(name)), refuse)
+}
+
+function ownWay(): WayOut {
+  const connect = originalOf(connectRoad) as (this: Socket, options: object) => Socket
+  // Not by its name in an import: that leads to what the lockdown puts in its place.
+  const ask = originalOf(lookupRoads[1]!) as (host: string, options: object) => Promise<LookupAddress[]>
+  return Object.freeze({
+    connect: (address: string, port: number, signal: AbortSignal) =>
+      connected(() => apply(connect, construct(Socket, []), [{ host: address, port }]), signal),
+    resolve: async (host: string) => (await ask(host, { all: true, order: 'verbatim' })).map((each) => each.address),
+    facts: () => networkFacts(),
+  })
+}
+
+function listening(listen: Callable, server: Server, port: number): Promise<void> {
+  const { promise, resolve: done, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  apply(listen, server, [{ host: LOOPBACK, port, exclusive: true }, done])
+  return promise.finally(() => server.off('error', reject))
+}
+
+function isListedAddon(path: unknown): boolean {
+  if (typeof path !== 'string' || !existsSync(path)) return false
+  const real = realpathSync(path)
+  return addonFolders.some((folder) => real.startsWith(folder + sep))
+}
+
+const addonFolders: readonly string[] = addons.flatMap((name) => {
+  const found = findPackageJSON(name, import.meta.url)
+  return found === undefined ? [] : [realpathSync(dirname(found))]
+})

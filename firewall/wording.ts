@@ -1,0 +1,105 @@
+/** How the firewall's list, log and measures read for a person. Pure. */
+import { hex } from '#protocol/bytes.ts'
+import type { LogLine } from './look.ts'
+import type { FlowView } from './meter.ts'
+import { measureText } from './meter-texts.ts'
+import type { EndpointSource } from './permit.ts'
+import { NO_EXPIRY } from './permit.ts'
+import type { Endpoint, Refusal } from './policy.ts'
+import { authority } from './policy.ts'
+import { refusalText } from './refusals.ts'
+
+const sources: Readonly<Record<EndpointSource, string>> = {
+  invite: 'an invite that you opened',
+  list: 'a signed list of gateways',
+  card: 'a contact’s card',
+  hand: 'you, by hand',
+}
+
+const two = (value: number): string => String(value).padStart(2, '0')
+
+export function timeText(at: number): string {
+  const date = new Date(at)
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+}
+
+/** In a word or two. */
+function flowWord({ condition, leftMs }: FlowView): string {
+  if (condition === 'cut') return `cut off for ${Math.ceil(leftMs / 60_000)} more min`
+  return condition === 'throttled' ? 'slowed down' : 'open'
+}
+
+export function endpointLine(endpoint: Endpoint, flow: FlowView): string {
+  const { id, kind, name, source } = endpoint
+  return `${id}  ${kind}  ${name} (${authority(endpoint)}), named by ${sources[source]}, ${flowWord(flow)}`
+}
+
+/** Everything that a person may want to know of an endpoint; no secret in it. */
+export function endpointValue(endpoint: Endpoint, flow: FlowView): object {
+  const { id, kind, name, host, port, addresses, source, expires, key, certificate, code } = endpoint
+  return {
+    ...{ id, kind, name, host, port, addresses, source },
+    expires: expires === NO_EXPIRY ? null : expires,
+    confirmed: code === undefined,
+    key: hex(key),
+    certificate: certificate === undefined ? null : hex(certificate),
+    flow,
+  }
+}
+
+export function explainText(endpoint: Endpoint, flow: FlowView, lines: readonly LogLine[]): string {
+  const { name, kind, id, addresses, source, expires, key, certificate } = endpoint
+  const measured = flow.shares.map(({ measure, share }) => `${measure} ${Math.round(share * 100)} %`)
+  return [
+    `${name}: ${kind} ${id}`,
+    `  at ${authority(endpoint)}, ${addresses.length === 0 ? 'its address asked of the resolver' : `address ${addresses.join(', ')}`}`,
+    `  named by ${sources[source]}, ${expires === NO_EXPIRY ? 'for good' : `until ${timeText(expires * 1000)}`}`,
+    `  pinned key ${hex(key)}`,
+    `  certificate ${certificate === undefined ? 'of any authority for this name' : hex(certificate)}`,
+    `  ${conditionText(flow)}`,
+    `  ${flow.proven ? 'has proved within three hours that it is your gateway' : 'has not proved of late that it is your gateway'}`,
+    `  measured, of what is ordinary: ${measured.length === 0 ? 'nothing' : measured.join(', ')}`,
+    ...(lines.length === 0 ? [] : ['  lately:']),
+    ...lines.map((line) => `    ${logText(line, () => undefined)}`),
+  ].join('\n')
+}
+
+function conditionText({ condition, reason, since, leftMs }: FlowView): string {
+  if (condition === 'open' || reason === undefined) return 'open: nothing is held back'
+  const how =
+    condition === 'cut' ? `cut off for ${Math.ceil(leftMs / 60_000)} more min` : 'slowed down to an exchange a second'
+  return `${how}, since ${timeText(since)}: ${measureText(reason)}`
+}
+
+const kinds: Readonly<Record<LogLine['kind'], string>> = {
+  admitted: 'came on the list by an invite',
+  listed: 'came on the list by a signed list',
+  forgotten: 'was taken off the list',
+  undone: 'a change was taken back',
+  redeemed: 'accepted the membership',
+  permitted: 'was asked for by the core',
+  dialed: 'was connected to',
+  refused: 'refused',
+  throttled: 'slowed down',
+  cut: 'cut off',
+  eased: 'goes on as before',
+  allowed: 'allowed by you',
+  omitted: 'lines left out in a flood',
+}
+
+/** `nameOf`: what an endpoint is called; undefined where it is not known any more. */
+export function logText(line: LogLine, nameOf: (id: string) => string | undefined): string {
+  const at = timeText(line.at)
+  if (line.kind === 'omitted') return `${at} ${line.count} ${kinds.omitted}`
+  const { kind, endpoint, reason } = line
+  const who = endpoint === undefined ? '' : (nameOf(endpoint) ?? '')
+  return [at, who, kinds[kind] ?? kind, reasonText(kind, reason)].filter((part) => part !== '').join(' ')
+}
+
+function reasonText(kind: LogLine['kind'], reason: string | undefined): string {
+  if (reason === undefined) return ''
+  if (kind === 'refused') return `(${reason}): ${refusalText(reason as Refusal)}`
+  if (kind === 'throttled' || kind === 'cut') return `(${reason}): ${measureText(reason)}`
+  return kind === 'eased' ? '' : `(${reason})`
+}

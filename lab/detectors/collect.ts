@@ -1,0 +1,207 @@
+/** Lets guests come in rounds, all kinds at the same time, and reads what they left on the wire. */
+import { unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CompiledTemplate } from '#engine/compile.ts'
+import type { Session, Spoken, Visit } from './capture/session.ts'
+import { readSessions } from './capture/session.ts'
+import type { Guest } from './drivers/guest.ts'
+import type { SiteName } from './ground/site.ts'
+import { SITES } from './ground/site.ts'
+import type { GuestKind, World } from './world.ts'
+
+/** What is wanted: so many sessions of this kind on the site that attackers train on, and on the one held out. */
+export interface Wanted {
+  readonly kind: GuestKind
+  readonly template: CompiledTemplate
+  readonly sessions: number
+  readonly heldOut: number
+}
+
+export interface CollectInput {
+  readonly world: World
+  readonly wanted: readonly Wanted[]
+  /** Guests at the same time. */
+  readonly places: number
+  readonly random: () => number
+  readonly tell: (line: string) => void
+}
+
+/** Milliseconds: of a session from when its guest can speak, of talking in it, and in which the guests of a round come. */
+const SESSION_MS = 11_000
+const TALK_MS = 8_000
+const ARRIVAL_MS = 4_000
+/** Between two things that one side says, on average, and the most letters of one. */
+const GAP_MS = 2_400
+const LETTERS = 120
+/** When somebody's program says that it has got something: a little after the first thing, and once for all of them. */
+const RECEIPT_MS = [1_000, 5_000] as const
+
+interface Place {
+  readonly wanted: Wanted
+  readonly site: SiteName
+  readonly host: string
+  readonly guest: Guest
+}
+
+export async function collect(input: CollectInput): Promise<Session[]> {
+  const { world, tell } = input
+  const places = await openPlaces(input)
+  const left = new Map<string, number>()
+  for (const { kind, template, sessions, heldOut } of input.wanted)
+    for (const [at, site] of SITES.entries()) left.set(`${kind} ${template.id} ${site}`, at === 0 ? sessions : heldOut)
+  const found: Session[] = []
+  for (let round = 1; ; round++) {
+    const here = places.filter(({ wanted, site }) => {
+      const key = `${wanted.kind} ${wanted.template.id} ${site}`
+      const count = left.get(key) ?? 0
+      left.set(key, count - 1)
+      return count > 0
+    })
+    if (here.length === 0) return found
+    const tape = join(world.folder, `tape-${round}.pcap`)
+    await world.network.keep(tape)
+    const visits = await Promise.all(here.map((place) => visit(place, input.random)))
+    await world.network.keep(undefined)
+    const came = visits.filter((each) => each !== undefined)
+    const sessions = await readSessions(tape, came, world.keys)
+    found.push(...sessions)
+    unlinkSync(tape)
+    const missing = here.length - sessions.length
+    tell(`round ${round}: ${sessions.length} sessions${missing === 0 ? '' : `, ${missing} came to nothing`}`)
+  }
+}
+
+/** As many of each kind as their share of what is wanted; one at least. */
+async function openPlaces({ world, wanted, places }: CollectInput): Promise<Place[]> {
+  const shares = wanted.flatMap((each) =>
+    SITES.map((site, at) => ({ wanted: each, site, sessions: at === 0 ? each.sessions : each.heldOut })),
+  )
+  const all = shares.reduce((sum, { sessions }) => sum + sessions, 0)
+  let number = 0
+  const opening: (() => Promise<Place>)[] = []
+  for (const { wanted: each, site, sessions } of shares) {
+    const count = sessions === 0 ? 0 : Math.max(1, Math.round((places * sessions) / all))
+    for (let i = 0; i < count; i++) {
+      // Hosts are all of one length, since they stand in the clear.
+      const host = `s${String(1000 + number++)}.${site}`
+      opening.push(async () => {
+        const guest = await world.guest(each.kind, each.template, { host, template: each.template.id })
+        return { wanted: each, site, host, guest }
+      })
+    }
+  }
+  const found: Place[] = []
+  // A few at a time: joining is work.
+  for (let at = 0; at < opening.length; at += 4)
+    found.push(...(await Promise.all(opening.slice(at, at + 4).map((open) => open()))))
+  return found
+}
+
+/** One session; undefined where the guest could not come in. */
+async function visit({ wanted, site, host, guest }: Place, random: () => number): Promise<Visit | undefined> {
+  await pause(random() * ARRIVAL_MS)
+  const beganAt = Date.now()
+  try {
+    await guest.enter()
+  } catch {
+    await guest.leave().catch(() => {})
+    return undefined
+  }
+  const endedAt = Date.now() + SESSION_MS
+  const talk = new Talk(guest, wanted.kind === 'ours' ? undefined : wanted.template, random)
+  talk.begin()
+  await pause(endedAt - Date.now())
+  talk.end()
+  await guest.leave().catch(() => {})
+  const { kind, template } = wanted
+  return { kind, site, template: template.id, host, beganAt, endedAt, said: talk.said, heard: talk.heard }
+}
+
+/**
+ * Two people who write now and then. Programs tell each other that something has arrived, and say something more after each
+ * message where the template's rhythm has cover. Ours do by themselves; for genuine visitors, of `application`, it is done here.
+ */
+class Talk {
+  readonly said: Spoken[] = []
+  readonly heard: Spoken[] = []
+  private readonly guest: Guest
+  private readonly application: CompiledTemplate | undefined
+  private readonly random: () => number
+  private readonly timers = new Set<NodeJS.Timeout>()
+  private readonly owed = { say: false, hear: false }
+  private notice: NodeJS.Timeout | undefined
+  /** Of this visitor: milliseconds between notices. Half as wide as all visitors' together. */
+  private readonly everyMs: readonly [number, number]
+
+  constructor(guest: Guest, application: CompiledTemplate | undefined, random: () => number) {
+    this.guest = guest
+    this.application = application
+    this.random = random
+    const [from, to] = application?.rhythm.cover?.everyMs ?? [0, 0]
+    const least = from + (random() * (to - from)) / 2
+    this.everyMs = [least, least + (to - from) / 2]
+  }
+
+  begin(): void {
+    // What opens a room is a send as well.
+    this.plan()
+    for (const side of ['say', 'hear'] as const)
+      for (let at = this.gap(); at < TALK_MS; at += this.gap()) this.after(at, () => this.speak(side))
+  }
+
+  end(): void {
+    clearTimeout(this.notice)
+    for (const timer of this.timers) clearTimeout(timer)
+  }
+
+  private speak(side: Side): void {
+    const letters = 1 + Math.floor(this.random() * LETTERS)
+    ;(side === 'say' ? this.said : this.heard).push({ at: Date.now(), letters })
+    this.pass(side, letters)
+    const other = side === 'say' ? 'hear' : 'say'
+    if (this.application === undefined || this.owed[other]) return
+    this.owed[other] = true
+    this.after(this.draw(RECEIPT_MS), () => {
+      this.owed[other] = false
+      this.pass(other, 1)
+    })
+  }
+
+  private pass(side: Side, letters: number): void {
+    this.guest[side](letters)
+    if (side === 'say') this.plan()
+  }
+
+  /** After a send so many notices follow, and begin anew with the next send. */
+  private plan(): void {
+    const { cover } = this.application?.rhythm ?? {}
+    clearTimeout(this.notice)
+    if (cover?.mode !== 'adaptive') return
+    const [from, to] = cover.tail ?? [1, 1]
+    this.follow(from + Math.floor(this.random() * (to - from + 1)))
+  }
+
+  private follow(left: number): void {
+    if (left === 0) return
+    this.notice = setTimeout(() => {
+      this.guest.notice()
+      this.follow(left - 1)
+    }, this.draw(this.everyMs))
+  }
+
+  private draw([from, to]: readonly [number, number]): number {
+    return from + this.random() * (to - from)
+  }
+
+  private gap(): number {
+    return -Math.log(1 - this.random()) * GAP_MS + 300
+  }
+
+  private after(ms: number, run: () => void): void {
+    this.timers.add(setTimeout(run, ms))
+  }
+}
+
+type Side = 'say' | 'hear'
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)))

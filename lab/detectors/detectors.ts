@@ -1,0 +1,100 @@
+/**
+ * `npm run -s lab -- detectors [--template ID ...] [--sessions N] [--places N] [--long] [--peers no] [--reports FOLDER] [--json]`
+ * How to read the report: docs/lab.md.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { CompiledTemplate } from '#engine/compile.ts'
+import { SharedOwner } from '#test/helpers/command.ts'
+import { prng } from '#test/helpers/prng.ts'
+import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
+import type { Report } from '../../scripts/bench/report.ts'
+import type { Wanted } from './collect.ts'
+import { collect } from './collect.ts'
+import { learn } from './learn.ts'
+import { missing } from './missing.ts'
+import { pairsOf } from './pairs.ts'
+import { watchPeers } from './peers/watch.ts'
+import { judge } from './report/judge.ts'
+import { toReport } from './report/rows.ts'
+import { writeReport } from './report/write.ts'
+import { openWorld } from './world.ts'
+
+export interface DetectorOptions {
+  readonly templates: readonly string[]
+  /** Of each class on the first site; half as many on the one that is held out. */
+  readonly sessions: number
+  readonly places: number
+  readonly peers: boolean
+  readonly reports: string
+}
+
+/** One way, milliseconds, and what comes on top on average. */
+const WIRE = { delayMs: 6, jitterMs: 1.5 }
+/** Of these the report speaks where nobody says otherwise: those of browsers, and one of a program. */
+const PROGRAM = 'support-chat'
+
+function optionsOf(args: readonly string[]): DetectorOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      template: { type: 'string', multiple: true },
+      sessions: { type: 'string' },
+      places: { type: 'string', default: '40' },
+      long: { type: 'boolean', default: false },
+      peers: { type: 'string', default: 'yes' },
+      reports: { type: 'string', default: join(import.meta.dirname, '..', 'reports') },
+    },
+  })
+  const [sessions, places] = [Number(values.sessions ?? (values.long ? 1000 : 100)), Number(values.places)]
+  if (!Number.isInteger(sessions) || sessions < 4) throw new RangeError('--sessions: a whole number from 4')
+  if (!Number.isInteger(places) || places < 2) throw new RangeError('--places: a whole number from 2')
+  if (values.peers !== 'yes' && values.peers !== 'no') throw new RangeError('--peers: yes or no')
+  const browsers = compileBuiltins().filter(({ family }) => family === 'chromium')
+  const templates = values.template ?? [...browsers.map(({ id }) => id), PROGRAM]
+  return { templates, sessions, places, peers: values.peers === 'yes', reports: values.reports }
+}
+
+export async function detectors(args: readonly string[]): Promise<Report> {
+  const options = optionsOf(args)
+  const lacking = missing()
+  if (lacking.length > 0) throw new Error(`detectors need ${lacking.join(', ')}; nothing was installed`)
+  const templates = compileBuiltins().filter(({ id }) => options.templates.includes(id))
+  if (templates.length !== new Set(options.templates).size) throw new RangeError('--template: no such template')
+  const tell = (line: string): void => void process.stderr.write(`${line}\n`)
+  const owner = new SharedOwner()
+  const interrupted = (): void => void owner.end().finally(() => process.exit(130))
+  process.once('SIGINT', interrupted)
+  try {
+    const wanted = templates.flatMap((template, at) => wantedOf(template, options, at === 0))
+    const withBrowser = wanted.some(({ kind }) => kind === 'browser')
+    const world = await openWorld(owner, WIRE, templates, withBrowser)
+    const began = Date.now()
+    const sessions = await collect({ world, wanted, places: options.places, random: prng(1).next, tell })
+    const peers = options.peers ? await watchPeers(owner, world, tell) : []
+    tell('attackers are trained')
+    mkdirSync(options.reports, { recursive: true })
+    const pairs = pairsOf(templates, sessions, peers)
+    const figures = await learn(pairs, world.folder, options.reports)
+    const minutes = (Date.now() - began) / 60_000
+    const verdict = { wire: WIRE, minutes, figures, ...judge(templates, sessions, peers) }
+    writeReport(options.reports, verdict)
+    return toReport(verdict)
+  } finally {
+    process.off('SIGINT', interrupted)
+    await owner.end()
+  }
+}
+
+/** The genuine client of a family is what it claims to be; the other one is there to see that attackers see anything. */
+function wantedOf(template: CompiledTemplate, { sessions }: DetectorOptions, withControl: boolean): Wanted[] {
+  const [genuine, other] =
+    template.family === 'node' ? (['program', 'browser'] as const) : (['browser', 'program'] as const)
+  const share = { template, sessions, heldOut: Math.max(4, Math.round(sessions / 4)) }
+  return [
+    { ...share, kind: 'ours' },
+    { ...share, kind: genuine },
+    ...(withControl ? [{ ...share, kind: other, sessions: Math.ceil(sessions / 2), heldOut: 0 }] : []),
+  ]
+}

@@ -1,0 +1,91 @@
+/** Genuine visitors in Debian's Chromium, many contexts in one process, on the site's own page with the page's own script. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { chromium } from 'playwright-core'
+import type { CompiledTemplate } from '#engine/compile.ts'
+import type { Owner } from '#test/helpers/command.ts'
+import { inside, SERVER } from '../ground/network.ts'
+import { SITES } from '../ground/site.ts'
+import type { Guest, GuestPlace } from './guest.ts'
+import type { RequestKind } from './requests.ts'
+import { OPENING, quietOctets, requestOf } from './requests.ts'
+
+export const CHROMIUM = '/usr/bin/chromium'
+
+export interface BrowserInput {
+  readonly namespace: string
+  readonly folder: string
+  /** Of the site's certificate, which the browser shall take for one that it knows. */
+  readonly spki: string
+  /** File for the secrets of its connections. */
+  readonly keys: string
+}
+
+/** Without what tells that nobody looks at the screen. */
+const agentOf = (version: string): string =>
+  `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version.split('.')[0]}.0.0.0 Safari/537.36`
+
+export async function startBrowser(owner: Owner, input: BrowserInput): Promise<Browser> {
+  const [command, args] = inside(input.namespace, CHROMIUM, [])
+  const wrapper = join(input.folder, 'chromium')
+  writeFileSync(wrapper, `#!/bin/sh\nexec ${[command, ...args].join(' ')} "$@"\n`, { mode: 0o700 })
+  const rules = SITES.map((site) => `MAP *.${site} ${SERVER}`).join(', ')
+  const browser = await chromium.launch({
+    executablePath: wrapper,
+    args: [
+      ...['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-pings'],
+      `--host-resolver-rules=${rules}`,
+      `--ignore-certificate-errors-spki-list=${input.spki}`,
+      `--ssl-key-log-file=${input.keys}`,
+    ],
+  })
+  owner.teardown(() => browser.close())
+  return browser
+}
+
+/** A new context each time: no cookies, no cache, no session of TLS from before. */
+export function browserGuest(
+  browser: Browser,
+  template: CompiledTemplate,
+  { host }: GuestPlace,
+  hears: (letters: number) => void,
+): Guest {
+  let context: BrowserContext | undefined
+  let page: Page | undefined
+  return {
+    enter: async () => {
+      context = await browser.newContext({
+        userAgent: agentOf(browser.version()),
+        viewport: { width: 1280, height: 720 },
+      })
+      page = await context.newPage()
+      await page.exposeFunction('seal', (kind: RequestKind) => sealed(template, kind, host))
+      await page.goto(`https://${host}${template.page}`, { waitUntil: 'load' })
+      const { thinkMs = [0, 0] } = template.rhythm
+      const habits = { think: thinkMs, quiet: quietOctets(template), opening: OPENING }
+      await page.evaluate(`room.enter(seal, ${JSON.stringify(habits)})`)
+    },
+    say: () => void page?.evaluate('void room.say(seal)').catch(() => {}),
+    notice: () => void page?.evaluate('void room.say(seal, "notice")').catch(() => {}),
+    hear: hears,
+    leave: async () => {
+      await context?.close()
+    },
+  }
+}
+
+/** What only a browser itself may write, or writes anyway. */
+const its =
+  /^(host|connection|content-length|user-agent|origin|referer|accept-(encoding|language)|priority|sec-.*|cookie|te)$/i
+
+function sealed(template: CompiledTemplate, kind: RequestKind, host: string): object {
+  const { method, target, headers, body } = requestOf(template, kind, host)
+  return {
+    ...{ method, target },
+    headers: headers.filter(
+      ([name, value]) => !its.test(name) && !(name.toLowerCase() === 'accept' && value === '*/*'),
+    ),
+    ...(body === undefined ? {} : { body: Buffer.from(body).toString('base64') }),
+  }
+}

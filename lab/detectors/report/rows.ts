@@ -1,0 +1,102 @@
+/** The report for the terminal and for programs. */
+import type { Report, Row } from '../../../scripts/bench/report.ts'
+import { round } from '../../../scripts/bench/report.ts'
+import type { FlowResult } from '../learn.ts'
+import type { Comparison, PeerLooks } from './judge.ts'
+import type { Verdict } from './write.ts'
+
+export function toReport(verdict: Verdict): Report {
+  const { comparisons, peers, figures } = verdict
+  return {
+    rows: [...flowRows(figures.flows), ...comparisons.flatMap(rowsOf), ...peers.flatMap(peerRows)],
+    result: {
+      minutes: round(verdict.minutes, 1),
+      templates: Object.fromEntries(comparisons.map((each) => [each.template, resultOf(each, verdict)])),
+      peers: Object.fromEntries(
+        peers.map(({ peer, looks }) => [
+          peer,
+          {
+            ...{ sessions: looks.sessions, blocked: looks.blocked, tls_in_tls: round(looks.tlsInTls.value) },
+            flow_auc: round(areaOf(figures.flows, peer)?.auc.value ?? Number.NaN),
+          },
+        ]),
+      ),
+      null_auc: worst(figures.flows, 'null'),
+      control_auc: worst(figures.flows, 'control'),
+    },
+  }
+}
+
+/** The forest that sees everything. */
+function areaOf(flows: readonly FlowResult[], pair: string, view = 'whole', kind = 'both'): FlowResult | undefined {
+  return flows.find(({ id }) => id.pair === pair && id.view === view && id.kind === kind && id.attacker === 'forest')
+}
+
+/** The most telling of a role, over all attackers. */
+function worst(flows: readonly FlowResult[], role: string): number | null {
+  const values = flows.filter(({ id }) => id.role === role).map(({ auc }) => auc.value)
+  return values.length === 0 ? null : round(Math.max(...values))
+}
+
+function flowRows(flows: readonly FlowResult[]): Row[] {
+  return flows
+    .filter(({ id }) => id.attacker === 'forest' && id.kind === 'both')
+    .map(({ id, auc, caught, sessions }) => ({
+      what: `${id.pair}, ${id.view}`,
+      value: round(auc.value),
+      unit: 'AUC',
+      setting: `${round(auc.low)} to ${round(auc.high)}; caught ${round(100 * caught, 1)} % at 0.6 %; ${sessions.join(' and ')} sessions`,
+    }))
+}
+
+function rowsOf({ template, ours, genuine, parity, orders, beyond }: Comparison): Row[] {
+  const row = (what: string, value: number, unit: string, setting: string): Row => ({
+    ...{ what: `${template}: ${what}`, value: round(value), unit, setting },
+  })
+  return [
+    row('connections of a session', ours.perSession, '', `genuine ${round(genuine.perSession, 2)}`),
+    row('blocked as fully encrypted', ours.blocked, 'connections', `of ${ours.connections}`),
+    row('flagged as TLS in TLS', ours.tlsInTls.value, 'share', `genuine ${round(genuine.tlsInTls.value)}`),
+    row('beacon score', ours.beacon, '', `genuine ${genuine.beacon}`),
+    row('header orders of its own', orders.foreign, 'requests', `of ${orders.requests}`),
+    row('largest difference of records', largest(parity), 'octets', `over ${parity.length} kinds of exchange`),
+    row('time beyond the round trip', beyond?.value ?? Number.NaN, 'AUC', 'ours against genuine'),
+  ]
+}
+
+const largest = (kinds: Comparison['parity']): number =>
+  Math.max(0, ...kinds.flatMap(({ up, down }) => [Math.abs(up), Math.abs(down)]))
+
+function peerRows({ peer, looks }: PeerLooks): Row[] {
+  const setting = `${looks.sessions} sessions`
+  return [
+    { what: `${peer}: blocked as fully encrypted`, value: looks.blocked, unit: 'connections', setting },
+    { what: `${peer}: flagged as TLS in TLS`, value: round(looks.tlsInTls.value), unit: 'share', setting },
+  ]
+}
+
+function resultOf(comparison: Comparison, { figures }: Verdict): object {
+  const { template, ours, genuine, parity, orders, cover, alone } = comparison
+  const pair = `${template}: ours`
+  const whole = areaOf(figures.flows, pair)
+  return {
+    ...{ family: comparison.family, cover, sessions: whole?.sessions ?? [ours.sessions, genuine.sessions] },
+    ...{ flow_auc: rounded(whole?.auc.value), flow_auc_ci: [rounded(whole?.auc.low), rounded(whole?.auc.high)] },
+    ...{ flow_caught: rounded(whole?.caught), flow_held_out_auc: rounded(whole?.heldOut?.value) },
+    flow_steady_auc: rounded(areaOf(figures.flows, pair, 'steady')?.auc.value),
+    flow_sizes_auc: rounded(areaOf(figures.flows, pair, 'whole', 'sizes')?.auc.value),
+    ...{
+      fully_encrypted_blocked: ours.blocked,
+      tls_in_tls: [round(ours.tlsInTls.value), round(genuine.tlsInTls.value)],
+    },
+    ...{ parity: round(largest(parity), 1), exchanges_alone: round(alone), beacon: [ours.beacon, genuine.beacon] },
+    ...{
+      connections: [round(ours.perSession, 2), round(genuine.perSession, 2)],
+      foreign_header_orders: orders.foreign,
+    },
+    same_ja4: ours.ja4[0] === genuine.ja4[0],
+    same_http2: ours.http2[0] === genuine.http2[0],
+  }
+}
+
+const rounded = (value: number | undefined): number | null => (value === undefined ? null : round(value))

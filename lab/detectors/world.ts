@@ -1,0 +1,133 @@
+/** Network, site and everybody who comes to it, for one run of the lab. */
+import { mkdirSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser } from 'playwright-core'
+import type { CompiledTemplate } from '#engine/compile.ts'
+import type { Owner } from '#test/helpers/command.ts'
+import { memberFlags } from '../../scripts/node-flags.ts'
+import { browserGuest, startBrowser } from './drivers/browser.ts'
+import type { Calls } from './drivers/calls.ts'
+import { startCalls } from './drivers/calls.ts'
+import type { Guest, GuestPlace } from './drivers/guest.ts'
+import { MESSAGE_OCTETS } from './drivers/guest.ts'
+import type { Network, Wire } from './ground/network.ts'
+import { inside, openNetwork, SERVER } from './ground/network.ts'
+import type { Site } from './ground/site.ts'
+import { openSite } from './ground/site.ts'
+
+/** `ours`: a member. `browser`, `program`: a genuine visitor in Chromium, or in a program on Node's own fetch. */
+export type GuestKind = 'ours' | 'browser' | 'program'
+
+export interface World {
+  readonly folder: string
+  readonly network: Network
+  readonly site: Site
+  /** Somebody new. Members join and get to know somebody at once; that is not watched. */
+  guest(kind: GuestKind, template: CompiledTemplate, place: GuestPlace): Promise<Guest>
+  /** Files with the secrets of all connections. */
+  readonly keys: readonly string[]
+}
+
+export async function openWorld(
+  owner: Owner,
+  wire: Wire,
+  templates: readonly CompiledTemplate[],
+  withBrowser: boolean,
+): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), 'sotto-lab-'))
+  owner.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }))
+  const network = await openNetwork(owner, wire)
+  const site = await openSite(owner, { network, folder, templates })
+  const keysOf = (name: string): string => join(folder, `${name}.keys`)
+  const browserKeys = keysOf('browser')
+  const browser = withBrowser
+    ? await startBrowser(owner, { namespace: network.clients, folder, spki: site.spki, keys: browserKeys })
+    : undefined
+  const near = await members(owner, network.clients, folder, 'near', keysOf('near'))
+  const far = await members(owner, network.server, folder, 'far', keysOf('far'))
+  const program = await startProgram(owner, network.clients, 'visitor.ts', keysOf('program'), [
+    site.certificate,
+    SERVER,
+  ])
+  const parts = { site, near, far, program, browser }
+  return {
+    ...{ folder, network, site },
+    guest: (kind, template, place) => guestOf(parts, kind, template, place),
+    keys: [...(withBrowser ? [browserKeys] : []), keysOf('near'), keysOf('program')],
+  }
+}
+
+function startProgram(
+  owner: Owner,
+  namespace: string,
+  script: string,
+  keys: string,
+  args: readonly string[],
+): Promise<Calls> {
+  const argv = [
+    ...memberFlags,
+    '--no-warnings',
+    `--tls-keylog=${keys}`,
+    join(import.meta.dirname, 'drivers', script),
+    ...args,
+  ]
+  return startCalls(owner, ...inside(namespace, process.execPath, argv))
+}
+
+function members(owner: Owner, namespace: string, folder: string, name: string, keys: string): Promise<Calls> {
+  const place = join(folder, name)
+  mkdirSync(place, { mode: 0o700 })
+  return startProgram(owner, namespace, 'member.ts', keys, [place])
+}
+
+interface Parts {
+  readonly site: Site
+  readonly near: Calls
+  readonly far: Calls
+  readonly program: Calls
+  readonly browser: Browser | undefined
+}
+
+async function guestOf(parts: Parts, kind: GuestKind, template: CompiledTemplate, place: GuestPlace): Promise<Guest> {
+  const { site, program, browser } = parts
+  if (kind === 'ours') return await memberOf(parts, template, place)
+  const { host } = place
+  site.application.tell({ room: host, template: template.id })
+  const hear = (): void => site.application.tell({ room: host, news: MESSAGE_OCTETS })
+  if (kind === 'browser') return browserGuest(browser!, template, place, hear)
+  return {
+    enter: async () => void (await program.call({ run: 'enter', host, template: template.id })),
+    say: () => program.tell({ run: 'say', host, kind: 'send' }),
+    notice: () => program.tell({ run: 'say', host, kind: 'notice' }),
+    hear,
+    leave: async () => void (await program.call({ run: 'leave', host })),
+  }
+}
+
+async function memberOf({ site, near, far }: Parts, template: CompiledTemplate, { host }: GuestPlace): Promise<Guest> {
+  const name = host
+  const join = async (calls: Calls): Promise<string> => {
+    const { card } = await calls.call({ run: 'join', name, link: await site.invite(host, template.id) })
+    return card as string
+  }
+  const [mine, theirs] = await Promise.all([join(near), join(far)])
+  await Promise.all([near.call({ run: 'add', name, card: theirs }), far.call({ run: 'add', name, card: mine })])
+  near.tell({ run: 'say', name, letters: 10 })
+  await far.call({ run: 'met', name })
+  far.tell({ run: 'say', name, letters: 10 })
+  await near.call({ run: 'met', name })
+  await near.call({ run: 'close', name })
+  // The first time somebody comes back they bring what others need to reach them; that happens once.
+  await near.call({ run: 'open', name, template: template.id })
+  await near.call({ run: 'rest', name })
+  await near.call({ run: 'close', name })
+  return {
+    enter: async () => void (await near.call({ run: 'open', name, template: template.id })),
+    say: (letters) => near.tell({ run: 'say', name, letters }),
+    notice: () => {},
+    hear: (letters) => far.tell({ run: 'say', name, letters }),
+    leave: async () => void (await near.call({ run: 'close', name })),
+  }
+}
