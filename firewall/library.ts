@@ -12,7 +12,7 @@ import { SottoError } from '#protocol/errors.ts'
 import { CREDENTIAL_ID_LENGTH } from '#protocol/handshake.ts'
 import { parseInvite } from '#protocol/invite.ts'
 import { AUDIT_FILES, AuditLog } from './audit.ts'
-import type { Dialer } from './dialers/dialer.ts'
+import type { Dialer, DialTarget } from './dialers/dialer.ts'
 import { privateFolder } from './folder.ts'
 import { decideList } from './gateway-list.ts'
 import type { Change } from './journal.ts'
@@ -94,6 +94,8 @@ export interface LocalBroker extends Broker {
   changeWays(change: Promise<WayChange>): Promise<void>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
+  /** Everywhere that connections may go: endpoints, fronts and proxies. For who holds the firewall itself (the gate). */
+  targets(): readonly DialTarget[]
   /** Writes down that something tried to get past: who, or how often where only the kernel has seen it. */
   attempted(reason: 'closed-road' | 'core-denied' | 'kernel-denied', attempt: AttemptDetail): void
   /** Closes connections, log, vault and lock. */
@@ -370,6 +372,10 @@ class Firewall implements LocalBroker {
   refuse(reason: Refusal, endpoint?: string): SottoError {
     this.emit('refused', endpoint, reason)
     return refusalError(reason)
+  }
+
+  targets(): readonly DialTarget[] {
+    return [...this.vault.endpoints.values()].map((endpoint) => targetOf(endpoint, this.waysFile.ways))
   }
 
   attempted(reason: Refusal, { call, origin, count }: AttemptDetail): void {

@@ -14,6 +14,21 @@ export const CORE_FOLDER = 'SOTTO_CORE'
 /** Environment variable of msgpackr, which otherwise tries to load an add-on, is refused, and goes on without. */
 export const NO_ADDON = 'MSGPACKR_NATIVE_ACCELERATION_DISABLED'
 
+const CONFINE = '--confine'
+
+/** True where the kernel shall keep the network away from broker and core: before any `--`. */
+export function isConfined(args: readonly string[]): boolean {
+  const at = args.indexOf(CONFINE)
+  const end = args.indexOf('--')
+  return at >= 0 && (end < 0 || at < end)
+}
+
+/** The command line that goes on. */
+export function withoutConfine(args: readonly string[]): string[] {
+  const at = args.indexOf(CONFINE)
+  return args.filter((_, index) => index !== at)
+}
+
 /** Descriptor of the event stream, in the launcher and in the core. */
 export const EVENTS_FD = 4
 
@@ -53,6 +68,11 @@ export function eventsDescriptor(args: readonly string[]): typeof EVENTS_FD | un
 export function isIpv6Only(args: readonly string[]): boolean {
   const end = args.indexOf('--')
   return args.slice(0, end < 0 ? args.length : end).includes('--ipv6-only')
+}
+
+/** The browser that the person wants to go through, by its name or file. @throws SottoError E_USAGE without a value */
+export function browserOption(args: readonly string[]): string | undefined {
+  return optionValue(args, '--browser')
 }
 
 /** The last of `optionValues`. */

@@ -22,6 +22,8 @@ interface Open {
   readonly deadline: Millis
   /** Longest time from now to `deadline` that there can be, milliseconds. */
   readonly most: Millis
+  /** Not answered before: its member has been faster than others can bear. */
+  readonly notBefore: Millis
 }
 
 /** What a live session needs from its surroundings. */
@@ -40,6 +42,10 @@ export interface Surroundings {
 export interface Keeper {
   /** The client has opened a stream. */
   serve(stream: Stream, live: LiveSession): void
+  /** Milliseconds by which an exchange of this member has to wait. */
+  pace(live: LiveSession): Millis
+  /** An exchange is answered; so many octets moved. */
+  moved(live: LiveSession, octets: number): void
   /** The session is over. */
   remove(live: LiveSession): void
 }
@@ -59,6 +65,9 @@ export class LiveSession implements GatewaySessionEvents {
   private readonly replies = new Map<number, readonly Reply[]>()
   private readonly answered = new Map<number, HttpResponse>()
   private answeredOctets = 0
+  /** Octets of answers that connections have been given and not taken whole, by number, oldest first. */
+  private readonly transit = new Map<number, number>()
+  private transitOctets = 0
   private cancelTimer: (() => void) | undefined
   private flushing = false
   private toldPointer: PackPointer | undefined
@@ -92,20 +101,28 @@ export class LiveSession implements GatewaySessionEvents {
     const received = this.session.receive(this.around.now(), expected, parcel, bindingOf(form))
     if (received === undefined) return undefined
     if (received.kind === 'repeat') return this.repeat(expected.number, form, reply)
-    return this.begin(expected.number, form, received.hold, reply)
+    return this.begin(expected.number, form, received.hold, parcel.length, reply)
   }
 
   /** As `exchange`, for a request that asks for a socket. A socket is given once: a repeat is a stranger's. */
   admit(expected: Expected, form: Form, parcel: Uint8Array, reply: Reply): { readonly gone: () => void } | undefined {
     const received = this.session.receive(this.around.now(), expected, parcel, bindingOf(form))
     if (received?.kind !== 'fresh') return undefined
-    return this.begin(expected.number, form, received.hold, reply)
+    return this.begin(expected.number, form, received.hold, parcel.length, reply)
   }
 
-  private begin(number: number, form: Form, hold: number | undefined, reply: Reply): { readonly gone: () => void } {
+  private begin(
+    number: number,
+    form: Form,
+    hold: number | undefined,
+    octets: number,
+    reply: Reply,
+  ): { readonly gone: () => void } {
+    this.keeper.moved(this, octets)
+    const now = this.around.now()
     const most = form.holdMs ?? this.around.holdMs
-    const deadline = this.around.now() + Math.min(hold ?? 0, most)
-    this.open.set(number, { number, form, deadline, most })
+    const deadline = now + Math.min(hold ?? 0, most)
+    this.open.set(number, { number, form, deadline, most, notBefore: now + this.keeper.pace(this) })
     this.wake()
     return this.attend(number, reply)
   }
@@ -139,8 +156,15 @@ export class LiveSession implements GatewaySessionEvents {
 
   private leave(number: number, reply: Reply): void {
     const left = (this.replies.get(number) ?? []).filter((other) => other !== reply)
-    if (left.length === 0) this.replies.delete(number)
-    else this.replies.set(number, left)
+    if (left.length > 0) this.replies.set(number, left)
+    else this.forsake(number)
+  }
+
+  /** No connection is there for this exchange any more. */
+  private forsake(number: number): void {
+    this.replies.delete(number)
+    this.transitOctets -= this.transit.get(number) ?? 0
+    this.transit.delete(number)
   }
 
   /** A retry gets the identical answer, waits for it with the first try, or is answered now where the first was cut. */
@@ -151,7 +175,7 @@ export class LiveSession implements GatewaySessionEvents {
     if (earlier === undefined && open === undefined) return undefined
     if (open !== undefined) {
       const deadline = this.replies.has(number) ? open.deadline : this.around.now()
-      this.open.set(number, { number, form, deadline, most: open.most })
+      this.open.set(number, { ...open, form, deadline })
       this.wake()
     }
     const attending = this.attend(number, reply)
@@ -181,8 +205,13 @@ export class LiveSession implements GatewaySessionEvents {
   abandoned(number: number): void {
     this.open.delete(number)
     this.acknowledged(number)
-    for (const reply of this.replies.get(number) ?? []) reply(undefined)
-    this.replies.delete(number)
+    this.endConnections(number)
+  }
+
+  private endConnections(number: number): void {
+    const replies = this.replies.get(number) ?? []
+    this.forsake(number)
+    for (const reply of replies) reply(undefined)
   }
 
   /** The keys of this exchange are about to go. Without a connection there is nobody to answer. */
@@ -210,9 +239,16 @@ export class LiveSession implements GatewaySessionEvents {
     let spare = order.length
     for (const each of order) {
       const full = spare-- > Limits.parkedExchanges
+      if (this.mustWait(each, now)) continue
       if (full || this.isDue(each, now) || this.session.mux.isClosed || this.session.pending(1) > 0) this.answer(each)
     }
     this.arm(now)
+  }
+
+  /** Not for longer than a bucket takes to fill, where the clock was set back; nor at the end of the session. */
+  private mustWait({ notBefore }: Open, now: Millis): boolean {
+    const longest = (Limits.memberExchangeBurst / Limits.memberExchanges) * 1_000
+    return notBefore > now && notBefore <= now + longest && !this.session.mux.isClosed
   }
 
   /** Also where the clock was set back, so that no exchange is held for as long as it was wrong. */
@@ -229,8 +265,23 @@ export class LiveSession implements GatewaySessionEvents {
     const wanted = this.session.pending(form.down.max) + PARCEL_OVERHEAD
     const parcel = this.session.answer(number, form.down.fit(wanted), bindingOf(form))
     const response = form.encodeResponse({ parcel, random: this.around.random })
+    this.keeper.moved(this, parcel.length)
     this.keep(number, response)
-    for (const reply of this.replies.get(number) ?? []) reply(response)
+    this.give(number, response)
+  }
+
+  /** Who reads too slowly loses the oldest connection; its answer is kept for a retry as any other. */
+  private give(number: number, response: HttpResponse): void {
+    const replies = this.replies.get(number) ?? []
+    if (replies.length > 0) {
+      this.transit.set(number, response.body.length)
+      this.transitOctets += response.body.length
+    }
+    for (const reply of replies) reply(response)
+    for (const oldest of this.transit.keys()) {
+      if (this.transitOctets <= Limits.transitBytes) return
+      this.endConnections(oldest)
+    }
   }
 
   private keep(number: number, response: HttpResponse): void {
@@ -247,7 +298,7 @@ export class LiveSession implements GatewaySessionEvents {
     this.cancelTimer?.()
     this.cancelTimer = undefined
     let first = Number.POSITIVE_INFINITY
-    for (const { deadline } of this.held) first = Math.min(first, deadline)
+    for (const { deadline, notBefore } of this.held) first = Math.min(first, notBefore > now ? notBefore : deadline)
     if (first === Number.POSITIVE_INFINITY) return
     this.cancelTimer = this.around.schedule(Math.max(first, now), () => this.flush())
   }
@@ -266,6 +317,11 @@ export class LiveSession implements GatewaySessionEvents {
     this.session.wipe()
     this.ended = true
     for (const end of [...this.sockets]) end()
+  }
+
+  /** Octets kept for this session: unread ones, answers for a retry, and answers on their way. */
+  get keptOctets(): number {
+    return this.session.mux.unread + this.answeredOctets + this.transitOctets
   }
 
   get heldCount(): number {

@@ -137,6 +137,12 @@ for (const { kind, start, forbidden, beyond } of kinds) {
   })
 }
 
+test('http: a proxy that says 401 means the same', async (t) => {
+  const proxy = await startHttpProxy({ places, refusal: 401 })
+  t.teardown(() => proxy.close())
+  t.is(await codeOf(visit(t, { proxy: proxyAt(proxy, { credentials }) })), 'E_PROXY_AUTH')
+})
+
 test('http: what it wants instead of Basic is said', async (t) => {
   const proxy = await startHttpProxy({ places, credentials: pair, challenge: 'NTLM' })
   t.teardown(() => proxy.close())

@@ -101,8 +101,8 @@ const site = fileURLToPath(new URL('../../gateway/decoy/sample-site', import.met
 
 export { hasCaddy, hasNginx }
 
-export async function openWorld(input: WorldInput): Promise<World> {
-  const owner = new SharedOwner()
+/** `owner`: what can end it also while it is being built. */
+export async function openWorld(input: WorldInput, owner: SharedOwner = new SharedOwner()): Promise<World> {
   try {
     return await new Builder(owner, input).build()
   } catch (error) {

@@ -441,6 +441,11 @@ export class Multiplexer implements StreamOwner {
     return id % 2 === this.nextPeer % 2 ? id < this.nextPeer : id < this.nextOwn
   }
 
+  /** Octets that came and were not taken by who reads the streams. */
+  get unread(): number {
+    return this.receivedTotal - this.consumedTotal
+  }
+
   // ---- what streams ask of their session -------------------------------------------------------------------------------
 
   wake(): void {
