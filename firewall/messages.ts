@@ -159,6 +159,7 @@ const dialerReport: v.GenericSchema<unknown, DialerReport> = v.strictObject({
   os: v.string(),
   alpn: v.array(v.string()),
   knownLeaks: v.array(v.string()),
+  writesAgent: v.exactOptional(v.boolean()),
   unfit: v.exactOptional(v.string()),
 })
 

@@ -75,6 +75,11 @@ export function isIpv6Only(args: readonly string[]): boolean {
   return args.slice(0, end < 0 ? args.length : end).includes('--ipv6-only')
 }
 
+/** The browser that the person wants to go through, by its name or file. @throws SottoError E_USAGE without a value */
+export function browserOption(args: readonly string[]): string | undefined {
+  return optionValue(args, '--browser')
+}
+
 /** The last of `optionValues`. */
 function optionValue(args: readonly string[], name: string): string | undefined {
   return optionValues(args, name).at(-1)

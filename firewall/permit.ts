@@ -53,6 +53,8 @@ export interface DialerDescription {
   readonly version: string
   /** Operating system of that client, as Node names it (`process.platform`). */
   readonly os: string
+  /** True: it writes version and system into its requests itself, so a template may hope for others. */
+  readonly writesAgent?: boolean
   /** Protocols it offers, best first. */
   readonly alpn: readonly string[]
   /** Where it differs from that client, for people: what it is about, a colon, what differs. */

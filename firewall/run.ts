@@ -6,7 +6,7 @@ import type { CoreEnd, LaunchOptions } from './launcher.ts'
 import { launch } from './launcher.ts'
 import type { LocalBroker } from './library.ts'
 import type { Leave } from './lockdown.ts'
-import { isIpv6Only } from './options.ts'
+import { browserOption, isIpv6Only } from './options.ts'
 import { systemBroker } from './system-broker.ts'
 
 export interface RunOptions extends Omit<LaunchOptions, 'openBroker' | 'starting'> {
@@ -46,7 +46,11 @@ export async function runConfined(options: ConfineOptions): Promise<never> {
 /** Ends this process: with the core's exit code, or by the signal that ended the core. Waits for nothing on the network. */
 export async function run({ leave, ...options }: RunOptions): Promise<never> {
   const openBroker = async (folder: string): Promise<LocalBroker> => {
-    const broker = await systemBroker(folder, leave.way, { ipv6Only: isIpv6Only(options.args) })
+    const broker = await systemBroker(folder, leave.way, {
+      ipv6Only: isIpv6Only(options.args),
+      browser: browserOption(options.args),
+      machine: leave,
+    })
     leave.onAttempt((attempt) => broker.attempted('closed-road', attempt))
     return broker
   }
