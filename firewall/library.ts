@@ -10,7 +10,7 @@ import { hmacSha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { AllowList, compact } from './allow-list.ts'
 import { AUDIT_FILES, AuditLog } from './audit.ts'
-import type { Dialer } from './dialers/dialer.ts'
+import type { Dialer, DialTarget } from './dialers/dialer.ts'
 import { privateFolder } from './folder.ts'
 import type { Change } from './journal.ts'
 import { DialLimits, PipeLimits } from './limits.ts'
@@ -90,6 +90,8 @@ export interface LocalBroker extends Broker {
   changeWays(change: Promise<WayChange>): Promise<void>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
+  /** Everywhere that connections may go: endpoints, fronts and proxies. For who holds the firewall itself (the gate). */
+  targets(): readonly DialTarget[]
   /** Writes down that something tried to get past: who, or how often where only the kernel has seen it. */
   attempted(reason: 'closed-road' | 'core-denied' | 'kernel-denied', attempt: AttemptDetail): void
   /** Closes connections, log, vault and lock. */
@@ -144,6 +146,8 @@ class Firewall implements LocalBroker {
   private readonly list: AllowList
   /** Exchanges under way, by endpoint. */
   private readonly load = new Map<string, number>()
+  /** WebSockets, by endpoint. */
+  private readonly sockets = new Map<string, number>()
   private readonly listeners: ((event: FirewallEvent) => void)[] = []
   private admission: Promise<EndpointInfo[]> | undefined
   private wayChange: Promise<void> | undefined
@@ -279,7 +283,8 @@ class Firewall implements LocalBroker {
       decide: () => this.decide(endpointId),
       reach: (present) => targetOf(present, this.waysFile.ways),
       refuse: (reason) => this.refuse(reason, endpointId),
-      enter: () => this.enter(endpointId),
+      enter: () => this.enter(endpointId, this.load, DialLimits.exchanges, 'too-many-exchanges'),
+      enterSocket: () => this.enter(endpointId, this.sockets, DialLimits.sockets, 'too-many-sockets'),
       clear: (signal) => this.metering.clear({ ...metered, name: endpoint.name }, signal),
       carried: (request, response) => this.metering.carried({ ...metered, host: endpoint.host }, request, response),
       failed: (error) => this.metering.failed(metered, error),
@@ -311,6 +316,10 @@ class Firewall implements LocalBroker {
   refuse(reason: Refusal, endpoint?: string): SottoError {
     this.emit('refused', endpoint, reason)
     return refusalError(reason)
+  }
+
+  targets(): readonly DialTarget[] {
+    return [...this.vault.endpoints.values()].map((endpoint) => targetOf(endpoint, this.waysFile.ways))
   }
 
   attempted(reason: Refusal, { call, origin, count }: AttemptDetail): void {
@@ -352,14 +361,14 @@ class Firewall implements LocalBroker {
     throw unfit === undefined ? refusal : unfitError(unfit)
   }
 
-  private enter(endpointId: string): () => void {
-    const load = this.load.get(endpointId) ?? 0
-    if (load >= DialLimits.exchanges) throw this.refuse('too-many-exchanges', endpointId)
-    this.load.set(endpointId, load + 1)
+  private enter(endpointId: string, load: Map<string, number>, most: number, reason: Refusal): () => void {
+    const before = load.get(endpointId) ?? 0
+    if (before >= most) throw this.refuse(reason, endpointId)
+    load.set(endpointId, before + 1)
     return () => {
-      const left = this.load.get(endpointId)! - 1
-      if (left > 0) this.load.set(endpointId, left)
-      else this.load.delete(endpointId)
+      const left = load.get(endpointId)! - 1
+      if (left > 0) load.set(endpointId, left)
+      else load.delete(endpointId)
     }
   }
 

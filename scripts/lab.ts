@@ -8,6 +8,7 @@ const scenarios: Record<string, () => Promise<(args: readonly string[]) => Promi
   detectors: async () => (await import('../lab/detectors/detectors.ts')).detectors,
   proxies: async () => (await import('../lab/proxies.ts')).proxiesScenario,
   middlebox: async () => (await import('../lab/middlebox/middlebox.ts')).middlebox,
+  leaks: async () => (await import('../lab/leaks/leaks.ts')).leaks,
 }
 
 const [name, ...args] = process.argv.slice(2)

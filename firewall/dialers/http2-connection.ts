@@ -9,7 +9,9 @@ import type { Answer } from './answer.ts'
 import type { Protocol } from './browser-client.ts'
 import { http2Fields } from './browser-fields.ts'
 import type { DialTarget } from './dialer.ts'
+import type { Opening } from './h2-shape.ts'
 import { shapedAs } from './h2-shape.ts'
+import { HpackEncoder } from './hpack.ts'
 import type { HttpClientEvents } from './http-client.ts'
 import { pathError } from './path-error.ts'
 import { Priorities } from './priorities.ts'
@@ -27,13 +29,18 @@ export class Http2Connection implements Protocol {
   private readonly target: DialTarget
   private readonly session: ClientHttp2Session
   private readonly priorities = new Priorities()
+  /** Of Chromium alone: how Firefox codes was not recorded, and is left to Node. */
+  private readonly encoder: HpackEncoder | undefined
+  /** Headers of the requests under way. */
+  private readonly headers = new Map<ClientHttp2Stream, readonly (readonly [string, string])[]>()
   private isClosing = false
 
   constructor(profile: BrowserProfile, target: DialTarget, socket: TLSSocket, events: HttpClientEvents) {
     const { http2 } = profile
     this.profile = profile
     this.target = target
-    const shaped = shapedAs(socket, (stream) => (http2.priority ? this.priorities.of(stream) : undefined))
+    this.encoder = profile.family === 'chromium' ? new HpackEncoder() : undefined
+    const shaped = shapedAs(socket, (stream) => this.openingOf(stream))
     const session = connect(`https://${authority(target)}`, {
       createConnection: () => shaped,
       settings: settingsOf(http2.settings),
@@ -45,7 +52,10 @@ export class Http2Connection implements Protocol {
       // Not in the types; Node has it on every session.
       if (http2.firstStream > 1) (session as unknown as NextStream).setNextStreamID(http2.firstStream)
     })
-    session.on('remoteSettings', events.ready)
+    session.on('remoteSettings', ({ headerTableSize }) => {
+      if (headerTableSize !== undefined) this.encoder?.limit(headerTableSize)
+      events.ready()
+    })
     session.on('goaway', () => {
       this.isClosing = true
       events.ready()
@@ -74,14 +84,19 @@ export class Http2Connection implements Protocol {
       ':path': target,
     }
     const fields = http2Fields(family, request)
-    const all = [...http2.pseudo.flatMap((name) => [name, pseudo[name]!]), ...fields.flat()]
+    const all = [...http2.pseudo.map((name) => [name, pseudo[name]!] as const), ...fields]
     let stream: ClientHttp2Stream
     try {
-      stream = this.session.request(all, { endStream: body === undefined })
+      stream = this.session.request(all.flat(), { endStream: body === undefined })
     } catch (error) {
       return answer.error(error)
     }
-    const forget = this.priorities.add(stream, fields)
+    this.headers.set(stream, all)
+    const forgetPriority = this.priorities.add(stream, fields)
+    const forget = (): void => {
+      forgetPriority()
+      this.headers.delete(stream)
+    }
     answer.start(() => stream.close(constants.NGHTTP2_CANCEL))
     relay(stream, this.target.name, answer, forget)
     if (body !== undefined) stream.end(body)
@@ -89,6 +104,15 @@ export class Http2Connection implements Protocol {
 
   destroy(): void {
     this.session.destroy()
+  }
+
+  private openingOf(id: number): Opening | undefined {
+    for (const [stream, headers] of this.headers) {
+      if (stream.id !== id) continue
+      const priority = this.profile.http2.priority ? this.priorities.of(id) : undefined
+      return { priority, block: this.encoder?.encode(headers) }
+    }
+    return undefined
   }
 }
 
