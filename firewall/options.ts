@@ -3,7 +3,7 @@
  * line goes on to the core unchanged, so the core asks the same functions.
  */
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -51,6 +51,11 @@ export function coreFolder(args: readonly string[], env: Environment): string {
 /** The folder that belongs to the broker. */
 export function brokerFolder(args: readonly string[], env: Environment): string {
   return join(stateFolder(args, env), 'firewall')
+}
+
+/** The folder that belongs to the gate of a confined run, beside the broker's. */
+export function gateFolder(broker: string): string {
+  return join(dirname(broker), 'gate')
 }
 
 /**

@@ -7,6 +7,7 @@
 import type { Family } from '#engine/template.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import type { HandshakeKeys } from '#protocol/handshake.ts'
+import type { MessageSocket, SocketOptions, SocketRequest } from './message-socket.ts'
 
 export const ENDPOINT_KINDS = ['gateway', 'tracker', 'peer', 'proxy'] as const
 export type EndpointKind = (typeof ENDPOINT_KINDS)[number]
@@ -150,6 +151,11 @@ export interface Permit {
   exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse>
   /** Whether an answer of `exchange` was the gateway's. For the flow meter; what only loads a page is not judged. */
   judge(response: ExchangeResponse, authentic: boolean): void
+  /**
+   * A WebSocket with this endpoint and no other; missing where the dialer has none.
+   * @throws SottoError as `exchange`; E_PATH_ANSWER where the answer is no socket
+   */
+  openSocket?(request: SocketRequest, options: SocketOptions): Promise<MessageSocket>
 }
 
 /**

@@ -26,6 +26,8 @@ export const errorCodes = {
     'Nothing to do: this network refuses to let anything be sent to a website. Sotto only asks, and gets through.',
   E_NET_SIZE: 'Nothing to do: this network lets only small requests or answers through. Sotto sends smaller ones.',
   E_NET_IDLE: 'Nothing to do: this network cuts connections that wait. Sotto asks more often.',
+  E_NET_SOCKET:
+    'Nothing to do: this network lets no WebSocket through, or the site has none. Sotto asks in the usual way.',
   E_NET_FROZEN:
     'Nothing to do: connections stop without a word in this network. Sotto opens new ones; another network is quicker.',
   E_NET_THROTTLED:

@@ -61,6 +61,18 @@ where('what is wrong with an invite is told as without', async (t) => {
   t.regex(err, /E_INVITE_FORMAT/)
 })
 
+test('what does not go with it is told, and nothing is started', async (t) => {
+  const state = join(await temporaryFolder(t), 'member')
+  for (const args of [
+    ['chat', '--browser', 'chromium'],
+    ['proxy', 'set', 'socks5://127.0.0.1:9050'],
+  ]) {
+    const { status, err } = await sotto(t, [...args, '--state', state])
+    t.is(status, 2, err)
+    t.regex(err, /--confine.*E_USAGE/s)
+  }
+})
+
 test('where there is no Linux, nothing is started', (t) => {
   const platform = Object.getOwnPropertyDescriptor(process, 'platform')!
   Object.defineProperty(process, 'platform', { ...platform, value: 'sunos' })

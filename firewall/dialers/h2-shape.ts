@@ -1,7 +1,8 @@
 /**
  * Octets of an HTTP/2 client as a browser writes them. Node's own client says the same in other pieces: its preface,
- * SETTINGS and WINDOW_UPDATE in two writes, several frames in one, and no priority in HEADERS. Every write is one TLS
- * record, so an observer would see the difference in lengths. RFC 9113 sections 3.4, 4.1, 5.3.2 and 6.2.
+ * SETTINGS and WINDOW_UPDATE in two writes, several frames in one, no priority in HEADERS, and a header block that is coded
+ * in another way. Every write is one TLS record, so an observer would see the difference in lengths. RFC 9113 sections 3.4,
+ * 4.1, 5.3.2 and 6.2.
  */
 import type { Duplex } from 'node:stream'
 import { Duplex as DuplexStream } from 'node:stream'
@@ -14,18 +15,33 @@ export interface Priority {
   readonly weight: number
 }
 
+/** What a request says in its HEADERS. */
+export interface Opening {
+  /** undefined where it says none. */
+  readonly priority: Priority | undefined
+  /** The header block, coded once, when it is written: what follows is coded after it. undefined: as Node codes it. */
+  readonly block: Buffer | undefined
+}
+
 const HEAD = 9
 const PREFACE_LENGTH = 24
 const HEADERS = 1
 const WINDOW_UPDATE = 8
 const PRIORITY = 0x20
+const END_HEADERS = 0x04
 
 /**
  * A stream for Node's client to speak on, in front of `socket`.
- * @param priorityOf of the request on a stream; undefined where it says none
+ * @param openingOf of the request on a stream; one that is not known ends the connection, since the blocks after it would be
+ *   read wrongly
+ * @param ownWindow whoever calls gives the connection's window back (`windowUpdate`), and Node does not
  */
-export function shapedAs(socket: Duplex, priorityOf: (stream: number) => Priority | undefined): Duplex {
-  const shaper = new Shaper(priorityOf)
+export function shapedAs(
+  socket: Duplex,
+  openingOf: (stream: number) => Opening | undefined,
+  ownWindow: boolean,
+): Duplex {
+  const shaper = new Shaper(openingOf, ownWindow)
   const write = (frames: readonly Buffer[], done: (error?: Error | null) => void): void => {
     const [next, ...others] = frames
     if (next === undefined) return done()
@@ -34,7 +50,13 @@ export function shapedAs(socket: Duplex, priorityOf: (stream: number) => Priorit
   }
   const stream = new DuplexStream({
     read: () => void socket.resume(),
-    write: (chunk: Buffer, _, done) => write(shaper.take(chunk), done),
+    write: (chunk: Buffer, _, done) => {
+      try {
+        write(shaper.take(chunk), done)
+      } catch (error) {
+        done(error as Error)
+      }
+    },
     final: (done) => void socket.end(() => done()),
     destroy: (error, done) => {
       socket.destroy()
@@ -52,22 +74,25 @@ export function shapedAs(socket: Duplex, priorityOf: (stream: number) => Priorit
 
 /** Cuts what it is given into frames; keeps what is not whole. */
 export class Shaper {
-  private readonly priorityOf: (stream: number) => Priority | undefined
+  private readonly openingOf: (stream: number) => Opening | undefined
+  private readonly ownWindow: boolean
   private rest: Buffer = Buffer.alloc(0)
   /** Preface and first frames, until the WINDOW_UPDATE that ends them. */
   private opening: Buffer[] | undefined = []
 
-  constructor(priorityOf: (stream: number) => Priority | undefined) {
-    this.priorityOf = priorityOf
+  constructor(openingOf: (stream: number) => Opening | undefined, ownWindow: boolean) {
+    this.openingOf = openingOf
+    this.ownWindow = ownWindow
   }
 
-  /** What can go out now, each piece in a record of its own. */
+  /** What can go out now, each piece in a record of its own. @throws Error for HEADERS of a request that is not known */
   take(chunk: Buffer): Buffer[] {
     this.rest = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
     const out: Buffer[] = []
     for (let frame = this.next(); frame !== undefined; frame = this.next()) {
-      if (this.opening === undefined) out.push(this.prioritised(frame))
-      else {
+      if (this.opening === undefined) {
+        if (!this.ownWindow || frame[3] !== WINDOW_UPDATE || frame.readUInt32BE(5) !== 0) out.push(this.written(frame))
+      } else {
         this.opening.push(frame)
         if (frame.length <= HEAD || frame[3] !== WINDOW_UPDATE) continue
         out.push(Buffer.concat(this.opening))
@@ -87,17 +112,31 @@ export class Shaper {
     return frame
   }
 
-  private prioritised(frame: Buffer): Buffer {
-    if (frame[3] !== HEADERS || frame[4]! & PRIORITY) return frame
-    const priority = this.priorityOf(frame.readUInt32BE(5))
-    if (priority === undefined) return frame
-    const out = Buffer.alloc(frame.length + 5)
-    frame.copy(out, 0, 0, HEAD)
-    out.writeUIntBE(frame.length - HEAD + 5, 0, 3)
-    out[4] = frame[4]! | PRIORITY
-    out.writeUInt32BE((0x80000000 | priority.dependsOn) >>> 0, HEAD)
-    out[HEAD + 4] = priority.weight
-    frame.copy(out, HEAD + 5, HEAD)
-    return out
+  private written(frame: Buffer): Buffer {
+    if (frame[3] !== HEADERS) return frame
+    const stream = frame.readUInt32BE(5)
+    const opening = this.openingOf(stream)
+    if (opening === undefined || (frame[4]! & (PRIORITY | END_HEADERS)) !== END_HEADERS)
+      throw new Error('HEADERS that cannot be written as the browser does')
+    const { priority, block = frame.subarray(HEAD) } = opening
+    const front = Buffer.alloc(HEAD + (priority === undefined ? 0 : 5))
+    front.writeUIntBE(front.length - HEAD + block.length, 0, 3)
+    front[3] = HEADERS
+    front[4] = frame[4]! | (priority === undefined ? 0 : PRIORITY)
+    front.writeUInt32BE(stream, 5)
+    if (priority !== undefined) {
+      front.writeUInt32BE((0x80000000 | priority.dependsOn) >>> 0, HEAD)
+      front[HEAD + 4] = priority.weight
+    }
+    return Buffer.concat([front, block])
   }
+}
+
+/** Gives so many octets of the connection's window back. */
+export function windowUpdate(increment: number): Buffer {
+  const frame = Buffer.alloc(HEAD + 4)
+  frame.writeUIntBE(4, 0, 3)
+  frame[3] = WINDOW_UPDATE
+  frame.writeUInt32BE(increment, HEAD)
+  return frame
 }

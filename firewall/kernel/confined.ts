@@ -7,13 +7,21 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn, spawnSync } from 'node:child_process'
 import { dirname, extname, join } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
-import { AuditLog } from '../audit.ts'
+import { AUDIT_FILES, AuditLog } from '../audit.ts'
 import { fileGrants } from '../file-grants.ts'
 import { privateFolder } from '../folder.ts'
 import { wantsToJoin } from '../join.ts'
 import type { CoreEnd } from '../launcher.ts'
 import type { Leave } from '../lockdown.ts'
-import { EVENTS_FD, eventsDescriptor, isIpv6Only, stateFolder } from '../options.ts'
+import {
+  brokerFolder,
+  browserOption,
+  EVENTS_FD,
+  eventsDescriptor,
+  gateFolder,
+  isIpv6Only,
+  stateFolder,
+} from '../options.ts'
 import type { FirewallEvent } from '../permit.ts'
 import { readText } from '../prompt.ts'
 import { systemBroker } from '../system-broker.ts'
@@ -46,11 +54,16 @@ export async function confined(options: ConfineOptions): Promise<CoreEnd> {
   process.umask(0o077)
   const { args, env, leave } = options
   if (wantsToChangeWays(args)) throw new SottoError('E_USAGE', 'The way out is chosen without --confine.')
+  if (browserOption(args) !== undefined) {
+    // It has sandboxes and local sockets of its own, which is what the kernel refuses here.
+    throw new SottoError('E_USAGE', 'A browser of this machine does not go with --confine.')
+  }
   const state = stateFolder(args, env)
   const layers = layersHere(leave)
   const { list, beginning } = await prepare(options, state)
-  for (const folder of ['core', 'gate']) await privateFolder(join(state, folder))
-  const audit = new AuditLog(join(state, 'gate', 'audit.log'))
+  const gate = gateFolder(brokerFolder(args, env))
+  for (const folder of [join(state, 'core'), gate]) await privateFolder(folder)
+  const audit = new AuditLog(join(gate, AUDIT_FILES[0]))
   const tell = (event: Omit<FirewallEvent, 'at'>): void => audit.record({ at: Date.now(), ...event })
   const broker = startBroker(options, state, layers)
   const counting = layers.namespace ? count(broker, tell) : () => {}
