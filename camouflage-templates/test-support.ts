@@ -41,6 +41,13 @@ export function allShapes(): Shape[] {
   return shapes
 }
 
+/** What asks for a WebSocket: requests like any other, on no list of shapes. */
+export function socketShapes(): Shape[] {
+  const shapes = compileBuiltins().flatMap(({ socket }) => (socket === undefined ? [] : [socket.upgrade]))
+  if (shapes.length < 1) throw new Error('the template with a socket is missing')
+  return shapes
+}
+
 export const nameOf = (shape: Shape): string => `${shape.template} ${shape.name}`
 
 const none = new Uint8Array(0)

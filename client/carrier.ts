@@ -3,7 +3,7 @@
  * meanings: authentic, a stranger's (the decoy answered: the gateway does not know this session), too large for somebody
  * on the way, or none at all (the path failed, and the very same parcel goes out again).
  */
-import type { Shape } from '#engine/shape.ts'
+import type { Form } from '#engine/shape.ts'
 import type { HttpRequest } from '#engine/template.ts'
 import type { ExchangeResponse, Permit } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
@@ -17,10 +17,10 @@ import { answerError, verdict } from './verdict.ts'
 const FAILURES_SEEN = 2
 
 export interface ExchangeInput {
-  readonly permit: Permit
+  readonly permit: Pick<Permit, 'endpoint' | 'exchange' | 'judge'>
   readonly path: Path
   readonly clockwork: Clockwork
-  readonly shape: Shape
+  readonly shape: Form
   /** What a visitor would ask for first on a new connection. */
   readonly first: HttpRequest | undefined
   /** As many as the client opens that the template claims to be. */
@@ -79,7 +79,7 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
       const authentic = parcel !== undefined && input.accept(parcel)
       input.permit.judge(answer.response, authentic)
       if (authentic) {
-        path.worked(elapsed, held)
+        path.worked(elapsed, held, shape.holdMs === undefined)
         path.carried((request.body?.length ?? 0) + answer.body.length, elapsed, held)
         return { kind: 'authentic', octets: parcel.length }
       }

@@ -1,5 +1,5 @@
 /** Which sizes a path lets through: some edges refuse large bodies or headers, some break off large answers. */
-import type { CompiledTemplate, Shape } from '#engine/compile.ts'
+import type { CompiledTemplate, Form, Shape } from '#engine/compile.ts'
 import type { Millis } from '#protocol/bytes.ts'
 
 /** Milliseconds for which a refused size is not tried again. */
@@ -44,7 +44,7 @@ export class Fit {
   }
 
   /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
-  room(shape: Shape, now: Millis): number {
+  room(shape: Form, now: Millis): number {
     const up = this.ups.get(shape.binding)
     const max = up !== undefined && up.until > now ? Math.min(up.max, shape.up.max) : shape.up.max
     // On a slow path one large parcel would hold up everything else.
@@ -58,7 +58,7 @@ export class Fit {
   }
 
   /** The parcel for `wanted` octets: one class that holds them, or the largest that goes through. */
-  length(shape: Shape, wanted: number, now: Millis): number {
+  length(shape: Form, wanted: number, now: Millis): number {
     return Math.min(shape.up.fit(wanted), Math.max(this.room(shape, now), shape.up.classes[0]!))
   }
 
@@ -73,7 +73,7 @@ export class Fit {
    * A parcel of `length` octets did not go through, or its answer did not come back, however often it was tried. `said`:
    * somebody answered that it is the request.
    */
-  tooLarge(shape: Shape, length: number, said: boolean, now: Millis): void {
+  tooLarge(shape: Form, length: number, said: boolean, now: Millis): void {
     const smaller = shape.up.classes.findLast((each) => each < length)
     if (smaller === undefined && !said) this.smallAnswersUntil = now + BELIEVED_MS
     else this.ups.set(shape.binding, { max: smaller ?? 0, until: now + BELIEVED_MS })

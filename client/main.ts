@@ -26,7 +26,8 @@ async function main(): Promise<void> {
     .version('0.1.0')
     .addHelpText(
       'after',
-      '\n  firewall                      What the firewall lets through, why, and what it did: sotto firewall --help',
+      '\n  firewall                      What the firewall lets through, why, and what it did: sotto firewall --help' +
+        '\n  --confine                     Before any command, on Linux: the kernel keeps the network away from all but a small gate',
     )
   registerCommands(program, {
     broker,

@@ -298,9 +298,13 @@ function anyOf<T>(works: readonly Promise<T>[]): Promise<T> {
   return Promise.any(works).catch((error: AggregateError) => Promise.reject(error.errors[0]))
 }
 
-/** The one that the invite names; where no dialer goes with it, the one that comes first otherwise. */
+/**
+ * The one that the invite names; where no dialer goes with it, the same look of another client (`NAME-chromium`), and else
+ * the one that comes first otherwise.
+ */
 function begun(builtins: readonly CompiledTemplate[], invited: string): CompiledTemplate {
-  return builtins.find(({ id }) => id === invited) ?? builtins.toSorted((a, b) => rank(a) - rank(b))[0]!
+  const named = builtins.find(({ id }) => id === invited) ?? builtins.find(({ id }) => id.startsWith(`${invited}-`))
+  return named ?? builtins.toSorted((a, b) => rank(a) - rank(b))[0]!
 }
 
 /** Those of Node's own dialer first: browsers' are not equal to their browsers yet. Then those that never send. */

@@ -160,10 +160,13 @@ export class Path {
     return Math.round((drawn * this.hold.range(template, this.clockwork.now())[1]) / most)
   }
 
-  /** An exchange was answered after `elapsed`, of which it may have been held for up to `hold`. */
-  worked(elapsed: number, hold: number): void {
+  /**
+   * An exchange was answered after `elapsed`, of which it may have been held for up to `hold`. `proves`: it tells how long
+   * the path lets requests be held.
+   */
+  worked(elapsed: number, hold: number, proves = true): void {
     this.measure(elapsed, hold)
-    if (hold > HELD_MS && elapsed >= hold) this.hold.proved(hold)
+    if (proves && hold > HELD_MS && elapsed >= hold) this.hold.proved(hold)
     this.lastWorked = this.clockwork.now()
     if (this.failures === 0) return
     if (isSottoError(this.error, 'E_PATH_TIMEOUT')) this.thawed()

@@ -13,6 +13,7 @@ import { CloseCode } from '#protocol/session/frames.ts'
 import type { Introduced } from './introduction.ts'
 import type { Octets } from './path.ts'
 import { Path } from './path.ts'
+import { SocketCarrier } from './socket/socket-carrier.ts'
 import { Attire } from './tunnel/attire.ts'
 import type { CallOptions } from './tunnel/calls.ts'
 import { callOver, subscribeOver, timeoutError } from './tunnel/calls.ts'
@@ -61,7 +62,8 @@ export class Tunnel {
     this.since = clockwork.now()
     this.path = new Path(clockwork, () => this.onPath())
     const attire = new Attire(template, input.rhythmSeed ?? clockwork.random(RHYTHM_SEED_LENGTH), this.since)
-    this.shared = { permit, clockwork, looks, path: this.path, attire, counted: { exchanges: 0 } }
+    const socket = new SocketCarrier({ permit, clockwork, path: this.path, changed: () => this.onSocket() })
+    this.shared = { permit, clockwork, looks, path: this.path, attire, socket, counted: { exchanges: 0 } }
     this.starts = new Starts(this.shared, input, (look) => this.wear(look))
     this.recollection = new Recollection(input.memory, this.path, clockwork)
     this.unwatch = watchForSleep(clockwork, () => this.path.awoke())
@@ -74,7 +76,8 @@ export class Tunnel {
     const { exchanges } = this.shared.counted
     const holdMs = this.current?.pump.holdMs ?? this.holdMs
     const way = { rttMs: path.rtt, holdMs, findings: path.findings, tried: this.starts.tried }
-    return { endpoint, state, since, template: this.look.id, exchanges, sessions, ...way }
+    const socket = this.shared.socket.line !== undefined
+    return { endpoint, state, since, template: this.look.id, socket, exchanges, sessions, ...way }
   }
 
   /** Called with the octets of every exchange that was answered. */
@@ -126,6 +129,7 @@ export class Tunnel {
     await this.recollection.keep()
     this.stopping.abort()
     current?.epoch.abort.abort()
+    this.shared.socket.stop()
     this.become({ kind: 'stopped' })
     for (const wake of [...this.waiting]) wake()
   }
@@ -194,6 +198,7 @@ export class Tunnel {
       current.pump.end()
       this.holdMs = current.pump.holdMs
       this.current = undefined
+      this.shared.socket.drop()
       if (!signal.aborted) this.become({ kind: 'connecting' })
     }
   }
@@ -255,8 +260,18 @@ export class Tunnel {
 
   // ---- what it says of itself ----------------------------------------------------------------------------------------------
 
+  /** What was under way on a socket that is over goes out again as requests. */
+  private onSocket(): void {
+    if (this.current === undefined) return
+    const { epoch, pump } = this.current
+    if (this.shared.socket.line === undefined) for (const given of [...epoch.onSocket]) given.abort()
+    this.tell()
+    pump.soonRun()
+  }
+
   private wear(template: CompiledTemplate): void {
     if (!this.shared.attire.wear(template, this.clockwork.now())) return
+    this.shared.socket.drop()
     this.told = ''
     this.tell()
   }
@@ -284,7 +299,7 @@ export class Tunnel {
   }
 
   private tell(): void {
-    const told = `${JSON.stringify(this.state)} ${this.look.id} ${this.path.findings.map(({ code }) => code)}`
+    const told = `${JSON.stringify(this.state)} ${this.look.id} ${this.status.socket} ${this.path.findings.map(({ code }) => code)}`
     if (told === this.told) return
     this.told = told
     for (const listener of this.listeners) listener(this.status)

@@ -50,6 +50,7 @@ const broker: LocalBroker = {
   dialers: unused,
   onEvent: () => {},
   attempted: () => {},
+  targets: () => [],
   refuse: refusalError,
   close: async () => {},
 }

@@ -12,6 +12,7 @@ import { argsSchemas, FrameType, flat, given, pairs, shaped } from './messages.t
 import type { ExchangeRequest, FirstContact, Permit, Rekey } from './permit.ts'
 import type { Message } from './pipe.ts'
 import { Pipe } from './pipe.ts'
+import { HeldSockets } from './socket-calls.ts'
 import { Tickets } from './tickets.ts'
 
 /** What a call gets besides its arguments. */
@@ -51,17 +52,20 @@ class Server {
   private readonly pipe: Pipe
   private readonly handlers: Handlers
   private readonly underWay = new Map<number, AbortController>()
+  private readonly sockets: HeldSockets
   private over = false
 
   constructor(broker: LocalBroker, socket: PipeSocket, onEnd: (error: SottoError | undefined) => void) {
     this.broker = broker
-    this.handlers = handlersFor(broker)
+    this.sockets = new HeldSockets(broker)
+    this.handlers = handlersFor(broker, this.sockets)
     this.pipe = new Pipe(socket, {
       message: (message) => this.receive(message),
       drained: () => this.pipe.resume(),
       closed: (error) => {
         this.over = true
         for (const call of this.underWay.values()) call.abort()
+        this.sockets.close()
         onEnd(error)
       },
     })
@@ -113,7 +117,7 @@ class Server {
   }
 }
 
-function handlersFor(broker: LocalBroker): Handlers {
+function handlersFor(broker: LocalBroker, sockets: HeldSockets): Handlers {
   const permits = new Map<string, Permit>()
   const contacts = new Tickets<FirstContact>(PipeLimits.continuations)
   const rekeys = new Tickets<Rekey>(PipeLimits.continuations)
@@ -168,6 +172,22 @@ function handlersFor(broker: LocalBroker): Handlers {
         ...given(lanes),
       })
       return { result: { status: answer.status, headers: flat(answer.headers) }, raw: answer.body }
+    },
+    openSocket: async ({ endpoint, target, headers, timeoutMs, family }, { signal }) => {
+      const permit = await permitFor(endpoint)
+      return { result: await sockets.open(permit, { target, headers: pairs(headers) }, { timeoutMs, family, signal }) }
+    },
+    sendMessage: async ({ socket, text }, { raw }) => {
+      await sockets.send(socket, { text, octets: raw })
+      return { result: null }
+    },
+    nextMessage: async ({ socket }, { signal }) => {
+      const { text, octets } = await sockets.receive(socket, signal)
+      return { result: { text }, raw: octets }
+    },
+    closeSocket: async ({ socket }) => {
+      sockets.end(socket)
+      return { result: null }
     },
   }
 }

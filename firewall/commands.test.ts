@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { ExecutionContext } from 'ava'
@@ -134,6 +134,25 @@ test('the log reads as text with names, and as it is with --json; the file names
     / Test \(gateway\.test\) was taken off the list$/,
     'its name is known while it can be brought back',
   )
+})
+
+test('the log says who tried to get past, and has the lines of the gate where they belong in time', async (t) => {
+  const { place } = await joined(t)
+  await place.with(async (broker) => {
+    broker.attempted('closed-road', { call: 'https.get', origin: 'node_modules/bad/\u001b[2J.js' })
+  })
+  await mkdir(join(place.state, 'gate'))
+  const line = { kind: 'refused', reason: 'kernel-denied', count: 3 }
+  const lines = [1_000, Date.now() + 60_000].map((at) => `${JSON.stringify({ at, ...line })}\n`)
+  await writeFile(join(place.state, 'gate', 'audit.log'), lines.join(''))
+  const read = await place.json('log')
+  t.deepEqual(
+    read.map(({ reason }) => reason),
+    ['kernel-denied', undefined, 'closed-road', 'kernel-denied'],
+  )
+  const said = (await place.run('log')).trim().split('\n')
+  t.regex(said[0]!, /refused \(kernel-denied\): .* the kernel refused it\. \[3 times\]$/)
+  t.regex(said[2]!, /refused \(closed-road\): .* \[https\.get, from node_modules\/bad\/\?\[2J\.js\]$/)
 })
 
 test('changes are taken back, the latest first', async (t) => {

@@ -20,6 +20,7 @@ import type {
   Permit,
   Rekey,
 } from './permit.ts'
+import { openRemoteSocket } from './remote-socket.ts'
 
 export interface RemoteBroker extends Broker {
   /** Tells the broker what Node has refused this process. */
@@ -86,6 +87,7 @@ function remotePermit(line: Line, endpoint: EndpointInfo): Permit {
       return response
     },
     judge: (response, authentic) => judgements.add(response, authentic),
+    openSocket: (request, options) => openRemoteSocket(line, endpoint.id, request, options),
   }
 }
 

@@ -28,6 +28,8 @@ export interface LaunchOptions {
   readonly env: NodeJS.ProcessEnv
   /** Opens the firewall on its folder. */
   readonly openBroker: (folder: string) => Promise<LocalBroker>
+  /** Invite of a `join` that somebody else has read; otherwise it is asked for here. */
+  readonly link?: string | undefined
   /** Calls what starts the core; a process that is locked down starts nothing otherwise. */
   readonly starting?: <T>(start: () => T) => T
 }
@@ -56,7 +58,8 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   try {
     const { entry, root, args } = options
     const joins = wantsToJoin(args)
-    if (joins) await joinByInvite(broker, process)
+    if (joins && options.link !== undefined) await broker.admitInvite(options.link).catch(() => undefined)
+    else if (joins) await joinByInvite(broker, process)
     if (wantsToChangeWays(args)) await broker.changeWays(readWayChange(args, process)).catch(() => undefined)
     // A pipe that held the link, or a password, has been read to its end.
     const input = (joins || readsCredentials(args)) && !process.stdin.isTTY ? 'ignore' : 'inherit'

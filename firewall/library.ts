@@ -6,17 +6,13 @@
 import { join } from 'node:path'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { hex, utf8 } from '#protocol/bytes.ts'
-import { KEY_LENGTH } from '#protocol/constants.ts'
-import { hmacSha256, sha256 } from '#protocol/crypto/hash.ts'
+import { hmacSha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
-import { CREDENTIAL_ID_LENGTH } from '#protocol/handshake.ts'
-import { parseInvite } from '#protocol/invite.ts'
+import { AllowList, compact } from './allow-list.ts'
 import { AUDIT_FILES, AuditLog } from './audit.ts'
-import type { Dialer } from './dialers/dialer.ts'
+import type { Dialer, DialTarget } from './dialers/dialer.ts'
 import { privateFolder } from './folder.ts'
-import { decideList } from './gateway-list.ts'
 import type { Change } from './journal.ts'
-import { compacted, undone, withEndpoints } from './journal.ts'
 import { DialLimits, PipeLimits } from './limits.ts'
 import { localPermit } from './local-permit.ts'
 import { lockFolder } from './lock.ts'
@@ -35,7 +31,7 @@ import type {
   WaysInfo,
 } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
-import { confirmed, decideAdmission, decideDial, publicInfo } from './policy.ts'
+import { decideDial, publicInfo } from './policy.ts'
 import { refusalError, unfitError } from './refusals.ts'
 import { Vault } from './vault.ts'
 import type { WayChange } from './ways.ts'
@@ -94,6 +90,8 @@ export interface LocalBroker extends Broker {
   changeWays(change: Promise<WayChange>): Promise<void>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
+  /** Everywhere that connections may go: endpoints, fronts and proxies. For who holds the firewall itself (the gate). */
+  targets(): readonly DialTarget[]
   /** Writes down that something tried to get past: who, or how often where only the kernel has seen it. */
   attempted(reason: 'closed-road' | 'core-denied' | 'kernel-denied', attempt: AttemptDetail): void
   /** Closes connections, log, vault and lock. */
@@ -109,10 +107,7 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
   const unlock = lockFolder(options.folder)
   try {
     const vault = await Vault.open(options.folder, options.random)
-    await vault.update((kept) => {
-      const changes = compacted(kept.changes, options.now())
-      return changes.length === kept.changes.length ? kept : { ...kept, changes }
-    })
+    await compact(vault, options.now())
     const { folder, random, now, wait, meterTimes } = options
     const key = vault.derive('sotto/1/meter')
     const metering = await Metering.open({ folder, key, random, now, wait, meterTimes })
@@ -148,8 +143,11 @@ class Firewall implements LocalBroker {
   private readonly audit: AuditLog
   private readonly unlock: () => void
   private readonly metering: Metering
+  private readonly list: AllowList
   /** Exchanges under way, by endpoint. */
   private readonly load = new Map<string, number>()
+  /** WebSockets, by endpoint. */
+  private readonly sockets = new Map<string, number>()
   private readonly listeners: ((event: FirewallEvent) => void)[] = []
   private admission: Promise<EndpointInfo[]> | undefined
   private wayChange: Promise<void> | undefined
@@ -174,6 +172,12 @@ class Firewall implements LocalBroker {
         if (address !== undefined) this.remember(endpoint, address)
       })
     }
+    this.list = new AllowList(vault, {
+      ...{ now: this.now, random: this.random },
+      emit: (kind, endpoint, reason) => this.emit(kind, endpoint, reason),
+      refuse: (reason) => this.refuse(reason),
+      disconnect: (endpoint) => this.forgetConnections(endpoint),
+    })
     metering.onNews = (news) => this.measured(news)
     metering.onAllowed = (id) => this.emit('allowed', id)
   }
@@ -220,7 +224,10 @@ class Firewall implements LocalBroker {
   }
 
   async endpoints(): Promise<EndpointInfo[]> {
-    return [...this.vault.endpoints.values()].map((endpoint) => ({ ...publicInfo(endpoint), ...this.flowOf(endpoint) }))
+    return [...this.vault.endpoints.values()].map((endpoint) => ({
+      ...publicInfo(endpoint),
+      ...this.metering.note(meteredOf(endpoint)),
+    }))
   }
 
   view(endpointId: string): FlowView | undefined {
@@ -235,23 +242,13 @@ class Firewall implements LocalBroker {
     this.emit('allowed', endpointId)
   }
 
-  judged(endpointId: string, [authentic = 0, foreign = 0, up = 0, down = 0]: readonly number[]): void {
+  judged(endpointId: string, judged: readonly number[]): void {
     const endpoint = this.vault.endpoints.get(endpointId)
-    if (endpoint === undefined) return
-    const metered = meteredOf(endpoint)
-    for (let i = 0; i < Math.min(foreign, DialLimits.exchanges); i++) {
-      this.metering.judged(metered, false, i === 0 ? { up, down } : { up: 0, down: 0 })
-    }
-    if (authentic > 0) this.metering.judged(metered, true, { up: 0, down: 0 })
-  }
-
-  private flowOf(endpoint: Endpoint): Pick<EndpointInfo, 'flow'> {
-    const { condition, reason = '', since, leftMs } = this.metering.view(meteredOf(endpoint))
-    return condition === 'open' ? {} : { flow: { condition, reason, since, leftMs } }
+    if (endpoint !== undefined) this.metering.said(meteredOf(endpoint), judged)
   }
 
   admitInvite(link: string): Promise<EndpointInfo[]> {
-    this.admission = this.admit(link)
+    this.admission = this.list.admit(link)
     return this.admission
   }
 
@@ -260,71 +257,22 @@ class Firewall implements LocalBroker {
     return await this.admission
   }
 
-  private async admit(link: string): Promise<EndpointInfo[]> {
-    const invite = parseInvite(link, this.now())
-    const fresh = {
-      invite: sha256(utf8('sotto/1/invite'), invite.code).slice(0, 16),
-      credential: { id: this.random(CREDENTIAL_ID_LENGTH), key: this.random(KEY_LENGTH) },
-      newId: () => hex(this.random(8)),
-    }
-    let ofInvite: readonly Endpoint[] = []
-    const added: string[] = []
-    await this.vault.update((kept) => {
-      const decision = decideAdmission(kept.endpoints, invite, fresh)
-      if (!decision.allowed) throw this.refuse(decision.reason)
-      ofInvite = decision.value.ofInvite
-      added.push(...ofInvite.map(({ id }) => id).filter((id) => !kept.endpoints.has(id)))
-      return withEndpoints(kept, decision.value.endpoints, 'admitted', this.now())
-    })
-    for (const id of added) this.emit('admitted', id)
-    return ofInvite.map(publicInfo)
-  }
-
-  async forget(endpointId: string): Promise<void> {
-    if (!this.vault.endpoints.has(endpointId)) return
-    await this.vault.update((kept) => {
-      const others = new Map([...kept.endpoints].filter(([id]) => id !== endpointId))
-      return withEndpoints(kept, others, 'forgotten', this.now())
-    })
-    await this.dropped(endpointId)
+  forget(endpointId: string): Promise<void> {
+    return this.list.forget(endpointId)
   }
 
   async offerList(endpointId: string, bytes: Uint8Array): Promise<EndpointInfo[]> {
-    const endpoint = this.decide(endpointId)
-    if (this.metering.view(meteredOf(endpoint)).condition === 'cut') throw this.refuse('too-many-lists', endpointId)
-    let before = this.vault.endpoints
-    await this.vault.update((kept) => {
-      before = kept.endpoints
-      const decision = decideList(kept, bytes, this.now(), () => hex(this.random(8)))
-      if (decision.allowed) return decision.value
+    const metered = meteredOf(this.decide(endpointId))
+    if (this.metering.view(metered).condition === 'cut') throw this.refuse('too-many-lists', endpointId)
+    return await this.list.offer(bytes, (reason) => {
       // Gateways that share members are not brought up to date in one moment.
-      if (decision.reason !== 'list-old') this.metering.count(meteredOf(endpoint), { lists: 1 })
-      throw this.refuse(decision.reason, endpointId)
+      if (reason !== 'list-old') this.metering.count(metered, { lists: 1 })
+      return this.refuse(reason, endpointId)
     })
-    const after = this.vault.endpoints
-    for (const id of before.keys()) if (!after.has(id)) await this.dropped(id, 'list')
-    const added = [...after.values()].filter(({ id }) => !before.has(id))
-    for (const { id } of added) this.emit('listed', id)
-    return added.map(publicInfo)
   }
 
-  private async dropped(endpointId: string, reason?: string): Promise<void> {
-    await this.forgetConnections(endpointId)
-    this.emit('forgotten', endpointId, reason)
-  }
-
-  async undo(): Promise<Change> {
-    let done: Change | undefined
-    await this.vault.update((kept) => {
-      const decision = undone(kept, this.now())
-      if (!decision.allowed) throw this.refuse(decision.reason)
-      done = decision.value.change
-      return decision.value.kept
-    })
-    const { kind, added, removed } = done!
-    for (const id of added) await this.forgetConnections(id)
-    for (const id of [...added, ...removed.map((endpoint) => endpoint.id)]) this.emit('undone', id, kind)
-    return done!
+  undo(): Promise<Change> {
+    return this.list.undo()
   }
 
   async permit(endpointId: string): Promise<Permit> {
@@ -335,14 +283,15 @@ class Firewall implements LocalBroker {
       decide: () => this.decide(endpointId),
       reach: (present) => targetOf(present, this.waysFile.ways),
       refuse: (reason) => this.refuse(reason, endpointId),
-      enter: () => this.enter(endpointId),
+      enter: () => this.enter(endpointId, this.load, DialLimits.exchanges, 'too-many-exchanges'),
+      enterSocket: () => this.enter(endpointId, this.sockets, DialLimits.sockets, 'too-many-sockets'),
       clear: (signal) => this.metering.clear({ ...metered, name: endpoint.name }, signal),
       carried: (request, response) => this.metering.carried({ ...metered, host: endpoint.host }, request, response),
       failed: (error) => this.metering.failed(metered, error),
       judged: (judged) => this.judged(endpointId, judged),
       contacted: () => this.metering.count(metered, { contacts: 1 }),
       proved: () => this.metering.proved(metered),
-      confirm: () => this.confirm(endpointId),
+      confirm: () => this.list.confirm(endpointId),
       dialerFor: (family) => this.dialerFor(family, endpointId),
       random: this.random,
     })
@@ -367,6 +316,10 @@ class Firewall implements LocalBroker {
   refuse(reason: Refusal, endpoint?: string): SottoError {
     this.emit('refused', endpoint, reason)
     return refusalError(reason)
+  }
+
+  targets(): readonly DialTarget[] {
+    return [...this.vault.endpoints.values()].map((endpoint) => targetOf(endpoint, this.waysFile.ways))
   }
 
   attempted(reason: Refusal, { call, origin, count }: AttemptDetail): void {
@@ -408,24 +361,15 @@ class Firewall implements LocalBroker {
     throw unfit === undefined ? refusal : unfitError(unfit)
   }
 
-  private enter(endpointId: string): () => void {
-    const load = this.load.get(endpointId) ?? 0
-    if (load >= DialLimits.exchanges) throw this.refuse('too-many-exchanges', endpointId)
-    this.load.set(endpointId, load + 1)
+  private enter(endpointId: string, load: Map<string, number>, most: number, reason: Refusal): () => void {
+    const before = load.get(endpointId) ?? 0
+    if (before >= most) throw this.refuse(reason, endpointId)
+    load.set(endpointId, before + 1)
     return () => {
-      const left = this.load.get(endpointId)! - 1
-      if (left > 0) this.load.set(endpointId, left)
-      else this.load.delete(endpointId)
+      const left = load.get(endpointId)! - 1
+      if (left > 0) load.set(endpointId, left)
+      else load.delete(endpointId)
     }
-  }
-
-  private async confirm(endpointId: string): Promise<void> {
-    await this.vault.update((kept) => {
-      const endpoint = kept.endpoints.get(endpointId)
-      if (endpoint?.code === undefined) return kept
-      return { ...kept, endpoints: new Map(kept.endpoints).set(endpointId, confirmed(endpoint)) }
-    })
-    this.emit('redeemed', endpointId)
   }
 
   /** Not after `close`: a connection that comes about then is closed at once and is nobody's business. */

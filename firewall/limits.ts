@@ -13,6 +13,8 @@ export const PipeLimits = {
   outstanding: 64,
   /** Octets written and not yet taken by the peer before the broker stops reading. Attack: asking without listening. Two answers. */
   bufferedBytes: (2 * responseBytes) as number,
+  /** WebSockets of one core, by count. Attack: as `outstanding`. One to each of eight gateways, and its successor. */
+  sockets: 16,
   /** Names in a report of what the core tried, characters. Attack: a log filled by few lines. */
   nameLength: 400,
   /** First contacts and rekeys begun and not finished, by count. Attack: state for handshakes never carried. The oldest goes. */
@@ -49,6 +51,14 @@ export const DialLimits = {
   apartMs: 500,
   /** Exchanges of one endpoint under way or in line, by count. Attack: memory of requests in line. */
   exchanges: 32,
+  /** WebSockets to one endpoint, by count. Attack: as `connections`. One in use and one that takes its place. */
+  sockets: 2,
+  /** One message of a WebSocket. Attack: a server that sends one without end. The same as a request's body. */
+  messageBytes: 524_288,
+  /** Messages of a WebSocket that the core has not asked for, by count. Attack: a server that talks to nobody; reading stops at it. */
+  unreadMessages: 32,
+  /** Silence on a WebSocket after which it is given up, milliseconds. Attack: parked sockets. Servers of socket.io ping every 25 s. */
+  socketIdleMs: 120_000,
   /** Between the beginnings of two attempts to connect, milliseconds. RFC 8305 section 5 recommends it. */
   attemptDelayMs: 250,
   /** What a proxy answers before it passes anything on. Attack: memory. Node's own default for a head. */

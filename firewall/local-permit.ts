@@ -7,6 +7,7 @@ import { initiate, initiateRekey } from '#protocol/handshake.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
 import type { Dialer, DialTarget } from './dialers/dialer.ts'
 import { Judgements } from './judgements.ts'
+import { openLocalSocket } from './local-socket.ts'
 import { octetsOf } from './meter-facts.ts'
 import type {
   EndpointInfo,
@@ -42,6 +43,8 @@ export interface PermitSource {
   proved(): void
   /** Stores that the gateway accepted our membership. */
   confirm(): Promise<void>
+  /** As `enter`, for a WebSocket. */
+  enterSocket(): () => void
   /** @throws SottoError E_FIREWALL_REFUSED, E_DIALER_UNFIT */
   dialerFor(family: Family): Dialer
   readonly random: Random
@@ -83,6 +86,7 @@ export function localPermit(endpoint: EndpointInfo, source: PermitSource): Permi
       const judged = judgements.take()
       if (judged !== undefined) source.judged(judged)
     },
+    openSocket: (request, options) => openLocalSocket(source, request, options),
   }
 }
 

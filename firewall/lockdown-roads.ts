@@ -47,6 +47,8 @@ export const closedRoads: readonly Road[] = [
   ...roads('dns.Resolver', dns.Resolver.prototype, asking(dns.Resolver.prototype)),
   ...roads('dns.promises.Resolver', dns.promises.Resolver.prototype, asking(dns.promises.Resolver.prototype)),
   ...roads('dns.Resolver', shared, asking(shared)),
+  // Loaders run code in a thread of their own, and hooks of others would go before ours.
+  ...roads('module', mutable<object>('node:module'), ['register', 'registerHooks']),
   ...roads('process', process, ['binding', '_linkedBinding', 'execve', '_debugProcess', '_debugEnd']),
   ...roads('', globalThis, ['fetch']).map((road) => ({ ...road, name: 'fetch' })),
 ]

@@ -106,7 +106,7 @@ test('a hostile core reaches nothing, while its exchanges go on', async (t) => {
   }
   t.is(caught(), 0)
   t.is(gateway.requests.length, lines.length)
-  const left = ['audit.log', 'lock', 'module.mjs', 'vault', 'vault.key']
+  const left = ['audit.log', 'lock', 'meter', 'module.mjs', 'vault', 'vault.key']
   t.deepEqual((await readdir(join(state, 'firewall'))).sort(), left)
   t.deepEqual((await readdir(state)).sort(), ['core', 'firewall'])
 })

@@ -29,6 +29,7 @@ import {
 } from './lockdown-roads.ts'
 import { networkFacts } from './network.ts'
 import { NO_ADDON } from './options.ts'
+import { SocketPairs } from './socket-pairs.ts'
 import type { WayOut } from './way-out.ts'
 import { connected } from './way-out.ts'
 
@@ -37,6 +38,8 @@ export interface Leave {
   readonly way: WayOut
   /** Listens on loopback, for a view or a browser of this machine. Rejects with the system's error. */
   listen(server: Server, port: number): Promise<void>
+  /** Two ends of one connection within this machine, neither of them reading yet, to hand one to another process. */
+  pair(): Promise<readonly [Socket, Socket]>
   /** Calls `start`, which may start processes until it returns: not asynchronously. */
   starting<T>(start: () => T): T
   /** Who tried what. Attempts before the first listener are kept, up to `KEPT`. */
@@ -70,18 +73,20 @@ export function lockDown(): Leave {
   // The originals, in variables that nobody else reaches.
   const way = ownWay()
   const listen = originalOf(listenRoad)
+  const pairs = new SocketPairs(originalOf(connectRoad), listen)
   const leave = { starting: 0 }
   close(closedRoads, refuse)
-  close([connectRoad, listenRoad, ...spawnSyncRoads], refuse)
+  close([connectRoad, listenRoad], refuse)
   closeConstructors(refuse)
   closeModules(refuse)
-  guard([spawnRoad], () => leave.starting > 0, refuse)
+  guard([spawnRoad, ...spawnSyncRoads], () => leave.starting > 0, refuse)
   guard(lookupRoads, ([host]) => typeof host === 'string' && isIP(host) !== 0, refuse)
   guard([addonRoad], ([, path]) => isListedAddon(path), refuse)
   syncBuiltinESMExports()
   return {
     way,
-    listen: (server, port) => listening(listen, server, port),
+    listen: (server, port) => listening(listen, server, { host: LOOPBACK, port, exclusive: true }),
+    pair: () => pairs.make(),
     starting: (start) => {
       leave.starting++
       try {
@@ -165,10 +170,10 @@ function ownWay(): WayOut {
   })
 }
 
-function listening(listen: Callable, server: Server, port: number): Promise<void> {
+function listening(listen: Callable, server: Server, place: object): Promise<void> {
   const { promise, resolve: done, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
-  apply(listen, server, [{ host: LOOPBACK, port, exclusive: true }, done])
+  apply(listen, server, [place, done])
   return promise.finally(() => server.off('error', reject))
 }
 

@@ -12,6 +12,7 @@ import { AUDIT_FILES } from './audit.ts'
 import type { FlowView } from './meter.ts'
 import { Meter } from './meter.ts'
 import { MeterStore } from './meter-store.ts'
+import { gateFolder } from './options.ts'
 import type { FirewallEvent } from './permit.ts'
 import type { Endpoint } from './policy.ts'
 import { Vault } from './vault.ts'
@@ -41,8 +42,22 @@ const fresh = (now: Millis): Meter => new Meter(new Map(), now, () => {})
 /** A line of the log: an event, or the count of those left out in a flood. */
 export type LogLine = FirewallEvent | { readonly at: Millis; readonly kind: 'omitted'; readonly count: number }
 
-/** Calls `each` for every line, oldest first. Half a line at the end is left for later: returns the octets read of the newer file. */
+/**
+ * Calls `each` for every line, oldest first, those of the gate (`--confine`) among them. Half a line at the end is left for
+ * later: returns the octets read of the broker's newer file.
+ */
 export async function readLog(folder: string, each: (line: LogLine) => void): Promise<number> {
+  const gate: LogLine[] = []
+  await readFiles(gateFolder(folder), (line) => gate.push(line))
+  const end = await readFiles(folder, (line) => {
+    while (gate[0] !== undefined && gate[0].at <= line.at) each(gate.shift()!)
+    each(line)
+  })
+  for (const line of gate) each(line)
+  return end
+}
+
+async function readFiles(folder: string, each: (line: LogLine) => void): Promise<number> {
   let end = 0
   for (const name of AUDIT_FILES.toReversed()) end = await readLines(join(folder, name), 0, each)
   return end

@@ -8,9 +8,12 @@ import { lockDown } from './lockdown.ts'
 
 const leave = lockDown()
 const { isForFirewall } = await import('./commands.ts')
-const { run, runFirewall } = await import('./run.ts')
+const { isConfined, withoutConfine } = await import('./options.ts')
+const { run, runConfined, runFirewall } = await import('./run.ts')
+const bound = join(import.meta.dirname, 'kernel', `main${extname(import.meta.filename)}`)
 const entry = join(import.meta.dirname, '..', 'client', `main${extname(import.meta.filename)}`)
 const root = dirname(findPackageJSON('..', import.meta.url) ?? entry)
 const args = process.argv.slice(2)
 if (isForFirewall(args)) await runFirewall(args, process.env)
+else if (isConfined(args)) await runConfined({ args: withoutConfine(args), env: process.env, leave, main: bound })
 else await run({ entry, root, args, env: process.env, leave })

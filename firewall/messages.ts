@@ -10,6 +10,8 @@ import { errorCodes } from '#protocol/errors.ts'
 import { PipeLimits } from './limits.ts'
 import type { DialerReport, EndpointInfo, Family, FirewallEvent, WaysInfo } from './permit.ts'
 import { ENDPOINT_KINDS, ENDPOINT_SOURCES, EVENT_KINDS } from './permit.ts'
+import type { SocketCalls } from './socket-messages.ts'
+import { socketArgs, socketResults } from './socket-messages.ts'
 
 export interface Failure {
   readonly code: ErrorCode
@@ -19,7 +21,7 @@ export interface Failure {
 }
 
 /** Arguments and results as they stand in heads. Bodies and parcels are the raw octets of the frame. */
-export interface Calls {
+export interface Calls extends SocketCalls {
   readonly endpoints: { args: null; result: readonly EndpointInfo[] }
   readonly network: { args: null; result: Uint8Array }
   readonly ways: { args: null; result: WaysInfo }
@@ -97,6 +99,10 @@ export const FrameType = {
   dialers: 13,
   ways: 14,
   tried: 15,
+  openSocket: 17,
+  sendMessage: 18,
+  nextMessage: 19,
+  closeSocket: 20,
   cancel: 16,
   result: 32,
   failure: 33,
@@ -159,6 +165,7 @@ const dialerReport: v.GenericSchema<unknown, DialerReport> = v.strictObject({
   os: v.string(),
   alpn: v.array(v.string()),
   knownLeaks: v.array(v.string()),
+  writesAgent: v.exactOptional(v.boolean()),
   unfit: v.exactOptional(v.string()),
 })
 
@@ -190,6 +197,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
     judged: v.optional(v.strictTuple([count, count, count, count])),
     body: v.boolean(),
   }),
+  ...socketArgs,
 })
 
 export const resultSchemas: Schemas<'result'> = Object.freeze({
@@ -207,6 +215,7 @@ export const resultSchemas: Schemas<'result'> = Object.freeze({
   offerList: v.array(endpointInfo),
   tried: nothing,
   exchange: v.strictObject({ status: count, headers: v.array(v.string()) }),
+  ...socketResults,
 })
 
 export const failureSchema: v.GenericSchema<unknown, Failure> = v.strictObject({

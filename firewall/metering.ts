@@ -6,13 +6,14 @@ import type { Millis, Random } from '#protocol/bytes.ts'
 import { utf8 } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { readPrivate, replacePrivate } from './folder.ts'
+import { DialLimits } from './limits.ts'
 import type { FlowView, Metered, MeterNews, MeterState } from './meter.ts'
 import { Meter } from './meter.ts'
 import { factsOf } from './meter-facts.ts'
 import type { Amounts } from './meter-flow.ts'
 import { MeterStore } from './meter-store.ts'
 import { cutError } from './meter-texts.ts'
-import type { ExchangeRequest, ExchangeResponse } from './permit.ts'
+import type { EndpointInfo, ExchangeRequest, ExchangeResponse } from './permit.ts'
 
 /** Waits; rejects where `signal` aborts. */
 export type Wait = (ms: number, signal: AbortSignal | undefined) => Promise<void>
@@ -103,8 +104,13 @@ export class Metering {
     this.saveIfDue()
   }
 
-  judged(endpoint: Metered, authentic: boolean, octets: { readonly up: number; readonly down: number }): void {
-    this.meter.judged(endpoint, this.now(), authentic, octets)
+  /** What the core says of answers (`Judgements.take`). It is not asked for more than there can be. */
+  said(endpoint: Metered, [authentic = 0, foreign = 0, up = 0, down = 0]: readonly number[]): void {
+    const now = this.now()
+    for (let i = 0; i < Math.min(foreign, DialLimits.exchanges); i++) {
+      this.meter.judged(endpoint, now, false, i === 0 ? { up, down } : { up: 0, down: 0 })
+    }
+    if (authentic > 0) this.meter.judged(endpoint, now, true, { up: 0, down: 0 })
   }
 
   proved(endpoint: Metered): void {
@@ -118,6 +124,12 @@ export class Metering {
 
   view(endpoint: Metered): FlowView {
     return this.meter.view(endpoint, this.now())
+  }
+
+  /** For `EndpointInfo`: nothing where all is well. */
+  note(endpoint: Metered): Pick<EndpointInfo, 'flow'> {
+    const { condition, reason = '', since, leftMs } = this.view(endpoint)
+    return condition === 'open' ? {} : { flow: { condition, reason, since, leftMs } }
   }
 
   /** Writes what is left to write. */

@@ -3,7 +3,7 @@
  * line goes on to the core unchanged, so the core asks the same functions.
  */
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -13,6 +13,21 @@ export const CORE_FOLDER = 'SOTTO_CORE'
 
 /** Environment variable of msgpackr, which otherwise tries to load an add-on, is refused, and goes on without. */
 export const NO_ADDON = 'MSGPACKR_NATIVE_ACCELERATION_DISABLED'
+
+const CONFINE = '--confine'
+
+/** True where the kernel shall keep the network away from broker and core: before any `--`. */
+export function isConfined(args: readonly string[]): boolean {
+  const at = args.indexOf(CONFINE)
+  const end = args.indexOf('--')
+  return at >= 0 && (end < 0 || at < end)
+}
+
+/** The command line that goes on. */
+export function withoutConfine(args: readonly string[]): string[] {
+  const at = args.indexOf(CONFINE)
+  return args.filter((_, index) => index !== at)
+}
 
 /** Descriptor of the event stream, in the launcher and in the core. */
 export const EVENTS_FD = 4
@@ -38,6 +53,11 @@ export function brokerFolder(args: readonly string[], env: Environment): string 
   return join(stateFolder(args, env), 'firewall')
 }
 
+/** The folder that belongs to the gate of a confined run, beside the broker's. */
+export function gateFolder(broker: string): string {
+  return join(dirname(broker), 'gate')
+}
+
 /**
  * Descriptor on which a parent program wants machine-readable events, if it asked for it.
  * @throws SottoError E_USAGE for another than `EVENTS_FD`
@@ -53,6 +73,11 @@ export function eventsDescriptor(args: readonly string[]): typeof EVENTS_FD | un
 export function isIpv6Only(args: readonly string[]): boolean {
   const end = args.indexOf('--')
   return args.slice(0, end < 0 ? args.length : end).includes('--ipv6-only')
+}
+
+/** The browser that the person wants to go through, by its name or file. @throws SottoError E_USAGE without a value */
+export function browserOption(args: readonly string[]): string | undefined {
+  return optionValue(args, '--browser')
 }
 
 /** The last of `optionValues`. */

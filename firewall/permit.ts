@@ -7,6 +7,7 @@
 import type { Family } from '#engine/template.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import type { HandshakeKeys } from '#protocol/handshake.ts'
+import type { MessageSocket, SocketOptions, SocketRequest } from './message-socket.ts'
 
 export const ENDPOINT_KINDS = ['gateway', 'tracker', 'peer', 'proxy'] as const
 export type EndpointKind = (typeof ENDPOINT_KINDS)[number]
@@ -53,6 +54,8 @@ export interface DialerDescription {
   readonly version: string
   /** Operating system of that client, as Node names it (`process.platform`). */
   readonly os: string
+  /** True: it writes version and system into its requests itself, so a template may hope for others. */
+  readonly writesAgent?: boolean
   /** Protocols it offers, best first. */
   readonly alpn: readonly string[]
   /** Where it differs from that client, for people: what it is about, a colon, what differs. */
@@ -148,6 +151,11 @@ export interface Permit {
   exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse>
   /** Whether an answer of `exchange` was the gateway's. For the flow meter; what only loads a page is not judged. */
   judge(response: ExchangeResponse, authentic: boolean): void
+  /**
+   * A WebSocket with this endpoint and no other; missing where the dialer has none.
+   * @throws SottoError as `exchange`; E_PATH_ANSWER where the answer is no socket
+   */
+  openSocket?(request: SocketRequest, options: SocketOptions): Promise<MessageSocket>
 }
 
 /**

@@ -50,7 +50,7 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
       forget: async () => {},
       permit: async () => permit,
     },
-    ...{ network: unused, onEvent: () => {}, attempted: () => {}, close: async () => {} },
+    ...{ network: unused, onEvent: () => {}, attempted: () => {}, targets: () => [], close: async () => {} },
     refuse: (reason) => {
       refusals.push(reason)
       return refusalError(reason)

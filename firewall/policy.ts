@@ -45,6 +45,7 @@ export type Refusal =
   | 'list-old'
   | 'too-many-lists'
   | 'too-many-exchanges'
+  | 'too-many-sockets'
   | 'bad-method'
   | 'bad-target'
   | 'bad-header'

@@ -14,6 +14,7 @@ const texts: Readonly<Record<Refusal, string>> = {
   'list-old': 'A newer list of gateways was taken in before.',
   'too-many-lists': 'Too many lists of gateways were offered in a short time.',
   'too-many-exchanges': 'Too many requests to this endpoint are under way.',
+  'too-many-sockets': 'Too many sockets are open.',
   'bad-method': 'Only GET, and POST with a body, go through.',
   'bad-target': 'The path of the request is not one that may be sent.',
   'bad-header': 'A header field of the request is not one that may be sent.',

@@ -5,7 +5,7 @@ import type { Refusal } from './policy.ts'
 import { authority } from './policy.ts'
 
 /** RFC 9112 section 3.2.1, origin form: a path, never another host. Visible ASCII, so nothing can end the line. */
-const target = /^\/[\x21-\x7e]*$/
+export const target: RegExp = /^\/[\x21-\x7e]*$/
 /** RFC 9110 section 5.6.2. */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** RFC 9110 section 5.5 without obsolete octets; no CR, LF or NUL. */
@@ -42,9 +42,9 @@ export function decideRequest(
   return decideHeaders(endpoint, request)
 }
 
-function decideHeaders(
+export function decideHeaders(
   endpoint: { readonly host: string; readonly port: number },
-  request: ExchangeRequest,
+  request: Pick<ExchangeRequest, 'headers' | 'body'>,
 ): Refusal | undefined {
   if (request.headers.length > DialLimits.headers) return 'bad-header'
   const names = new Set<string>()
@@ -67,7 +67,7 @@ function decideField(
   name: string,
   value: string,
   endpoint: { readonly host: string; readonly port: number },
-  request: ExchangeRequest,
+  request: Pick<ExchangeRequest, 'body'>,
 ): Refusal | undefined {
   if (dialerFields.has(name)) return 'bad-header'
   if (name === 'host') return value.toLowerCase() === authority(endpoint) ? undefined : 'other-host'

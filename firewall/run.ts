@@ -1,11 +1,12 @@
 /** A whole run of the program: starts it, ends as the core ended, and tells a person what went wrong. */
 import { isSottoError } from '#protocol/errors.ts'
 import { firewallCommands } from './commands.ts'
-import type { LaunchOptions } from './launcher.ts'
+import { type ConfineOptions, confined } from './kernel/confined.ts'
+import type { CoreEnd, LaunchOptions } from './launcher.ts'
 import { launch } from './launcher.ts'
 import type { LocalBroker } from './library.ts'
 import type { Leave } from './lockdown.ts'
-import { isIpv6Only } from './options.ts'
+import { browserOption, isIpv6Only } from './options.ts'
 import { systemBroker } from './system-broker.ts'
 
 export interface RunOptions extends Omit<LaunchOptions, 'openBroker' | 'starting'> {
@@ -37,15 +38,28 @@ function errorValue(error: unknown): object {
   return { code, what, kept, next }
 }
 
+/** As `run`, with the broker in a process of its own that the kernel confines; this one is the gate. */
+export async function runConfined(options: ConfineOptions): Promise<never> {
+  return end(() => confined(options))
+}
+
 /** Ends this process: with the core's exit code, or by the signal that ended the core. Waits for nothing on the network. */
 export async function run({ leave, ...options }: RunOptions): Promise<never> {
   const openBroker = async (folder: string): Promise<LocalBroker> => {
-    const broker = await systemBroker(folder, leave.way, { ipv6Only: isIpv6Only(options.args) })
+    const broker = await systemBroker(folder, leave.way, {
+      ipv6Only: isIpv6Only(options.args),
+      browser: browserOption(options.args),
+      machine: leave,
+    })
     leave.onAttempt((attempt) => broker.attempted('closed-road', attempt))
     return broker
   }
+  return end(() => launch({ ...options, openBroker, starting: leave.starting }))
+}
+
+async function end(whole: () => Promise<CoreEnd>): Promise<never> {
   try {
-    const { code, signal, error } = await launch({ ...options, openBroker, starting: leave.starting })
+    const { code, signal, error } = await whole()
     if (error !== undefined) throw error
     if (signal !== null) process.kill(process.pid, signal)
     process.exit(code ?? 1)

@@ -3,7 +3,7 @@ import { hex } from '#protocol/bytes.ts'
 import type { LogLine } from './look.ts'
 import type { FlowView } from './meter.ts'
 import { measureText } from './meter-texts.ts'
-import type { EndpointSource } from './permit.ts'
+import type { EndpointSource, FirewallEvent } from './permit.ts'
 import { NO_EXPIRY } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { authority } from './policy.ts'
@@ -94,7 +94,14 @@ export function logText(line: LogLine, nameOf: (id: string) => string | undefine
   if (line.kind === 'omitted') return `${at} ${line.count} ${kinds.omitted}`
   const { kind, endpoint, reason } = line
   const who = endpoint === undefined ? '' : (nameOf(endpoint) ?? '')
-  return [at, who, kinds[kind] ?? kind, reasonText(kind, reason)].filter((part) => part !== '').join(' ')
+  const parts = [at, who, kinds[kind] ?? kind, reasonText(kind, reason), attemptText(line)]
+  return parts.filter((part) => part !== '').join(' ')
+}
+
+/** Of an attempt to get past: by what, from where, how often. Made printable when it was written. */
+function attemptText({ call, origin, count }: Pick<FirewallEvent, 'call' | 'origin' | 'count'>): string {
+  if (call !== undefined) return `[${call}, from ${origin ?? 'unknown'}]`
+  return count === undefined ? '' : `[${count} times]`
 }
 
 function reasonText(kind: LogLine['kind'], reason: string | undefined): string {

@@ -14,6 +14,7 @@ import { readBody } from './body.ts'
 import { writeHead } from './decoy/answer.ts'
 import type { Decoy } from './decoy/decoy.ts'
 import type { Cohort } from './first-contact.ts'
+import { headerOf } from './header-of.ts'
 import type { Sessions } from './sessions.ts'
 
 /** Octets of a body that may be read before its token is found. Attack: buffering for strangers. */
@@ -156,11 +157,6 @@ export class Carrier {
 function release(request: IncomingMessage): void {
   request.rawHeaders = []
   request.headers = {}
-}
-
-function headerOf(request: IncomingMessage, name: string): string | undefined {
-  const value = request.headers[name]
-  return Array.isArray(value) ? value.join(', ') : value
 }
 
 /** Written as the site's own answers are: same server name, same order of headers. */

@@ -34,7 +34,8 @@ import { TemplateError } from '#engine/template-error.ts'
 import { Limits } from '#protocol/constants.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { InviteLimits } from '#protocol/invite.ts'
-import { DEFAULT_DIRECTORY } from './acme/order.ts'
+import { type AcmeConfig, acmeFields, acmeOf } from './acme/acme-config.ts'
+import { hostPort, ip, isLoopback, origin, path, pattern, size, systemPath, whole } from './config-fields.ts'
 import type { Policy } from './services/mailbox/arguments.ts'
 import type { MailboxOverrides } from './services/mailbox/mailbox.ts'
 
@@ -72,18 +73,6 @@ export interface FrontConfig {
   readonly key: string | undefined
 }
 
-/** How the gateway gets its certificate itself (RFC 8555). */
-export interface AcmeConfig {
-  /** URL of the authority's directory. */
-  readonly directory: string
-  /** So that the authority can write to the operator. */
-  readonly email: string | undefined
-  /** Where the authority finds its proofs: port 80 of the domain, from outside. */
-  readonly http: { readonly host: string; readonly port: number }
-  /** Absolute path: PEM of the authority's own root, where it is no public one. */
-  readonly authority: string | undefined
-}
-
 export interface GatewayConfig {
   readonly name: string
   readonly domain: string
@@ -103,62 +92,6 @@ export interface GatewayConfig {
 /** What members see on the way: the gateway's own certificate, or the one that is named for the server in front. */
 export const certificateOf = ({ listen, front }: GatewayConfig): string | undefined =>
   listen.kind === 'https' ? listen.certificate : front?.certificate
-
-// ---- every message completes the sentence "expected ..." ------------------------------------------------------------
-
-const pattern = (regex: RegExp, expectation: string) => v.pipe(v.string(expectation), v.regex(regex, expectation))
-const whole = (from: number, to: number) => {
-  const expectation = `a whole number from ${from} to ${to}`
-  return v.pipe(
-    v.number(expectation),
-    v.integer(expectation),
-    v.minValue(from, expectation),
-    v.maxValue(to, expectation),
-  )
-}
-const path = v.pipe(v.string('a path'), v.nonEmpty('a path'))
-const ip = v.pipe(
-  v.string('an IP address'),
-  v.check((text) => isIP(text) !== 0, 'an IP address'),
-)
-
-interface HostPort {
-  readonly host: string
-  readonly port: number
-}
-
-/** `host:port`, IPv6 in brackets. */
-function splitHostPort(text: string): HostPort | undefined {
-  const match = /^(?:\[([0-9a-f:]+)\]|([^:[\]]+)):([0-9]{1,5})$/i.exec(text)
-  if (match === null) return undefined
-  const host = match[1] ?? match[2] ?? ''
-  const port = Number(match[3])
-  return port >= 1 && port <= 65_535 && (match[1] === undefined || isIP(host) === 6) ? { host, port } : undefined
-}
-
-const isLoopback = ({ host }: HostPort): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host)
-
-const hostPort = (accept: (place: HostPort) => boolean, expectation: string) =>
-  v.pipe(
-    v.string(expectation),
-    v.check((text) => {
-      const place = splitHostPort(text)
-      return place !== undefined && accept(place)
-    }, expectation),
-    v.transform((text) => splitHostPort(text)!),
-  )
-
-const units = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
-const size = v.pipe(
-  v.union([v.number(), v.string()], 'a size like 64 MiB'),
-  v.transform((value) => {
-    const match = /^([0-9]{1,7}) ?(KiB|MiB|GiB)$/.exec(String(value))
-    return match === null ? value : Number(match[1]) * units[match[2] as keyof typeof units]
-  }),
-  v.number('a size like 64 MiB'),
-  v.integer('a size like 64 MiB'),
-  v.minValue(1, 'a size like 64 MiB'),
-)
 
 const oneOf = 'exactly one of'
 const listen = v.pipe(
@@ -190,11 +123,6 @@ const listen = v.pipe(
   ),
 )
 
-const origin = v.pipe(
-  v.string('an origin'),
-  v.check((text) => isOrigin(text), 'an origin like http://127.0.0.1:8081, without a path'),
-)
-
 const decoy = v.pipe(
   v.strictObject(
     {
@@ -206,27 +134,6 @@ const decoy = v.pipe(
   ),
   v.check((choices) => Object.keys(choices).length === 1, `${oneOf} folder, upstream and accel`),
 )
-
-const acme = v.strictObject(
-  {
-    directory: v.optional(
-      v.pipe(
-        v.string('an https URL'),
-        v.check((text) => URL.canParse(text) && new URL(text).protocol === 'https:', 'an https URL'),
-      ),
-      DEFAULT_DIRECTORY,
-    ),
-    email: v.optional(pattern(/^[^\s@]{1,64}@[^\s@]{1,190}$/, 'an e-mail address')),
-    http: v.optional(
-      hostPort(() => true, 'host:port, for example 0.0.0.0:80'),
-      '0.0.0.0:80',
-    ),
-    authority: v.optional(path),
-  },
-  'fields like email',
-)
-
-const systemPath = pattern(/^[^\p{C}"'\\$;{}`]+$/u, 'a path without quotation marks, $, ;, braces and backslashes')
 
 const front = v.pipe(
   v.strictObject(
@@ -247,12 +154,6 @@ const front = v.pipe(
     `${oneOf} folder and upstream beside nginx and caddy, and only there`,
   ),
 )
-
-function isOrigin(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { protocol, origin } = new URL(text)
-  return (protocol === 'http:' || protocol === 'https:') && (origin === text || `${origin}/` === text)
-}
 
 const fields = v.strictObject(
   {
@@ -276,7 +177,7 @@ const fields = v.strictObject(
       [],
     ),
     listen,
-    acme: v.optional(acme),
+    acme: v.optional(acmeFields),
     decoy,
     front: v.optional(front),
     templates: v.pipe(
@@ -393,11 +294,6 @@ function listenOf({ https, http, unix, certificate, key }: v.InferOutput<typeof 
   }
   return http === undefined ? { kind: 'unix', path: resolve(folder, unix!) } : { kind: 'http', ...http }
 }
-
-const acmeOf = ({ directory, email, http, authority }: v.InferOutput<typeof acme>, folder: string): AcmeConfig => ({
-  ...{ directory, email, http },
-  authority: authority === undefined ? undefined : resolve(folder, authority),
-})
 
 function decoyOf({ folder: site, upstream, accel }: v.InferOutput<typeof decoy>, folder: string): DecoyChoice {
   if (site !== undefined) return { kind: 'folder', folder: resolve(folder, site) }

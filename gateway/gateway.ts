@@ -1,6 +1,6 @@
 /** A running gateway, put together from its state: decoy, recognition, sessions, services, server. */
 import type { CompiledTemplate } from '#engine/compile.ts'
-import { createMatcher } from '#engine/match.ts'
+import { createMatcher, createSocketMatcher } from '#engine/match.ts'
 import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { preferredAead } from '#protocol/crypto/measure.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
@@ -18,6 +18,8 @@ import { gatewayListService } from './services/gateways.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
 import { packService } from './services/packs.ts'
 import { Sessions, surroundings } from './sessions.ts'
+import type { SocketLimits } from './sockets/limits.ts'
+import { MemberSockets } from './sockets/member-sockets.ts'
 import type { GatewayState } from './state.ts'
 import { holdStore } from './store/holder.ts'
 import { readTlsFiles } from './tls-files.ts'
@@ -31,6 +33,7 @@ export interface GatewayInput {
   readonly templates: readonly CompiledTemplate[]
   /** Services beside the mailbox. */
   readonly services?: readonly Service[]
+  readonly socketLimits?: SocketLimits
   /** One line for the operator: never an address, an id or content of a member. */
   readonly log: (line: string) => void
 }
@@ -58,12 +61,14 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   })
   const tokens = new TokenTable()
   let matcher = createMatcher(input.templates)
+  let socketMatcher = createSocketMatcher(input.templates)
   const packs = new LivePacks({
     packs: state.packs,
     base: input.templates,
     now: around.now,
     accept: (templates) => {
       matcher = createMatcher(templates)
+      socketMatcher = createSocketMatcher(templates)
     },
     repoint: () => sessions.repoint(),
     connected: () => sessions.members(),
@@ -90,6 +95,10 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const stopPacks = packs.start()
   const { decoy, upgrade, refusal, close: closeDecoy } = await openDecoy(state.config.decoy, report)
   const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy, report })
+  const sockets = new MemberSockets({
+    ...{ matcher: () => socketMatcher, tokens, sessions, upgrades: upgrade, report },
+    ...(input.socketLimits === undefined ? {} : { limits: input.socketLimits }),
+  })
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
     mailbox.sweep().catch(report)
@@ -100,6 +109,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     clearInterval(sweeper)
     stopWatching()
     stopPacks()
+    await sockets.close()
     await closeDecoy()
     await release()
   }
@@ -107,7 +117,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     const { listen, acme } = state.config
     if (listen.kind === 'https' && acme !== undefined)
       certificates = await keepCertificate(state.folder, state.config, acme, listen, log)
-    const options = { refusal, ...(upgrade === undefined ? {} : { upgrades: upgrade }) }
+    const options = { refusal, upgrades: sockets }
     const server = await startServer(listen, (request, response) => carrier.handle(request, response), options)
     if (certificates !== undefined && listen.kind === 'https')
       certificates.onRenewed = () => void readTlsFiles(listen).then((pair) => server.renew(pair), report)

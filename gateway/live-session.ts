@@ -1,8 +1,8 @@
 /**
- * A session at the gateway together with the HTTP exchanges it is being carried by: which are held, which have been
- * answered and may be asked for again. Knows shapes and answers, not sockets.
+ * A session at the gateway together with the exchanges it is being carried by: which are held, which have been
+ * answered and may be asked for again. Knows forms and answers, not connections.
  */
-import type { Shape } from '#engine/shape.ts'
+import type { Form } from '#engine/shape.ts'
 import type { HttpResponse } from '#engine/template.ts'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { Limits, PARCEL_MIN } from '#protocol/constants.ts'
@@ -11,6 +11,7 @@ import type { Caller } from '#protocol/services/service.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import type { GatewaySession, GatewaySessionEvents } from '#protocol/session/gateway-session.ts'
 import type { Stream } from '#protocol/session/stream.ts'
+import { Priority } from '#protocol/session/stream.ts'
 import type { Expected } from '#protocol/session/token-table.ts'
 
 /** Where the answer of one exchange goes. undefined: nobody waits for it any more, and its connection is to be ended. */
@@ -18,9 +19,19 @@ export type Reply = (response: HttpResponse | undefined) => void
 
 interface Open {
   readonly number: number
-  readonly shape: Shape
+  readonly form: Form
   readonly deadline: Millis
+  /** It has little room and little time: kept for an answer that is urgent, and not spent on a piece of a file. */
+  readonly isForUrgent: boolean
+  /** Longest time from now to `deadline` that there can be, milliseconds. */
+  readonly most: Millis
+  /** Not answered before: its member has been faster than others can bear. */
+  readonly notBefore: Millis
 }
+
+/** Octets of an answer and milliseconds of patience up to which an exchange is kept for what is urgent. */
+const LITTLE_ROOM = 8_192
+const LITTLE_TIME = 150
 
 /** What a live session needs from its surroundings. */
 export interface Surroundings {
@@ -38,6 +49,10 @@ export interface Surroundings {
 export interface Keeper {
   /** The client has opened a stream. */
   serve(stream: Stream, live: LiveSession): void
+  /** Milliseconds by which an exchange of this member has to wait. */
+  pace(live: LiveSession): Millis
+  /** An exchange is answered; so many octets moved. */
+  moved(live: LiveSession, octets: number): void
   /** The session is over. */
   remove(live: LiveSession): void
 }
@@ -57,9 +72,15 @@ export class LiveSession implements GatewaySessionEvents {
   private readonly replies = new Map<number, readonly Reply[]>()
   private readonly answered = new Map<number, HttpResponse>()
   private answeredOctets = 0
+  /** Octets of answers that connections have been given and not taken whole, by number, oldest first. */
+  private readonly transit = new Map<number, number>()
+  private transitOctets = 0
   private cancelTimer: (() => void) | undefined
   private flushing = false
   private toldPointer: PackPointer | undefined
+  /** Sockets of the client: how to end each. */
+  private readonly sockets = new Set<() => void>()
+  private ended = false
 
   /** `begin` makes the session, which reports to what it is given. */
   constructor(
@@ -80,19 +101,58 @@ export class LiveSession implements GatewaySessionEvents {
    */
   exchange(
     expected: Expected,
-    shape: Shape,
+    form: Form,
     parcel: Uint8Array,
     reply: Reply,
   ): { readonly gone: () => void } | undefined {
-    const now = this.around.now()
-    const received = this.session.receive(now, expected, parcel, bindingOf(shape))
+    const received = this.session.receive(this.around.now(), expected, parcel, bindingOf(form))
     if (received === undefined) return undefined
-    const { number } = expected
-    if (received.kind === 'repeat') return this.repeat(number, shape, reply)
-    const patience = Math.min(received.hold ?? 0, this.around.holdMs)
-    this.open.set(number, { number, shape, deadline: now + patience })
+    if (received.kind === 'repeat') return this.repeat(expected.number, form, reply)
+    return this.begin(expected.number, form, received.hold, parcel.length, reply)
+  }
+
+  /** As `exchange`, for a request that asks for a socket. A socket is given once: a repeat is a stranger's. */
+  admit(expected: Expected, form: Form, parcel: Uint8Array, reply: Reply): { readonly gone: () => void } | undefined {
+    const received = this.session.receive(this.around.now(), expected, parcel, bindingOf(form))
+    if (received?.kind !== 'fresh') return undefined
+    return this.begin(expected.number, form, received.hold, parcel.length, reply)
+  }
+
+  private begin(
+    number: number,
+    form: Form,
+    hold: number | undefined,
+    octets: number,
+    reply: Reply,
+  ): { readonly gone: () => void } {
+    this.keeper.moved(this, octets)
+    const now = this.around.now()
+    const most = form.holdMs ?? this.around.holdMs
+    const patience = Math.min(hold ?? 0, most)
+    const isForUrgent = patience <= LITTLE_TIME && form.down.max <= LITTLE_ROOM
+    const notBefore = now + this.keeper.pace(this)
+    this.open.set(number, { number, form, deadline: now + patience, most, notBefore, isForUrgent })
     this.wake()
     return this.attend(number, reply)
+  }
+
+  /**
+   * The client has a socket now: what HTTP exchanges wait for comes over that. `end` is called with the session's end: on a
+   * socket nobody would tell the client that it is over. Returns what to call when the socket has gone.
+   */
+  attach(end: () => void): () => void {
+    this.sockets.add(end)
+    if (this.ended) end()
+    else this.release()
+    return () => void this.sockets.delete(end)
+  }
+
+  private release(): void {
+    const now = this.around.now()
+    for (const [number, open] of this.open) {
+      if (open.form.holdMs === undefined) this.open.set(number, { ...open, deadline: now })
+    }
+    this.wake()
   }
 
   /** One more connection that waits for the answer of `number`, or is being given it. */
@@ -105,19 +165,26 @@ export class LiveSession implements GatewaySessionEvents {
 
   private leave(number: number, reply: Reply): void {
     const left = (this.replies.get(number) ?? []).filter((other) => other !== reply)
-    if (left.length === 0) this.replies.delete(number)
-    else this.replies.set(number, left)
+    if (left.length > 0) this.replies.set(number, left)
+    else this.forsake(number)
+  }
+
+  /** No connection is there for this exchange any more. */
+  private forsake(number: number): void {
+    this.replies.delete(number)
+    this.transitOctets -= this.transit.get(number) ?? 0
+    this.transit.delete(number)
   }
 
   /** A retry gets the identical answer, waits for it with the first try, or is answered now where the first was cut. */
-  private repeat(number: number, shape: Shape, reply: Reply): { readonly gone: () => void } | undefined {
+  private repeat(number: number, form: Form, reply: Reply): { readonly gone: () => void } | undefined {
     const earlier = this.answered.get(number)
     // Otherwise its answer was given and is not kept any more; it cannot be made a second time.
     const open = this.open.get(number)
     if (earlier === undefined && open === undefined) return undefined
     if (open !== undefined) {
       const deadline = this.replies.has(number) ? open.deadline : this.around.now()
-      this.open.set(number, { number, shape, deadline })
+      this.open.set(number, { ...open, form, deadline })
       this.wake()
     }
     const attending = this.attend(number, reply)
@@ -147,8 +214,13 @@ export class LiveSession implements GatewaySessionEvents {
   abandoned(number: number): void {
     this.open.delete(number)
     this.acknowledged(number)
-    for (const reply of this.replies.get(number) ?? []) reply(undefined)
-    this.replies.delete(number)
+    this.endConnections(number)
+  }
+
+  private endConnections(number: number): void {
+    const replies = this.replies.get(number) ?? []
+    this.forsake(number)
+    for (const reply of replies) reply(undefined)
   }
 
   /** The keys of this exchange are about to go. Without a connection there is nobody to answer. */
@@ -176,27 +248,55 @@ export class LiveSession implements GatewaySessionEvents {
     let spare = order.length
     for (const each of order) {
       const full = spare-- > Limits.parkedExchanges
-      if (full || this.isDue(each, now) || this.session.mux.isClosed || this.session.pending(1) > 0) this.answer(each)
+      if (this.mustWait(each, now)) continue
+      if (full || this.isDue(each, now) || this.session.mux.isClosed || this.hasFor(each)) this.answer(each)
     }
     this.arm(now)
   }
 
+  private hasFor({ isForUrgent }: Open): boolean {
+    return this.session.pending(1, isForUrgent ? Priority.normal : Priority.bulk) > 0
+  }
+
+  /** Not for longer than a bucket takes to fill, where the clock was set back; nor at the end of the session. */
+  private mustWait({ notBefore }: Open, now: Millis): boolean {
+    const longest = (Limits.memberExchangeBurst / Limits.memberExchanges) * 1_000
+    return notBefore > now && notBefore <= now + longest && !this.session.mux.isClosed
+  }
+
   /** Also where the clock was set back, so that no exchange is held for as long as it was wrong. */
-  private isDue({ deadline }: Open, now: Millis): boolean {
-    return deadline <= now || deadline > now + Limits.holdMs
+  private isDue({ deadline, most }: Open, now: Millis): boolean {
+    return deadline <= now || deadline > now + most
   }
 
   private get held(): Open[] {
     return [...this.open.values()].filter(({ number }) => this.replies.has(number))
   }
 
-  private answer({ number, shape }: Open): void {
+  private answer({ number, form }: Open): void {
     this.open.delete(number)
-    const wanted = this.session.pending(shape.down.max) + PARCEL_OVERHEAD
-    const parcel = this.session.answer(number, shape.down.fit(wanted), bindingOf(shape))
-    const response = shape.encodeResponse({ parcel, random: this.around.random })
+    // What is urgent goes alone: behind it a piece of a file would hold it up until the whole answer is there.
+    const most = this.session.mux.urgent ? Priority.normal : Priority.bulk
+    const wanted = this.session.pending(form.down.max, most) + PARCEL_OVERHEAD
+    const parcel = this.session.answer(number, form.down.fit(wanted), bindingOf(form))
+    const response = form.encodeResponse({ parcel, random: this.around.random })
+    this.keeper.moved(this, parcel.length)
     this.keep(number, response)
-    for (const reply of this.replies.get(number) ?? []) reply(response)
+    this.give(number, response)
+  }
+
+  /** Who reads too slowly loses the oldest connection; its answer is kept for a retry as any other. */
+  private give(number: number, response: HttpResponse): void {
+    const replies = this.replies.get(number) ?? []
+    if (replies.length > 0) {
+      this.transit.set(number, response.body.length)
+      this.transitOctets += response.body.length
+    }
+    for (const reply of replies) reply(response)
+    for (const oldest of this.transit.keys()) {
+      if (this.transitOctets <= Limits.transitBytes) return
+      this.endConnections(oldest)
+    }
   }
 
   private keep(number: number, response: HttpResponse): void {
@@ -213,7 +313,7 @@ export class LiveSession implements GatewaySessionEvents {
     this.cancelTimer?.()
     this.cancelTimer = undefined
     let first = Number.POSITIVE_INFINITY
-    for (const { deadline } of this.held) first = Math.min(first, deadline)
+    for (const { deadline, notBefore } of this.held) first = Math.min(first, notBefore > now ? notBefore : deadline)
     if (first === Number.POSITIVE_INFINITY) return
     this.cancelTimer = this.around.schedule(Math.max(first, now), () => this.flush())
   }
@@ -230,6 +330,13 @@ export class LiveSession implements GatewaySessionEvents {
     this.flush()
     this.cancelTimer?.()
     this.session.wipe()
+    this.ended = true
+    for (const end of [...this.sockets]) end()
+  }
+
+  /** Octets kept for this session: unread ones, answers for a retry, and answers on their way. */
+  get keptOctets(): number {
+    return this.session.mux.unread + this.answeredOctets + this.transitOctets
   }
 
   get heldCount(): number {

@@ -65,12 +65,17 @@ export interface ServerOptions {
 export async function startServer(listen: Listen, handle: Handler, options: ServerOptions): Promise<RunningServer> {
   const server = createServer(listen.kind === 'https' ? await readTlsFiles(listen) : undefined, handle, options)
   refuse(server, options.refusal)
+  const upgraded = new Set<Duplex>()
+  server.on('upgrade', (_request, socket) => {
+    upgraded.add(socket)
+    socket.once('close', () => upgraded.delete(socket))
+  })
   await listening(server, listen)
   const address = server.address()
   return {
     port: address !== null && typeof address === 'object' ? (address as AddressInfo).port : undefined,
     renew: (pair) => (server as SecureServer).setSecureContext(pair),
-    close: (graceMs) => closeServer(server, graceMs),
+    close: (graceMs) => closeServer(server, upgraded, graceMs),
   }
 }
 
@@ -177,8 +182,10 @@ function listenError(cause: NodeJS.ErrnoException, listen: Listen): SottoError {
   return new SottoError('E_CONFIG', `cannot listen on ${where} (${cause.code})`, { cause })
 }
 
-function closeServer(server: Server, graceMs: number): Promise<void> {
+/** What has become something else than HTTP has no answer to finish, and the server would wait for it for ever. */
+function closeServer(server: Server, upgraded: ReadonlySet<Duplex>, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
+    for (const socket of upgraded) socket.destroy()
     const cut = setTimeout(() => server.closeAllConnections(), graceMs)
     server.close(() => {
       clearTimeout(cut)

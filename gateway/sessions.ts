@@ -20,6 +20,7 @@ import type { Cohort } from './first-contact.ts'
 import { CohortTokens, ReplayCache } from './first-contact.ts'
 import type { Keeper, Surroundings } from './live-session.ts'
 import { LiveSession } from './live-session.ts'
+import { contactPace, exchangePace } from './pace.ts'
 
 /** Octets of a first contact's answer: box 42, Noise 48, reply. Rounded up for growth of the reply. */
 const ANSWER_OCTETS = 128
@@ -50,6 +51,8 @@ export class Sessions implements Keeper {
   private readonly cohorts: CohortTokens
   private readonly replays = new ReplayCache<HttpResponse>()
   private readonly live = new Map<GatewaySession, LiveSession>()
+  private readonly exchanges = exchangePace()
+  private readonly contacts = contactPace()
   private readonly byMember = new Map<string, readonly LiveSession[]>()
 
   constructor(input: SessionsInput) {
@@ -103,6 +106,7 @@ export class Sessions implements Keeper {
     const wanted = opened.hello[0]
     if (caller === undefined || wanted === undefined || wanted >= aeads.length) return undefined
     if (this.live.size >= Limits.sessions) return undefined
+    if (!this.contacts.takeNow(caller.member, this.input.now())) return undefined
     // AES only where both ends are quick with it: index 1 is AES-256-GCM, 0 ChaCha20-Poly1305.
     const suite = Math.min(wanted, this.input.preferredAead)
     const { shape } = exchange
@@ -137,6 +141,14 @@ export class Sessions implements Keeper {
     }
   }
 
+  pace(live: LiveSession): Millis {
+    return this.exchanges.take(live.caller.member, this.input.now())
+  }
+
+  moved(live: LiveSession, octets: number): void {
+    this.exchanges.settle(live.caller.member, octets)
+  }
+
   serve(stream: Stream, live: LiveSession): void {
     serve(stream, this.input.services, live.caller, this.input.report)
   }
@@ -163,6 +175,11 @@ export class Sessions implements Keeper {
     for (const live of this.live.values()) live.point(this.input.pointer?.(live.caller.member))
   }
 
+  /** All there are. */
+  each(): Iterable<LiveSession> {
+    return this.live.values()
+  }
+
   /** Members with a session. */
   members(): Iterable<string> {
     return this.byMember.keys()
@@ -177,8 +194,23 @@ export class Sessions implements Keeper {
   sweep(now: Millis): void {
     this.replays.expire(now)
     this.cohorts.prepare(now)
-    for (const { session } of [...this.live.values()]) {
-      if (now - session.lastSeen > Limits.sessionIdleMs) session.close(CloseCode.gone)
+    this.exchanges.sweep(now)
+    this.contacts.sweep(now)
+    let kept = 0
+    for (const live of [...this.live.values()]) {
+      if (now - live.session.lastSeen > Limits.sessionIdleMs) live.session.close(CloseCode.gone)
+      else kept += live.keptOctets
+    }
+    if (kept > Limits.heldBytes) this.relieve(kept)
+  }
+
+  /** Closes those who hold most, until the others have room. */
+  private relieve(kept: number): void {
+    let left = kept
+    for (const live of [...this.live.values()].toSorted((a, b) => b.keptOctets - a.keptOctets)) {
+      if (left <= Limits.heldBytes) return
+      left -= live.keptOctets
+      live.session.close(CloseCode.limit)
     }
   }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { realClockwork } from '#client/clockwork.ts'
 import { Member } from '#client/member.ts'
 import { systemBroker } from '#firewall/system-broker.ts'
+import type { WayChange } from '#firewall/ways.ts'
 import type { Invite } from '#protocol/invite.ts'
 import { encodeInvite, parseInvite } from '#protocol/invite.ts'
 import { makeCertificate } from '../scripts/bench/certificate.ts'
@@ -19,8 +20,8 @@ export interface Place {
   /** State folder of the gateway. */
   readonly state: string
   readonly edge: Edge
-  /** New members, each connected. */
-  join(count: number): Promise<Person[]>
+  /** New members, each connected, by another way out where one is named. All members there are. */
+  join(count: number, way?: WayChange): Promise<Person[]>
   /** Runs `sotto ...` of the operator on the state folder; what it printed, as JSON. */
   operator(...args: readonly string[]): Promise<unknown>
   stop(): Promise<void>
@@ -47,11 +48,11 @@ export async function openPlace(): Promise<Place> {
   const operator = (...args: readonly string[]): Promise<unknown> => runJson(gatewayMain, [...args, '--state', state])
   return {
     ...{ state, edge, operator },
-    join: async (count) => {
+    join: async (count, way) => {
       const made = (await operator('invite', 'create', '--count', String(count))) as { readonly link: string }[]
       for (const { link } of made) {
         const name = `m${people.length}`
-        people.push(await joinAs(name, join(folder, name), withPin(link, certificate)))
+        people.push(await joinAs(name, join(folder, name), withPin(link, certificate), way))
       }
       return people.map(({ person }) => person)
     },
@@ -68,16 +69,21 @@ async function joinAs(
   name: string,
   folder: string,
   link: string,
+  way: WayChange | undefined,
 ): Promise<{ person: Person; close: () => Promise<void> }> {
   const broker = await systemBroker(join(folder, 'firewall'))
   await broker.admitInvite(link)
+  if (way !== undefined) await broker.changeWays(Promise.resolve(way))
   const ground = { broker, clockwork: realClockwork, template: undefined, online: true }
   const member = await Member.open({ ...ground, folder: join(folder, 'core'), newName: name })
-  await member.reached(30_000)
   const close = async (): Promise<void> => {
     await member.close()
     await broker.close()
   }
+  await member.reached(30_000).catch(async (error: unknown) => {
+    await close()
+    throw error
+  })
   return { person: { name, member }, close }
 }
 

@@ -52,6 +52,8 @@ export const Limits = {
   storedReplies: 16,
   /** Octets of answers kept for a retry, per session. Attack: memory; big answers drop out of the ring first. */
   storedReplyBytes: 1_048_576,
+  /** Octets of answers of one session that are on their way, and not taken by the connection yet. Attack: a slow reader, 256 answers of 256 KiB. Twice what 16 exchanges in flight carry. */
+  transitBytes: 8_388_608,
   /** Streams open at once in one session. Attack: memory per stream, about 1 KiB. */
   streams: 128,
   /** Octets a peer may send on one stream before it is granted more. Attack: memory of a slow reader. Fills 8 bulk parcels. */
@@ -77,6 +79,14 @@ export const Limits = {
   sessionsPerMember: 8,
   /** Sessions of one gateway. Attack: memory; 32 KiB each is 3 GiB at this bound. */
   sessions: 100_000,
+  /** Small exchanges of one member a second, over all its sessions, and at once. Attack: one member takes the gateway from the others. Those beyond wait. */
+  memberExchanges: 500,
+  memberExchangeBurst: 5_000,
+  /** First contacts of one member an hour, and at once. Attack: handshakes and sessions without end. Those beyond get the website; a client tries once a minute. */
+  memberContacts: 600,
+  memberContactBurst: 120,
+  /** Octets that all sessions of a gateway together hold of what was not read yet, and of answers kept for a retry. Attack: many members fill a window each. Those who hold most are closed. */
+  heldBytes: 536_870_912,
   /** First contacts remembered against replay. Only members can fill it. Attack: memory; about 150 octets each. */
   firstContacts: 65_536,
   /** Time buckets a first contact is remembered for: longer than its token can be expected (three). */

@@ -26,6 +26,8 @@ export const errorCodes = {
     'Nothing to do: this network refuses to let anything be sent to a website. Sotto only asks, and gets through.',
   E_NET_SIZE: 'Nothing to do: this network lets only small requests or answers through. Sotto sends smaller ones.',
   E_NET_IDLE: 'Nothing to do: this network cuts connections that wait. Sotto asks more often.',
+  E_NET_SOCKET:
+    'Nothing to do: this network lets no WebSocket through, or the site has none. Sotto asks in the usual way.',
   E_NET_FROZEN:
     'Nothing to do: connections stop without a word in this network. Sotto opens new ones; another network is quicker.',
   E_NET_THROTTLED:
@@ -43,14 +45,16 @@ export const errorCodes = {
   E_PATH_TLS: 'Somebody on the path shows a wrong certificate: try another network, and tell the operator.',
   E_PATH_ANSWER: 'Something on the path answered with what is no usable HTTP: try another network or gateway.',
   E_PATH_CLOSED: 'Nothing to do: the exchange was given up on this side.',
-  E_BROWSER_MISSING: 'Install Chromium or Chrome, or name the one that there is.',
-  E_BROWSER_FAILED: 'Update Chromium or Chrome, or go on without it.',
+  E_BROWSER_MISSING: 'Install Chromium or Chrome, or name the one that there is: --browser FILE',
+  E_BROWSER_FAILED: 'Update Chromium or Chrome, or go on without --browser.',
   E_PROXY_UNREACHABLE: 'Check that the proxy runs and that its address is right: sotto proxy show',
   E_PROXY_AUTH: 'Give the name and password that the proxy wants: sotto proxy set',
   E_PROXY_REFUSED: 'Ask who runs the proxy what it lets through, or go another way: sotto proxy set, sotto proxy clear',
   E_FIREWALL_REFUSED: 'The firewall lets through only what your invites name: open an invite for it first.',
   E_FIREWALL_CUT:
     'Wait, or look at sotto firewall explain; where you know that all is well, sotto firewall allow lifts it at once.',
+  E_CONFINE:
+    'Allow user namespaces on this machine, or start Sotto without --confine: docs/firewall.md says what is needed.',
   E_DIALER_UNFIT:
     'Nothing to do: Sotto uses looks that go with this machine. To have this one too, update Sotto and its Node.',
   E_FIREWALL_GONE: 'Start Sotto again.',

@@ -7,7 +7,10 @@ const scenarios: Record<string, () => Promise<(args: readonly string[]) => Promi
   probes: async () => (await import('../lab/prober/scenario.ts')).probes,
   detectors: async () => (await import('../lab/detectors/detectors.ts')).detectors,
   fingerprint: async () => (await import('../lab/fingerprint/fingerprint.ts')).fingerprint,
+  transfer: async () => (await import('../lab/transfer.ts')).transfer,
+  proxies: async () => (await import('../lab/proxies.ts')).proxiesScenario,
   middlebox: async () => (await import('../lab/middlebox/middlebox.ts')).middlebox,
+  leaks: async () => (await import('../lab/leaks/leaks.ts')).leaks,
 }
 
 const [name, ...args] = process.argv.slice(2)

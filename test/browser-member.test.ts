@@ -1,4 +1,5 @@
 /** Two members talk, one of them by the installed browser: a whole conversation by a page's own `fetch`. */
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
@@ -14,9 +15,9 @@ import type { LocalBroker } from '#firewall/library.ts'
 import { openBroker } from '#firewall/library.ts'
 import type { FirewallEvent } from '#firewall/permit.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
-import { temporaryFolder } from './helpers/command.ts'
+import { jsonLines, member, SharedOwner, temporaryFolder } from './helpers/command.ts'
 import type { GatewayProcess } from './helpers/command-gateway.ts'
-import { invite, startedGateway } from './helpers/command-gateway.ts'
+import { invite, startedGateway, succeed } from './helpers/command-gateway.ts'
 
 const REACH_MS = 60_000
 
@@ -40,25 +41,46 @@ async function joinBy(
   const events: FirewallEvent[] = []
   broker.onEvent((event) => events.push(event))
   await broker.admitInvite((await invite(t, gateway)).link)
-  const member = await Member.open({
+  const own = await Member.open({
     ...{ broker, folder: join(folder, 'core'), clockwork: realClockwork, online: true, newName: name },
     template: dialer.describe().family === 'chromium' ? 'support-chat-chromium' : 'support-chat',
   })
-  t.teardown(() => member.close())
-  await member.reached(REACH_MS)
-  return { member, broker, events }
+  t.teardown(() => own.close())
+  await own.reached(REACH_MS)
+  return { member: own, broker, events }
 }
 
-function heard({ member }: Person, text: string): Promise<void> {
+function heard(person: Person, text: string): Promise<void> {
   return new Promise((resolve) => {
-    member.chat.onEvent((event) => {
+    person.member.chat.onEvent((event) => {
       if (event.type === 'message' && event.message.from === 'them' && event.message.text === text) resolve()
     })
   })
 }
 
+const shared = new SharedOwner()
+let gateway: GatewayProcess
+
+test.before(async () => {
+  gateway = await startedGateway(shared, undefined, ['support-chat', 'support-chat-chromium'])
+})
+test.after.always(() => shared.end())
+
+test('as people type it: nothing but the browser goes out, and only where one is there', async (t) => {
+  const state = join(await temporaryFolder(t), 'Cleo')
+  const { link } = await invite(t, gateway)
+  const by = ['--browser', 'chromium']
+  await succeed(member(t, state, ['join', '--name', 'Cleo', ...by], link))
+  const [status] = jsonLines(await succeed(member(t, state, ['status', '--json', ...by])))
+  t.like(status, { state: { kind: 'ready' } } as object)
+  t.regex(String(status!.template), /-chromium$/)
+  const log = await readFile(join(state, 'firewall', 'audit.log'), 'utf8')
+  t.false(log.includes('closed-road'), 'the lockdown has let it start')
+  const missing = await member(t, state, ['status', '--browser', '/nowhere'])
+  t.regex(missing.err, /E_BROWSER_MISSING/)
+})
+
 test('a conversation both ways', async (t) => {
-  const gateway = await startedGateway(t)
   const browser = await findBrowser(undefined, process.env)
   const route = systemRoute()
   const ada = await joinBy(t, gateway, 'Ada', async (folder) => installedDialer({ browser, folder, route }))

@@ -71,7 +71,7 @@ const serverText = (h2: boolean, port: number): string => `
 
 async function permitTo(t: { teardown(undo: () => Promise<void>): void }, port: number): Promise<Permit> {
   const own = join(folder, `member-${port}-${Math.random().toString(36).slice(2)}`)
-  const dialers = await openDialers({ random: randomBytes })
+  const dialers = await openDialers({ random: randomBytes, folder: own })
   const broker = await openBroker({ folder: own, ...dialers, now: Date.now, random: randomBytes })
   t.teardown(() => broker.close())
   const { code, secret } = await gateway.invite()

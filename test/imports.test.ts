@@ -17,7 +17,7 @@ interface Rule {
 }
 
 /** Node's modules that reach the network. */
-const network = /^(node:(net|tls|dns|dgram|http|https|http2|dns\/promises)|undici)$/
+const network = /^(node:(net|tls|dns|dgram|http|https|http2|dns\/promises)|undici|ws)$/
 
 const rules: readonly Rule[] = [
   {

@@ -25,7 +25,9 @@ const calm: Faults = { loss: 0, duplication: 0, delay: 0, stall: 0, abandon: 0 }
 const shape = plainMatcher.match('POST', '/plain/x')[0]!
 
 /** A young session at the gateway whose client is driven by hand, with a clock that stands still. */
-async function young(): Promise<{ link: SessionLink; live: LiveSession; around: { now: number } }> {
+async function young(
+  pace: () => number = () => 0,
+): Promise<{ link: SessionLink; live: LiveSession; around: { now: number } }> {
   const link = new SessionLink(prng(1), calm)
   await link.time.run(() => link.client.mux.ready, 10_000)
   const around = { now: link.time.now }
@@ -36,7 +38,7 @@ async function young(): Promise<{ link: SessionLink; live: LiveSession; around: 
     schedule: (at, run) => link.time.after(at - link.time.now, run),
     soon: (run) => link.time.after(0, run),
   }
-  const keeper = { serve: () => {}, remove: () => {} }
+  const keeper = { serve: () => {}, pace, moved: () => {}, remove: () => {} }
   const live = new LiveSession({ member: 'm', role: 'member' }, surroundings, keeper, () => link.gateway)
   return { link, live, around }
 }
@@ -300,4 +302,78 @@ test('Limits.storedReplies and storedReplyBytes: old answers are not kept for re
   t.false(ask(0), 'the oldest answer is gone: the request is a stranger’s now')
   t.true(ask(outgoing.length - 1))
   t.is(answers.at(-1), answers.at(-2), 'the newest is the very same')
+})
+
+test('Limits.memberExchanges: an exchange beyond them waits, and nothing is lost', async (t) => {
+  let wait = 0
+  const { link, live, around } = await young(() => wait)
+  let answered = 0
+  arrive(link, live, 0, () => answered++)
+  await link.time.run(() => answered > 0, 10)
+  t.is(answered, 1)
+  wait = 700
+  arrive(link, live, 0, () => answered++)
+  around.now = link.time.now
+  await link.time.run(() => answered > 1, 690)
+  t.is(answered, 1)
+  around.now += 700
+  await link.time.run(() => answered > 1, 20)
+  t.is(answered, 2)
+})
+
+test('Limits.memberContacts: a member who begins anew without end gets the website', async (t) => {
+  const gateway = await startGateway([])
+  t.teardown(() => gateway.stop())
+  const begin = async (): Promise<string> => {
+    const tunnel = openTunnel(gateway.port)
+    const outcome = new Promise<string>((resolve) => {
+      tunnel.onChange(({ state }) => {
+        if (state.kind !== 'connecting') resolve(state.kind === 'failing' ? state.code : state.kind)
+      })
+    })
+    const code = await outcome
+    void tunnel.stop()
+    return code
+  }
+  const outcomes: string[] = []
+  for (let i = 0; i < Limits.memberContactBurst + 3; i++) outcomes.push(await begin())
+  t.deepEqual(new Set(outcomes.slice(0, Limits.memberContactBurst)), new Set(['ready']))
+  t.is(outcomes.at(-1), 'E_NOT_RECOGNISED')
+})
+
+test('Limits.heldBytes: whoever holds most is closed, and the others go on', async (t) => {
+  const gateway = await startGateway([{ unary: { 'test.echo': (args) => args }, subscribe: {} }])
+  const tunnels = [openTunnel(gateway.port), openTunnel(gateway.port), openTunnel(gateway.port)]
+  for (const tunnel of tunnels) await tunnel.session(10_000)
+  const held = [...gateway.sessions.each()]
+  const octets = [1, Limits.heldBytes - 10, 20]
+  for (const [i, live] of held.entries()) Object.defineProperty(live, 'keptOctets', { get: () => octets[i] })
+  gateway.sessions.sweep(Date.now())
+  t.deepEqual(new Set(gateway.sessions.each()), new Set([held[0], held[2]]))
+  for (const tunnel of tunnels) t.deepEqual(await tunnel.call('test.echo', { a: 1 }), { a: 1 }, 'also who was closed')
+  for (const tunnel of tunnels) await tunnel.stop()
+  await gateway.stop()
+})
+
+test('Limits.transitBytes: answers that nobody reads do not pile up', async (t) => {
+  const { link, live } = await young()
+  const body = new Uint8Array(262_144)
+  const big = { ...shape, down: shape.down, encodeResponse: () => ({ status: 200, headers: [], body }) } as typeof shape
+  const ended: number[] = []
+  let given = 0
+  for (let i = 0; i < 60; i++) {
+    const outgoing = link.client.take(96, 0, bindingOf(shape))
+    const expected = link.tokens.find(latin1(outgoing.token))
+    if (expected === undefined) break
+    const before = given
+    live.exchange(expected, big, outgoing.parcel, (answer) => (answer === undefined ? ended.push(i) : given++))
+    await link.time.run(() => given > before, 10)
+    t.true(live.keptOctets <= Limits.transitBytes + Limits.storedReplyBytes)
+  }
+  t.true(given > Limits.transitBytes / body.length, `${given}`)
+  t.deepEqual(
+    ended,
+    Array.from({ length: given - Limits.transitBytes / body.length }, (_, i) => i),
+    'the oldest go',
+  )
 })

@@ -7,11 +7,14 @@ import { TemplateLimits } from './limits.ts'
 import { holesOf } from './pattern.ts'
 import type { Shape } from './shape.ts'
 import { compileShape } from './shape.ts'
+import type { Socket } from './socket.ts'
+import { compileSocket } from './socket.ts'
 import type { Path } from './source.ts'
 import type { Family, HeaderData, Kind, PagePartsData, RhythmData, Template, TemplateData } from './template.ts'
 
-export type { Shape } from './shape.ts'
+export type { Form, Shape } from './shape.ts'
 export type { SizeClasses } from './sizes.ts'
+export type { Socket } from './socket.ts'
 
 export interface CompiledTemplate {
   readonly id: string
@@ -26,6 +29,8 @@ export interface CompiledTemplate {
   readonly bindingId: string
   readonly rhythm: RhythmData
   readonly shapes: readonly Shape[]
+  /** Carries the same over a WebSocket, where there can be one. */
+  readonly socket?: Socket
   /** Several kinds may share a shape. */
   shape(kind: Kind): Shape
 }
@@ -39,6 +44,7 @@ export function compileTemplate(template: Template): CompiledTemplate {
   for (const [name, shape] of Object.entries(data.shapes)) {
     shapes.set(name, compileShape(context, data, bindingId, name, shape))
   }
+  const socket = data.socket && compileSocket(context, data, bindingId, data.socket)
   checkKinds(context, data, shapes)
   checkUnused(context, data)
   checkPage(context, data)
@@ -51,6 +57,7 @@ export function compileTemplate(template: Template): CompiledTemplate {
     bindingId,
     rhythm: data.rhythm,
     shapes: Object.freeze([...shapes.values()]),
+    ...(socket === undefined ? {} : { socket }),
     shape: (kind) => shapes.get(data.kinds[kind])!,
   })
 }

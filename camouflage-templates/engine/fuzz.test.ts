@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { concat, utf8 } from '#protocol/bytes.ts'
 import { builtinIds, builtinText } from '../builtin.ts'
 import { bases, refusalOf } from '../refusal-support.ts'
-import { allShapes, lookup, nameOf, requestOf, responseOf, seeded } from '../test-support.ts'
+import { allShapes, lookup, nameOf, requestOf, responseOf, seeded, socketShapes } from '../test-support.ts'
 import { TemplateLimits } from './limits.ts'
 
 const long = process.env.SOTTO_LONG !== undefined
@@ -117,7 +117,7 @@ function spliced(bytes: Uint8Array, { kind, from, length, octets }: Splice): Uin
   return concat(before, octets, bytes.subarray(Math.min(bytes.length, at + octets.length)))
 }
 
-for (const shape of allShapes()) {
+for (const shape of [...allShapes(), ...socketShapes()]) {
   test(`${nameOf(shape)}: messages that were changed anyhow are read or not, and never as something between`, (t) => {
     const up = requestOf(shape, shape.up.fit(700), 1)
     const down = responseOf(shape, shape.down.fit(700), 2)

@@ -35,7 +35,8 @@ export function draftHeaders(context: Context, headers: readonly HeaderData[], p
   return headers.map(([name, value], index) => {
     const at = [...path, index]
     const lower = name.toLowerCase()
-    if (foreign.has(lower)) context.refuse(at, `no ${lower}, templates do not write it`)
+    if (foreign.has(lower) || lower.startsWith('sec-websocket-'))
+      context.refuse(at, `no ${lower}, templates do not write it`)
     if (seen.has(lower)) context.refuse(at, `${lower} once`)
     seen.add(lower)
     if (value !== value.trim()) context.refuse(at, 'a value without spaces at its ends')

@@ -52,12 +52,16 @@ const limits = {
   pictures: 64,
   /** Octets on one line, in one attachment or frame, at the least. Attack: thousands of tiny ones in one body. */
   stretchBytes: 256,
+  /** Octets of one attachment on a WebSocket. Equal to what a notice room takes in one message. */
+  attachmentBytes: 16_384,
   /** Packets in front of a binary event. */
   packets: 8,
   /** Octets of one sample of a fragment, at the least. Attack: a table of samples larger than what they hold. */
   sampleBytes: 64,
   /** Milliseconds a poll may be held. Documented and measured edges cut at 10 to 125 s. */
   holdMs: 120_000,
+  /** Milliseconds an exchange may wait on a WebSocket, which its server's pings keep open. A gateway forgets a session after 15 minutes. */
+  socketHoldMs: 600_000,
   /** Milliseconds between two exchanges in use, and sends at once. Attack: a template that makes chatting unbearable. */
   thinkMs: 10_000,
   burst: 16,

@@ -8,17 +8,22 @@ const templates = [...originals, compileFixture(), compileFixture('containers')]
 const matcher = createMatcher(templates)
 const namesOf = (method: string, target: string): string[] => matcher.match(method, target).map(nameOf)
 
-/** Operations of GraphQL have one path; what tells them apart stands behind it. */
-const sharing = ['graphql updates', 'graphql submit', 'graphql document']
+/** One path; what tells them apart stands behind it. */
+const sharing = [
+  ['graphql updates', 'graphql submit', 'graphql document'],
+  ['socketio poll', 'websocket poll'],
+  ['socketio post', 'websocket post'],
+]
 
 test('every request is matched to its own shape and to no other of another path', (t) => {
   for (const shape of templates.flatMap(({ shapes }) => shapes)) {
     const { method, target } = requestOf(shape, shape.up.max, 5)
-    const expected = shape.template === 'graphql' ? sharing : [nameOf(shape)]
+    const expected = sharing.find((names) => names.includes(nameOf(shape))) ?? [nameOf(shape)]
     t.deepEqual(namesOf(method, target), expected)
     t.deepEqual(namesOf(method, target.split('?')[0]!), expected)
     // The endpoint of socket.io takes both methods.
-    if (shape.template !== 'socketio') t.deepEqual(namesOf(method === 'GET' ? 'POST' : 'GET', target), [])
+    if (!['socketio', 'websocket'].includes(shape.template))
+      t.deepEqual(namesOf(method === 'GET' ? 'POST' : 'GET', target), [])
     t.deepEqual(namesOf('HEAD', target), [])
   }
 })

@@ -4,25 +4,39 @@ import { TemplateLimits } from './limits.ts'
 import type { Pattern } from './pattern.ts'
 import { spanOf } from './pattern.ts'
 import type { Shape } from './shape.ts'
+import type { Socket } from './socket.ts'
 
 export interface Matcher {
   /** Empty for strangers, without allocating anything. Several live templates may share a path. */
   match(method: string, target: string): readonly Shape[]
 }
 
-const none: readonly Shape[] = Object.freeze([])
-
 export function createMatcher(templates: readonly CompiledTemplate[]): Matcher {
-  const entries = templates
-    .flatMap((template) => template.shapes)
-    .map((shape) => ({ shape, alone: Object.freeze([shape]) }))
+  return matcherOf(templates.flatMap(({ shapes }) => shapes).map((shape) => ({ shape, value: shape })))
+}
+
+/** As `Matcher`, for requests that ask for a WebSocket. */
+export interface SocketMatcher {
+  match(method: string, target: string): readonly Socket[]
+}
+
+export function createSocketMatcher(templates: readonly CompiledTemplate[]): SocketMatcher {
+  const sockets = templates.flatMap(({ socket }) => (socket === undefined ? [] : [socket]))
+  return matcherOf(sockets.map((socket) => ({ shape: socket.upgrade, value: socket })))
+}
+
+function matcherOf<T>(all: readonly { readonly shape: Shape; readonly value: T }[]): {
+  match(method: string, target: string): readonly T[]
+} {
+  const none: readonly T[] = Object.freeze([])
+  const entries = all.map(({ shape, value }) => ({ shape, value, alone: Object.freeze([value]) }))
   return {
     match(method, target) {
       if (target.length > TemplateLimits.targetLength) return none
-      let found: readonly Shape[] = none
-      for (const { shape, alone } of entries) {
+      let found = none
+      for (const { shape, value, alone } of entries) {
         if (shape.method !== method || !pathFits(shape.path, target)) continue
-        found = found === none ? alone : [...found, shape]
+        found = found === none ? alone : [...found, value]
       }
       return found
     },

@@ -11,6 +11,7 @@ import {
   requestOf,
   responseOf,
   seeded,
+  socketShapes,
 } from '../test-support.ts'
 import { TemplateLimits } from './limits.ts'
 import type { HttpRequest } from './template.ts'
@@ -21,7 +22,7 @@ const seeds = fc.integer({ min: 0, max: 2 ** 31 })
 const textOf = (message: Partial<HttpRequest> & Pick<HttpRequest, 'headers' | 'body'>): string =>
   JSON.stringify([message.target, message.headers, latin1(message.body ?? new Uint8Array(0))])
 
-for (const shape of allShapes()) {
+for (const shape of [...allShapes(), ...socketShapes()]) {
   test(`${nameOf(shape)}: every class arrives, both ways`, (t) => {
     for (const length of shape.up.classes) {
       fc.assert(

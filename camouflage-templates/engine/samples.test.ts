@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import test from 'ava'
 import { concat, fastEqual, utf8 } from '#protocol/bytes.ts'
 import { compileBuiltins } from '../builtin.ts'
-import { requestOf, responseOf } from '../test-support.ts'
+import { requestOf, responseOf, seeded } from '../test-support.ts'
+import { upgradeLines } from '../tools/preview/preview.ts'
 import type { Shape } from './compile.ts'
 
 const rewrite = process.env.SOTTO_SAMPLES === 'write'
@@ -34,10 +35,16 @@ function samplesOf(shape: Shape): [string, Uint8Array][] {
   ]
 }
 
+function upgradeSample(shape: Shape): [string, Uint8Array][] {
+  const request = requestOf(shape, shape.up.classes[0]!, 20_260_101)
+  return [['upgrade.request.http', utf8(`${upgradeLines(request, seeded(20_260_101)).join('\r\n')}\r\n`)]]
+}
+
 for (const template of compileBuiltins()) {
   test(`${template.id}: messages are those of the samples`, (t) => {
     const folder = join(import.meta.dirname, '..', 'templates', template.id, 'samples')
     const samples = template.shapes.flatMap(samplesOf)
+    if (template.socket !== undefined) samples.push(...upgradeSample(template.socket.upgrade))
     if (rewrite) mkdirSync(folder, { recursive: true })
     if (rewrite) for (const [name, bytes] of samples) writeFileSync(join(folder, name), bytes)
     t.deepEqual(readdirSync(folder).sort(), samples.map(([name]) => name).sort())

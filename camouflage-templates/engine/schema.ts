@@ -22,6 +22,14 @@ const range = (from: number, to: number): v.GenericSchema<unknown, [number, numb
     v.check(([low, high]) => low <= high, 'a pair [from, to] in ascending order'),
   )
 
+/** Message of an object where there is another thing; what is wrong inside one is named by itself. */
+const shapeOf =
+  (expectation: string) =>
+  ({ expected }: v.StrictObjectIssue): string => {
+    if (expected === 'Object') return expectation
+    return expected === 'never' ? 'no such key' : `the key ${expected}`
+  }
+
 const line = pattern(
   new RegExp(`^[\\x20-\\x7e]{0,${textLength}}$`),
   `printable ASCII, at most ${textLength} characters`,
@@ -52,7 +60,7 @@ const group = v.strictObject(
     close: lines,
     between: v.pipe(lines, v.minLength(1, 'at least one character')),
   },
-  'a group',
+  shapeOf('a group'),
 )
 
 const holeSchemas = {
@@ -81,7 +89,7 @@ const holeSchemas = {
         enc: v.picklist(['A128GCM', 'A256GCM'], 'A128GCM or A256GCM'),
         kid: v.optional(pattern(/^[A-Za-z0-9._:-]{1,64}$/, 'the name of a key, 1 to 64 letters, digits and . _ : -')),
       },
-      'an object with alg and enc',
+      shapeOf('an object with alg and enc'),
     ),
     exact: v.optional(whole(1, 4_096)),
   }),
@@ -126,7 +134,7 @@ const zip = v.strictObject(
     method: v.picklist(['store', 'deflate'], 'store or deflate'),
     modified: v.strictTuple([day, day], 'a pair of days'),
   },
-  'an object with name, method and modified',
+  shapeOf('an object with name, method and modified'),
 )
 const fmp4 = v.strictObject(
   {
@@ -135,27 +143,28 @@ const fmp4 = v.strictObject(
     fragment: whole(1, 10_000_000),
     sequence: range(1, 10_000_000),
   },
-  'an object with sample, duration, fragment and sequence',
+  shapeOf('an object with sample, duration, fragment and sequence'),
 )
 const stretch = whole(TemplateLimits.stretchBytes, TemplateLimits.bodyBytes)
 const ndjson = v.strictObject(
   { first: v.optional(filled), line: filled, bytes: stretch },
-  'an object with line and bytes',
+  shapeOf('an object with line and bytes'),
 )
+const eventName = pattern(/^[A-Za-z0-9_:.-]{1,64}$/, 'the name of an event, 1 to 64 letters, digits and _ : . -')
 const engineio = v.strictObject(
   {
     packets: v.pipe(
       v.array(filled, 'a list of packets'),
       v.maxLength(TemplateLimits.packets, `at most ${TemplateLimits.packets} packets`),
     ),
-    event: pattern(/^[A-Za-z0-9_:.-]{1,64}$/, 'the name of an event, 1 to 64 letters, digits and _ : . -'),
+    event: eventName,
     bytes: stretch,
   },
-  'an object with packets, event and bytes',
+  shapeOf('an object with packets, event and bytes'),
 )
 const grpcWeb = v.strictObject(
   { field: whole(1, 18_999), bytes: stretch, trailer: v.boolean('true or false') },
-  'an object with field, bytes and trailer',
+  shapeOf('an object with field, bytes and trailer'),
 )
 const raw = v.literal(true, 'true')
 const partSchemas = {
@@ -172,7 +181,10 @@ const bodySchemas = {
   png: v.strictObject({ png }),
   zip: v.strictObject({ zip }),
   segment: v.strictObject({
-    segment: v.strictObject({ container: v.picklist(['ts', 'fmp4'], 'ts or fmp4') }, 'an object with container'),
+    segment: v.strictObject(
+      { container: v.picklist(['ts', 'fmp4'], 'ts or fmp4') },
+      shapeOf('an object with container'),
+    ),
   }),
   fmp4: v.strictObject({ fmp4 }),
   ndjson: v.strictObject({ ndjson }),
@@ -198,17 +210,19 @@ const classes = v.pipe(
   v.maxLength(TemplateLimits.classes, `at most ${TemplateLimits.classes} lengths`),
   v.check((list) => list.every((length, at) => at === 0 || length > list[at - 1]!), 'lengths in ascending order'),
 )
+const path = v.pipe(filled, v.startsWith('/', 'a path that starts with /'))
+const query = v.optional(
+  v.pipe(
+    v.array(v.strictTuple([filled, line], 'a pair [name, value]'), 'a list of [name, value]'),
+    v.maxLength(TemplateLimits.parameters, `at most ${TemplateLimits.parameters} parameters`),
+  ),
+  [],
+)
 const shape = v.strictObject({
   request: v.strictObject({
     method: v.picklist(['GET', 'POST'], 'GET or POST'),
-    path: v.pipe(filled, v.startsWith('/', 'a path that starts with /')),
-    query: v.optional(
-      v.pipe(
-        v.array(v.strictTuple([filled, line], 'a pair [name, value]'), 'a list of [name, value]'),
-        v.maxLength(TemplateLimits.parameters, `at most ${TemplateLimits.parameters} parameters`),
-      ),
-      [],
-    ),
+    path,
+    query,
     headers,
     body: v.optional(body),
     classes,
@@ -221,6 +235,18 @@ const shape = v.strictObject({
   }),
 })
 
+const socket = v.strictObject(
+  {
+    request: v.strictObject({ path, query, headers, classes }, shapeOf('an object with path, headers and classes')),
+    event: eventName,
+    bytes: whole(TemplateLimits.stretchBytes, TemplateLimits.attachmentBytes),
+    up: classes,
+    down: classes,
+    holdMs: range(1_000, TemplateLimits.socketHoldMs),
+  },
+  shapeOf('an object with request, event, bytes, up, down and holdMs'),
+)
+
 const named = <T>(value: v.GenericSchema<unknown, T>, most: number): v.GenericSchema<unknown, Record<string, T>> =>
   v.pipe(
     v.record(name, value, 'a map of names'),
@@ -230,7 +256,7 @@ const named = <T>(value: v.GenericSchema<unknown, T>, most: number): v.GenericSc
 const { thinkMs, restMs, coverMs, coverTail, coverBytes } = TemplateLimits
 const burst = v.strictObject(
   { exchanges: whole(1, TemplateLimits.burst), gapMs: range(0, thinkMs) },
-  'an object with exchanges and gapMs',
+  shapeOf('an object with exchanges and gapMs'),
 )
 const factor = 'a number from 1 to 4'
 const idle = v.strictObject(
@@ -240,7 +266,7 @@ const idle = v.strictObject(
     factor: v.pipe(v.number(factor), v.minValue(1, factor), v.maxValue(4, factor)),
     mostMs: whole(1_000, restMs),
   },
-  'an object with afterMs, restMs, factor and mostMs',
+  shapeOf('an object with afterMs, restMs, factor and mostMs'),
 )
 const cover = v.pipe(
   v.strictObject(
@@ -250,7 +276,7 @@ const cover = v.pipe(
       tail: v.optional(range(1, coverTail)),
       bytes: whole(TemplateLimits.smallestClass, coverBytes),
     },
-    'an object with mode, everyMs and bytes',
+    shapeOf('an object with mode, everyMs and bytes'),
   ),
   v.check(
     ({ mode, tail }) => (mode === 'adaptive') === (tail !== undefined),
@@ -283,4 +309,5 @@ export const templateSchema: v.GenericSchema<unknown, TemplateData> = v.strictOb
   kinds: v.strictObject({ poll: name, send: name, bulk: name }),
   holes: named(hole, TemplateLimits.holes),
   shapes: named(shape, TemplateLimits.shapes),
+  socket: v.optional(socket),
 })

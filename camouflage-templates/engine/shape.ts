@@ -14,17 +14,18 @@ import type { Family, HttpRequest, HttpResponse, RequestData, ResponseData, Shap
 import type { HeaderLookup, TokenReader } from './token-reader.ts'
 import { createTokenReader, lineText } from './token-reader.ts'
 
-export interface Shape {
+/** How the two parcels of one exchange look, whatever carries it. */
+export interface Form {
   /** Id and family of its template. */
   readonly template: string
   readonly family: Family
   readonly name: string
   /** Names template, version, method and path pattern: both ends hash it into a first contact. */
   readonly binding: string
-  readonly method: 'GET' | 'POST'
-  readonly path: Pattern
   readonly up: SizeClasses
   readonly down: SizeClasses
+  /** Longest hold, milliseconds, where it is another than that of HTTP exchanges. */
+  readonly holdMs?: number
 
   /**
    * Client. `token` 16 octets, `parcel` of a length out of `up.classes`. Same input and random bytes, same message.
@@ -33,6 +34,17 @@ export interface Shape {
   encodeRequest(input: { token: Uint8Array; parcel: Uint8Array; host: string; random: Random }): HttpRequest
   /** Client. The parcel, or undefined: not ours (the decoy answered). `header` takes names in small letters. */
   decodeResponse(response: { status: number; header: HeaderLookup; body: Uint8Array }): Uint8Array | undefined
+  /**
+   * Gateway. `parcel` of a length out of `down.classes`.
+   * @throws SottoError `E_INTERNAL` for other lengths
+   */
+  encodeResponse(input: { parcel: Uint8Array; random: Random }): HttpResponse
+}
+
+/** A form that an HTTP request and its response have. */
+export interface Shape extends Form {
+  readonly method: 'GET' | 'POST'
+  readonly path: Pattern
 
   /**
    * Gateway. The token, undefined where there is none, or `needs-body` where it would stand in the body and `bodyPrefix` is
@@ -41,11 +53,6 @@ export interface Shape {
   readToken: TokenReader
   /** Gateway. The parcel, or undefined where anything read deviates from what `encodeRequest` writes. */
   decodeRequest(request: { target: string; header: HeaderLookup; body: Uint8Array }): Uint8Array | undefined
-  /**
-   * Gateway. `parcel` of a length out of `down.classes`.
-   * @throws SottoError `E_INTERNAL` for other lengths
-   */
-  encodeResponse(input: { parcel: Uint8Array; random: Random }): HttpResponse
 }
 
 const noBody = new Uint8Array(0)
@@ -92,7 +99,8 @@ export function compileShape(
   })
 }
 
-function compileRequest(context: Context, data: RequestData, at: Path): { message: Message; path: Pattern } {
+/** @throws TemplateError */
+export function compileRequest(context: Context, data: RequestData, at: Path): { message: Message; path: Pattern } {
   if (data.method === 'GET' && data.body !== undefined) context.refuse([...at, 'body'], 'no body in a GET')
   if (data.method === 'POST' && data.body === undefined) context.refuse(at, 'a body in a POST')
   const { line, path } = draftTarget(context, data, at)
@@ -107,7 +115,7 @@ function compileResponse(context: Context, data: ResponseData, at: Path): Messag
 }
 
 /** `lines` without the target. */
-function headersOf(message: Message, lines: readonly string[]): [string, string][] {
+export function headersOf(message: Message, lines: readonly string[]): [string, string][] {
   const first = message.lines[0]?.name === '' ? 1 : 0
   return lines.slice(first).map((value, index) => [message.lines[first + index]!.name, value])
 }

@@ -183,6 +183,24 @@ export interface ShapeData {
   readonly response: ResponseData
 }
 
+/**
+ * The same exchanges as messages of a WebSocket, where the network lets one through; otherwise the shapes carry alone. What is
+ * spoken on it is socket.io 5 over engine.io 4: an event with attachments up, its acknowledgement with attachments down.
+ */
+export interface SocketData {
+  /** Asks for the socket: an exchange of its own, whose answer is the first event that comes down. */
+  readonly request: Omit<RequestData, 'method' | 'body'>
+  /** Name of the event that carries octets. */
+  readonly event: string
+  /** Octets of each attachment but the last. */
+  readonly bytes: number
+  /** Parcel lengths in octets, ascending. */
+  readonly up: readonly number[]
+  readonly down: readonly number[]
+  /** Between these, milliseconds, an exchange waits for news. */
+  readonly holdMs: readonly [number, number]
+}
+
 /** When exchanges begin (rhythm.ts). Times in milliseconds, ranges with both ends included. */
 export interface RhythmData {
   /** Between these a poll is held. */
@@ -244,6 +262,7 @@ export interface TemplateData {
   readonly kinds: Readonly<Record<Kind, string>>
   readonly holes: Readonly<Record<string, HoleData>>
   readonly shapes: Readonly<Record<string, ShapeData>>
+  readonly socket?: SocketData | undefined
 }
 
 /** A template whose data fits the schema; `source` names lines in later errors. */

@@ -58,6 +58,7 @@ export function registerCommands(program: Command, ground: Ground): void {
       .addOption(new Option('--json', 'results and errors as lines of JSON'))
       .addOption(new Option('--look <template>', 'what the traffic looks like'))
       .addOption(new Option('--ipv6-only', 'dial no address of IPv4'))
+      .addOption(new Option('--browser <program>', 'go through an installed browser, such as chromium'))
   const run = new Commands(ground)
   add('join', 'Join a gateway with an invite; the link is asked for, or read from standard input.')
     .option('--name <name>', 'what your contacts see (asked for where it is missing)')

@@ -60,10 +60,10 @@ export function parseSeconds(text: string): number | undefined {
 }
 
 /** One line on how a gateway is reached. */
-export function describePath({ endpoint, state, template, rttMs }: TunnelStatus): string {
+export function describePath({ endpoint, state, template, socket, rttMs }: TunnelStatus): string {
   const name = sanitize(endpoint.name)
   if (state.kind === 'ready')
-    return `connected to ${name} (${endpoint.host}), looking like ${template}, ${Math.round(rttMs)} ms`
+    return `connected to ${name} (${endpoint.host}), looking like ${template}${socket ? ' over a WebSocket' : ''}, ${Math.round(rttMs)} ms`
   if (state.kind === 'failing') return `not connected to ${name}: ${state.reason} (${state.code}); Sotto goes on trying`
   return `connecting to ${name} (${endpoint.host}) ...`
 }

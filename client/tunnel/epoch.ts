@@ -10,6 +10,8 @@ export class Epoch {
   readonly abort: AbortController = new AbortController()
   /** Exchanges under way, with the template they look like and how to give them up. */
   readonly underWay: Map<AbortController, CompiledTemplate> = new Map()
+  /** Of them, those on the WebSocket. */
+  readonly onSocket: Set<AbortController> = new Set()
   /** Numbers spent on templates that did not carry. */
   spent = 0
   /** Numbers spent on requests that somebody on the way had answered. */

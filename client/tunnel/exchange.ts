@@ -1,5 +1,5 @@
 /** One exchange of a session, from its parcel to what came of it, in as many attempts and numbers as that takes. */
-import type { CompiledTemplate, Shape } from '#engine/compile.ts'
+import type { CompiledTemplate, Form } from '#engine/compile.ts'
 import type { HttpRequest } from '#engine/template.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import { bindingOf } from '#protocol/recognition.ts'
@@ -17,7 +17,7 @@ import { shift } from './shift.ts'
 const SPARE_RENEWALS = 4
 
 export interface ExchangePlan {
-  readonly shape: Shape
+  readonly shape: Form
   /** Octets of the parcel, one class of the shape. */
   readonly length: number
   /** Milliseconds the gateway may hold it. */
@@ -43,8 +43,11 @@ export function beginExchange(
   done: (result: ExchangeResult | undefined, number: number) => void,
 ): number {
   const { session, abort } = epoch
-  const { clockwork, permit, path, attire } = shared
+  const { clockwork, path, attire } = shared
   const { shape, hold } = plan
+  const { line } = shared.socket
+  const isOnSocket = line?.look.messages === shape
+  const permit = isOnSocket ? { ...shared.permit, exchange: line.exchange.bind(line) } : shared.permit
   let outgoing: Outgoing
   const encode = (): HttpRequest => {
     outgoing = session.take(plan.length, hold, bindingOf(shape))
@@ -70,6 +73,7 @@ export function beginExchange(
     if (clockwork.now() - since >= epoch.shiftAfter) look().catch(() => {})
   }
   epoch.underWay.set(given, attire.template)
+  if (isOnSocket) epoch.onSocket.add(given)
   const mayRetry = (): boolean => session.mayRetry(clockwork.now(), outgoing.number)
   const told = { accept, mayRetry, failing, probe: () => events.probe(), signal }
   const connections = attire.template.rhythm.concurrency
@@ -85,6 +89,7 @@ export function beginExchange(
     })
     .then((result) => {
       epoch.underWay.delete(given)
+      epoch.onSocket.delete(given)
       done(result, outgoing.number)
     })
   return number

@@ -4,6 +4,7 @@ import type { Permit } from '#firewall/permit.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import type { Clockwork } from '../clockwork.ts'
 import type { Path } from '../path.ts'
+import type { SocketCarrier } from '../socket/socket-carrier.ts'
 import type { WayRecord } from '../way-record.ts'
 import type { Attire } from './attire.ts'
 
@@ -48,6 +49,7 @@ export interface Shared {
   readonly looks: TunnelLooks | undefined
   readonly path: Path
   readonly attire: Attire
+  readonly socket: SocketCarrier
   /** Exchanges begun so far. */
   readonly counted: { exchanges: number }
 }

@@ -1,7 +1,8 @@
 /** Keeps the exchanges of one session going: as many as there is reason for, in the rhythm of the template. */
-import type { CompiledTemplate, Shape } from '#engine/compile.ts'
+import type { CompiledTemplate, Form } from '#engine/compile.ts'
 import { TemplateLimits } from '#engine/limits.ts'
 import type { Rhythm } from '#engine/rhythm.ts'
+import { Priority } from '#protocol/session/stream.ts'
 import type { ExchangeResult } from '../carrier.ts'
 import { Doubts } from './doubts.ts'
 import type { Epoch } from './epoch.ts'
@@ -15,6 +16,8 @@ import { PARCEL_OVERHEAD } from './input.ts'
  * needs to store a message, and short beside the round trip of a bad network.
  */
 const SEND_HOLD = 100
+/** Exchanges at once on a WebSocket: below what a gateway parks for a session. */
+const SOCKET_CONCURRENCY = 6
 /** A parcel down of at least this many octets means more is waiting: keep more polls open. */
 const PLENTY = 8_192
 
@@ -75,6 +78,7 @@ export class Pump {
     const { session } = epoch
     this.unwait()
     if (session.rekeyDue(now)) this.events.rekey()
+    if (!epoch.refused) this.shared.socket.tend(session, this.template.socket)
     while (!epoch.isOver && session.mayTake && !epoch.refused) {
       const due = this.next(now)
       if (due === undefined) return this.waitForRhythm(now)
@@ -89,7 +93,7 @@ export class Pump {
 
   /** One last exchange; resolves when it is over. */
   last(): Promise<void> {
-    const shape = this.template.shape('send')
+    const shape = this.form('send')
     return new Promise((resolve) => this.exchange(shape, shape.up.fit(PARCEL_OVERHEAD), 0, () => resolve()))
   }
 
@@ -109,31 +113,40 @@ export class Pump {
 
   private next(now: number): 'send' | 'poll' | 'cover' | undefined {
     const { session } = this.epoch
-    const { concurrency } = this.template.rhythm
+    // The farewell says so, once.
+    if (session.mux.isClosed) return undefined
+    const { concurrency } = this
     const { pollAt, sendAt, coverAt } = this.rhythm
     const total = this.sends + this.polls
     // The last place is kept for what is urgent: a file under way must not delay a message.
     const room = total < concurrency - 1 || (total < concurrency && session.mux.urgent)
     const pollWanted = this.wantsPoll()
     // Much that comes down is not waited for.
-    const pollIn = this.appetite > 0 ? 0 : pollAt - now
+    const pollIn = this.appetite > 0 || this.shared.socket.line !== undefined ? 0 : pollAt - now
     const pollSoon = pollIn <= 0 || (pollIn <= TemplateLimits.thinkMs && !session.mux.urgent)
     // What a poll can carry rides in one that is due anyway: most of all the credit for what a poll has just brought.
     const rides = pollWanted && pollSoon && this.fitsPoll()
     const mayStart = room && sendAt <= now && !this.rhythm.constant
     if (mayStart && session.pending(1) > 0 && !rides) return 'send'
     if (pollWanted && pollIn <= 0) return 'poll'
-    return room && coverAt !== undefined && coverAt <= now && !session.mux.isClosed ? 'cover' : undefined
+    return room && coverAt !== undefined && coverAt <= now ? 'cover' : undefined
   }
 
   private wantsPoll(): boolean {
-    return this.polls < this.mostPolls && !this.epoch.session.mux.isClosed
+    return this.polls < this.mostPolls && !this.epoch.session.mux.isClosed && !this.shared.socket.isOpening
   }
 
   /** Polls to keep open: the template's, and while much comes down as many as it allows. */
   private get mostPolls(): number {
-    const { polls, concurrency } = this.template.rhythm
-    return Math.min(Math.max(polls, this.appetite), concurrency - 1)
+    const { polls } = this.template.rhythm
+    // On a WebSocket there is a place to spare for what goes up as well.
+    const kept = this.shared.socket.line === undefined ? 1 : 2
+    return Math.min(Math.max(polls, this.appetite), this.concurrency - kept)
+  }
+
+  /** Exchanges at once: as many as the template has connections for; on a WebSocket they take none. */
+  private get concurrency(): number {
+    return this.shared.socket.line === undefined ? this.template.rhythm.concurrency : SOCKET_CONCURRENCY
   }
 
   private fitsPoll(): boolean {
@@ -141,8 +154,8 @@ export class Pump {
     return this.epoch.session.pending(room) + PARCEL_OVERHEAD <= room
   }
 
-  private get pollShape(): Shape {
-    return this.shared.path.fit.pollShape(this.template, this.now)
+  private get pollShape(): Form {
+    return this.shared.socket.line?.look.messages ?? this.shared.path.fit.pollShape(this.template, this.now)
   }
 
   /** Comes back when the earliest of what the rhythm has put off is due; sets no timer where it puts nothing off. */
@@ -166,18 +179,25 @@ export class Pump {
     const { now } = this
     const bulk = this.template.shape('bulk')
     const small = this.template.shape('send')
-    const wanted = session.pending(bulk.up.max) + PARCEL_OVERHEAD
+    // What is urgent goes alone: filled up with a file it would take as long as that.
+    const most = session.mux.urgent ? Priority.normal : Priority.bulk
+    const wanted = session.pending(this.form('bulk').up.max, most) + PARCEL_OVERHEAD
     const isSmall = wanted <= fit.room(small, now) || fit.room(bulk, now) <= fit.room(small, now)
-    const shape = isSmall ? small : bulk
+    const shape = this.form(isSmall ? 'send' : 'bulk')
     this.sends++
     this.rhythm.began('send', now)
     // A large one is followed by more: its place is worth more than an answer that rides back.
     this.exchange(shape, fit.length(shape, wanted, now), isSmall ? SEND_HOLD : 0, () => this.sends--)
   }
 
+  /** What carries exchanges of this kind now. */
+  private form(kind: 'send' | 'bulk'): Form {
+    return this.shared.socket.line?.look.messages ?? this.template.shape(kind)
+  }
+
   /** As a send of a message, with whatever there is to say by then and otherwise nothing. */
   private cover(): void {
-    const shape = this.template.shape('send')
+    const shape = this.form('send')
     const length = this.shared.path.fit.length(shape, this.rhythm.coverBytes, this.now)
     // What says nothing gets no answer from a service that would be worth waiting for, and must not take longer than what does.
     const hold = this.epoch.session.pending(1) > 0 ? SEND_HOLD : 0
@@ -198,19 +218,23 @@ export class Pump {
     const length = this.shared.path.fit.length(shape, said + PARCEL_OVERHEAD, this.now)
     // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
     const isExtra = this.polls++ >= this.template.rhythm.polls
-    const hold = isExtra ? SEND_HOLD : this.drawHold()
+    const { line } = this.shared.socket
+    const hold = isExtra ? SEND_HOLD : this.drawHold(line?.look.holdMs)
     const number = this.exchange(shape, length, hold, (result, last) => {
       this.polls--
       this.doubts.settle(last)
       const news = result !== undefined && result.octets > shape.down.classes[0]!
-      if (!isExtra) this.rhythm.polled(this.now, news)
+      if (!isExtra && line === undefined) this.rhythm.polled(this.now, news)
     })
     if (said > 0 && !isExtra) this.doubts.begin(number)
   }
 
-  /** The rhythm draws, within what the path allows. */
-  private drawHold(): number {
-    this.holdMs = this.shared.path.adaptHold(this.template.rhythm.holdMs, this.rhythm.hold())
+  /** The rhythm draws, within what the path allows; a WebSocket is kept open by its server. */
+  private drawHold(socket: readonly [number, number] | undefined): number {
+    if (socket !== undefined) {
+      const chance = this.shared.clockwork.random(1)[0]! / 255
+      this.holdMs = Math.round(socket[0] + chance * (socket[1] - socket[0]))
+    } else this.holdMs = this.shared.path.adaptHold(this.template.rhythm.holdMs, this.rhythm.hold())
     return this.holdMs
   }
 
@@ -222,7 +246,7 @@ export class Pump {
     const { epoch } = this
     if (this.probing || epoch.refused || epoch.isOver || !epoch.session.mayTake) return
     if (this.rhythm.constant || this.rhythm.sendAt > this.now) return
-    const shape = this.template.shape('send')
+    const shape = this.form('send')
     this.probing = true
     this.sends++
     this.beganBeside()
@@ -233,7 +257,7 @@ export class Pump {
   }
 
   private exchange(
-    shape: Shape,
+    shape: Form,
     length: number,
     hold: number,
     done: (result: ExchangeResult | undefined, number: number) => void,
@@ -248,7 +272,7 @@ export class Pump {
 
   /** Where much comes down at once, more is asked for at a time. */
   private feed(octets: number): void {
-    const { polls, concurrency } = this.template.rhythm
-    this.appetite = octets >= PLENTY ? Math.min(Math.max(this.appetite, polls) * 2, concurrency) : 0
+    const { polls } = this.template.rhythm
+    this.appetite = octets >= PLENTY ? Math.min(Math.max(this.appetite, polls) * 2, this.concurrency) : 0
   }
 }

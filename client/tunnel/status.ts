@@ -23,6 +23,8 @@ export interface TunnelStatus {
   /** Milliseconds since the epoch. */
   readonly since: number
   readonly template: string
+  /** Exchanges go over a WebSocket; otherwise as HTTP requests. */
+  readonly socket: boolean
   readonly rttMs: number
   readonly exchanges: number
   readonly sessions: number

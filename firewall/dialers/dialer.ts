@@ -1,5 +1,6 @@
 /** What every dialer offers the broker. A dialer connects to what it is given; whether it may was decided before. */
 import type { ErrorCode } from '#protocol/errors.ts'
+import type { MessageSocket, SocketOptions, SocketRequest } from '../message-socket.ts'
 import type { DialerDescription, ExchangeOptions, ExchangeRequest, ExchangeResponse } from '../permit.ts'
 import type { Refusal } from '../policy.ts'
 
@@ -55,6 +56,8 @@ export interface Dialer {
   describe(): DialerDescription
   /** One exchange. Rejects with SottoError E_PATH_*, E_PROXY_*. */
   exchange(target: DialTarget, request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse>
+  /** One WebSocket; missing where there are none of this dialer's look. Rejects with SottoError E_PATH_*, E_PROXY_*. */
+  openSocket?(target: DialTarget, request: SocketRequest, options: SocketOptions): Promise<MessageSocket>
   /** Closes the connections of one endpoint; exchanges under way reject with E_PATH_CLOSED. */
   forget(endpointId: string): Promise<void>
   /** Called for each attempt to connect, once it is decided. */

@@ -25,7 +25,7 @@ const all = Buffer.concat([PREFACE, own, window, headers, data])
 test('a connection begins with one piece, and each frame after it is one, however the octets come', (t) => {
   const priority = { dependsOn: 3, exclusive: true, weight: 219 }
   for (const step of [1, 7, all.length]) {
-    const shaper = new Shaper(chromium, () => priority)
+    const shaper = new Shaper(chromium, () => ({ priority, block: undefined }), true)
     const out: Buffer[] = []
     for (let at = 0; at < all.length; at += step) out.push(...shaper.take(all.subarray(at, at + step)))
     t.deepEqual(
@@ -39,7 +39,11 @@ test('a connection begins with one piece, and each frame after it is one, howeve
 })
 
 test('Firefox adds to the window of each stream, in the same piece', (t) => {
-  const shaper = new Shaper(firefox, () => ({ dependsOn: 0, exclusive: false, weight: 21 }))
+  const shaper = new Shaper(
+    firefox,
+    () => ({ priority: { dependsOn: 0, exclusive: false, weight: 21 }, block: undefined }),
+    false,
+  )
   const [, request] = shaper.take(all)
   t.is(request!.subarray(-13).toString('hex'), '0000040800000000010' + '0be0000')
   t.is(request!.subarray(9, 14).toString('hex'), '0000000015')

@@ -1,13 +1,14 @@
 /**
  * Octets of an HTTP/2 client as a browser writes them. Node's own client says the same in other pieces: its preface,
- * SETTINGS and WINDOW_UPDATE in two writes, several frames in one, no priority in HEADERS and no window behind them. Every
- * write is one TLS record, so an observer would see the difference in lengths. RFC 9113 sections 3.4, 4.1, 6.2, 6.5, 6.9.
+ * SETTINGS and WINDOW_UPDATE in two writes, several frames in one, no priority in HEADERS, and a header block that is coded
+ * in another way, and no window behind them. Every write is one TLS record, so an observer would see the difference in lengths. RFC 9113 sections 3.4,
+ * 4.1, 5.3.2 and 6.2.
  */
 import type { Duplex } from 'node:stream'
 import { Duplex as DuplexStream } from 'node:stream'
 import type { BrowserProfile } from './profile.ts'
 
-/** Of a request: which stream it depends on, and its weight (RFC 7540 section 5.3, which browsers send still). */
+/** Of a request: which stream it depends on, exclusively, and its weight (RFC 7540 section 5.3, sent by Chromium still). */
 export interface Priority {
   readonly dependsOn: number
   readonly exclusive: boolean
@@ -15,33 +16,51 @@ export interface Priority {
   readonly weight: number
 }
 
+/** What a request says in its HEADERS. */
+export interface Opening {
+  /** undefined where it says none. */
+  readonly priority: Priority | undefined
+  /** The header block, coded once, when it is written: what follows is coded after it. undefined: as Node codes it. */
+  readonly block: Buffer | undefined
+}
+
 const HEAD = 9
 const PREFACE_LENGTH = 24
 const HEADERS = 1
 const SETTINGS = 4
+const ACK = 1
 const WINDOW_UPDATE = 8
 const PRIORITY = 0x20
-const ACK = 1
+const END_HEADERS = 0x04
 
 /**
  * A stream for Node's client to speak on, in front of `socket`.
- * @param priorityOf of the request on a stream; undefined where it says none
+ * @param openingOf of the request on a stream; one that is not known ends the connection, since the blocks after it would be
+ *   read wrongly
+ * @param ownWindow whoever calls gives the connection's window back (`windowUpdate`), and Node does not
  */
 export function shapedAs(
   socket: Duplex,
   http2: BrowserProfile['http2'],
-  priorityOf: (stream: number) => Priority | undefined,
+  openingOf: (stream: number) => Opening | undefined,
+  ownWindow: boolean,
 ): Duplex {
-  const shaper = new Shaper(http2, priorityOf)
-  const write = (records: readonly Buffer[], done: (error?: Error | null) => void): void => {
-    const [next, ...others] = records
+  const shaper = new Shaper(http2, openingOf, ownWindow)
+  const write = (frames: readonly Buffer[], done: (error?: Error | null) => void): void => {
+    const [next, ...others] = frames
     if (next === undefined) return done()
     // One after another: what waits together would go out together.
     socket.write(next, (error) => (error ? done(error) : write(others, done)))
   }
   const stream = new DuplexStream({
     read: () => void socket.resume(),
-    write: (chunk: Buffer, _, done) => write(shaper.take(chunk), done),
+    write: (chunk: Buffer, _, done) => {
+      try {
+        write(shaper.take(chunk), done)
+      } catch (error) {
+        done(error as Error)
+      }
+    },
     final: (done) => void socket.end(() => done()),
     destroy: (error, done) => {
       socket.destroy()
@@ -60,23 +79,26 @@ export function shapedAs(
 /** Cuts what it is given into frames; keeps what is not whole. */
 export class Shaper {
   private readonly http2: BrowserProfile['http2']
-  private readonly priorityOf: (stream: number) => Priority | undefined
+  private readonly openingOf: (stream: number) => Opening | undefined
+  private readonly ownWindow: boolean
   private rest: Buffer = Buffer.alloc(0)
   /** Preface and first frames, until the WINDOW_UPDATE that ends them. */
   private opening: Buffer[] | undefined = []
 
-  constructor(http2: BrowserProfile['http2'], priorityOf: (stream: number) => Priority | undefined) {
+  constructor(http2: BrowserProfile['http2'], openingOf: (stream: number) => Opening | undefined, ownWindow: boolean) {
     this.http2 = http2
-    this.priorityOf = priorityOf
+    this.openingOf = openingOf
+    this.ownWindow = ownWindow
   }
 
-  /** What can go out now, each piece in a record of its own. */
+  /** What can go out now, each piece in a record of its own. @throws Error for HEADERS of a request that is not known */
   take(chunk: Buffer): Buffer[] {
     this.rest = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
     const out: Buffer[] = []
     for (let frame = this.next(); frame !== undefined; frame = this.next()) {
-      if (this.opening === undefined) out.push(frame[3] === HEADERS ? this.request(frame) : frame)
-      else {
+      if (this.opening === undefined) {
+        if (!this.ownWindow || frame[3] !== WINDOW_UPDATE || frame.readUInt32BE(5) !== 0) out.push(this.written(frame))
+      } else {
         const isFrame = this.opening.length > 0
         this.opening.push(isFrame && frame[3] === SETTINGS && !(frame[4]! & ACK) ? this.settings() : frame)
         if (!isFrame || frame[3] !== WINDOW_UPDATE) continue
@@ -97,43 +119,46 @@ export class Shaper {
     return frame
   }
 
+  private written(frame: Buffer): Buffer {
+    if (frame[3] !== HEADERS) return frame
+    const stream = frame.readUInt32BE(5)
+    const opening = this.openingOf(stream)
+    if (opening === undefined || (frame[4]! & (PRIORITY | END_HEADERS)) !== END_HEADERS)
+      throw new Error('HEADERS that cannot be written as the browser does')
+    const { priority, block = frame.subarray(HEAD) } = opening
+    const front = Buffer.alloc(HEAD + (priority === undefined ? 0 : 5))
+    front.writeUIntBE(front.length - HEAD + block.length, 0, 3)
+    front[3] = HEADERS
+    front[4] = frame[4]! | (priority === undefined ? 0 : PRIORITY)
+    front.writeUInt32BE(stream, 5)
+    if (priority !== undefined) {
+      front.writeUInt32BE(((priority.exclusive ? 0x80000000 : 0) | priority.dependsOn) >>> 0, HEAD)
+      front[HEAD + 4] = priority.weight
+    }
+    const { streamWindow } = this.http2
+    return Buffer.concat([front, block, ...(streamWindow === 0 ? [] : [windowUpdate(streamWindow, stream)])])
+  }
+
   /** Those of the browser: Node's client was given a larger window where each request adds to it. */
   private settings(): Buffer {
     const { settings } = this.http2
-    const out = frameOf(SETTINGS, 0, 0, 6 * settings.length)
+    const out = Buffer.alloc(HEAD + 6 * settings.length)
+    out.writeUIntBE(6 * settings.length, 0, 3)
+    out[3] = SETTINGS
     for (const [at, [id, value]] of settings.entries()) {
       out.writeUInt16BE(id, HEAD + 6 * at)
       out.writeUInt32BE(value, HEAD + 6 * at + 2)
     }
     return out
   }
-
-  /** HEADERS with what the browser says in and behind them. */
-  private request(frame: Buffer): Buffer {
-    const stream = frame.readUInt32BE(5)
-    const priority = this.priorityOf(stream)
-    const headers = priority === undefined || frame[4]! & PRIORITY ? frame : prioritised(frame, stream, priority)
-    if (this.http2.streamWindow === 0) return headers
-    const window = frameOf(WINDOW_UPDATE, 0, stream, 4)
-    window.writeUInt32BE(this.http2.streamWindow, HEAD)
-    return Buffer.concat([headers, window])
-  }
 }
 
-function prioritised(frame: Buffer, stream: number, { dependsOn, exclusive, weight }: Priority): Buffer {
-  const out = frameOf(HEADERS, frame[4]! | PRIORITY, stream, frame.length - HEAD + 5)
-  out.writeUInt32BE(((exclusive ? 0x80000000 : 0) | dependsOn) >>> 0, HEAD)
-  out[HEAD + 4] = weight
-  frame.copy(out, HEAD + 5, HEAD)
-  return out
-}
-
-/** Without its payload. */
-function frameOf(type: number, flags: number, stream: number, length: number): Buffer {
-  const out = Buffer.alloc(HEAD + length)
-  out.writeUIntBE(length, 0, 3)
-  out[3] = type
-  out[4] = flags
-  out.writeUInt32BE(stream, 5)
-  return out
+/** Adds so many octets to the window of a stream, or of the connection. */
+export function windowUpdate(increment: number, stream = 0): Buffer {
+  const frame = Buffer.alloc(HEAD + 4)
+  frame.writeUIntBE(4, 0, 3)
+  frame[3] = WINDOW_UPDATE
+  frame.writeUInt32BE(stream, 5)
+  frame.writeUInt32BE(increment, HEAD)
+  return frame
 }

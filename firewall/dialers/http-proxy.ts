@@ -57,7 +57,9 @@ const beyond: ReadonlySet<number> = new Set([502, 503, 504])
 function refusalOf(response: IncomingMessage, { proxy, host }: PassOn): SottoError | undefined {
   const status = response.statusCode ?? 0
   if (status >= 200 && status < 300) return undefined
-  if (status === 407) return proxyError('E_PROXY_AUTH', proxy, wanted(response, proxy.credentials !== undefined))
+  // 407 it should be; Tinyproxy says 401 to credentials that are wrong.
+  if (status === 407 || status === 401)
+    return proxyError('E_PROXY_AUTH', proxy, wanted(response, proxy.credentials !== undefined))
   if (beyond.has(status)) return pathError('E_PATH_REFUSED', host, `the proxy says ${status}`)
   return proxyError('E_PROXY_REFUSED', proxy, `it answers ${status}`)
 }

@@ -9,11 +9,14 @@ import type { Answer } from './answer.ts'
 import type { Protocol } from './browser-client.ts'
 import { http2Fields } from './browser-fields.ts'
 import type { DialTarget } from './dialer.ts'
-import { shapedAs } from './h2-shape.ts'
+import type { Opening } from './h2-shape.ts'
+import { shapedAs, windowUpdate } from './h2-shape.ts'
+import { HpackEncoder } from './hpack.ts'
 import type { HttpClientEvents } from './http-client.ts'
 import { pathError } from './path-error.ts'
 import { Priorities } from './priorities.ts'
 import type { BrowserProfile } from './profile.ts'
+import { ReceivedWindow } from './received-window.ts'
 
 interface NextStream {
   setNextStreamID(id: number): void
@@ -27,6 +30,12 @@ export class Http2Connection implements Protocol {
   private readonly target: DialTarget
   private readonly session: ClientHttp2Session
   private readonly priorities: Priorities
+  /** Of Chromium alone: how Firefox codes was not recorded, and is left to Node. */
+  private readonly encoder: HpackEncoder | undefined
+  /** Headers of the requests under way. */
+  private readonly headers = new Map<ClientHttp2Stream, readonly (readonly [string, string])[]>()
+  /** So many octets of bodies have come. */
+  private readonly wasRead: (octets: number) => void
   private isClosing = false
   /** Asked for before the session stood; undefined once it stands. */
   private early: (() => void)[] | undefined = []
@@ -35,8 +44,15 @@ export class Http2Connection implements Protocol {
     const { http2 } = profile
     this.profile = profile
     this.target = target
+    const isChromium = profile.family === 'chromium'
     this.priorities = new Priorities(profile.family)
-    const shaped = shapedAs(socket, http2, (stream) => (http2.priority ? this.priorities.of(stream) : undefined))
+    const shaped = shapedAs(socket, http2, (stream) => this.openingOf(stream), isChromium)
+    this.encoder = isChromium ? new HpackEncoder() : undefined
+    const window = new ReceivedWindow(FIRST_WINDOW + http2.window, performance.now())
+    this.wasRead = (octets) => {
+      const increment = isChromium ? window.read(octets, performance.now()) : 0
+      if (increment > 0 && socket.writable) socket.write(windowUpdate(increment))
+    }
     const session = connect(`https://${authority(target)}`, {
       createConnection: () => shaped,
       settings: settingsOf(http2),
@@ -51,7 +67,10 @@ export class Http2Connection implements Protocol {
       this.early = undefined
       for (const write of early) write()
     })
-    session.on('remoteSettings', events.ready)
+    session.on('remoteSettings', ({ headerTableSize }) => {
+      if (headerTableSize !== undefined) this.encoder?.limit(headerTableSize)
+      events.ready()
+    })
     session.on('goaway', () => {
       this.isClosing = true
       events.ready()
@@ -90,26 +109,53 @@ export class Http2Connection implements Protocol {
       ':path': target,
     }
     const fields = http2Fields(family, request)
-    const all = [...http2.pseudo.flatMap((name) => [name, pseudo[name]!]), ...fields.flat()]
+    const all = [...http2.pseudo.map((name) => [name, pseudo[name]!] as const), ...fields]
     let stream: ClientHttp2Stream
     try {
-      stream = this.session.request(all, { endStream: body === undefined })
+      stream = this.session.request(all.flat(), { endStream: body === undefined })
     } catch (error) {
       return answer.error(error)
     }
-    const forget = this.priorities.add(stream, fields)
+    this.headers.set(stream, all)
+    const forgetPriority = this.priorities.add(stream, fields)
+    const forget = (): void => {
+      forgetPriority()
+      this.headers.delete(stream)
+    }
     answer.start(() => stream.close(constants.NGHTTP2_CANCEL))
-    relay(stream, this.target.name, answer, forget)
+    relay(stream, { name: this.target.name, answer, forget, wasRead: this.wasRead })
     if (body !== undefined) stream.end(body)
   }
 
   destroy(): void {
     this.session.destroy()
   }
+
+  private openingOf(id: number): Opening | undefined {
+    for (const [stream, headers] of this.headers) {
+      if (stream.id !== id) continue
+      const priority = this.profile.http2.priority ? this.priorities.of(id) : undefined
+      return { priority, block: this.encoder?.encode(headers) }
+    }
+    return undefined
+  }
 }
 
 /** Tells the answer of everything, and once. */
-function relay(stream: ClientHttp2Stream, name: string, answer: Answer, forget: () => void): void {
+function relay(
+  stream: ClientHttp2Stream,
+  {
+    name,
+    answer,
+    forget,
+    wasRead,
+  }: {
+    readonly name: string
+    readonly answer: Answer
+    readonly forget: () => void
+    readonly wasRead: (octets: number) => void
+  },
+): void {
   let problem: unknown
   let ended = false
   stream.on('response', (headers, _, rawHeaders: string[]) => {
@@ -119,7 +165,10 @@ function relay(stream: ClientHttp2Stream, name: string, answer: Answer, forget: 
     })
     answer.head(status, pairs)
     // Not before: where both came at once, Node tells of the data first.
-    stream.on('data', (chunk: Buffer) => answer.data(chunk))
+    stream.on('data', (chunk: Buffer) => {
+      wasRead(chunk.length)
+      answer.data(chunk)
+    })
   })
   stream.on('end', () => {
     ended = true

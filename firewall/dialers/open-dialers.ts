@@ -4,9 +4,14 @@ import type { UnfitDialer } from '../library.ts'
 import { browserDialer, describeProfile, resumes } from './browser.ts'
 import type { Dialer } from './dialer.ts'
 import { impersonation } from './impersonation.ts'
+import { installedDialer } from './installed/installed.ts'
+import type { Machine } from './installed/machine.ts'
+import { systemMachine } from './installed/machine.ts'
+import { findBrowser } from './installed/program.ts'
 import type { BrowserProfile } from './profile.ts'
 import { loadProfile } from './profile.ts'
 import type { RouteOptions } from './route.ts'
+import { systemRoute } from './route.ts'
 import { checkStyle } from './self-check.ts'
 import { tlsConnector } from './tls-connector.ts'
 import { undiciDialer } from './undici.ts'
@@ -18,10 +23,23 @@ export interface Dialers {
 
 export interface DialersInput extends RouteOptions {
   readonly random: Random
+  /** The person's browser, by file or name: then it is the only dialer. */
+  readonly browser?: string | undefined
+  /** The broker's own. */
+  readonly folder: string
+  readonly machine?: Machine | undefined
 }
 
-/** Node's first: it is there on every platform. A browser's is there only once it has shown the ClientHello of its browser. */
+/**
+ * Node's first: it is there on every platform. A browser's is there only once it has shown the ClientHello of its browser.
+ * @throws SottoError E_BROWSER_MISSING, E_BROWSER_FAILED where the person wants a browser that cannot be used
+ */
 export async function openDialers(input: DialersInput): Promise<Dialers> {
+  const { browser: named, folder, machine = systemMachine } = input
+  if (named !== undefined) {
+    const browser = await findBrowser(named, process.env, machine)
+    return { dialers: [installedDialer({ browser, folder, machine, route: systemRoute(input) })], unfit: [] }
+  }
   const browsers = await Promise.all((['chromium', 'firefox'] as const).map((family) => openBrowser(family, input)))
   return {
     dialers: [undiciDialer({ connector: tlsConnector(input) }), ...browsers.flatMap(({ dialer }) => dialer ?? [])],

@@ -8,6 +8,7 @@ import { Connections } from './connections.ts'
 import type { DialEvent, Dialer, DialTarget } from './dialer.ts'
 import type { HttpClient, HttpClientEvents } from './http-client.ts'
 import { pathError } from './path-error.ts'
+import { Sockets } from './sockets.ts'
 import { Spacing } from './spacing.ts'
 import type { Connect, Connector } from './tls-connector.ts'
 
@@ -23,37 +24,55 @@ export interface PooledOptions {
   readonly answerMs?: number | undefined
   /** Milliseconds between the beginnings of two connections to one endpoint. */
   readonly apartMs?: number | undefined
+  /** Offers WebSockets, by the `ws` library. */
+  readonly sockets?: boolean
   readonly open: (target: DialTarget, connect: OpenConnection, events: HttpClientEvents) => HttpClient
 }
 
+/** What leads to one endpoint. */
+interface Lines {
+  readonly connections: Connections
+  /** One more connection, for something else. */
+  readonly open: OpenConnection
+}
+
+const never = new AbortController().signal
+
 export function pooled(options: PooledOptions): Dialer {
-  const all = new Map<string, Connections>()
+  const all = new Map<string, Lines>()
+  const sockets = new Sockets()
   const listeners: ((event: DialEvent) => void)[] = []
   const report = (event: DialEvent): void => {
     for (const listener of listeners) listener(event)
   }
-  const connectionsTo = (target: DialTarget): Connections => {
+  const linesTo = (target: DialTarget): Lines => {
     const present = all.get(target.id)
     if (present !== undefined) return present
     const spacing = new Spacing(options.apartMs ?? DialLimits.apartMs)
     const connect = reported(options.connector(target), target.id, report)
-    const made = new Connections({
+    const connections = new Connections({
       name: target.name,
       stallMs: options.stallMs ?? DialLimits.stallMs,
       answerMs: options.answerMs ?? DialLimits.answerMs,
       spacing,
       open: (unwanted, events) => options.open(target, spaced(connect, spacing, unwanted, target.name), events),
     })
+    const made = { connections, open: spaced(connect, spacing, never, target.name, false) }
     all.set(target.id, made)
     return made
   }
   return {
     describe: options.describe,
-    exchange: async (target, request, exchangeOptions) => connectionsTo(target).exchange(request, exchangeOptions),
+    exchange: async (target, request, exchangeOptions) =>
+      linesTo(target).connections.exchange(request, exchangeOptions),
+    ...(options.sockets && {
+      openSocket: async (target, request, how) => sockets.openSocket(target, linesTo(target).open, request, how),
+    }),
     forget: async (endpointId) => {
-      const connections = all.get(endpointId)
+      const lines = all.get(endpointId)
       all.delete(endpointId)
-      await connections?.close()
+      sockets.forget(endpointId)
+      await lines?.connections.close()
     },
     onDial: (listener) => {
       listeners.push(listener)
@@ -61,14 +80,21 @@ export function pooled(options: PooledOptions): Dialer {
     close: async () => {
       const open = [...all.values()]
       all.clear()
-      await Promise.all(open.map((connections) => connections.close()))
+      sockets.close()
+      await Promise.all(open.map(({ connections }) => connections.close()))
     },
   }
 }
 
 /** For the first connection the place was taken; each later one of the same client waits for its own. */
-function spaced(connect: Connect, spacing: Spacing, unwanted: AbortSignal, name: string): OpenConnection {
-  let isFirst = true
+function spaced(
+  connect: Connect,
+  spacing: Spacing,
+  unwanted: AbortSignal,
+  name: string,
+  isTaken = true,
+): OpenConnection {
+  let isFirst = isTaken
   return async () => {
     const wait = isFirst ? 0 : spacing.take()
     isFirst = false

@@ -100,7 +100,13 @@ for (const { kind, start, forbidden, beyond } of kinds) {
     t.deepEqual(proxy.offered, [pair])
     t.is(await codeOf(visit(t, { proxy: proxyAt(proxy, { kind }) })), 'E_PROXY_AUTH')
     const wrong = { user: 'anna', password: 'guess-hunter2' }
-    const error = (await t.throwsAsync(visit(t, { proxy: proxyAt(proxy, { kind, credentials: wrong }) }))) as SottoError
+    const before = proxy.asked.length + proxy.offered.length
+    const to = { addresses: ['127.0.0.1'], proxy: proxyAt(proxy, { kind, credentials: wrong }) }
+    const error = (await t.throwsAsync(visit(t, to))) as SottoError
+    t.true(
+      proxy.asked.length + proxy.offered.length - before <= 2,
+      'a wrong password is not offered again for an address',
+    )
     t.is(error.code, 'E_PROXY_AUTH')
     // Neither in the text nor anywhere in what it drags along.
     t.false(inspect(error, { depth: 20, showHidden: true }).includes('hunter2'))
@@ -136,6 +142,12 @@ for (const { kind, start, forbidden, beyond } of kinds) {
     t.is(gateway.site.connections(), before)
   })
 }
+
+test('http: a proxy that says 401 means the same', async (t) => {
+  const proxy = await startHttpProxy({ places, refusal: 401 })
+  t.teardown(() => proxy.close())
+  t.is(await codeOf(visit(t, { proxy: proxyAt(proxy, { credentials }) })), 'E_PROXY_AUTH')
+})
 
 test('http: what it wants instead of Basic is said', async (t) => {
   const proxy = await startHttpProxy({ places, credentials: pair, challenge: 'NTLM' })

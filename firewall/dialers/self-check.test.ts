@@ -83,7 +83,7 @@ test('the broker makes no exchange for a family that it lacks, and says why wher
 })
 
 test('of this machine: all three, Node’s first', async (t) => {
-  const { dialers, unfit } = await openDialers({ random: randomBytes })
+  const { dialers, unfit } = await openDialers({ random: randomBytes, folder: await temporaryFolder(t) })
   t.deepEqual(
     dialers.map((dialer) => dialer.describe().family),
     ['node', 'chromium', 'firefox'],

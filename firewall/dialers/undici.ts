@@ -44,6 +44,8 @@ export function undiciDialer(options: UndiciDialerOptions): Dialer {
     stallMs: options.stallMs,
     answerMs: options.answerMs,
     apartMs: options.apartMs,
+    // A WebSocket is HTTP/1.1's.
+    sockets: !options.h2,
     open: (target, connect, events) => new UndiciClient(options, target, connect, events),
   })
 }

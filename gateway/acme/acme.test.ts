@@ -1,5 +1,6 @@
 /** A gateway that gets its certificate itself, from a real ACME server on loopback. */
 import { X509Certificate } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
@@ -206,6 +207,10 @@ test('a gateway alone gets its certificate from an authority, keeps being the we
     second.publicKey.export({ format: 'der', type: 'spki' }),
     first.publicKey.export({ format: 'der', type: 'spki' }),
   )
+
+  const gone = await operator(t, ['gateway', 'uninstall', '--state', state, '--yes'])
+  t.is(gone.status, 0, gone.err)
+  t.false(existsSync(state), 'nothing is left')
 })
 
 test('a server that runs shows the new certificate to whoever comes next', async (t) => {

@@ -1,9 +1,10 @@
 /** The certificate of a gateway that gets it itself, put together: port 80, the authority, the file. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AcmeConfig, GatewayConfig } from '../config.ts'
+import type { GatewayConfig } from '../config.ts'
 import { unreadable } from '../store/faults.ts'
 import type { TlsFiles } from '../tls-files.ts'
+import type { AcmeConfig } from './acme-config.ts'
 import { CertificateKeeper } from './keeper.ts'
 import { orderCertificate } from './order.ts'
 import { openPort80 } from './port-80.ts'

@@ -1,6 +1,7 @@
 /** What everybody gets who is no member: the website. One function, whatever stands behind it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Socket } from 'socket.io'
 import type { DecoyChoice } from '../config.ts'
 import { accelDecoy, accelRefusal } from './accel.ts'
 import { sendPage } from './answer.ts'
@@ -22,7 +23,12 @@ export interface Upgrades {
   /** False: the request is answered as if it had not asked. */
   readonly wanted: (request: IncomingMessage) => boolean
   readonly handle: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** As `handle`, for somebody who is let in however full it is. `entered` is called once the visitor has joined. */
+  readonly enter?: (request: IncomingMessage, socket: Duplex, head: Buffer, entered: (guest: Guest) => void) => void
 }
+
+/** A visitor of the site's socket.io server. */
+export type Guest = Socket
 
 /**
  * The website's words to what Node's parser has refused, so that no request reached `Decoy`: a whole answer, after which

@@ -22,6 +22,7 @@ import type { Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { writeHead } from './answer.ts'
 import type { Decoy, OpenDecoy } from './decoy.ts'
+import { Entering } from './entering.ts'
 
 export const NOTICES_FILE = '.notices.yaml'
 
@@ -88,9 +89,14 @@ function openRoom(room: Room, site: OpenDecoy): OpenDecoy {
     path: room.path,
     maxHttpBufferSize: NoticeLimits.messageBytes,
     // Asked for newcomers only.
-    allowRequest: (_request, decide) => decide(null, io.engine.clientsCount < NoticeLimits.visitors),
+    allowRequest: (request, decide) => {
+      const isFull = io.engine.clientsCount - entering.inside >= NoticeLimits.visitors
+      decide(null, entering.has(request) || !isFull)
+    },
   })
+  const entering = new Entering()
   serveRoom(io, room)
+  io.on('connection', (guest) => entering.joined(guest))
   const isOurs = (url: string | undefined): boolean => url?.startsWith(room.path) === true
   const decoy: Decoy = async (request, response, body) => {
     if (!isOurs(request.url)) return await site.decoy(request, response, body)
@@ -103,6 +109,11 @@ function openRoom(room: Room, site: OpenDecoy): OpenDecoy {
     upgrade: {
       wanted: (request) => isOurs(request.url),
       handle: (request, socket, head) => {
+        dressHandshake(socket)
+        inner.emit('upgrade', request, socket, head)
+      },
+      enter: (request, socket, head, entered) => {
+        entering.add(request, socket, entered)
         dressHandshake(socket)
         inner.emit('upgrade', request, socket, head)
       },

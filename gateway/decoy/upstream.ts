@@ -2,12 +2,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { TLSSocket } from 'node:tls'
 import { errors, Pool } from 'undici'
 import { sendPage } from './answer.ts'
 import type { Decoy, OpenDecoy } from './decoy.ts'
+import { isSecure, requestHeaders, withoutHopByHop } from './hop-by-hop.ts'
 import { pageRefusal } from './refusal.ts'
 import { originForm } from './target.ts'
+import { upstreamUpgrades } from './upstream-upgrade.ts'
 
 /** What one gateway asks of the site at once and waits for. */
 const upstreamLimits = {
@@ -18,20 +19,6 @@ const upstreamLimits = {
   bodyTimeout: 60_000,
   connectTimeout: 10_000,
 } as const
-
-/** Of one connection, not of the message (RFC 9110 section 7.6.1); `expect` was answered by our own server already. */
-const hopByHop: ReadonlySet<string> = new Set([
-  'connection',
-  'expect',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
 
 export function upstreamDecoy(origin: string, onFault: (error: unknown) => void): OpenDecoy {
   const pool = new Pool(origin, upstreamLimits)
@@ -47,7 +34,12 @@ export function upstreamDecoy(origin: string, onFault: (error: unknown) => void)
       else sendPage(request, response, isTimeout(error) ? 504 : 502)
     }
   }
-  return { decoy, refusal: pageRefusal, close: () => pool.destroy() }
+  const { close, ...upgrade } = upstreamUpgrades(origin, onFault)
+  const closeAll = async (): Promise<void> => {
+    close()
+    await pool.destroy()
+  }
+  return { decoy, upgrade, refusal: pageRefusal, close: closeAll }
 }
 
 async function relay(
@@ -86,33 +78,6 @@ const hasBody = ({ headers }: IncomingMessage): boolean =>
 async function* bodyOf(request: IncomingMessage, before: Uint8Array | undefined): AsyncGenerator<Uint8Array> {
   if (before !== undefined && before.length > 0) yield before
   if (!request.readableEnded) yield* request as AsyncIterable<Buffer>
-}
-
-/** Names of the headers that `connection` declares to be of this connection only. */
-function namedByConnection(value: string | undefined): ReadonlySet<string> {
-  return new Set((value ?? '').split(',').map((name) => name.trim().toLowerCase()))
-}
-
-function withoutHopByHop(pairs: readonly string[], connection: string | undefined): string[] {
-  const named = namedByConnection(connection)
-  const kept: string[] = []
-  for (let at = 0; at + 1 < pairs.length; at += 2) {
-    const name = pairs[at]!.toLowerCase()
-    if (!hopByHop.has(name) && !named.has(name)) kept.push(pairs[at]!, pairs[at + 1]!)
-  }
-  return kept
-}
-
-const isSecure = ({ socket }: IncomingMessage): boolean => (socket as Partial<TLSSocket>).encrypted === true
-
-function requestHeaders(request: IncomingMessage): string[] {
-  const headers = withoutHopByHop(request.rawHeaders, request.headers.connection)
-  const { remoteAddress } = request.socket
-  // Over a unix socket there is no address: the server in front has said all there is.
-  if (remoteAddress !== undefined) headers.push('X-Forwarded-For', remoteAddress)
-  if (request.headers['x-forwarded-proto'] === undefined)
-    headers.push('X-Forwarded-Proto', isSecure(request) ? 'https' : 'http')
-  return headers
 }
 
 /** undici's raw form: octets, name and value in turn. */

@@ -2,7 +2,6 @@
  * nginx in front: it owns TLS and the website. The gateway is asked on the paths of live templates only, and what it does
  * not know it hands back by `X-Accel-Redirect` to a *named* location, which keeps method and body.
  */
-import type { Website } from '../config.ts'
 import { type Plan, SITE_MARK } from './plan.ts'
 import type { Route } from './routes.ts'
 
@@ -12,14 +11,20 @@ export const NGINX_SNIPPET = 'snippets/sotto-gateway.conf'
 const indent = (depth: number, lines: readonly string[]): string[] =>
   lines.map((line) => (line === '' ? '' : `${'    '.repeat(depth)}${line}`))
 
+/** What one connection with the website, or with the gateway, is told of the visitor's: with WebSockets, what it asked for. */
+const connectionLines = (sockets: boolean): string[] =>
+  sockets
+    ? ['proxy_set_header Upgrade $http_upgrade;', 'proxy_set_header Connection $http_connection;']
+    : ['proxy_set_header Connection "";']
+
 /** How the website itself answers; the same in `location /` and in the named location. */
-function siteLines(site: Website): string[] {
+function siteLines({ site, routes }: Plan): string[] {
   if (site.kind === 'folder') return ['try_files $uri $uri/ =404;']
   return [
     `proxy_pass ${site.url};`,
     'proxy_http_version 1.1;',
     'proxy_set_header Host $http_host;',
-    'proxy_set_header Connection "";',
+    ...connectionLines(routes.some(({ sockets }) => sockets)),
     'proxy_set_header X-Forwarded-For $remote_addr;',
     'proxy_set_header X-Forwarded-Proto $scheme;',
   ]
@@ -42,7 +47,7 @@ export interface LocationInput {
 export function nginxLocations({ routes, socket, patienceS, mark, bodies }: LocationInput): string {
   return routes.map((route) => block(route)).join('\n\n')
 
-  function block({ methods, paths }: Route): string {
+  function block({ methods, paths, sockets }: Route): string {
     const whole = paths.length === 1 ? paths[0]! : `^(?:${paths.map((path) => path.slice(1, -1)).join('|')})$`
     return [
       `location ~ "${whole}" {`,
@@ -52,7 +57,7 @@ export function nginxLocations({ routes, socket, patienceS, mark, bodies }: Loca
         `proxy_pass http://unix:${socket}:;`,
         'proxy_http_version 1.1;',
         'proxy_set_header Host $http_host;',
-        'proxy_set_header Connection "";',
+        ...connectionLines(sockets),
         `proxy_request_buffering ${bodies ? 'on' : 'off'};`,
         'proxy_buffering off;',
         'proxy_connect_timeout 5s;',
@@ -77,7 +82,8 @@ export function nginxLocations({ routes, socket, patienceS, mark, bodies }: Loca
 }
 
 /** To be included in the website's `server` block. */
-export function nginxSnippet({ routes, socket, patienceS, site }: Plan): string {
+export function nginxSnippet(plan: Plan): string {
+  const { routes, socket, patienceS, site } = plan
   const folder = site.kind === 'folder' ? [`root ${quoted(site.folder)};`] : []
   return [
     '# Written by `sotto gateway init` from the templates in use: run it again when they change.',
@@ -85,7 +91,7 @@ export function nginxSnippet({ routes, socket, patienceS, site }: Plan): string 
     '',
     '# This must answer exactly as the website does. If yours has more to it, repeat that here.',
     `location ${SITE_MARK} {`,
-    ...indent(1, [...folder, 'recursive_error_pages on;', ...siteLines(site)]),
+    ...indent(1, [...folder, 'recursive_error_pages on;', ...siteLines(plan)]),
     '}',
     '',
     nginxLocations({ routes, socket: socket!, patienceS, mark: SITE_MARK, bodies: site.kind === 'upstream' }),
@@ -94,7 +100,8 @@ export function nginxSnippet({ routes, socket, patienceS, site }: Plan): string 
 }
 
 /** A whole website with the snippet in it, for a machine that has none yet. */
-export function nginxSite({ domain, port, site, tls }: Plan): string {
+export function nginxSite(plan: Plan): string {
+  const { domain, port, site, tls } = plan
   const live = `/etc/letsencrypt/live/${domain}`
   const { certificate, key } = tls ?? { certificate: `${live}/fullchain.pem`, key: `${live}/privkey.pem` }
   const root =
@@ -129,7 +136,7 @@ export function nginxSite({ domain, port, site, tls }: Plan): string {
       ...root,
       '',
       'location / {',
-      ...indent(1, siteLines(site)),
+      ...indent(1, siteLines(plan)),
       '}',
       '',
       `include ${NGINX_SNIPPET};`,

@@ -2,29 +2,45 @@
 import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Pattern } from '#engine/pattern.ts'
 
-/** Paths that share their methods. */
+/** Paths that share what comes on them. */
 export interface Route {
   /** In alphabetical order. */
   readonly methods: readonly string[]
   /** Regular expressions of whole, decoded paths, in a form that PCRE and RE2 read alike; in alphabetical order. */
   readonly paths: readonly string[]
+  /** Members ask for WebSockets there, too. */
+  readonly sockets: boolean
+}
+
+/** Of one path. */
+interface Use {
+  readonly methods: Set<string>
+  sockets: boolean
 }
 
 /** Everything else is the website's at once: other paths, and other methods on these. */
 export function routesOf(templates: readonly CompiledTemplate[]): Route[] {
-  const methods = new Map<string, Set<string>>()
-  for (const { method, path } of templates.flatMap(({ shapes }) => shapes)) {
+  const uses = new Map<string, Use>()
+  const useOf = (path: Pattern): Use => {
     const regex = regexOf(path)
-    methods.set(regex, (methods.get(regex) ?? new Set()).add(method))
+    const use = uses.get(regex) ?? { methods: new Set(), sockets: false }
+    uses.set(regex, use)
+    return use
   }
-  const groups = new Map<string, string[]>()
-  for (const [regex, used] of [...methods].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const key = [...used].toSorted().join(' ')
-    groups.set(key, [...(groups.get(key) ?? []), regex])
+  for (const { shapes, socket } of templates) {
+    for (const { method, path } of shapes) useOf(path).methods.add(method)
+    if (socket === undefined) continue
+    const use = useOf(socket.upgrade.path)
+    use.methods.add(socket.upgrade.method)
+    use.sockets = true
   }
-  return [...groups]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, paths]) => ({ methods: key.split(' '), paths }))
+  const groups = new Map<string, Route>()
+  for (const [regex, { methods: used, sockets }] of [...uses].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const methods = [...used].toSorted()
+    const key = `${methods.join(' ')} ${sockets}`
+    groups.set(key, { methods, paths: [...(groups.get(key)?.paths ?? []), regex], sockets })
+  }
+  return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, route]) => route)
 }
 
 /** A hole is any text without a slash: the gateway looks at the rest. */

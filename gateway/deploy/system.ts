@@ -62,34 +62,49 @@ export function systemdUnit({ kind, domain, socket, site, state, program, port, 
 }
 
 /**
- * New connections a range of addresses may open. It is the whole port's, the website's as much as ours: a limit on our
- * paths alone would give them away.
+ * How many connections a range of addresses may open in a second, and have open. It is the whole port's, the website's as much
+ * as ours: a limit on our paths alone would give them away. A carrier's network of thousands behind a /24 stays below; the
+ * kernel's sets are bounded, and where one is full nobody more is counted.
  */
 export function nftablesText({ port }: Plan): string {
-  const bucket = (set: string, range: string): string =>
-    `        tcp dport ${port} ct state new update @${set} { ${range} limit rate over 50/second burst 500 packets } drop`
-  const set = (name: string, type: string): string[] => [
+  const fresh = `        tcp dport ${port} ct state new`
+  const bucket = (set: string, range: string, rate: number): string =>
+    `${fresh} update @${set} { ${range} limit rate over ${rate}/second burst ${rate * 10} packets } drop`
+  const open = (set: string, range: string, most: number): string =>
+    `${fresh} add @${set} { ${range} ct count over ${most} } drop`
+  const set = (name: string, type: string, timeout: boolean): string[] => [
     `    set ${name} {`,
     `        type ${type}`,
     '        size 65535',
-    '        flags dynamic,timeout',
-    '        timeout 1m',
+    ...(timeout ? ['        flags dynamic,timeout', '        timeout 1m'] : ['        flags dynamic']),
     '    }',
+  ]
+  const [range4, range6, site6] = [
+    'ip saddr and 255.255.255.0',
+    'ip6 saddr and ffff:ffff:ffff:ffff::',
+    'ip6 saddr and ffff:ffff:ffff::',
   ]
   return [
     '#!/usr/sbin/nft -f',
     '# Written by `sotto gateway init`. Try it with `nft -f`; include it from /etc/nftables.conf to keep it.',
-    '# A token bucket of new connections for each /24 of IPv4 and /64 of IPv6, over the whole website.',
+    '# Over the whole website, for each /24 of IPv4, /64 and /48 of IPv6: a token bucket of new connections, and a bound on',
+    '# those open at once. Under attack lower the numbers; members wait and come back.',
     `table inet ${SERVICE.replace('-', '_')}`,
     `delete table inet ${SERVICE.replace('-', '_')}`,
     `table inet ${SERVICE.replace('-', '_')} {`,
-    ...set('ranges4', 'ipv4_addr'),
-    ...set('ranges6', 'ipv6_addr'),
+    ...set('ranges4', 'ipv4_addr', true),
+    ...set('ranges6', 'ipv6_addr', true),
+    ...set('sites6', 'ipv6_addr', true),
+    ...set('open4', 'ipv4_addr', false),
+    ...set('open6', 'ipv6_addr', false),
     '    chain connections {',
     '        type filter hook input priority filter - 5; policy accept;',
     '        iif lo accept',
-    bucket('ranges4', 'ip saddr and 255.255.255.0'),
-    bucket('ranges6', 'ip6 saddr and ffff:ffff:ffff:ffff::'),
+    bucket('ranges4', range4, 50),
+    bucket('ranges6', range6, 50),
+    bucket('sites6', site6, 200),
+    open('open4', range4, 4_000),
+    open('open6', site6, 4_000),
     '    }',
     '}',
     '',

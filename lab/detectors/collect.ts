@@ -71,16 +71,17 @@ export async function collect(input: CollectInput): Promise<Session[]> {
   }
 }
 
-/** As many of each kind as their share of what is wanted; one at least. */
+/** As many of each kind as their share of what is wanted. */
 async function openPlaces({ world, wanted, places }: CollectInput): Promise<Place[]> {
   const shares = wanted.flatMap((each) =>
     SITES.map((site, at) => ({ wanted: each, site, sessions: at === 0 ? each.sessions : each.heldOut })),
   )
-  const all = shares.reduce((sum, { sessions }) => sum + sessions, 0)
+  // So many that all kinds are through after the same number of rounds.
+  const rounds = Math.max(1, Math.round(shares.reduce((sum, { sessions }) => sum + sessions, 0) / places))
   let number = 0
   const opening: (() => Promise<Place>)[] = []
   for (const { wanted: each, site, sessions } of shares) {
-    const count = sessions === 0 ? 0 : Math.max(1, Math.round((places * sessions) / all))
+    const count = Math.ceil(sessions / rounds)
     for (let i = 0; i < count; i++) {
       // Hosts are all of one length, since they stand in the clear.
       const host = `s${String(1000 + number++)}.${site}`
@@ -92,8 +93,8 @@ async function openPlaces({ world, wanted, places }: CollectInput): Promise<Plac
   }
   const found: Place[] = []
   // A few at a time: joining is work.
-  for (let at = 0; at < opening.length; at += 4)
-    found.push(...(await Promise.all(opening.slice(at, at + 4).map((open) => open()))))
+  for (let at = 0; at < opening.length; at += 8)
+    found.push(...(await Promise.all(opening.slice(at, at + 8).map((open) => open()))))
   return found
 }
 

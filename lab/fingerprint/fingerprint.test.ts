@@ -27,7 +27,7 @@ test('JA4, HTTP/2 and header fields are Chromium’s on every connection, and wh
   t.regex(ja4.fresh, /^(\d+) of \1$/)
   t.regex(ja4.resumed, /^([1-9]\d*) of \1$/)
   t.true(h2Equal && headersEqual, gaps.join('\n'))
-  const { dialers } = await openDialers({ random: randomBytes })
+  const { dialers } = await openDialers({ random: randomBytes, folder: '' })
   const known = dialers.find((dialer) => dialer.describe().family === 'chromium')!.describe().knownLeaks
   const unknown = gaps.filter(
     (gap) => !known.includes(gap) && !/sorted JA3|orders that differ|, length:|^records, HEADERS/.test(gap),

@@ -41,6 +41,8 @@ export interface MemberPlace {
   readonly templates?: readonly CompiledTemplate[] | undefined
   /** Namespace of the network that the program runs in. */
   readonly namespace?: string | undefined
+  /** Options of the program, for every command. */
+  readonly flags?: readonly string[]
 }
 
 /** Firewall and chat in this process. Returns once the gateway is reached. */
@@ -98,7 +100,7 @@ export async function processMember(place: MemberPlace): Promise<LabMember> {
   const state = join(place.folder, place.name)
   await runOnce(place, state, ['join', '--name', place.name], place.link)
   const card = JSON.parse(await runOnce(place, state, ['card', '--json'])) as { card: string }
-  const child = launch(place, [memberMain, 'chat', '--json', '--state', state])
+  const child = launch(place, [memberMain, ...(place.flags ?? []), 'chat', '--json', '--state', state])
   const journey = new Journey()
   let contact: string | undefined
   const met = Promise.withResolvers<void>()
@@ -150,7 +152,7 @@ function launch({ namespace }: MemberPlace, args: readonly string[]): ChildProce
 }
 
 function runOnce(place: MemberPlace, state: string, args: readonly string[], input = ''): Promise<string> {
-  const child = launch(place, [memberMain, ...args, '--state', state])
+  const child = launch(place, [memberMain, ...(place.flags ?? []), ...args, '--state', state])
   let out = ''
   let err = ''
   child.stdout.on('data', (text: Buffer) => {

@@ -39,3 +39,5 @@ const server = createServer({ maxHeaderSize: 1_114_112 }, (request, response) =>
 )
 server.listen(Number(port), '127.0.0.1', () => console.log(JSON.stringify({ ready: true })))
 process.once('SIGTERM', () => process.exit())
+// Whoever has started us is gone.
+process.stdin.once('end', () => process.exit()).resume()

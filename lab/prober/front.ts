@@ -62,7 +62,13 @@ export const applicationServer = (socket: string): string => `
 export const plainServer = (input: FrontInput, port: number): ServerText => ({ port, text: siteText(input) })
 
 /** Paths of the sample site's application: those that have fixed answers. */
-const applicationPaths = ['~ ^/api/', '= /photos/uploads', '= /photos/originals', '= /collect', '= /graphql']
+const applicationPaths = [
+  '~ ^/(?:api|files|live|rpc|socket[.]io)/',
+  '= /photos/uploads',
+  '= /photos/originals',
+  '= /collect',
+  '= /graphql',
+]
 
 /** The server that a gateway which faces the network alone pretends to be. */
 export function imitatedServer({ root, application }: FrontInput, port: number): ServerText {
@@ -108,12 +114,24 @@ export function timingServer(root: string, port: number, upstreams: Readonly<Rec
   )
   return {
     port,
-    text: `
-    keepalive_timeout 75s;
-    keepalive_requests 10000000;
+    text: `${lasting}
 ${websiteText(root)}
 ${locations.join('')}`,
   }
+}
+
+const lasting = `
+    keepalive_timeout 75s;
+    keepalive_requests 10000000;`
+
+/** The site for measuring its own pages, on connections that last; with a gateway behind it where there is a `socket`. */
+export function pagesServer(root: string, port: number, socket: string | undefined): ServerText {
+  const site = `${lasting}
+${websiteText(root)}
+    location / {
+      try_files /no-such-file @decoy;
+    }`
+  return { port, text: socket === undefined ? site : site + gatewayText(socket) }
 }
 
 /** As `gatewayText` passes a request on. */

@@ -56,13 +56,13 @@ async function revoke(id: string): Promise<object> {
   return {}
 }
 
-process.once('SIGTERM', () => {
-  void (async () => {
-    await gateway.stop()
-    await state.close()
-    process.exit()
-  })()
-})
+async function stop(): Promise<void> {
+  await gateway.stop()
+  await state.close()
+  process.exit()
+}
+
+process.once('SIGTERM', () => void stop())
 console.log(JSON.stringify({ gatewayKey: hex(state.gatewayKey) }))
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line) as { run: 'invite' | 'revoke' | 'catch-up'; id: string }
@@ -73,3 +73,5 @@ for await (const line of createInterface({ input: process.stdin })) {
     console.log('{}')
   }
 }
+// Whoever has started us is gone.
+await stop()

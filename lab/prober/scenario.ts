@@ -3,6 +3,7 @@
  * How to read the report: docs/lab.md.
  */
 import { parseArgs } from 'node:util'
+import { SharedOwner } from '#test/helpers/command.ts'
 import type { Report, Row } from '../../scripts/bench/report.ts'
 import { round } from '../../scripts/bench/report.ts'
 import { reasonFor } from './known.ts'
@@ -41,7 +42,11 @@ function optionsOf(args: readonly string[]): Options {
 
 export async function probes(args: readonly string[]): Promise<Report> {
   const { front, pairs, seed } = optionsOf(args)
-  const world = await openWorld({ front, timing: true })
+  const owner = new SharedOwner()
+  // Servers are processes of their own, and would go on.
+  const interrupted = (): void => void owner.end().finally(() => process.exit(1))
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  const world = await openWorld({ front, timing: true }, owner)
   try {
     const outcome = await probeAll(world)
     const control = await noticesFlaws(world)
@@ -49,6 +54,7 @@ export async function probes(args: readonly string[]): Promise<Report> {
     const verdicts = await measureTiming({ arms: world.arms!, nearMisses, pairs, seed })
     return report(front, outcome, control, verdicts)
   } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
     await world.stop()
   }
 }
@@ -92,6 +98,7 @@ function report(front: Front, outcome: Outcome, control: number | undefined, ver
       ...figures('null', verdicts.nulls),
       ...figures('control', verdicts.controls),
       ...(verdicts.detour.length === 0 ? {} : figures('detour', verdicts.detour)),
+      ...(verdicts.pages.length === 0 ? {} : figures('pages', verdicts.pages)),
     },
   }
 }

@@ -7,6 +7,7 @@ import type { Sealed } from './member.ts'
 import { flipped, garbage, octetsOf, requestOf } from './member.ts'
 import type { Race, Runner, Side, Times } from './pairs.ts'
 import { Lines } from './pairs.ts'
+import { head, octets } from './probe.ts'
 import type { NearMiss } from './probes/members.ts'
 import type { Interval } from './statistics.ts'
 import { auc, folded, medianDifference, share } from './statistics.ts'
@@ -36,6 +37,8 @@ export interface Verdicts {
   readonly controls: readonly Verdict[]
   /** The gateway against the site that answers by itself: what the way through Node costs. */
   readonly detour: readonly Verdict[]
+  /** A page that is no template's: the website with a gateway behind it against the same without. */
+  readonly pages: readonly Verdict[]
 }
 
 export interface TimingInput {
@@ -45,6 +48,8 @@ export interface TimingInput {
   /** Seed of the order within pairs. */
   readonly seed: number
 }
+
+const ownPage = octets(head('GET', '/about.html', ['Connection: keep-alive']))
 
 /** Requests that are made in advance, so that making them is no part of what is measured. */
 const POOL = 64
@@ -93,6 +98,7 @@ export async function measureTiming({ arms, nearMisses, pairs, seed }: TimingInp
     nulls: of('nulls'),
     controls: of('controls'),
     detour: of('detour'),
+    pages: of('pages'),
   }
 }
 
@@ -127,7 +133,11 @@ function tasksOf(arms: Arms, nearMisses: readonly NearMiss[], pairs: number, mea
       const stranger = side(gateway, pool)
       return turns(means, group, `${template}: ${what}`, side(gateway, variants(what, sealed)), stranger, few)
     })
+  const page = (port: number): Side => ({ port, next: () => ownPage })
+  const pages = (ports: readonly [number, number]): Task =>
+    turns(means, 'pages', 'own page: with a gateway against without', page(ports[0]), page(ports[1]), pairs)
   return [
+    ...(arms.pages === undefined ? [] : [pages(arms.pages)]),
     ...both('timing', 'gateway against no recognition', gateway, bare, pairs),
     ...near('nearMisses', 'token'),
     ...near('unsent', 'unsent'),

@@ -35,5 +35,8 @@ const handle: Handler = async (request, response) => {
   await decoy(request, response)
 }
 const server = await startServer(listen, handle, { refusal })
-process.once('SIGTERM', () => void server.close(0).then(() => process.exit()))
+const stop = (): void => void server.close(0).then(() => process.exit())
+process.once('SIGTERM', stop)
+// Whoever has started us is gone.
+process.stdin.once('end', stop).resume()
 console.log(JSON.stringify({ ready: true }))

@@ -20,6 +20,7 @@ import {
   frontText,
   gatewayServer,
   imitatedServer,
+  pagesServer,
   passedTo,
   plainServer,
   timingServer,
@@ -64,6 +65,8 @@ export interface Arms {
   readonly delayed: Arm
   /** The site's own server; missing where there is none in front of the gateway. */
   readonly site: Arm | undefined
+  /** Ports of the site with and without a gateway behind it, for pages that are no template's; nginx only. */
+  readonly pages: readonly [number, number] | undefined
 }
 
 export interface World {
@@ -98,8 +101,8 @@ const site = fileURLToPath(new URL('../../gateway/decoy/sample-site', import.met
 
 export { hasCaddy, hasNginx }
 
-export async function openWorld(input: WorldInput): Promise<World> {
-  const owner = new SharedOwner()
+/** `owner`: what can end it also while it is being built. */
+export async function openWorld(input: WorldInput, owner: SharedOwner = new SharedOwner()): Promise<World> {
   try {
     return await new Builder(owner, input).build()
   } catch (error) {
@@ -234,7 +237,7 @@ class Builder {
   private async timing(servers: ServerText[], target: number, socket: string | undefined): Promise<Arms> {
     if (socket === undefined) {
       const [bare, again, delayed] = [await this.facing(), await this.facing(), await this.facing(DELAY_US)]
-      return { gateway: { port: target, prefix: '' }, bare, again, delayed, site: undefined }
+      return { gateway: { port: target, prefix: '' }, bare, again, delayed, site: undefined, pages: undefined }
     }
     const port = await freePort()
     const [bare, again, delayed] = [
@@ -244,15 +247,17 @@ class Builder {
     ]
     const passed = { gateway: passedTo(socket), bare: passedTo(bare), again: passedTo(again) }
     const targets = { ...passed, delayed: passedTo(delayed), site: 'try_files $uri $uri/index.html =404;' }
+    const pages = [await freePort(), await freePort()] as const
     servers.push(timingServer(site, port, targets))
-    return armsAt(port)
+    servers.push(pagesServer(site, pages[0], socket), pagesServer(site, pages[1], undefined))
+    return { ...armsAt(port), pages }
   }
 }
 
 function armsAt(port: number): Arms {
-  const arm = (name: keyof Arms): Arm => ({ port, prefix: `/${name}` })
+  const arm = (name: string): Arm => ({ port, prefix: `/${name}` })
   const arms = { gateway: arm('gateway'), bare: arm('bare'), again: arm('again') }
-  return { ...arms, delayed: arm('delayed'), site: arm('site') }
+  return { ...arms, delayed: arm('delayed'), site: arm('site'), pages: undefined }
 }
 
 function operatorOf(program: Program, gatewayKey: Uint8Array): Operator {

@@ -124,14 +124,14 @@ export class Multiplexer implements StreamOwner {
 
   // ---- sending -------------------------------------------------------------------------------------------------------
 
-  /** Octets worth sending now; stops counting at `enough`. */
-  pending(enough: number): number {
+  /** Octets worth sending now, of streams up to priority `most`; stops counting at `enough`. */
+  pending(enough: number, most: Priority = Priority.bulk): number {
     let octets = this.dueLost.length * 9 + this.dueResets.length * 20 + this.dueWindows.length * 13
     if (this.dueSessionWindow) octets += 9
     if (this.closeCode !== undefined) return octets + 2
     for (const stream of this.streams.values()) {
       if (octets >= enough) break
-      if (!this.mayCarry(stream, this.ready)) continue
+      if (stream.priority > most || !this.mayCarry(stream, this.ready)) continue
       const bytes = stream.sending.sendable(this.credit)
       if (bytes > 0) octets += bytes + headLength(stream.id, stream.sending.sent, bytes)
     }
@@ -439,6 +439,11 @@ export class Multiplexer implements StreamOwner {
   /** A frame of a stream that is over is harmless; one of a stream that never was is not. */
   private wasOpened(id: number): boolean {
     return id % 2 === this.nextPeer % 2 ? id < this.nextPeer : id < this.nextOwn
+  }
+
+  /** Octets that came and were not taken by who reads the streams. */
+  get unread(): number {
+    return this.receivedTotal - this.consumedTotal
   }
 
   // ---- what streams ask of their session -------------------------------------------------------------------------------

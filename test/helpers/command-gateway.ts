@@ -23,12 +23,16 @@ export interface Made {
 }
 
 /** Set up, and not yet started. */
-export async function makeGateway(t: Owner, place?: readonly string[]): Promise<GatewayProcess> {
+export async function makeGateway(
+  t: Owner,
+  place?: readonly string[],
+  templates: readonly string[] = ['beacon', 'support-chat', 'gallery'],
+): Promise<GatewayProcess> {
   const state = join(await temporaryFolder(t), 'gateway')
   const port = await freePort()
   const where = place ?? ['--listen', `https://127.0.0.1:${port}`, '--self-signed', '--port', String(port)]
   const common = ['--name', 'Test', '--domain', 'localhost', '--address', '127.0.0.1', ...where]
-  const look = ['--template', 'beacon', 'support-chat', 'gallery']
+  const look = ['--template', ...templates]
   const made = await operator(t, ['gateway', 'init', '--state', state, ...common, ...look])
   if (made.status !== 0) throw new Error(made.err)
   const runs: Command[] = []
@@ -48,8 +52,12 @@ export async function makeGateway(t: Owner, place?: readonly string[]): Promise<
   }
 }
 
-export async function startedGateway(t: Owner, place?: readonly string[]): Promise<GatewayProcess> {
-  const gateway = await makeGateway(t, place)
+export async function startedGateway(
+  t: Owner,
+  place?: readonly string[],
+  templates?: readonly string[],
+): Promise<GatewayProcess> {
+  const gateway = await makeGateway(t, place, templates)
   await gateway.start()
   return gateway
 }

@@ -17,12 +17,16 @@ export interface Owner {
 /** An owner for what several tests use; to be ended in `after.always`. */
 export class SharedOwner implements Owner {
   private readonly undone: (() => void | Promise<void>)[] = []
+  private ended = false
 
   teardown(undo: () => void | Promise<void>): void {
-    this.undone.push(undo)
+    if (this.ended) void undo()
+    else this.undone.push(undo)
   }
 
+  /** What comes to be owned later ends at once. */
   async end(): Promise<void> {
+    this.ended = true
     for (const undo of this.undone.splice(0).reverse()) await undo()
   }
 }

@@ -64,6 +64,8 @@ export class MemberByHand {
       soon: (run: () => void) => void time.after(0, run),
     }
     const keeper = {
+      pace: () => 0,
+      moved: () => {},
       serve: (stream: Stream) => {
         this.streams.push(stream)
         this.onStream(stream)

@@ -3,11 +3,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { connect as netConnect } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { Agent, request as undiciRequest } from 'undici'
 import { realClockwork } from '#client/clockwork.ts'
 import type { TunnelInput } from '#client/tunnel/input.ts'
 import { Tunnel } from '#client/tunnel.ts'
 import type { Matcher } from '#engine/match.ts'
+import { openWebSocket } from '#firewall/dialers/web-socket.ts'
 import type { ExchangeRequest, ExchangeResponse, Permit } from '#firewall/permit.ts'
 import { Carrier } from '#gateway/carrier.ts'
 import { Sessions, surroundings } from '#gateway/sessions.ts'
@@ -147,7 +150,20 @@ export function testPermit(port: number, keys: PermitKeys = ownKeys): Permit {
     },
     exchange: (request, options) => exchange(agent, port, request, options),
     judge: () => {},
+    openSocket: (request, options) => {
+      const target = { ...endpoint, addresses: [], certificate: undefined }
+      return openWebSocket({ target, connect: () => plainConnection(port), request, ...options, over: () => {} })
+    },
   }
+}
+
+/** Without TLS, which `https` does not mind: the socket is there already. */
+function plainConnection(port: number): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = netConnect(port, '127.0.0.1')
+    socket.once('connect', () => resolve(socket as TLSSocket))
+    socket.once('error', reject)
+  })
 }
 
 async function exchange(

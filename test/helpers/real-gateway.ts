@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { RunningGateway } from '#gateway/gateway.ts'
+import type { GatewayInput, RunningGateway } from '#gateway/gateway.ts'
 import { startGateway } from '#gateway/gateway.ts'
 import type { GatewayState } from '#gateway/state.ts'
 import { initState, openState } from '#gateway/state.ts'
@@ -25,7 +25,10 @@ export interface RealGateway {
 
 const site = join(import.meta.dirname, '..', '..', 'gateway', 'decoy', 'sample-site')
 
-export async function startRealGateway(services: readonly Service[] = []): Promise<RealGateway> {
+export async function startRealGateway(
+  services: readonly Service[] = [],
+  more: Pick<GatewayInput, 'socketLimits'> = {},
+): Promise<RealGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'sotto-test-gateway-'))
   const port = await freePort()
   const config = `name: Test
@@ -38,7 +41,13 @@ templates: [support-chat, gallery, beacon]
   await initState(join(folder, 'state'), config)
   const state = await openState(join(folder, 'state'))
   const log: string[] = []
-  const running = await startGateway({ state, templates: compileBuiltins(), services, log: (line) => log.push(line) })
+  const running = await startGateway({
+    state,
+    templates: compileBuiltins(),
+    services,
+    log: (line) => log.push(line),
+    ...more,
+  })
   return {
     port,
     folder: join(folder, 'state'),

@@ -8,12 +8,11 @@ import { concat, fromLatin1, latin1 } from '#protocol/bytes.ts'
 import type { EngineIoData } from '../template.ts'
 import { base64 } from './base64.ts'
 import type { PlainBinary } from './binary.ts'
+import { ATTACHMENTS } from './socketio.ts'
 
 export const SEPARATOR = '\x1e'
 /** Message (4), binary event (5). */
 const BINARY_EVENT = '45'
-/** What socket.io takes in one event, unless told otherwise. */
-const ATTACHMENTS = 10
 
 /** @throws RangeError (completes "expected ...") where a class takes more attachments than a receiver accepts */
 export function createEngineIo({ event, bytes: size }: EngineIoData, classes: readonly number[]): PlainBinary {

@@ -6,7 +6,7 @@ import type { Severity } from './rule.ts'
 import { REFUSED, rules } from './rules.ts'
 import type { Site, SiteAnswer } from './site.ts'
 import type { Subject } from './subject.ts'
-import { createSubject } from './subject.ts'
+import { createSubject, SOCKET } from './subject.ts'
 
 export interface Finding {
   readonly rule: string
@@ -61,7 +61,7 @@ async function askSite(
 ): Promise<ReadonlyMap<string, SiteAnswer>> {
   const answers = new Map<string, SiteAnswer>()
   answers.set('', await site.ask('GET', data.page.path))
-  for (const name of Object.keys(data.shapes)) {
+  for (const name of [...Object.keys(data.shapes), ...(data.socket === undefined ? [] : [SOCKET])]) {
     const drawn = requests.filter(({ shape }) => shape === name).slice(0, ASKED)
     let best: SiteAnswer | undefined
     for (const { message } of drawn) {

@@ -1,5 +1,5 @@
 /** What the rules look at: a template's data, the places of its holes, messages drawn from it, and its site's answers. */
-import type { CompiledTemplate } from '#engine/compile.ts'
+import type { CompiledTemplate, Shape } from '#engine/compile.ts'
 import { compileTemplate } from '#engine/compile.ts'
 import type { Path } from '#engine/source.ts'
 import type {
@@ -8,6 +8,7 @@ import type {
   HttpRequest,
   HttpResponse,
   ShapeData,
+  SocketData,
   Template,
   TemplateData,
   Text,
@@ -16,6 +17,8 @@ import { seeded } from '../seeded.ts'
 import type { SiteAnswers } from './site.ts'
 
 export const LINT_HOST = 'www.example.org'
+/** Stands for the request that asks for a WebSocket where others have the name of their shape. No shape has this name. */
+export const SOCKET = 'socket.request'
 /** Messages drawn of the smallest class of each direction, and of each other class. */
 const DRAWS = 16
 const DRAWS_MORE = 1
@@ -66,7 +69,10 @@ export interface Subject {
 export function createSubject(template: Template): Omit<Subject, 'site'> {
   const { data } = template
   const compiled = compileTemplate(template)
-  const texts = Object.entries(data.shapes).flatMap(([name, shape]) => textsOf(name, shape))
+  const texts = [
+    ...Object.entries(data.shapes).flatMap(([name, shape]) => textsOf(name, shape)),
+    ...(data.socket === undefined ? [] : socketTexts(data.socket)),
+  ]
   const places = texts.flatMap((text) => placesOf(data, text))
   return { data, compiled, texts, places, ...draw(compiled) }
 }
@@ -75,10 +81,12 @@ function draw(compiled: CompiledTemplate): Pick<Subject, 'requests' | 'responses
   const random = seeded(20_260_103)
   const times = (classes: readonly number[]): number[] =>
     classes.flatMap((length, at) => Array.from({ length: at === 0 ? DRAWS : DRAWS_MORE }, () => length))
-  const requests = compiled.shapes.flatMap((shape) =>
+  const asking: [string, Shape][] = compiled.shapes.map((shape) => [shape.name, shape])
+  if (compiled.socket !== undefined) asking.push([SOCKET, compiled.socket.upgrade])
+  const requests = asking.flatMap(([name, shape]) =>
     times(shape.up.classes).map((parcel) => {
       const input = { token: random(16), parcel: random(parcel), host: LINT_HOST, random }
-      return { ...{ shape: shape.name, parcel }, message: shape.encodeRequest(input), path: at(shape.name, 'request') }
+      return { ...{ shape: name, parcel }, message: shape.encodeRequest(input), path: at(name, 'request') }
     }),
   )
   const responses = compiled.shapes.flatMap((shape) =>
@@ -90,11 +98,30 @@ function draw(compiled: CompiledTemplate): Pick<Subject, 'requests' | 'responses
   return { requests, responses }
 }
 
-const at = (shape: string, direction: Direction): Path => ['shapes', shape, direction]
+/** Of a message in the template. */
+export const at = (shape: string, direction: Direction): Path =>
+  shape === SOCKET ? ['socket', 'request'] : ['shapes', shape, direction]
 
 function textsOf(shape: string, { request, response }: ShapeData): Written[] {
   const up = { shape, direction: 'request' } as const
   const down = { shape, direction: 'response' } as const
+  return [
+    ...lineTexts(up, request),
+    ...(request.body === undefined ? [] : bodyTexts(up, request.body)),
+    ...headerTexts(down, response.headers),
+    ...bodyTexts(down, response.body),
+  ]
+}
+
+/** Of the request, and the name of the event, which a content network reads as well. */
+function socketTexts({ request, event }: SocketData): Written[] {
+  const up = { shape: SOCKET, direction: 'request' } as const
+  return [...lineTexts(up, request), { ...up, kind: 'body', name: 'event', text: event, path: ['socket', 'event'] }]
+}
+
+/** Path, query and headers. */
+function lineTexts(up: Where, request: SocketData['request']): Written[] {
+  const { shape } = up
   const query = request.query.map(
     ([name, text], index): Written => ({
       ...up,
@@ -105,9 +132,6 @@ function textsOf(shape: string, { request, response }: ShapeData): Written[] {
     { ...up, kind: 'path', name: '', text: request.path, path: [...at(shape, 'request'), 'path'] },
     ...query,
     ...headerTexts(up, request.headers),
-    ...(request.body === undefined ? [] : bodyTexts(up, request.body)),
-    ...headerTexts(down, response.headers),
-    ...bodyTexts(down, response.body),
   ]
 }
 
@@ -144,7 +168,8 @@ function placesOf(data: TemplateData, { text, ...written }: Written): Place[] {
     const hole = match[1]!
     const holeData = data.holes[hole]
     if (holeData === undefined) return []
-    const longest = longestValue(holeData, data.shapes[written.shape]![written.direction].classes.at(-1)!)
+    const { classes } = written.shape === SOCKET ? data.socket!.request : data.shapes[written.shape]![written.direction]
+    const longest = longestValue(holeData, classes.at(-1)!)
     // A member of JSON, or a parameter of a form, says what its value is.
     const member = written.kind === 'body' ? memberBefore(text.slice(0, match.index)) : undefined
     const place = member === undefined ? written : { ...written, kind: 'field' as const, name: member }

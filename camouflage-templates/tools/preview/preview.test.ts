@@ -40,6 +40,19 @@ test('each shape both ways, the engine’s own octets: what stands there is read
   }
 })
 
+test('a WebSocket: the request that asks for it beside a sample, an event and its acknowledgement', (t) => {
+  const [asked, event, answer] = preview('websocket').slice(-3)
+  t.is(asked!.wire[0], asked!.sample![0]!.replace(/device=[0-9a-f]+/, /device=[0-9a-f]+/.exec(asked!.wire[0]!)![0]))
+  t.deepEqual(
+    asked!.wire.map((line) => line.split(':')[0]),
+    asked!.sample!.map((line) => line.split(':')[0]).map((name, at) => (at === 0 ? asked!.wire[0] : name)),
+  )
+  t.is(event!.wire[0], '451-0["sync",{"_placeholder":true,"num":0}]')
+  t.is(event!.wire.at(-1), `(${event!.parcel + 16} octets)`)
+  t.is(answer!.wire[0], '461-0[{"_placeholder":true,"num":0}]')
+  t.is(answer!.wire.at(-1), `(${answer!.parcel} octets)`)
+})
+
 test('the same seed, the same messages', (t) => {
   t.deepEqual(preview('beacon', 7), preview('beacon', 7))
   t.notDeepEqual(preview('beacon', 7), preview('beacon', 8))

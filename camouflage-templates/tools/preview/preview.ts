@@ -1,6 +1,9 @@
 /** Messages of a template as the wire has them, made by the engine, each beside a sample of the real thing. */
-import type { CompiledTemplate, Shape } from '#engine/compile.ts'
+import type { CompiledTemplate, Shape, Socket } from '#engine/compile.ts'
+import { acknowledgementText, eventText } from '#engine/encodings/socketio.ts'
 import type { HttpRequest, HttpResponse } from '#engine/template.ts'
+import type { Random } from '#protocol/bytes.ts'
+import { concat } from '#protocol/bytes.ts'
 import { seeded } from '../seeded.ts'
 import { printableBody, printableMessage } from './printable.ts'
 
@@ -28,7 +31,7 @@ const TEXT = 700
 
 export function previewTemplate({ template, seed, sample }: PreviewInput): Preview[] {
   const random = seeded(seed)
-  return template.shapes.flatMap((shape): Preview[] => {
+  const shown = template.shapes.flatMap((shape): Preview[] => {
     const up = shape.up.fit(TEXT)
     const down = shape.down.fit(TEXT)
     const request = shape.encodeRequest({ token: random(16), parcel: random(up), host: HOST, random })
@@ -47,6 +50,34 @@ export function previewTemplate({ template, seed, sample }: PreviewInput): Previ
     ]
   })
 
+  return template.socket === undefined ? shown : [...shown, ...socketPreviews(template.socket)]
+
+  function socketPreviews({ upgrade, messages, event, split }: Socket): Preview[] {
+    const [asked, up, down] = [upgrade.up.classes[0]!, messages.up.fit(TEXT), messages.down.fit(TEXT)]
+    const request = upgrade.encodeRequest({ token: random(16), parcel: random(asked), host: HOST, random })
+    const said = split(concat(random(16), random(up)))
+    const answered = split(random(down))
+    const message = (text: string, octets: readonly Uint8Array[]): string[] => [
+      text,
+      ...octets.flatMap((each) => printableBody(each, '')),
+    ]
+    return [
+      {
+        ...{ shape: 'upgrade', direction: 'request', parcel: asked },
+        wire: upgradeLines(request, random),
+        sample: of(upgrade, 'request'),
+      },
+      {
+        ...{ shape: 'socket', direction: 'request', parcel: up, sample: undefined },
+        wire: message(eventText(event, said.length, 0), said),
+      },
+      {
+        ...{ shape: 'socket', direction: 'response', parcel: down, sample: undefined },
+        wire: message(acknowledgementText(answered.length, 0), answered),
+      },
+    ]
+  }
+
   function of({ name }: Shape, direction: string): readonly string[] | undefined {
     const bytes = sample(`${name}.${direction}.http`)
     return bytes && printableMessage(bytes)
@@ -63,6 +94,20 @@ function requestLines({ method, target, headers, body }: HttpRequest): string[] 
     '',
     ...printableBody(body ?? new Uint8Array(0), typeOf(headers)),
   ]
+}
+
+/** With what `ws` adds on behalf of socket.io's client. */
+export function upgradeLines({ method, target, headers }: HttpRequest, random: Random): string[] {
+  const key = Buffer.from(random(16)).toString('base64')
+  const handshake: [string, string][] = [
+    ['Sec-WebSocket-Version', '13'],
+    ['Sec-WebSocket-Key', key],
+    ['Connection', 'Upgrade'],
+    ['Upgrade', 'websocket'],
+    ['Sec-WebSocket-Extensions', 'permessage-deflate; client_max_window_bits'],
+    ['Host', HOST],
+  ]
+  return [`${method} ${target} HTTP/1.1`, ...fieldLines([...headers, ...handshake]), '']
 }
 
 function responseLines({ status, headers, body }: HttpResponse): string[] {

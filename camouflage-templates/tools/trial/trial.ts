@@ -57,16 +57,26 @@ export async function runTrial({ template, messages, tell }: TrialInput): Promis
   const undo: Undo = [() => rmSync(folder, { recursive: true, force: true })]
   try {
     tell('Starting a gateway and two members ...')
-    const hasty = { ...template, rhythm: { ...template.rhythm, holdMs: SHORT_HOLD } }
+    const socket = template.socket && { socket: { ...template.socket, holdMs: SHORT_HOLD } }
+    const hasty = { ...template, ...socket, rhythm: { ...template.rhythm, holdMs: SHORT_HOLD } }
     const parties = await startParties(folder, hasty, undo)
     tell(`Talking, looking like ${template.id} ...`)
     const talk = await converse(parties, messages)
     const bare = await measureBare(parties, messages)
     tell('Saying nothing ...')
-    return report(template, messages, talk, bare, await measureIdle(parties))
+    const idle = await measureIdle(parties)
+    const isOnSocket = parties.members.every((member) => member.status()[0]?.socket)
+    const holdMs = (isOnSocket ? template.socket?.holdMs : undefined) ?? template.rhythm.holdMs
+    return report(template, messages, talk, bare, { octets: idle, holdMs })
   } finally {
     for (const step of undo.reverse()) await step()
   }
+}
+
+/** Of an exchange in which nothing is said, and how long it is held. */
+interface Idle {
+  readonly octets: number
+  readonly holdMs: readonly [number, number]
 }
 
 interface Talk {
@@ -171,9 +181,9 @@ function report(
   messages: number,
   talk: Talk,
   bare: readonly number[],
-  idleOctets: number,
+  { octets: idleOctets, holdMs }: Idle,
 ): TrialReport {
-  const { holdMs, polls } = template.rhythm
+  const { polls } = template.rhythm
   const meanHoldS = (holdMs[0] + holdMs[1]) / 2_000
   const exchanges = Math.round((polls * DAY_S) / meanHoldS)
   const perMessage = talk.octets / messages

@@ -56,7 +56,8 @@ export function installedDialer(options: InstalledDialerOptions): Dialer {
     // It is that browser: nothing is known that differs.
     describe: () => ({
       ...{ family: 'chromium', version: options.browser.version, os: process.platform },
-      ...{ alpn: ['h2', 'http/1.1'], knownLeaks: [] },
+      ...{ alpn: ['h2', 'http/1.1'], writesAgent: true },
+      knownLeaks: ['HTTP: User-Agent, Accept-Language and client hints are this browser’s, whatever the template says'],
     }),
     exchange: async (target, request, exchangeOptions) => {
       const page = target.front === undefined ? pageRequest(request, target) : undefined

@@ -24,7 +24,7 @@ export interface Installed {
 }
 
 /**
- * The browser at `named`, or the first one on PATH.
+ * The browser of that file or that name on PATH; without one, the first that PATH has.
  * @throws SottoError E_BROWSER_MISSING, E_BROWSER_FAILED (none that can be used)
  */
 export async function findBrowser(
@@ -33,10 +33,11 @@ export async function findBrowser(
   machine: Machine = systemMachine,
 ): Promise<Installed> {
   const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
-  const all = named === undefined ? names.flatMap((name) => folders.map((folder) => join(folder, name))) : [named]
+  const wanted = named === undefined ? names : [named]
+  const all = wanted.flatMap((name) => (name.includes('/') ? [name] : folders.map((folder) => join(folder, name))))
   const path = all.find(isExecutable)
   if (path === undefined)
-    throw new SottoError('E_BROWSER_MISSING', 'There is no Chromium and no Chrome on this computer.')
+    throw new SottoError('E_BROWSER_MISSING', `There is no ${named ?? 'Chromium and no Chrome'} on this computer.`)
   const options = { timeout: BrowserLimits.startMs, env: ownEnvironment(env) }
   const { stdout } = await machine
     .starting(() => promisify(execFile)(path, ['--version'], options))

@@ -1,6 +1,6 @@
 /** Everything that is judged without training, by template: ours beside the genuine client and, where it helps, beside peers. */
 import type { CompiledTemplate } from '#engine/compile.ts'
-import { median, round } from '../../../scripts/bench/report.ts'
+import { median, quantile, round } from '../../../scripts/bench/report.ts'
 import type { Interval } from '../../prober/statistics.ts'
 import { auc, folded, mean, share } from '../../prober/statistics.ts'
 import { ja3, ja4 } from '../capture/client-hello.ts'
@@ -42,6 +42,11 @@ export interface Looks {
   readonly contradictions: readonly string[]
   readonly beacon: number
   readonly messages: MessageLeak
+  /** Octets of IP packets of one session, medians. */
+  readonly up: number
+  readonly down: number
+  /** Milliseconds from when somebody else says something until it has come down, quantiles. */
+  readonly newsAfter: { readonly median: number; readonly p95: number }
 }
 
 export interface Comparison {
@@ -124,7 +129,32 @@ export function looksOf(sessions: readonly Session[]): Looks {
     contradictions: common(connections.flatMap(contradictions)),
     beacon: scores.length === 0 ? Number.NaN : round(mean(Float64Array.from(scores))),
     messages: messageLeak(sessions),
+    ...{
+      up: median(sessions.map((each) => octetsOf(each, true))),
+      down: median(sessions.map((each) => octetsOf(each, false))),
+    },
+    newsAfter: newsAfter(sessions),
   }
+}
+
+function octetsOf({ connections }: Session, up: boolean): number {
+  return connections
+    .flatMap(({ packets }) => packets)
+    .reduce((sum, packet) => (packet.up === up ? sum + packet.size : sum), 0)
+}
+
+/** Octets of a record down that brings a message. */
+const NEWS = 700
+
+function newsAfter(sessions: readonly Session[]): Looks['newsAfter'] {
+  const times = sessions.flatMap(({ heard, connections }) => {
+    const news = connections.flatMap(({ records }) => records.filter(({ up, length }) => !up && length > NEWS))
+    const arrivals = news.map(({ at }) => at).toSorted((a, b) => a - b)
+    return heard
+      .flatMap(({ at }) => (arrivals.find((arrival) => arrival > at) ?? Number.NaN) - at)
+      .filter(Number.isFinite)
+  })
+  return { median: median(times), p95: quantile(times, 0.95) }
 }
 
 function lifetimeOf({ packets }: SeenConnection): number {

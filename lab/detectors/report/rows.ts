@@ -94,6 +94,7 @@ function resultOf(comparison: Comparison, { figures }: Verdict): object {
       connections: [round(ours.perSession, 2), round(genuine.perSession, 2)],
       foreign_header_orders: orders.foreign,
     },
+    news_after_ms: [Math.round(ours.newsAfter.median), Math.round(genuine.newsAfter.median)],
     same_ja4: ours.ja4[0] === genuine.ja4[0],
     same_http2: ours.http2[0] === genuine.http2[0],
   }

@@ -30,7 +30,7 @@ export function reportText(verdict: Verdict): string {
     '',
     'Written by `npm run -s lab -- detectors`; how to read it: [docs/lab.md](../../docs/lab.md#detectors-somebody-who-watches-the-wire).',
     '',
-    `Wire: ${wire.delayMs} ms each way and ${wire.jitterMs} ms of jitter on average, MTU 1,500, no loss. ${Math.round(minutes)} minutes. Cover: ${covers}. Speed in this configuration: messages are sent as they come, nothing waits but for the rhythm of the template.`,
+    `Wire: ${wire.delayMs} ms each way and ${wire.jitterMs} ms of jitter on average, MTU 1,500, no loss. ${Math.round(minutes)} minutes. Cover: ${covers}.`,
     '',
     ...flows(verdict),
     ...connections(verdict),
@@ -137,6 +137,21 @@ function connections({ comparisons, peers }: Verdict): string[] {
         ...[percent(looks.resumed), String(round(looks.lifetime, 1)), String(looks.blocked)],
         `${percent(looks.tlsInTls.value)} (${percent(looks.tlsInTls.low)} to ${percent(looks.tlsInTls.high)})`,
       ]),
+    ),
+    '## Cost and speed',
+    '',
+    'In the same sessions as everything else here: octets of packets in a session of about 11 s, and milliseconds from when somebody else says something until it is there.',
+    '',
+    ...table(
+      ['who', 'up, octets', 'down, octets', 'news after, median', '95 %'],
+      all
+        .filter(({ looks }) => Number.isFinite(looks.newsAfter.median))
+        .map(({ name, looks }) => [
+          name,
+          ...[looks.up, looks.down, looks.newsAfter.median, looks.newsAfter.p95].map((value) =>
+            String(Math.round(value)),
+          ),
+        ]),
     ),
     '## Greetings',
     '',

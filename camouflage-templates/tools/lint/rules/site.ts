@@ -3,6 +3,7 @@ import type { Path } from '#engine/source.ts'
 import type { Rule } from '../rule.ts'
 import type { SiteAnswer } from '../site.ts'
 import type { Subject } from '../subject.ts'
+import { at, SOCKET } from '../subject.ts'
 
 /** What the site says for «there is no such thing». */
 const absent = new Set([404, 410, 501])
@@ -10,9 +11,12 @@ const absent = new Set([404, 410, 501])
 function* answers({ data, site }: Subject): Generator<{ path: Path; what: string; answer: SiteAnswer }> {
   if (site === undefined) return
   for (const [shape, answer] of site) {
-    const request = data.shapes[shape]?.request
-    const path = request === undefined ? ['page', 'path'] : ['shapes', shape, 'request', 'path']
-    yield { path, what: request === undefined ? `GET ${data.page.path}` : `${request.method} ${request.path}`, answer }
+    if (shape === '') yield { path: ['page', 'path'], what: `GET ${data.page.path}`, answer }
+    else {
+      const { method, path } =
+        shape === SOCKET ? { method: 'GET', path: data.socket!.request.path } : data.shapes[shape]!.request
+      yield { path: [...at(shape, 'request'), 'path'], what: `${method} ${path}`, answer }
+    }
   }
 }
 

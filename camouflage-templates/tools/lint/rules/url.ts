@@ -1,15 +1,21 @@
 /** Paths and queries: short, mostly words, not all equally long, and never answered by a cache. */
 import type { Rule } from '../rule.ts'
 import type { Subject } from '../subject.ts'
-import { headerOf } from '../subject.ts'
+import { at, headerOf, SOCKET } from '../subject.ts'
 
 const URL_MOST = 1_024
 const RANDOM_MOST = 64
 /** Cache-Control that keeps an answer out of shared caches. */
 const uncached = /\b(no-store|private)\b/
 
+/** All that ask. */
+const asking = ({ shapes, socket }: Subject['compiled']): string[] => [
+  ...shapes.map(({ name }) => name),
+  ...(socket === undefined ? [] : [SOCKET]),
+]
+
 function* targets({ compiled, requests }: Subject): Generator<{ name: string; targets: string[] }> {
-  for (const { name } of compiled.shapes) {
+  for (const name of asking(compiled)) {
     yield { name, targets: requests.flatMap(({ shape, message }) => (shape === name ? [message.target] : [])) }
   }
 }
@@ -26,7 +32,7 @@ export const urlRules: readonly Rule[] = [
       for (const { name, targets: all } of targets(subject)) {
         const longest = Math.max(...all.map((target) => target.length))
         if (longest > URL_MOST) {
-          yield { path: ['shapes', name, 'request', 'path'], found: `${longest} characters at the most` }
+          yield { path: [...at(name, 'request'), 'path'], found: `${longest} characters at the most` }
         }
       }
     },
@@ -42,11 +48,11 @@ export const urlRules: readonly Rule[] = [
       bad: '- [since, "{{since}}"]\n        - [state, "{{etag}}{{etag}}{{etag}}{{etag}}"]',
     },
     *check({ places, compiled }) {
-      for (const { name } of compiled.shapes) {
+      for (const name of asking(compiled)) {
         const inUrl = places.filter(({ shape, kind }) => shape === name && (kind === 'path' || kind === 'query'))
         const octets = inUrl.reduce((sum, { data, longest }) => sum + randomOctets(data, longest), 0)
         if (octets > RANDOM_MOST) {
-          yield { path: ['shapes', name, 'request', 'path'], found: `${octets} random octets at the most` }
+          yield { path: [...at(name, 'request'), 'path'], found: `${octets} random octets at the most` }
         }
       }
     },
@@ -61,7 +67,7 @@ export const urlRules: readonly Rule[] = [
     *check(subject) {
       for (const { name, targets: all } of targets(subject)) {
         if (new Set(all.map((target) => target.length)).size === 1) {
-          yield { path: ['shapes', name, 'request', 'path'], found: `always ${all[0]!.length} characters` }
+          yield { path: [...at(name, 'request'), 'path'], found: `always ${all[0]!.length} characters` }
         }
       }
     },

@@ -1,0 +1,131 @@
+/**
+ * The three things that a process asks of Linux to bind itself and what it starts, by node:ffi: no new privileges, Landlock,
+ * and a filter of system calls. For a process that does nothing else and then becomes the one to be bound (enter.ts).
+ */
+import { closeSync, constants, openSync } from 'node:fs'
+
+/** What of node:ffi is used here; its types do not know the module. */
+interface Ffi {
+  dlopen(
+    path: string | null,
+    functions: Record<string, { arguments: string[]; return: string }>,
+  ): { functions: Record<string, (...args: (bigint | number)[]) => bigint | number> }
+  getRawPointer(bytes: Uint8Array): bigint
+}
+
+export interface Native {
+  /** Descriptors that the next program keeps. */
+  keep(fds: readonly number[]): void
+  noNewPrivileges(): boolean
+  /** In a namespace of our own: loopback, for what talks within, and so that IPv6 is refused by its routes as IPv4 is. */
+  raiseLoopback(): boolean
+  /** Gives up what a user namespace grants, for this program and the next. */
+  dropCapabilities(): boolean
+  /** Version of Landlock's interface; 0 where there is none. */
+  landlockVersion(): number
+  /** Writes only below `writable`; signals and abstract sockets only within; TCP not at all where `noTcp`. */
+  landlock(writable: readonly string[], noTcp: boolean): boolean
+  filter(program: Uint8Array): boolean
+}
+
+const F_SETFD = 2
+const PR_SET_NO_NEW_PRIVS = 38n
+const PR_CAPBSET_DROP = 24n
+const PR_CAP_AMBIENT = 47n
+const PR_CAP_AMBIENT_CLEAR_ALL = 4n
+/** Capabilities are numbered from 0; those that a kernel does not know are refused, which does no harm. */
+const CAPABILITIES = 64
+const LINUX_CAPABILITY_VERSION_3 = 0x20080522
+const AF_INET = 2
+const SOCK_DGRAM = 2
+const SIOCSIFFLAGS = 0x8914n
+const IFF_UP = 1
+/** The same on every architecture. */
+const LANDLOCK_CREATE_RULESET = 444n
+const LANDLOCK_ADD_RULE = 445n
+const LANDLOCK_RESTRICT_SELF = 446n
+const LANDLOCK_RULE_PATH_BENEATH = 1n
+const PRCTL: Readonly<Record<string, bigint>> = { x64: 157n, arm64: 167n }
+const CAPSET: Readonly<Record<string, bigint>> = { x64: 126n, arm64: 91n }
+const SECCOMP: Readonly<Record<string, bigint>> = { x64: 317n, arm64: 277n }
+const SECCOMP_SET_MODE_FILTER = 1n
+
+/** Of include/uapi/linux/landlock.h: all that changes files (WRITE_FILE, REMOVE_*, MAKE_*), REFER from 2, TRUNCATE from 3. */
+const WRITES = 0b1_1111_1111_0010n
+const REFER = 1n << 13n
+const TRUNCATE = 1n << 14n
+const BIND_TCP_AND_CONNECT_TCP = 3n
+const SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS = 3n
+
+/** undefined where this Node has no node:ffi, or the machine is of another kind. */
+export function native(): Native | undefined {
+  const ffi = process.getBuiltinModule('node:ffi' as 'node:fs') as unknown as Ffi | undefined
+  const [prctl, seccomp, capset] = [PRCTL, SECCOMP, CAPSET].map((numbers) => numbers[process.arch])
+  if (process.platform !== 'linux' || ffi === undefined) return undefined
+  if (prctl === undefined || seccomp === undefined || capset === undefined) return undefined
+  const { functions } = ffi.dlopen(null, {
+    syscall: { arguments: ['i64', 'i64', 'i64', 'i64', 'i64', 'i64'], return: 'i64' },
+    fcntl: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
+    socket: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
+    ioctl: { arguments: ['i32', 'u64', 'u64'], return: 'i32' },
+  })
+  const call = (number: bigint, ...args: bigint[]): number =>
+    Number(functions.syscall!(number, ...args, ...new Array<bigint>(5 - args.length).fill(0n)))
+  const pointer = (bytes: Uint8Array): bigint => ffi.getRawPointer(bytes)
+  const landlockVersion = (): number => Math.max(0, call(LANDLOCK_CREATE_RULESET, 0n, 0n, 1n))
+  return {
+    keep: (fds) => {
+      for (const fd of fds) functions.fcntl!(fd, F_SETFD, 0)
+    },
+    noNewPrivileges: () => call(prctl, PR_SET_NO_NEW_PRIVS, 1n) === 0,
+    raiseLoopback: () => {
+      const fd = Number(functions.socket!(AF_INET, SOCK_DGRAM, 0))
+      // struct ifreq: a name of 16 octets, then the flags.
+      const request = Buffer.alloc(40)
+      request.write('lo')
+      request.writeInt16LE(IFF_UP, 16)
+      const done = fd >= 0 && Number(functions.ioctl!(fd, SIOCSIFFLAGS, pointer(request))) === 0
+      if (fd >= 0) closeSync(fd)
+      return done
+    },
+    dropCapabilities: () => {
+      for (let each = 0; each < CAPABILITIES; each++) call(prctl, PR_CAPBSET_DROP, BigInt(each))
+      call(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+      const header = Buffer.alloc(8)
+      header.writeUInt32LE(LINUX_CAPABILITY_VERSION_3, 0)
+      return call(capset, pointer(header), pointer(Buffer.alloc(24))) === 0
+    },
+    landlockVersion,
+    landlock: (writable, noTcp) => {
+      const version = landlockVersion()
+      if (version < 1) return false
+      const writes = WRITES | (version >= 2 ? REFER : 0n) | (version >= 3 ? TRUNCATE : 0n)
+      const tcp = noTcp && version >= 4 ? BIND_TCP_AND_CONNECT_TCP : 0n
+      const scopes = version >= 6 ? SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS : 0n
+      const attributes = words([writes, tcp, scopes])
+      // Older kernels refuse a structure that is longer than what they know.
+      const size = version >= 6 ? 24n : version >= 4 ? 16n : 8n
+      const rules = call(LANDLOCK_CREATE_RULESET, pointer(attributes), size, 0n)
+      if (rules < 0) return false
+      const fits = writable.every((path) => {
+        const rule = Buffer.alloc(12)
+        rule.writeBigUInt64LE(writes, 0)
+        rule.writeInt32LE(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY), 8)
+        return call(LANDLOCK_ADD_RULE, BigInt(rules), LANDLOCK_RULE_PATH_BENEATH, pointer(rule), 0n) === 0
+      })
+      return fits && call(LANDLOCK_RESTRICT_SELF, BigInt(rules), 0n) === 0
+    },
+    filter: (program) => {
+      const header = Buffer.alloc(16)
+      header.writeUInt16LE(program.length / 8, 0)
+      header.writeBigUInt64LE(pointer(program), 8)
+      return call(seccomp, SECCOMP_SET_MODE_FILTER, 0n, pointer(header)) === 0
+    },
+  }
+}
+
+function words(values: readonly bigint[]): Buffer {
+  const bytes = Buffer.alloc(values.length * 8)
+  for (const [index, value] of values.entries()) bytes.writeBigUInt64LE(value, index * 8)
+  return bytes
+}

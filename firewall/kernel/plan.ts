@@ -1,0 +1,17 @@
+/** What the gate tells the stage that binds the broker. */
+
+export interface Plan {
+  readonly filter: boolean
+  readonly landlock: boolean
+  /** No network namespace: the filter has to keep every socket away. */
+  readonly noSockets: boolean
+  /** Folders below which may be written. */
+  readonly writable: readonly string[]
+  /** Descriptors besides the three that the program keeps. */
+  readonly fds: readonly number[]
+  /** Variables that Node takes away when it starts, to be set again. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** Exit status of a stage that could not bind itself. */
+export const NOT_BOUND = 70
