@@ -117,7 +117,7 @@ function add(
   const { middle, low, high } = interval(ratios(values))
   rows.push({
     what: `${key} ratio`,
-    value: round(mean),
+    value: round(middle),
     unit: '',
     setting: `95 % between ${round(low)} and ${round(high)}`,
   })
