@@ -11,6 +11,7 @@ import type { Caller } from '#protocol/services/service.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import type { GatewaySession, GatewaySessionEvents } from '#protocol/session/gateway-session.ts'
 import type { Stream } from '#protocol/session/stream.ts'
+import { Priority } from '#protocol/session/stream.ts'
 import type { Expected } from '#protocol/session/token-table.ts'
 
 /** Where the answer of one exchange goes. undefined: nobody waits for it any more, and its connection is to be ended. */
@@ -20,11 +21,17 @@ interface Open {
   readonly number: number
   readonly form: Form
   readonly deadline: Millis
+  /** It has little room and little time: kept for an answer that is urgent, and not spent on a piece of a file. */
+  readonly isForUrgent: boolean
   /** Longest time from now to `deadline` that there can be, milliseconds. */
   readonly most: Millis
   /** Not answered before: its member has been faster than others can bear. */
   readonly notBefore: Millis
 }
+
+/** Octets of an answer and milliseconds of patience up to which an exchange is kept for what is urgent. */
+const LITTLE_ROOM = 8_192
+const LITTLE_TIME = 150
 
 /** What a live session needs from its surroundings. */
 export interface Surroundings {
@@ -121,8 +128,10 @@ export class LiveSession implements GatewaySessionEvents {
     this.keeper.moved(this, octets)
     const now = this.around.now()
     const most = form.holdMs ?? this.around.holdMs
-    const deadline = now + Math.min(hold ?? 0, most)
-    this.open.set(number, { number, form, deadline, most, notBefore: now + this.keeper.pace(this) })
+    const patience = Math.min(hold ?? 0, most)
+    const isForUrgent = patience <= LITTLE_TIME && form.down.max <= LITTLE_ROOM
+    const notBefore = now + this.keeper.pace(this)
+    this.open.set(number, { number, form, deadline: now + patience, most, notBefore, isForUrgent })
     this.wake()
     return this.attend(number, reply)
   }
@@ -240,9 +249,13 @@ export class LiveSession implements GatewaySessionEvents {
     for (const each of order) {
       const full = spare-- > Limits.parkedExchanges
       if (this.mustWait(each, now)) continue
-      if (full || this.isDue(each, now) || this.session.mux.isClosed || this.session.pending(1) > 0) this.answer(each)
+      if (full || this.isDue(each, now) || this.session.mux.isClosed || this.hasFor(each)) this.answer(each)
     }
     this.arm(now)
+  }
+
+  private hasFor({ isForUrgent }: Open): boolean {
+    return this.session.pending(1, isForUrgent ? Priority.normal : Priority.bulk) > 0
   }
 
   /** Not for longer than a bucket takes to fill, where the clock was set back; nor at the end of the session. */
@@ -262,7 +275,9 @@ export class LiveSession implements GatewaySessionEvents {
 
   private answer({ number, form }: Open): void {
     this.open.delete(number)
-    const wanted = this.session.pending(form.down.max) + PARCEL_OVERHEAD
+    // What is urgent goes alone: behind it a piece of a file would hold it up until the whole answer is there.
+    const most = this.session.mux.urgent ? Priority.normal : Priority.bulk
+    const wanted = this.session.pending(form.down.max, most) + PARCEL_OVERHEAD
     const parcel = this.session.answer(number, form.down.fit(wanted), bindingOf(form))
     const response = form.encodeResponse({ parcel, random: this.around.random })
     this.keeper.moved(this, parcel.length)

@@ -45,9 +45,13 @@ async function joinsConfined(t: ExecutionContext, env: NodeJS.ProcessEnv): Promi
   await t.throwsAsync(access(join(state, 'gate', 'audit.log')), undefined, 'nothing was refused')
 }
 
-where('with every layer that this kernel has', (t) => joinsConfined(t, process.env))
+where('with every layer that this kernel has', async (t) => {
+  t.timeout(300_000)
+  await joinsConfined(t, process.env)
+})
 
 where('without namespaces: the filter alone', async (t) => {
+  t.timeout(300_000)
   // No program called `unshare` is found.
   const empty = join(await temporaryFolder(t), 'empty')
   await mkdir(empty)
@@ -59,6 +63,18 @@ where('what is wrong with an invite is told as without', async (t) => {
   const { status, err } = await sotto(t, ['join', '--name', 'A', '--state', state], 'no invite')
   t.is(status, 2)
   t.regex(err, /E_INVITE_FORMAT/)
+})
+
+test('what does not go with it is told, and nothing is started', async (t) => {
+  const state = join(await temporaryFolder(t), 'member')
+  for (const args of [
+    ['chat', '--browser', 'chromium'],
+    ['proxy', 'set', 'socks5://127.0.0.1:9050'],
+  ]) {
+    const { status, err } = await sotto(t, [...args, '--state', state])
+    t.is(status, 2, err)
+    t.regex(err, /--confine.*E_USAGE/s)
+  }
 })
 
 test('where there is no Linux, nothing is started', (t) => {

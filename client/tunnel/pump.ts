@@ -2,6 +2,7 @@
 import type { CompiledTemplate, Form } from '#engine/compile.ts'
 import { TemplateLimits } from '#engine/limits.ts'
 import type { Rhythm } from '#engine/rhythm.ts'
+import { Priority } from '#protocol/session/stream.ts'
 import type { ExchangeResult } from '../carrier.ts'
 import { Doubts } from './doubts.ts'
 import type { Epoch } from './epoch.ts'
@@ -178,7 +179,9 @@ export class Pump {
     const { now } = this
     const bulk = this.template.shape('bulk')
     const small = this.template.shape('send')
-    const wanted = session.pending(this.form('bulk').up.max) + PARCEL_OVERHEAD
+    // What is urgent goes alone: filled up with a file it would take as long as that.
+    const most = session.mux.urgent ? Priority.normal : Priority.bulk
+    const wanted = session.pending(this.form('bulk').up.max, most) + PARCEL_OVERHEAD
     const isSmall = wanted <= fit.room(small, now) || fit.room(bulk, now) <= fit.room(small, now)
     const shape = this.form(isSmall ? 'send' : 'bulk')
     this.sends++

@@ -34,9 +34,14 @@ const END_HEADERS = 0x04
  * A stream for Node's client to speak on, in front of `socket`.
  * @param openingOf of the request on a stream; one that is not known ends the connection, since the blocks after it would be
  *   read wrongly
+ * @param ownWindow whoever calls gives the connection's window back (`windowUpdate`), and Node does not
  */
-export function shapedAs(socket: Duplex, openingOf: (stream: number) => Opening | undefined): Duplex {
-  const shaper = new Shaper(openingOf)
+export function shapedAs(
+  socket: Duplex,
+  openingOf: (stream: number) => Opening | undefined,
+  ownWindow: boolean,
+): Duplex {
+  const shaper = new Shaper(openingOf, ownWindow)
   const write = (frames: readonly Buffer[], done: (error?: Error | null) => void): void => {
     const [next, ...others] = frames
     if (next === undefined) return done()
@@ -70,12 +75,14 @@ export function shapedAs(socket: Duplex, openingOf: (stream: number) => Opening 
 /** Cuts what it is given into frames; keeps what is not whole. */
 export class Shaper {
   private readonly openingOf: (stream: number) => Opening | undefined
+  private readonly ownWindow: boolean
   private rest: Buffer = Buffer.alloc(0)
   /** Preface and first frames, until the WINDOW_UPDATE that ends them. */
   private opening: Buffer[] | undefined = []
 
-  constructor(openingOf: (stream: number) => Opening | undefined) {
+  constructor(openingOf: (stream: number) => Opening | undefined, ownWindow: boolean) {
     this.openingOf = openingOf
+    this.ownWindow = ownWindow
   }
 
   /** What can go out now, each piece in a record of its own. @throws Error for HEADERS of a request that is not known */
@@ -83,8 +90,9 @@ export class Shaper {
     this.rest = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
     const out: Buffer[] = []
     for (let frame = this.next(); frame !== undefined; frame = this.next()) {
-      if (this.opening === undefined) out.push(this.written(frame))
-      else {
+      if (this.opening === undefined) {
+        if (!this.ownWindow || frame[3] !== WINDOW_UPDATE || frame.readUInt32BE(5) !== 0) out.push(this.written(frame))
+      } else {
         this.opening.push(frame)
         if (frame.length <= HEAD || frame[3] !== WINDOW_UPDATE) continue
         out.push(Buffer.concat(this.opening))
@@ -122,4 +130,13 @@ export class Shaper {
     }
     return Buffer.concat([front, block])
   }
+}
+
+/** Gives so many octets of the connection's window back. */
+export function windowUpdate(increment: number): Buffer {
+  const frame = Buffer.alloc(HEAD + 4)
+  frame.writeUIntBE(4, 0, 3)
+  frame[3] = WINDOW_UPDATE
+  frame.writeUInt32BE(increment, HEAD)
+  return frame
 }

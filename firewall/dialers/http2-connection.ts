@@ -10,12 +10,13 @@ import type { Protocol } from './browser-client.ts'
 import { http2Fields } from './browser-fields.ts'
 import type { DialTarget } from './dialer.ts'
 import type { Opening } from './h2-shape.ts'
-import { shapedAs } from './h2-shape.ts'
+import { shapedAs, windowUpdate } from './h2-shape.ts'
 import { HpackEncoder } from './hpack.ts'
 import type { HttpClientEvents } from './http-client.ts'
 import { pathError } from './path-error.ts'
 import { Priorities } from './priorities.ts'
 import type { BrowserProfile } from './profile.ts'
+import { ReceivedWindow } from './received-window.ts'
 
 interface NextStream {
   setNextStreamID(id: number): void
@@ -33,14 +34,22 @@ export class Http2Connection implements Protocol {
   private readonly encoder: HpackEncoder | undefined
   /** Headers of the requests under way. */
   private readonly headers = new Map<ClientHttp2Stream, readonly (readonly [string, string])[]>()
+  /** So many octets of bodies have come. */
+  private readonly wasRead: (octets: number) => void
   private isClosing = false
 
   constructor(profile: BrowserProfile, target: DialTarget, socket: TLSSocket, events: HttpClientEvents) {
     const { http2 } = profile
     this.profile = profile
     this.target = target
-    this.encoder = profile.family === 'chromium' ? new HpackEncoder() : undefined
-    const shaped = shapedAs(socket, (stream) => this.openingOf(stream))
+    const isChromium = profile.family === 'chromium'
+    const shaped = shapedAs(socket, (stream) => this.openingOf(stream), isChromium)
+    this.encoder = isChromium ? new HpackEncoder() : undefined
+    const window = new ReceivedWindow(FIRST_WINDOW + http2.window, performance.now())
+    this.wasRead = (octets) => {
+      const increment = isChromium ? window.read(octets, performance.now()) : 0
+      if (increment > 0 && socket.writable) socket.write(windowUpdate(increment))
+    }
     const session = connect(`https://${authority(target)}`, {
       createConnection: () => shaped,
       settings: settingsOf(http2.settings),
@@ -98,7 +107,7 @@ export class Http2Connection implements Protocol {
       this.headers.delete(stream)
     }
     answer.start(() => stream.close(constants.NGHTTP2_CANCEL))
-    relay(stream, this.target.name, answer, forget)
+    relay(stream, { name: this.target.name, answer, forget, wasRead: this.wasRead })
     if (body !== undefined) stream.end(body)
   }
 
@@ -117,7 +126,20 @@ export class Http2Connection implements Protocol {
 }
 
 /** Tells the answer of everything, and once. */
-function relay(stream: ClientHttp2Stream, name: string, answer: Answer, forget: () => void): void {
+function relay(
+  stream: ClientHttp2Stream,
+  {
+    name,
+    answer,
+    forget,
+    wasRead,
+  }: {
+    readonly name: string
+    readonly answer: Answer
+    readonly forget: () => void
+    readonly wasRead: (octets: number) => void
+  },
+): void {
   let problem: unknown
   let ended = false
   stream.on('response', (headers, _, rawHeaders: string[]) => {
@@ -127,7 +149,10 @@ function relay(stream: ClientHttp2Stream, name: string, answer: Answer, forget: 
     })
     answer.head(status, pairs)
     // Not before: where both came at once, Node tells of the data first.
-    stream.on('data', (chunk: Buffer) => answer.data(chunk))
+    stream.on('data', (chunk: Buffer) => {
+      wasRead(chunk.length)
+      answer.data(chunk)
+    })
   })
   stream.on('end', () => {
     ended = true

@@ -13,7 +13,15 @@ import { privateFolder } from '../folder.ts'
 import { wantsToJoin } from '../join.ts'
 import type { CoreEnd } from '../launcher.ts'
 import type { Leave } from '../lockdown.ts'
-import { brokerFolder, EVENTS_FD, eventsDescriptor, gateFolder, isIpv6Only, stateFolder } from '../options.ts'
+import {
+  brokerFolder,
+  browserOption,
+  EVENTS_FD,
+  eventsDescriptor,
+  gateFolder,
+  isIpv6Only,
+  stateFolder,
+} from '../options.ts'
 import type { FirewallEvent } from '../permit.ts'
 import { readText } from '../prompt.ts'
 import { systemBroker } from '../system-broker.ts'
@@ -46,6 +54,10 @@ export async function confined(options: ConfineOptions): Promise<CoreEnd> {
   process.umask(0o077)
   const { args, env, leave } = options
   if (wantsToChangeWays(args)) throw new SottoError('E_USAGE', 'The way out is chosen without --confine.')
+  if (browserOption(args) !== undefined) {
+    // It has sandboxes and local sockets of its own, which is what the kernel refuses here.
+    throw new SottoError('E_USAGE', 'A browser of this machine does not go with --confine.')
+  }
   const state = stateFolder(args, env)
   const layers = layersHere(leave)
   const { list, beginning } = await prepare(options, state)

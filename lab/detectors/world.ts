@@ -114,10 +114,13 @@ async function memberOf({ site, near, far }: Parts, template: CompiledTemplate, 
   }
   const [mine, theirs] = await Promise.all([join(near), join(far)])
   await Promise.all([near.call({ run: 'add', name, card: theirs }), far.call({ run: 'add', name, card: mine })])
-  near.tell({ run: 'say', name, letters: 10 })
-  await far.call({ run: 'met', name })
-  far.tell({ run: 'say', name, letters: 10 })
-  await near.call({ run: 'met', name })
+  // Until what two people tell each other once, keys above all, has been told.
+  for (let turn = 0; turn < 3; turn++) {
+    near.tell({ run: 'say', name, letters: 10 })
+    await far.call({ run: 'met', name })
+    far.tell({ run: 'say', name, letters: 10 })
+    await near.call({ run: 'met', name })
+  }
   await near.call({ run: 'close', name })
   // The first time somebody comes back they bring what others need to reach them; that happens once.
   await near.call({ run: 'open', name, template: template.id })

@@ -16,7 +16,7 @@ export interface Ground {
 }
 
 /** Invites made at once: each member needs one, and making one is a process. */
-const INVITES = 128
+const INVITES = 224
 let addresses = 0
 
 export async function openGround(): Promise<Ground> {

@@ -82,9 +82,8 @@ const cuts: readonly Scenario[] = [
     name: 'idle-cut-10s-in-full',
     what: 'connections without traffic are forgotten after 10 s, without a word; nothing is scaled',
     box: { kind: 'tcp', idleCutMs: 10_000, idleCut: 'silent' },
-    template: 'feed-sync',
     count: 4,
-    everyMs: 14_000,
+    everyMs: 12_000,
   },
   {
     name: 'connections-reset',

@@ -11,6 +11,7 @@ import { Epoch, sessionTranscript } from './epoch.ts'
 import { CloseCode } from './frames.ts'
 import type { MultiplexerEvents } from './multiplexer.ts'
 import { Multiplexer } from './multiplexer.ts'
+import type { Priority } from './stream.ts'
 
 /** One request to send. A retry sends these very bytes again. */
 export interface Outgoing {
@@ -100,8 +101,8 @@ export class ClientSession {
   }
 
   /** Octets worth sending now; stops counting at `enough`. */
-  pending(enough: number): number {
-    return this.mux.pending(enough)
+  pending(enough: number, most?: Priority): number {
+    return this.mux.pending(enough, most)
   }
 
   /**

@@ -11,7 +11,7 @@ import { Epoch, sessionTranscript } from './epoch.ts'
 import { CloseCode } from './frames.ts'
 import type { MultiplexerEvents } from './multiplexer.ts'
 import { Multiplexer } from './multiplexer.ts'
-import type { Stream } from './stream.ts'
+import type { Priority, Stream } from './stream.ts'
 import type { Expected, TokenTable } from './token-table.ts'
 import { TokenWindow } from './token-table.ts'
 
@@ -118,8 +118,8 @@ export class GatewaySession implements MultiplexerEvents {
   }
 
   /** Octets worth sending in the answer of `number`; stops counting at `enough`. */
-  pending(enough: number): number {
-    return this.mux.pending(enough)
+  pending(enough: number, most?: Priority): number {
+    return this.mux.pending(enough, most)
   }
 
   /** The client has the answer, or will never have it: its token is not expected any more. */

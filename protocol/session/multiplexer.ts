@@ -124,14 +124,14 @@ export class Multiplexer implements StreamOwner {
 
   // ---- sending -------------------------------------------------------------------------------------------------------
 
-  /** Octets worth sending now; stops counting at `enough`. */
-  pending(enough: number): number {
+  /** Octets worth sending now, of streams up to priority `most`; stops counting at `enough`. */
+  pending(enough: number, most: Priority = Priority.bulk): number {
     let octets = this.dueLost.length * 9 + this.dueResets.length * 20 + this.dueWindows.length * 13
     if (this.dueSessionWindow) octets += 9
     if (this.closeCode !== undefined) return octets + 2
     for (const stream of this.streams.values()) {
       if (octets >= enough) break
-      if (!this.mayCarry(stream, this.ready)) continue
+      if (stream.priority > most || !this.mayCarry(stream, this.ready)) continue
       const bytes = stream.sending.sendable(this.credit)
       if (bytes > 0) octets += bytes + headLength(stream.id, stream.sending.sent, bytes)
     }

@@ -2,6 +2,7 @@
  * The core of a benchmark's client. First line in: {link, template}; then commands, one line each, answered by one line.
  *   {run: 'up' | 'down', octets}            -> {mbps}
  *   {run: 'echo', octets, times}            -> {ms: [..]}        round trips to the gateway
+ *   {run: 'beside', way, octets, size}      -> {mbps, ms: [..]}  a transfer, and round trips of `size` octets meanwhile
  *   {run: 'pair', ...}                      see latency.ts
  * Started by client.ts it is confined, with its broker in another process. With the arguments `one-process LINK FOLDER` the
  * firewall is in this one, as a program has it that uses Sotto as a library.
@@ -79,6 +80,23 @@ async function echo(octets: number, times: number): Promise<number[]> {
   return ms
 }
 
+/** Messages one after another, with a pause as people make, for as long as a file is under way. */
+async function beside(way: 'up' | 'down', octets: number, size: number): Promise<{ mbps: number; ms: number[] }> {
+  const ms: number[] = []
+  let isOver = false
+  const talk = async (): Promise<void> => {
+    while (!isOver) {
+      ms.push(...(await echo(size, 1)))
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+  }
+  const talking = talk()
+  const mbps = await move(way, octets)
+  isOver = true
+  await talking
+  return { mbps, ms }
+}
+
 // ---- two members: a message there and back through held polls --------------------------------------------------------
 
 let onDelivery: () => void = () => {}
@@ -128,6 +146,7 @@ for (let command = await read(); command !== undefined; command = await read()) 
   const { run, octets, times } = command as { run: string; octets: number; times: number }
   const to = { sid: unhex(command.sid), sauth: unhex(command.sauth) }
   if (run === 'up' || run === 'down') say({ mbps: await move(run, octets) })
+  else if (run === 'beside') say(await beside(command.way as 'up' | 'down', octets, Number(command.size)))
   else if (run === 'echo') say({ ms: await echo(octets, times) })
   else if (run === 'queue') say(await openQueue())
   else if (run === 'answer') {

@@ -3,9 +3,10 @@ import { createInterface } from 'node:readline'
 import { Pool } from 'undici'
 
 const BODY = Buffer.alloc(262_144, 9)
-const [port, connections] = process.argv.slice(2).map(Number)
-const pool = new Pool(`https://localhost:${port}`, {
-  connections: connections!,
+const [port, count, host = 'localhost'] = process.argv.slice(2)
+const connections = Number(count)
+const pool = new Pool(`https://${host}:${port}`, {
+  connections,
   pipelining: 1,
   connect: { rejectUnauthorized: false },
 })
@@ -27,7 +28,7 @@ async function measure(direction: 'up' | 'down', octets: number): Promise<number
   const worker = async (): Promise<void> => {
     while (left-- > 0) await one(direction)
   }
-  await Promise.all(Array.from({ length: connections! }, worker))
+  await Promise.all(Array.from({ length: connections }, worker))
   return total / (performance.now() - began) / 1000
 }
 

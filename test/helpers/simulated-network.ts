@@ -46,6 +46,8 @@ export class SimulatedNetwork {
   /** How often there were more than the exchange allowed. */
   exceeded = 0
   exchanges = 0
+  /** Told of the octets of every request's body. */
+  onRequest: (octets: number) => void = () => {}
   private readonly timers = new MachineTimers(this.time)
   private generation = 0
   private lastBegan = Number.NEGATIVE_INFINITY
@@ -155,6 +157,7 @@ export class SimulatedNetwork {
 
   private exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse> {
     this.exchanges++
+    this.onRequest(request.body?.length ?? 0)
     if (options.fresh) this.connections = this.connections.filter(({ busy }) => busy)
     return new Promise((resolve, reject) => {
       let connection: Connection | undefined

@@ -4,7 +4,7 @@
  *     {id, run: 'add', name, card}         -> {id}         takes somebody in
  *     {id, run: 'open', name, template}    -> {id}         resolves once the gateway is reached
  *     {run: 'say', name, letters}                          to the one contact
- *     {id, run: 'met', name}               -> {id}         once something was heard
+ *     {id, run: 'met', name}               -> {id}         once something was heard, anew each time
  *     {id, run: 'rest', name}              -> {id}         once nothing is under way, and nothing will be soon
  *     {id, run: 'close', name}             -> {id}
  *     member.ts FOLDER
@@ -74,8 +74,9 @@ class Person {
     if (contact !== undefined) this.member!.chat.send(contact.id, 'x'.repeat(letters))
   }
 
-  met(): Promise<void> {
-    return this.heard.promise
+  async met(): Promise<void> {
+    await this.heard.promise
+    this.heard = Promise.withResolvers<void>()
   }
 
   async rest(): Promise<void> {

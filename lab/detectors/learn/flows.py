@@ -16,8 +16,8 @@ from . import statistics
 
 FOLDS = 5
 ATTACKERS = {
-    "forest": lambda: RandomForestClassifier(n_estimators=100, min_samples_leaf=2, random_state=1),
-    "boosting": lambda: HistGradientBoostingClassifier(max_iter=60, min_samples_leaf=5, random_state=1),
+    "forest": lambda: RandomForestClassifier(n_estimators=80, min_samples_leaf=2, random_state=1),
+    "boosting": lambda: HistGradientBoostingClassifier(max_iter=40, min_samples_leaf=5, random_state=1),
     "neighbours": lambda: make_pipeline(StandardScaler(), KNeighborsClassifier(n_neighbors=9)),
 }
 # What an attacker looks at.

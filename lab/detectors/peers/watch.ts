@@ -19,7 +19,7 @@ export interface PeerSessions {
   readonly sessions: readonly Session[]
 }
 
-const SESSIONS = 40
+const SESSIONS = 24
 /** Port of the site that is inside, in the site's namespace. */
 const INNER = 8443
 
