@@ -6,7 +6,7 @@ import type { PackInUse } from '#client/packs/keeper.ts'
 import type { Octets } from '#client/path.ts'
 import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { measureText } from '#firewall/meter-texts.ts'
-import type { WaysInfo } from '#firewall/permit.ts'
+import type { DialerReport, WaysInfo } from '#firewall/permit.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import type { Output } from './report.ts'
 import { describePath, timeOf } from './text.ts'
@@ -25,17 +25,20 @@ export interface StatusReport extends TunnelStatus {
   readonly flow?: FlowNote
   /** The proxy and the front that it goes by, where there are any. */
   readonly ways: WaysInfo
+  /** What traffic can look like on this machine, with what is known to differ, and what it cannot and why. */
+  readonly dialers: readonly DialerReport[]
 }
 
 export function reportStatus(member: Member, ways: WaysInfo, output: Output): void {
   const today = member.today()
   const packs = member.packs()
   const flows = member.flowNotes()
+  const { dialers } = member
   for (const [index, status] of member.status().entries()) {
     const pack = packs[index]
     const flow = flows[index]
     const more = { ...(pack && { pack }), ...(flow && { flow }) }
-    const report: StatusReport = { ...status, why: reasonOf(status, pack), today, ways, ...more }
+    const report: StatusReport = { ...status, why: reasonOf(status, pack), today, ways, dialers, ...more }
     output.result(report, describe(report))
   }
 }
@@ -75,12 +78,14 @@ function reasonOf({ template, endpoint, findings, tried }: TunnelStatus, pack: P
 }
 
 function describe(report: StatusReport): string {
-  const { state, since, findings, tried, holdMs, today, why, pack, flow } = report
+  const { state, since, findings, tried, holdMs, today, why, pack, flow, dialers } = report
+  const unfit = dialers.filter((dialer) => dialer.unfit !== undefined)
   const isUp = state.kind === 'ready'
   return [
     `${describePath(report)}${pack === undefined ? '' : `, pack ${pack.serial}`}, since ${timeOf(since)}`,
     ...(isUp ? [`  looks so because ${why}; waits up to ${Math.ceil(holdMs / 1000)} s for news`] : []),
     ...describeWays(report.ways, report.endpoint).map((line) => `  ${line}`),
+    ...unfit.map(({ family, version, unfit: cause }) => `  cannot look like ${family} ${version} here: ${cause}`),
     ...findings.map(({ code, since: seen }) => `  ${code} since ${timeOf(seen)}: ${errorCodes[code]}`),
     ...(tried.length === 0 ? [] : [`  tried in vain: ${describeTries(tried)}`]),
     ...(flow === undefined ? [] : [`  ${describeFlow(flow)}: sotto firewall explain ${report.endpoint.id}`]),
