@@ -45,9 +45,13 @@ async function joinsConfined(t: ExecutionContext, env: NodeJS.ProcessEnv): Promi
   await t.throwsAsync(access(join(state, 'gate', 'audit.log')), undefined, 'nothing was refused')
 }
 
-where('with every layer that this kernel has', (t) => joinsConfined(t, process.env))
+where('with every layer that this kernel has', async (t) => {
+  t.timeout(300_000)
+  await joinsConfined(t, process.env)
+})
 
 where('without namespaces: the filter alone', async (t) => {
+  t.timeout(300_000)
   // No program called `unshare` is found.
   const empty = join(await temporaryFolder(t), 'empty')
   await mkdir(empty)

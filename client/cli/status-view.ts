@@ -82,7 +82,7 @@ function describe(report: StatusReport): string {
     ...(isUp ? [`  looks so because ${why}; waits up to ${Math.ceil(holdMs / 1000)} s for news`] : []),
     ...describeWays(report.ways, report.endpoint).map((line) => `  ${line}`),
     ...findings.map(({ code, since: seen }) => `  ${code} since ${timeOf(seen)}: ${errorCodes[code]}`),
-    ...(tried.length === 0 ? [] : [`  tried in vain: ${tried.map(describeTry).join(', ')}`]),
+    ...(tried.length === 0 ? [] : [`  tried in vain: ${describeTries(tried)}`]),
     ...(flow === undefined ? [] : [`  ${describeFlow(flow)}: sotto firewall explain ${report.endpoint.id}`]),
     `  today ${size(today.up)} up, ${size(today.down)} down`,
   ].join('\n')
@@ -93,8 +93,17 @@ function describeFlow({ condition, reason, since, leftMs }: FlowNote): string {
   return `${how} by the firewall since ${timeOf(since)}: ${measureText(reason)}`
 }
 
-const describeTry = ({ template, code, at }: TunnelStatus['tried'][number]): string =>
-  `${template} at ${timeOf(at)} (${code})`
+/** The same in vain again and again is said once. */
+function describeTries(tried: TunnelStatus['tried']): string {
+  const kinds = Map.groupBy(tried, ({ template, code }) => `${template} ${code}`)
+  return [...kinds.values()].map(describeAlike).join(', ')
+}
+
+function describeAlike(tries: TunnelStatus['tried']): string {
+  const { template, code, at } = tries.at(-1)!
+  const when = tries.length === 1 ? `at ${timeOf(at)}` : `${tries.length} times, last at ${timeOf(at)}`
+  return `${template} ${when} (${code})`
+}
 
 /** Rounded as people say it. */
 function size(octets: number): string {

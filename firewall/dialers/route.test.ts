@@ -100,7 +100,13 @@ for (const { kind, start, forbidden, beyond } of kinds) {
     t.deepEqual(proxy.offered, [pair])
     t.is(await codeOf(visit(t, { proxy: proxyAt(proxy, { kind }) })), 'E_PROXY_AUTH')
     const wrong = { user: 'anna', password: 'guess-hunter2' }
-    const error = (await t.throwsAsync(visit(t, { proxy: proxyAt(proxy, { kind, credentials: wrong }) }))) as SottoError
+    const before = proxy.asked.length + proxy.offered.length
+    const to = { addresses: ['127.0.0.1'], proxy: proxyAt(proxy, { kind, credentials: wrong }) }
+    const error = (await t.throwsAsync(visit(t, to))) as SottoError
+    t.true(
+      proxy.asked.length + proxy.offered.length - before <= 2,
+      'a wrong password is not offered again for an address',
+    )
     t.is(error.code, 'E_PROXY_AUTH')
     // Neither in the text nor anywhere in what it drags along.
     t.false(inspect(error, { depth: 20, showHidden: true }).includes('hunter2'))

@@ -62,7 +62,13 @@ export const applicationServer = (socket: string): string => `
 export const plainServer = (input: FrontInput, port: number): ServerText => ({ port, text: siteText(input) })
 
 /** Paths of the sample site's application: those that have fixed answers. */
-const applicationPaths = ['~ ^/api/', '= /photos/uploads', '= /photos/originals', '= /collect', '= /graphql']
+const applicationPaths = [
+  '~ ^/(?:api|files|live|rpc|socket[.]io)/',
+  '= /photos/uploads',
+  '= /photos/originals',
+  '= /collect',
+  '= /graphql',
+]
 
 /** The server that a gateway which faces the network alone pretends to be. */
 export function imitatedServer({ root, application }: FrontInput, port: number): ServerText {

@@ -59,6 +59,8 @@ export interface Contact extends Sealed {
   readonly contact: FirstContact
 }
 
+/** Times the silence of a probe: 20 s. */
+export const MEMBERS_PATIENCE = 50
 /** What a member's text message fits in. */
 const PARCEL = 768
 
@@ -128,7 +130,8 @@ export class Member {
   }
 
   private async send(sealed: Sealed): Promise<string> {
-    const { answer } = await observe(this.port, http1('member', 'send', octetsOf(requestOf(sealed))))
+    // It ends with the connection; the patience is for a machine that is busy.
+    const { answer } = await observe(this.port, http1('member', 'send', octetsOf(requestOf(sealed))), MEMBERS_PATIENCE)
     return answer
   }
 }

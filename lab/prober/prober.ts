@@ -1,6 +1,7 @@
 /** All probes against one world: the site with Sotto and the same site without, side by side. */
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
+import { MEMBERS_PATIENCE } from './member.ts'
 import { observe } from './observe.ts'
 import type { Observation, Probe } from './probe.ts'
 import { http1, nameOf } from './probe.ts'
@@ -80,7 +81,7 @@ export async function noticesFlaws({ flawed, reference }: World): Promise<number
 async function replays(world: World, list: readonly ByDesign[]): Promise<string[]> {
   const wrong: string[] = []
   for (const { what, request, answer } of list) {
-    const again = await observe(world.target, http1('replay', what, request))
+    const again = await observe(world.target, http1('replay', what, request), MEMBERS_PATIENCE)
     if (undated(again.answer) !== undated(answer)) wrong.push(what)
   }
   return wrong
