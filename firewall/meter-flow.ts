@@ -172,11 +172,13 @@ export class Flow {
   /** Lets the time pass. */
   tick(now: Millis): void {
     const { state } = this
-    const elapsed = Math.min(Math.max(0, now - state.at), MeterLimits.stepMs)
+    const passed = Math.max(0, now - state.at)
+    const elapsed = Math.min(passed, MeterLimits.stepMs)
     state.at = now
     if (elapsed === 0) return
     for (const measure of MEASURES) this.runOut(measure, elapsed)
-    if (state.provenMs !== null) state.provenMs += elapsed
+    // The clock alone never makes anybody proven: here the whole of it counts.
+    if (state.provenMs !== null) state.provenMs += passed
     if (state.foreignRun > 0) state.foreignMs += elapsed
     state.cutAgoMs += elapsed
     if (state.cuts > 0 && state.condition !== 'cut' && state.cutAgoMs > MeterLimits.cutForgottenMs) {
@@ -200,7 +202,6 @@ export class Flow {
   private learn(elapsed: number): void {
     const { state } = this
     state.hourMs += elapsed
-    if (state.condition !== 'open') state.hourIsGood = false
     if (state.hourMs < HOUR) return
     for (const measure of MEASURES) {
       if (this.envelope(measure).grows === 1) continue

@@ -124,8 +124,8 @@ export const MeterLimits = {
   cutMostMs: 21_600_000,
   /** Milliseconds without a cut after which one is forgotten. */
   cutForgottenMs: 86_400_000,
-  /** The most that a step of the clock counts for, milliseconds. Attack: a clock that is set forward to empty the buckets. */
-  stepMs: 21_600_000,
+  /** The most that a step of the clock counts for, milliseconds. Attack: a clock that is set forward, to end a long cut at once. */
+  stepMs: 3_600_000,
   /** What is usual: so many times the largest hour, which fades by this share with every hour of use. */
   usualTimes: 4,
   usualFade: 0.01,

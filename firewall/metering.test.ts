@@ -72,9 +72,9 @@ function overPipe(t: ExecutionContext, local: LocalBroker): Broker {
 const ways = { 'in one process': (_: ExecutionContext, local: LocalBroker): Broker => local, 'over the pipe': overPipe }
 
 const get = (permit: Permit, target: string) =>
-  permit.exchange({ method: 'GET', target, headers: [], body: undefined }, { family: 'node', timeoutMs: 20_000 })
+  permit.exchange({ method: 'GET', target, headers: [], body: undefined }, { family: 'node', timeoutMs: 110_000 })
 const post = (permit: Permit, target: string, body: Uint8Array) =>
-  permit.exchange({ method: 'POST', target, headers: [], body }, { family: 'node', timeoutMs: 20_000 })
+  permit.exchange({ method: 'POST', target, headers: [], body }, { family: 'node', timeoutMs: 110_000 })
 
 /** Asks and judges, until it is refused; the error's code, and how often it went. */
 async function untilRefused(permit: Permit, once: () => Promise<unknown>): Promise<{ code: string; times: number }> {

@@ -6,6 +6,7 @@ const scenarios: Record<string, () => Promise<(args: readonly string[]) => Promi
   rotation: async () => (await import('../lab/rotation.ts')).rotation,
   probes: async () => (await import('../lab/prober/scenario.ts')).probes,
   detectors: async () => (await import('../lab/detectors/detectors.ts')).detectors,
+  fingerprint: async () => (await import('../lab/fingerprint/fingerprint.ts')).fingerprint,
   transfer: async () => (await import('../lab/transfer.ts')).transfer,
   proxies: async () => (await import('../lab/proxies.ts')).proxiesScenario,
   middlebox: async () => (await import('../lab/middlebox/middlebox.ts')).middlebox,

@@ -55,6 +55,8 @@ export class Connections {
   private line: Job[] = []
   private most: number = DialLimits.connectionsUnsaid
   private timer: NodeJS.Timeout | undefined
+  /** Whether the latest connection turned out to be shared. */
+  private shares = true
 
   constructor(input: ConnectionsInput) {
     this.input = input
@@ -129,7 +131,7 @@ export class Connections {
    */
   private laneFor(name: string | undefined): Lane | undefined {
     const lanes = [...this.lanes].filter(({ retired, client }) => !retired && client.capacity !== 0)
-    const shared = lanes.find((lane) => isShared(lane) || lane.client.capacity === undefined)
+    const shared = lanes.find((lane) => isShared(lane) || (this.shares && lane.client.capacity === undefined))
     if (shared !== undefined) return shared
     const own = name === undefined ? undefined : lanes.find((other) => other.name === name)
     if (own !== undefined) return own
@@ -217,6 +219,7 @@ export class Connections {
 
   /** What was in line behind a connection that turns out not to be shared finds others. */
   private decided(lane: Lane): void {
+    this.shares = isShared(lane)
     if (lane.client.capacity === 1 && !lane.begins) this.line.unshift(...this.stranded(lane, 1))
     this.advance(lane)
     this.placeAll()
@@ -224,7 +227,7 @@ export class Connections {
 
   private advance(lane: Lane): void {
     if (lane.begins || !this.lanes.has(lane)) return
-    while (lane.line.length > 0 && lane.current.size < (lane.client.capacity || 1)) {
+    while (lane.line.length > 0 && lane.current.size < (lane.client.capacity ?? 1)) {
       const job = lane.line.shift()!
       lane.isNew = false
       lane.current.add(job)

@@ -1,16 +1,17 @@
 /**
  * Octets of an HTTP/2 client as a browser writes them. Node's own client says the same in other pieces: its preface,
  * SETTINGS and WINDOW_UPDATE in two writes, several frames in one, no priority in HEADERS, and a header block that is coded
- * in another way. Every write is one TLS record, so an observer would see the difference in lengths. RFC 9113 sections 3.4,
+ * in another way, and no window behind them. Every write is one TLS record, so an observer would see the difference in lengths. RFC 9113 sections 3.4,
  * 4.1, 5.3.2 and 6.2.
  */
 import type { Duplex } from 'node:stream'
 import { Duplex as DuplexStream } from 'node:stream'
+import type { BrowserProfile } from './profile.ts'
 
 /** Of a request: which stream it depends on, exclusively, and its weight (RFC 7540 section 5.3, sent by Chromium still). */
 export interface Priority {
-  readonly stream: number
   readonly dependsOn: number
+  readonly exclusive: boolean
   /** As on the wire, one less than what it means. */
   readonly weight: number
 }
@@ -26,6 +27,8 @@ export interface Opening {
 const HEAD = 9
 const PREFACE_LENGTH = 24
 const HEADERS = 1
+const SETTINGS = 4
+const ACK = 1
 const WINDOW_UPDATE = 8
 const PRIORITY = 0x20
 const END_HEADERS = 0x04
@@ -38,10 +41,11 @@ const END_HEADERS = 0x04
  */
 export function shapedAs(
   socket: Duplex,
+  http2: BrowserProfile['http2'],
   openingOf: (stream: number) => Opening | undefined,
   ownWindow: boolean,
 ): Duplex {
-  const shaper = new Shaper(openingOf, ownWindow)
+  const shaper = new Shaper(http2, openingOf, ownWindow)
   const write = (frames: readonly Buffer[], done: (error?: Error | null) => void): void => {
     const [next, ...others] = frames
     if (next === undefined) return done()
@@ -74,13 +78,15 @@ export function shapedAs(
 
 /** Cuts what it is given into frames; keeps what is not whole. */
 export class Shaper {
+  private readonly http2: BrowserProfile['http2']
   private readonly openingOf: (stream: number) => Opening | undefined
   private readonly ownWindow: boolean
   private rest: Buffer = Buffer.alloc(0)
   /** Preface and first frames, until the WINDOW_UPDATE that ends them. */
   private opening: Buffer[] | undefined = []
 
-  constructor(openingOf: (stream: number) => Opening | undefined, ownWindow: boolean) {
+  constructor(http2: BrowserProfile['http2'], openingOf: (stream: number) => Opening | undefined, ownWindow: boolean) {
+    this.http2 = http2
     this.openingOf = openingOf
     this.ownWindow = ownWindow
   }
@@ -93,8 +99,9 @@ export class Shaper {
       if (this.opening === undefined) {
         if (!this.ownWindow || frame[3] !== WINDOW_UPDATE || frame.readUInt32BE(5) !== 0) out.push(this.written(frame))
       } else {
-        this.opening.push(frame)
-        if (frame.length <= HEAD || frame[3] !== WINDOW_UPDATE) continue
+        const isFrame = this.opening.length > 0
+        this.opening.push(isFrame && frame[3] === SETTINGS && !(frame[4]! & ACK) ? this.settings() : frame)
+        if (!isFrame || frame[3] !== WINDOW_UPDATE) continue
         out.push(Buffer.concat(this.opening))
         this.opening = undefined
       }
@@ -125,18 +132,33 @@ export class Shaper {
     front[4] = frame[4]! | (priority === undefined ? 0 : PRIORITY)
     front.writeUInt32BE(stream, 5)
     if (priority !== undefined) {
-      front.writeUInt32BE((0x80000000 | priority.dependsOn) >>> 0, HEAD)
+      front.writeUInt32BE(((priority.exclusive ? 0x80000000 : 0) | priority.dependsOn) >>> 0, HEAD)
       front[HEAD + 4] = priority.weight
     }
-    return Buffer.concat([front, block])
+    const { streamWindow } = this.http2
+    return Buffer.concat([front, block, ...(streamWindow === 0 ? [] : [windowUpdate(streamWindow, stream)])])
+  }
+
+  /** Those of the browser: Node's client was given a larger window where each request adds to it. */
+  private settings(): Buffer {
+    const { settings } = this.http2
+    const out = Buffer.alloc(HEAD + 6 * settings.length)
+    out.writeUIntBE(6 * settings.length, 0, 3)
+    out[3] = SETTINGS
+    for (const [at, [id, value]] of settings.entries()) {
+      out.writeUInt16BE(id, HEAD + 6 * at)
+      out.writeUInt32BE(value, HEAD + 6 * at + 2)
+    }
+    return out
   }
 }
 
-/** Gives so many octets of the connection's window back. */
-export function windowUpdate(increment: number): Buffer {
+/** Adds so many octets to the window of a stream, or of the connection. */
+export function windowUpdate(increment: number, stream = 0): Buffer {
   const frame = Buffer.alloc(HEAD + 4)
   frame.writeUIntBE(4, 0, 3)
   frame[3] = WINDOW_UPDATE
+  frame.writeUInt32BE(stream, 5)
   frame.writeUInt32BE(increment, HEAD)
   return frame
 }

@@ -13,7 +13,6 @@ import type { HttpClientEvents } from './http-client.ts'
 import type { BrowserProfile } from './profile.ts'
 
 export class Http1Connection implements Protocol {
-  readonly capacity: number = 1
   private readonly profile: BrowserProfile
   private readonly authority: string
   private readonly socket: TLSSocket
@@ -27,6 +26,10 @@ export class Http1Connection implements Protocol {
     // Not before the request that was under way has been told of it.
     socket.once('close', () => setImmediate(gone))
     socket.on('error', () => {})
+  }
+
+  get capacity(): number {
+    return this.socket.destroyed ? 0 : 1
   }
 
   request(request: ExchangeRequest, answer: Answer): void {

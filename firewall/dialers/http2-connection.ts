@@ -29,7 +29,7 @@ export class Http2Connection implements Protocol {
   private readonly profile: BrowserProfile
   private readonly target: DialTarget
   private readonly session: ClientHttp2Session
-  private readonly priorities = new Priorities()
+  private readonly priorities: Priorities
   /** Of Chromium alone: how Firefox codes was not recorded, and is left to Node. */
   private readonly encoder: HpackEncoder | undefined
   /** Headers of the requests under way. */
@@ -37,13 +37,16 @@ export class Http2Connection implements Protocol {
   /** So many octets of bodies have come. */
   private readonly wasRead: (octets: number) => void
   private isClosing = false
+  /** Asked for before the session stood; undefined once it stands. */
+  private early: (() => void)[] | undefined = []
 
   constructor(profile: BrowserProfile, target: DialTarget, socket: TLSSocket, events: HttpClientEvents) {
     const { http2 } = profile
     this.profile = profile
     this.target = target
     const isChromium = profile.family === 'chromium'
-    const shaped = shapedAs(socket, (stream) => this.openingOf(stream), isChromium)
+    this.priorities = new Priorities(profile.family)
+    const shaped = shapedAs(socket, http2, (stream) => this.openingOf(stream), isChromium)
     this.encoder = isChromium ? new HpackEncoder() : undefined
     const window = new ReceivedWindow(FIRST_WINDOW + http2.window, performance.now())
     this.wasRead = (octets) => {
@@ -52,7 +55,7 @@ export class Http2Connection implements Protocol {
     }
     const session = connect(`https://${authority(target)}`, {
       createConnection: () => shaped,
-      settings: settingsOf(http2.settings),
+      settings: settingsOf(http2),
       maxSessionMemory: 2 * (DialLimits.responseBytes / 1_048_576) * DialLimits.exchanges,
     })
     this.session = session
@@ -60,6 +63,9 @@ export class Http2Connection implements Protocol {
       session.setLocalWindowSize(FIRST_WINDOW + http2.window)
       // Not in the types; Node has it on every session.
       if (http2.firstStream > 1) (session as unknown as NextStream).setNextStreamID(http2.firstStream)
+      const early = this.early ?? []
+      this.early = undefined
+      for (const write of early) write()
     })
     session.on('remoteSettings', ({ headerTableSize }) => {
       if (headerTableSize !== undefined) this.encoder?.limit(headerTableSize)
@@ -70,7 +76,11 @@ export class Http2Connection implements Protocol {
       events.ready()
     })
     session.on('error', () => {})
-    session.once('close', () => setImmediate(events.gone))
+    session.once('close', () => {
+      // Those find that it is closed, and say so.
+      for (const write of this.early?.splice(0) ?? []) write()
+      setImmediate(events.gone)
+    })
   }
 
   get capacity(): number {
@@ -84,6 +94,12 @@ export class Http2Connection implements Protocol {
   }
 
   request(request: ExchangeRequest, answer: Answer): void {
+    if (this.early === undefined || this.session.destroyed) this.write(request, answer)
+    else this.early.push(() => this.write(request, answer))
+  }
+
+  private write(request: ExchangeRequest, answer: Answer): void {
+    if (answer.failure !== undefined) return answer.error(answer.failure)
     const { family, http2 } = this.profile
     const { method, target, body } = request
     const pseudo: Readonly<Record<string, string>> = {
@@ -177,7 +193,11 @@ const names: Readonly<Record<number, keyof Settings>> = {
   6: 'maxHeaderListSize',
 }
 
-/** Node writes them in the order of their identifiers, as browsers do. */
-function settingsOf(settings: readonly (readonly [number, number])[]): Settings {
-  return Object.fromEntries(settings.map(([id, value]) => [names[id]!, id === 2 ? value === 1 : value]))
+/** What is written is the browser's (h2-shape.ts). A window that each request adds to is there from the beginning here. */
+function settingsOf({ settings, streamWindow }: BrowserProfile['http2']): Settings {
+  const own = settings.map(([id, value]): [string, number | boolean] => {
+    if (id === 4) return [names[id]!, value + streamWindow]
+    return [names[id]!, id === 2 ? value === 1 : value]
+  })
+  return Object.fromEntries(own)
 }

@@ -3,7 +3,11 @@
  * browser draws for each connection drawn for each connection. The library is loaded here and only when it is asked for:
  * it has no build for every platform.
  */
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+import { dirname } from 'node:path'
 import type { ConnectionOptions, SecureContext } from 'node:tls'
+import { isMainThread } from 'node:worker_threads'
 import type { Random } from '#protocol/bytes.ts'
 import type { BrowserProfile } from './profile.ts'
 import type { TlsStyle } from './tls-connector.ts'
@@ -27,10 +31,26 @@ type Library = typeof import('tls-impersonate')
 async function loadLibrary(): Promise<Library | undefined> {
   try {
     const library = await import('tls-impersonate')
-    return library.isSupported() ? library : undefined
+    if (!library.isSupported()) return undefined
+    if (!isMainThread) keepLoaded()
+    return library
   } catch {
     return undefined
   }
+}
+
+/** Of dlopen(3) on Linux; Node has no name for it. */
+const RTLD_NODELETE = 0x1000
+
+/**
+ * What a thread has loaded is unloaded with the thread, while OpenSSL goes on calling it whenever any other thread drops a
+ * context: the process would crash. In the main thread nothing is unloaded.
+ */
+function keepLoaded(): void {
+  const inside = createRequire(createRequire(import.meta.url).resolve('tls-impersonate'))
+  const folder = dirname(dirname(inside.resolve('./native.js')))
+  const file: string = inside('node-gyp-build').path(folder)
+  if (process.platform === 'linux') process.dlopen({ exports: {} }, file, constants.dlopen.RTLD_NOW | RTLD_NODELETE)
 }
 
 /** undefined where this platform or this Node cannot do it. */

@@ -1,11 +1,15 @@
 /**
- * Which request depends on which, as Chromium tells it still (net/spdy, `Http2PriorityDependencies`): exclusively on the
- * latest one under way of the same or a higher urgency.
+ * Which request depends on which, as browsers tell it still. Chromium (net/spdy, `Http2PriorityDependencies`): exclusively
+ * on the latest one under way of the same or a higher urgency. Firefox: on none, with one of three weights.
  */
 import type { Priority } from './h2-shape.ts'
+import type { BrowserProfile } from './profile.ts'
 
 /** Weight by urgency (RFC 9218 section 4.1), as on the wire. */
-const weights = [255, 219, 182, 146, 109, 73, 36, 0] as const
+const weights: Readonly<Record<BrowserProfile['family'], readonly number[]>> = {
+  chromium: [255, 219, 182, 146, 109, 73, 36, 0],
+  firefox: [41, 21, 21, 21, 21, 11, 11, 11],
+}
 
 interface Live {
   readonly stream: { readonly id?: number | undefined }
@@ -13,8 +17,13 @@ interface Live {
 }
 
 export class Priorities {
+  private readonly family: BrowserProfile['family']
   /** Under way, in the order in which they began. */
   private live: readonly Live[] = []
+
+  constructor(family: BrowserProfile['family']) {
+    this.family = family
+  }
 
   /** `fields` of the request; returns what to call when it is over. */
   add(stream: Live['stream'], fields: readonly (readonly [string, string])[]): () => void {
@@ -30,9 +39,10 @@ export class Priorities {
     const at = this.live.findIndex(({ stream }) => stream.id === id)
     const own = this.live[at]
     if (own === undefined) return undefined
-    const before = this.live.slice(0, at)
-    const parent = ranked(before, own.urgency)
-    return { stream: id, dependsOn: parent?.stream.id ?? 0, weight: weights[own.urgency]! }
+    const weight = weights[this.family][own.urgency]!
+    if (this.family === 'firefox') return { dependsOn: 0, exclusive: false, weight }
+    const parent = ranked(this.live.slice(0, at), own.urgency)
+    return { dependsOn: parent?.stream.id ?? 0, exclusive: true, weight }
   }
 }
 

@@ -42,6 +42,8 @@ export interface BrowserProfile {
     readonly firstStream: number
     /** HEADERS carry a priority of RFC 7540. */
     readonly priority: boolean
+    /** Increment of the WINDOW_UPDATE that follows each request's HEADERS; 0 where there is none. */
+    readonly streamWindow: number
   }
 }
 
@@ -74,6 +76,7 @@ const schema: v.GenericSchema<unknown, BrowserProfile> = v.strictObject({
     pseudo: v.array(v.string()),
     firstStream: count,
     priority: v.boolean(),
+    streamWindow: count,
   }),
 })
 

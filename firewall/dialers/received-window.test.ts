@@ -1,5 +1,6 @@
 import test from 'ava'
 import { Shaper } from './h2-shape.ts'
+import { loadProfile } from './profile.ts'
 import { ReceivedWindow } from './received-window.ts'
 
 test('the window is given back after half of it, or after five seconds with the next that is read', (t) => {
@@ -30,7 +31,8 @@ const frame = (kind: number, stream: number, payload: Buffer): Buffer => {
 }
 
 test('what Node gives back of a connection’s window is kept to itself, what it gives of a stream’s is not', (t) => {
-  const shaper = new Shaper(() => undefined, true)
+  const http2 = { ...loadProfile('chromium').http2, settings: [[0, 0]] as const }
+  const shaper = new Shaper(http2, () => undefined, true)
   const update = (stream: number): Buffer => frame(8, stream, Buffer.from([0, 0, 1, 0]))
   const opening = Buffer.concat([
     Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
@@ -40,7 +42,7 @@ test('what Node gives back of a connection’s window is kept to itself, what it
   t.deepEqual(shaper.take(opening), [opening])
   t.deepEqual(shaper.take(update(0)), [])
   t.deepEqual(shaper.take(update(3)), [update(3)])
-  const plain = new Shaper(() => undefined, false)
+  const plain = new Shaper(http2, () => undefined, false)
   plain.take(opening)
   t.deepEqual(plain.take(update(0)), [update(0)])
 })

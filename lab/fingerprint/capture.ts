@@ -76,6 +76,7 @@ function http2Of({ frames, requests }: SeenConnection): BrowserProfile['http2'] 
   const of = (kind: number) => frames.find((frame) => frame.kind === kind)
   const settings = Buffer.from(of(FrameKind.settings)!.payload)
   const first = of(FrameKind.headers)!
+  const streamWindow = frames.find(({ kind, stream }) => kind === FrameKind.window && stream === first.stream)
   return {
     settings: Array.from({ length: settings.length / 6 }, (_, i) => [
       settings.readUInt16BE(6 * i),
@@ -85,5 +86,6 @@ function http2Of({ frames, requests }: SeenConnection): BrowserProfile['http2'] 
     pseudo: requests[0]!.headers.map(([name]) => name).filter((name) => name.startsWith(':')),
     firstStream: first.stream,
     priority: (first.flags & 0x20) !== 0,
+    streamWindow: streamWindow === undefined ? 0 : Buffer.from(streamWindow.payload).readUInt32BE(),
   }
 }

@@ -175,20 +175,18 @@ function reply(
   request.on('end', () => {
     const { type, body } = answer ?? { type: 'text/plain', body: 'not here' }
     response.statusCode = answer === undefined ? 404 : 200
-    if (answer?.closes) response.once('finish', ending(request))
+    if (answer?.closes) endAfter(request, response)
     response.setHeader('content-type', type)
     response.setHeader('cache-control', 'no-store')
     ;(response as ServerResponse).end(body)
   })
 }
 
-/** How to end the connection of a request, once it is over. */
-function ending(request: IncomingMessage | Http2ServerRequest): () => void {
-  const session = 'stream' in request ? request.stream.session : undefined
-  return () => {
-    if (session !== undefined) session.close()
-    else (request as IncomingMessage).socket.end()
-  }
+/** Ends the connection of a request once it is answered. */
+function endAfter(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {
+  if (!('stream' in request)) return void response.setHeader('connection', 'close')
+  const { session } = request.stream
+  response.once('finish', () => session?.close())
 }
 
 /** The same stream, with an ear on what comes in. */

@@ -40,35 +40,42 @@ export const isPlanned = (target: string): boolean => PLAN.some((each) => each.t
 /** Names that only make a browser open a fresh connection. */
 const otherName = (index: number): string => `fresh-${index}.example.org`
 
-function script(port: number, fresh: boolean): string {
+function script(port: number, { fresh, resumed }: Connections): string {
   const fetches = PLAN.filter(({ kind }) => kind === 'fetch').map(({ method, target, sets, body }) => {
     const init = { method, headers: sets }
     return `await fetch(${JSON.stringify(target)}, {...${JSON.stringify(init)}${body ? `, body: 'x'.repeat(${body})` : ''}})`
   })
   const last = fetches.pop()!
-  const others = Array.from({ length: fresh ? CONNECTIONS - 1 : 0 }, (_, i) => {
+  const others = Array.from({ length: fresh }, (_, i) => {
     return `await fetch('https://${otherName(i)}:${port}/other', {mode: 'no-cors'}).catch(() => {})`
   })
-  const again = Array.from({ length: CONNECTIONS }, (_, i) => `await fetch('/again?${i}').catch(() => {})`)
+  const again = Array.from({ length: resumed }, (_, i) => `await fetch('/again?${i}').catch(() => {})`)
   return `(async () => {
     ${fetches.join('\n')}
     await new Promise((done) => { const i = new Image(); i.onload = i.onerror = done; i.src = '/picture.png' })
     ${last}
     ${others.join('\n')}
-    await fetch('/again?begin')
     ${again.join('\n')}
-    await fetch('/done')
+    await fetch('/done').catch(() => fetch('/done'))
   })()`
 }
 
+/** How many connections more the page opens. */
+export interface Connections {
+  /** To names that nobody was at yet. */
+  readonly fresh: number
+  /** After one to the same name has ended. */
+  readonly resumed: number
+}
+
 /** The site of the visit. */
-export function siteOf(port: () => number, fresh: boolean): (path: string) => Answer | undefined {
+export function siteOf(port: () => number, connections: Connections): (path: string) => Answer | undefined {
   const page = `<!doctype html><html><head><link rel="icon" href="data:,"><link rel="stylesheet" href="/site.css">
 <script src="/site.js" defer></script></head><body>A page.</body></html>`
   return (path) => {
     if (path === '/') return { type: 'text/html', body: page }
     if (path === '/site.css') return { type: 'text/css', body: 'p { color: #333 }' }
-    if (path === '/site.js') return { type: 'text/javascript', body: script(port(), fresh) }
+    if (path === '/site.js') return { type: 'text/javascript', body: script(port(), connections) }
     if (path === '/again') return { type: 'application/json', body: '{}', closes: true }
     return /^\/(poll|sealed|send|done|other)$/.test(path) ? { type: 'application/json', body: '{}' } : undefined
   }
@@ -77,8 +84,14 @@ export function siteOf(port: () => number, fresh: boolean): (path: string) => An
 /** Everything that the installed browser shows of itself. */
 export async function recordBrowser(name: BrowserName, alpn: readonly string[]): Promise<readonly SeenConnection[]> {
   let port = 0
+  const isH2 = alpn.includes('h2')
+  const connections = {
+    fresh: isH2 && name === 'chromium' ? CONNECTIONS - 1 : 0,
+    // The first of them ends the connection that was there before.
+    resumed: isH2 ? CONNECTIONS + 1 : 0,
+  }
   const recorder = await startRecorder(
-    siteOf(() => port, name === 'chromium'),
+    siteOf(() => port, connections),
     alpn,
   )
   port = recorder.port

@@ -70,6 +70,11 @@ const alone: readonly Known[] = [
     probes: /^range: (bytes=,|bytes= of|bytes=0-0,0-0|bytes=0-18446744073709551616|bytes=0-9, ,20-29)/,
     reason: 'odd ranges: nginx counts them in its own way',
   },
+  {
+    probes: /^(replay|template|valid token): socketio /,
+    reason:
+      'what the notice room says comes in pieces, and Node names Connection before Transfer-Encoding, nginx after it',
+  },
 ]
 
 const files: readonly Known[] = [

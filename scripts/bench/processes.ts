@@ -24,6 +24,16 @@ export function start(script: string, args: readonly string[], nodeArgs: readonl
   return attach(spawn(process.execPath, [...nodeArgs, script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] }))
 }
 
+/** What a script of a benchmark prints as its one line of JSON, run alone under the flags of Node that a member's client has. */
+export async function measuredIn(script: string): Promise<unknown> {
+  const program = start(script, [], memberFlags)
+  try {
+    return await program.next()
+  } finally {
+    await program.end()
+  }
+}
+
 /** `gateway.ts` under the flags of Node that a gateway has. */
 export function startGateway(args: readonly string[], nodeArgs: readonly string[] = []): Program {
   return start(join(import.meta.dirname, 'gateway.ts'), args, [...gatewayFlags, ...nodeArgs])

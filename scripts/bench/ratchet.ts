@@ -1,6 +1,7 @@
 /**
  * Messages sealed and opened in one thread, without storage: bodies of 256 octets, turns of 1, 5 and 50 messages; with keys
- * of ML-KEM exchanged on the way, against the same ratchet without. Both take turns in one run.
+ * of ML-KEM exchanged on the way, against the same ratchet without. Both take turns in one run, under the flags of Node that
+ * the client has.
  */
 import { ANSWERING, OFFERING } from '#client/chat/healing.ts'
 import { keyPair } from '#client/chat/keys.ts'
@@ -8,12 +9,14 @@ import type { ActiveRatchet, RatchetState } from '#client/chat/ratchet.ts'
 import { openStep, sealStep, startReceiving, startSending } from '#client/chat/ratchet.ts'
 import { RATCHET_OVERHEAD, sottoSuite } from '#client/chat/sotto-suite.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
+import { measuredIn } from './processes.ts'
 import type { Report, Row } from './report.ts'
 import { median, round } from './report.ts'
 
 const BODY = 256
 const MESSAGES = 10_000
 const ROUNDS = 9
+const TURNS = [1, 5, 50] as const
 
 function pair(heals: boolean): [ActiveRatchet, RatchetState] {
   const [root, prekey, own] = [randomBytes(32), keyPair(randomBytes(32)), keyPair(randomBytes(32))]
@@ -53,32 +56,53 @@ function talk(turn: number, messages: number, heals: boolean): Talk {
   return { speed: messages / seconds, carried: octets / messages - BODY - RATCHET_OVERHEAD }
 }
 
+type Results = Readonly<Record<string, number>>
+
+const measures = [
+  ['per_second', 'sealed and opened', 'messages/s'],
+  ['plain_per_second', 'without ML-KEM', 'messages/s'],
+  ['healing_ratio', 'of that', ''],
+  ['healing_octets', 'for ML-KEM', 'octets a message'],
+] as const
+
 export async function ratchet(): Promise<Report> {
-  const rows: Row[] = []
-  const result: Record<string, unknown> = {}
-  for (const turn of [1, 5, 50]) {
+  const result = (await measuredIn(import.meta.filename)) as Results
+  const rows = TURNS.flatMap((turn) =>
+    measures.map(([name, what, unit]): Row => {
+      const setting = `${turn} a turn, bodies of ${BODY} octets, no storage, one thread`
+      return { what, value: result[`${name}_turn_${turn}`]!, unit, setting }
+    }),
+  )
+  return { rows, result }
+}
+
+function measure(): Results {
+  const result: Record<string, number> = {}
+  for (const turn of TURNS) {
     for (const heals of [true, false]) talk(turn, MESSAGES / 5, heals)
     const rounds = Array.from({ length: ROUNDS }, () => {
       const [healed, plain] = [talk(turn, MESSAGES, true), talk(turn, MESSAGES, false)]
       return { healed, plain, ratio: healed.speed / plain.speed }
     })
-    const setting = `${turn} a turn, bodies of ${BODY} octets, no storage, one thread`
-    const speed = round(median(rounds.map(({ healed }) => healed.speed)), 0)
-    const plain = round(median(rounds.map(({ plain: each }) => each.speed)), 0)
-    const ratio = round(median(rounds.map(({ ratio: each }) => each)), 3)
-    const carried = round(median(rounds.map(({ healed }) => healed.carried)), 1)
-    rows.push(
-      { what: 'sealed and opened', value: speed, unit: 'messages/s', setting },
-      { what: 'without ML-KEM', value: plain, unit: 'messages/s', setting },
-      { what: 'of that', value: ratio, unit: '', setting },
-      { what: 'for ML-KEM', value: carried, unit: 'octets a message', setting },
+    const middle = (of: (round: (typeof rounds)[number]) => number): number => median(rounds.map(of))
+    result[`per_second_turn_${turn}`] = round(
+      middle(({ healed }) => healed.speed),
+      0,
     )
-    Object.assign(result, {
-      [`per_second_turn_${turn}`]: speed,
-      [`plain_per_second_turn_${turn}`]: plain,
-      [`healing_ratio_turn_${turn}`]: ratio,
-      [`healing_octets_turn_${turn}`]: carried,
-    })
+    result[`plain_per_second_turn_${turn}`] = round(
+      middle(({ plain }) => plain.speed),
+      0,
+    )
+    result[`healing_ratio_turn_${turn}`] = round(
+      middle(({ ratio }) => ratio),
+      3,
+    )
+    result[`healing_octets_turn_${turn}`] = round(
+      middle(({ healed }) => healed.carried),
+      1,
+    )
   }
-  return { rows, result }
+  return result
 }
+
+if (import.meta.main) console.log(JSON.stringify(measure()))

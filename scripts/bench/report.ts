@@ -26,16 +26,15 @@ export function quantile(values: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 }
 
-/** Mean, and where it lies in 95 of 100 samples drawn anew from these values. Always the same for the same values. */
-export function interval(values: readonly number[]): { mean: number; low: number; high: number } {
-  const mean = (sample: readonly number[]): number => sample.reduce((sum, value) => sum + value, 0) / sample.length
+/** Median, and where it lies in 95 of 100 samples drawn anew from these values. Always the same for the same values. */
+export function interval(values: readonly number[]): { middle: number; low: number; high: number } {
   let seed = 1
   const draw = (): number => {
     seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
     return values[Math.floor((seed / 2 ** 32) * values.length)]!
   }
-  const means = Array.from({ length: 2_000 }, () => mean(values.map(draw)))
-  return { mean: mean(values), low: quantile(means, 0.025), high: quantile(means, 0.975) }
+  const medians = Array.from({ length: 2_000 }, () => median(values.map(draw)))
+  return { middle: median(values), low: quantile(medians, 0.025), high: quantile(medians, 0.975) }
 }
 
 export function round(value: number, digits = 3): number {

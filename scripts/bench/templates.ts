@@ -1,6 +1,7 @@
 /**
  * What each built-in template costs, on one core and without a network: parcels a second through encoding and decoding,
  * time of an exchange with a text message, octets on the wire with all headers, and octets a day of somebody who is idle.
+ * Under the flags of Node that client and gateway have.
  */
 import type { CompiledTemplate, Shape } from '#engine/compile.ts'
 import { createMatcher } from '#engine/match.ts'
@@ -9,6 +10,7 @@ import type { HttpRequest, HttpResponse } from '#engine/template.ts'
 import { PARCEL_MIN, TOKEN_LENGTH } from '#protocol/constants.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
+import { measuredIn } from './processes.ts'
 import type { Report, Row } from './report.ts'
 import { median, round } from './report.ts'
 
@@ -193,13 +195,17 @@ const units: readonly (readonly [keyof Cost, string, string])[] = [
   ['idle_octets_a_day', 'octets', 'a day of nothing but polls, cover off'],
 ]
 
+type Costs = Readonly<Record<string, Cost>>
+
 export async function templates(): Promise<Report> {
-  const rows: Row[] = []
-  const result: Record<string, Cost> = {}
-  for (const template of compileBuiltins()) {
-    const cost = costOf(template)
-    result[template.id] = cost
-    for (const [key, unit, setting] of units) rows.push({ what: template.id, value: cost[key], unit, setting })
-  }
+  const result = (await measuredIn(import.meta.filename)) as Costs
+  const rows = Object.entries(result).flatMap(([what, cost]) =>
+    units.map(([key, unit, setting]): Row => ({ what, value: cost[key], unit, setting })),
+  )
   return { rows, result }
+}
+
+if (import.meta.main) {
+  const costs: Costs = Object.fromEntries(compileBuiltins().map((template) => [template.id, costOf(template)]))
+  console.log(JSON.stringify(costs))
 }
