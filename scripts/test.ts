@@ -14,9 +14,10 @@ interface Outcome {
 const SILENCE_MS = 480_000
 
 async function run(command: string, args: readonly string[]): Promise<{ text: string; status: number }> {
-  const { text, status, stuck } = await runWatched(command, args, SILENCE_MS)
+  const { text, status, signal, stuck } = await runWatched(command, args, SILENCE_MS)
   if (stuck !== undefined) console.log(`\n${command} said nothing for ${SILENCE_MS / 1000} s and was ended:`)
   for (const line of stuck ?? []) console.log(`  ${line}`)
+  if (signal !== null && stuck === undefined) console.log(`\n${command} was ended by somebody else (${signal})`)
   return { text, status: stuck === undefined ? status : 1 }
 }
 

@@ -6,8 +6,14 @@ test('what ends by itself is told with its output and status', async (t) => {
   t.deepEqual(await runWatched('sh', ['-c', 'echo one; echo two; exit 3'], 60_000), {
     text: 'one\ntwo\n',
     status: 3,
+    signal: null,
     stuck: undefined,
   })
+})
+
+test('one that somebody else ends is told with the signal', async (t) => {
+  const { status, signal } = await runWatched('sh', ['-c', 'kill -TERM $$'], 60_000)
+  t.deepEqual([status, signal], [1, 'SIGTERM'])
 })
 
 test('a command that falls silent is ended with what it has started, and that is named', async (t) => {

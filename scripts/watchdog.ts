@@ -9,6 +9,8 @@ export interface Watched {
   readonly text: string
   /** Exit status; 1 where the command was killed. */
   readonly status: number
+  /** By which it was ended. */
+  readonly signal: NodeJS.Signals | null
   /** What was running when it had been silent for too long; undefined where it ended by itself. */
   readonly stuck: readonly string[] | undefined
 }
@@ -37,14 +39,14 @@ export function runWatched(command: string, args: readonly string[], silenceMs: 
     timer = setTimeout(bark, silenceMs)
   })
   child.once('error', reject)
-  child.once('exit', (code) => {
+  child.once('exit', (code, signal) => {
     clearTimeout(timer)
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
     kill(child.pid!)
     const done = (): void => {
       clearTimeout(held)
       child.stdout.destroy()
-      resolve({ text, status: code ?? 1, stuck })
+      resolve({ text, status: code ?? 1, signal, stuck })
     }
     // What was written last is read to its end, unless somebody who has left the group still holds the pipe.
     const held = setTimeout(done, PIPE_MS)

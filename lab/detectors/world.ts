@@ -3,11 +3,11 @@ import { mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser } from 'playwright-core'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Owner } from '#test/helpers/command.ts'
 import { memberFlags } from '../../scripts/node-flags.ts'
-import { browserGuest, startBrowser } from './drivers/browser.ts'
+import type { Browsers } from './drivers/browser.ts'
+import { browserGuest, startBrowsers } from './drivers/browser.ts'
 import type { Calls } from './drivers/calls.ts'
 import { startCalls } from './drivers/calls.ts'
 import type { Guest, GuestPlace } from './drivers/guest.ts'
@@ -42,8 +42,8 @@ export async function openWorld(
   const site = await openSite(owner, { network, folder, templates })
   const keysOf = (name: string): string => join(folder, `${name}.keys`)
   const browserKeys = keysOf('browser')
-  const browser = withBrowser
-    ? await startBrowser(owner, { namespace: network.clients, folder, spki: site.spki, keys: browserKeys })
+  const browsers = withBrowser
+    ? startBrowsers(owner, { namespace: network.clients, folder, spki: site.spki, keys: browserKeys })
     : undefined
   const near = await members(owner, network.clients, folder, 'near', keysOf('near'))
   const far = await members(owner, network.server, folder, 'far', keysOf('far'))
@@ -51,7 +51,7 @@ export async function openWorld(
     site.certificate,
     SERVER,
   ])
-  const parts = { site, near, far, program, browser }
+  const parts = { site, near, far, program, browsers }
   return {
     ...{ folder, network, site },
     guest: (kind, template, place) => guestOf(parts, kind, template, place),
@@ -87,16 +87,16 @@ interface Parts {
   readonly near: Calls
   readonly far: Calls
   readonly program: Calls
-  readonly browser: Browser | undefined
+  readonly browsers: Browsers | undefined
 }
 
 async function guestOf(parts: Parts, kind: GuestKind, template: CompiledTemplate, place: GuestPlace): Promise<Guest> {
-  const { site, program, browser } = parts
+  const { site, program, browsers } = parts
   if (kind === 'ours') return await memberOf(parts, template, place)
   const { host } = place
   site.application.tell({ room: host, template: template.id })
   const hear = (): void => site.application.tell({ room: host, news: MESSAGE_OCTETS })
-  if (kind === 'browser') return browserGuest(browser!, template, place, hear)
+  if (kind === 'browser') return browserGuest(browsers!, template, place, hear)
   return {
     enter: async () => void (await program.call({ run: 'enter', host, template: template.id })),
     say: () => program.tell({ run: 'say', host, kind: 'send' }),

@@ -26,12 +26,29 @@ export interface BrowserInput {
 const agentOf = (version: string): string =>
   `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version.split('.')[0]}.0.0.0 Safari/537.36`
 
-export async function startBrowser(owner: Owner, input: BrowserInput): Promise<Browser> {
+/** The browser, and another one where the last one has died. */
+export type Browsers = () => Promise<Browser>
+
+export function startBrowsers(owner: Owner, input: BrowserInput): Browsers {
+  let current: Promise<Browser> | undefined
+  owner.teardown(async () => void (await current?.then((browser) => browser.close())))
+  return async () => {
+    current ??= launch(input)
+    const before = current
+    const browser = await before
+    if (browser.isConnected()) return browser
+    // Whoever notices first.
+    if (current === before) current = launch(input)
+    return await current
+  }
+}
+
+async function launch(input: BrowserInput): Promise<Browser> {
   const [command, args] = inside(input.namespace, CHROMIUM, [])
   const wrapper = join(input.folder, 'chromium')
   writeFileSync(wrapper, `#!/bin/sh\nexec ${[command, ...args].join(' ')} "$@"\n`, { mode: 0o700 })
   const rules = SITES.map((site) => `MAP *.${site} ${SERVER}`).join(', ')
-  const browser = await chromium.launch({
+  return await chromium.launch({
     executablePath: wrapper,
     args: [
       ...['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-pings'],
@@ -40,13 +57,11 @@ export async function startBrowser(owner: Owner, input: BrowserInput): Promise<B
       `--ssl-key-log-file=${input.keys}`,
     ],
   })
-  owner.teardown(() => browser.close())
-  return browser
 }
 
 /** A new context each time: no cookies, no cache, no session of TLS from before. */
 export function browserGuest(
-  browser: Browser,
+  browsers: Browsers,
   template: CompiledTemplate,
   { host }: GuestPlace,
   hears: (letters: number) => void,
@@ -55,6 +70,7 @@ export function browserGuest(
   let page: Page | undefined
   return {
     enter: async () => {
+      const browser = await browsers()
       context = await browser.newContext({
         userAgent: agentOf(browser.version()),
         viewport: { width: 1280, height: 720 },

@@ -23,7 +23,7 @@ export function requestFeatures(sessions: readonly Session[]): {
 } {
   const rows: number[][] = []
   const groups: string[] = []
-  for (const { connections, host } of sessions) {
+  for (const [number, { connections, host, kind }] of sessions.entries()) {
     const all = connections.flatMap(({ exchanges }) => exchanges).toSorted((a, b) => a.askedAt - b.askedAt)
     const paths = all.map(({ target }) => target.replace(/\?.*$/s, ''))
     // The page at the beginning is the site's, whoever asks for it.
@@ -37,7 +37,8 @@ export function requestFeatures(sessions: readonly Session[]): {
         same / all.length,
         ...ofFields(exchange),
       ])
-      groups.push(host)
+      // A member stays the same, a visitor comes without a memory.
+      groups.push(kind === 'ours' ? host : `${host} ${number}`)
     })
   }
   return { columns, rows, groups }

@@ -52,7 +52,8 @@ def out_of_fold(make, rows, truth, groups):
     scores = np.full(len(truth), 0.5)
     folds = min(FOLDS, *(len(set(groups[truth == each])) for each in (0, 1)))
     for train, test in StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=1).split(rows, truth, groups):
-        scores[test] = make().fit(rows[train], truth[train]).predict_proba(rows[test])[:, 1]
+        if len(set(truth[train])) == 2:
+            scores[test] = make().fit(rows[train], truth[train]).predict_proba(rows[test])[:, 1]
     return scores
 
 

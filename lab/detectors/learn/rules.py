@@ -19,7 +19,8 @@ def mine(task):
     scores = np.zeros(len(truth))
     folds = min(FOLDS, *(len(set(groups[truth == each])) for each in (0, 1)))
     for train, test in StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=1).split(rows, truth, groups):
-        scores[test] = tree().fit(rows[train], truth[train]).predict_proba(rows[test])[:, 1]
+        if len(set(truth[train])) == 2:
+            scores[test] = tree().fit(rows[train], truth[train]).predict_proba(rows[test])[:, 1]
     best = {"hits": 0.0, "falseHits": 0.0}
     for limit in sorted(set(scores)):
         hits, false = [float((scores[truth == each] >= limit).mean()) for each in (1, 0)]
