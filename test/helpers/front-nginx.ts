@@ -64,7 +64,7 @@ export function mainText(folder: string, servers: string): string {
 master_process off;
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log;
-events { worker_connections 256; }
+events { worker_connections 1024; }
 http {
   include /etc/nginx/mime.types;
   access_log off;

@@ -139,7 +139,7 @@ ${websiteText(join(import.meta.dirname, 'sites', site), '@application')}
 ${gatewayText(sockets.gateway)}
   }`,
   )
-  const text = mainText(folder, servers.join('\n')).replace('worker_connections 256', 'worker_connections 4096')
+  const text = mainText(folder, servers.join('\n')).replace('worker_connections 1024', 'worker_connections 4096')
   const file = join(folder, 'nginx.conf')
   writeFileSync(file, text)
   const log = join(folder, 'error.log')
