@@ -1,5 +1,5 @@
 /** A stranger's WebSocket with the site's own application, through the gateway. */
-import { createServer } from 'node:http'
+import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -64,6 +64,28 @@ const statusOf = (socket: WebSocket): Promise<number | undefined> =>
       resolve(response.statusCode)
     })
   })
+
+test('what asks for a WebSocket in no way that there is, is a request like any other', async (t) => {
+  const { url, seen } = await rig(t)
+  const place = url.replace('ws:', 'http:')
+  const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
+  const headers = { ...upgrade, 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
+  for (const [method, body] of [
+    ['POST', 'a=1'],
+    ['POST', ''],
+    ['GET', 'with a body'],
+  ] as const) {
+    const answer = await new Promise<string>((resolve, reject) => {
+      const length = { 'content-length': String(body.length) }
+      const request = httpRequest(place, { method, headers: { ...headers, ...length }, agent: false }, (response) => {
+        response.setEncoding('utf8').on('data', resolve)
+      })
+      request.once('error', reject).end(body)
+    })
+    t.is(answer, 'a page', `${method} ${body}`)
+  }
+  t.deepEqual(seen, [])
+})
 
 test('messages go both ways, and the application sees the visitor’s own request', async (t) => {
   const { url, seen } = await rig(t)

@@ -27,7 +27,7 @@ export function upstreamUpgrades(
 ): Upgrades & { close(): void } {
   const open = new Set<Duplex>()
   return {
-    wanted: ({ headers, url }) => headers.upgrade?.toLowerCase() === 'websocket' && originForm(url!) !== undefined,
+    wanted: isAsked,
     handle: (request, socket, head) => {
       socket.on('error', () => {})
       if (open.size >= limits.sockets) return void socket.end(rawPage(503))
@@ -58,6 +58,14 @@ export function upstreamUpgrades(
       for (const socket of open) socket.destroy()
     },
   }
+}
+
+/** As RFC 6455 section 4.1 has it: GET, without a body. Anything else is a request like any other, body and all. */
+function isAsked({ method, headers, url }: IncomingMessage): boolean {
+  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+  return (
+    method === 'GET' && !hasBody && headers.upgrade?.toLowerCase() === 'websocket' && originForm(url!) !== undefined
+  )
 }
 
 function ask(origin: string, request: IncomingMessage): ClientRequest {
