@@ -21,7 +21,7 @@ export function programOf(name: BrowserName): string | undefined {
 }
 
 /** Milliseconds that a browser may take to have asked for what is waited for. */
-const PATIENCE = 90_000
+const PATIENCE = 40_000
 
 /** Visits `/` of the recorder and stays until `last` has been asked for. */
 export async function visit(name: BrowserName, recorder: Recorder, last: string): Promise<void> {

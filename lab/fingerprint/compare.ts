@@ -184,8 +184,9 @@ const linesOf = ({ headers }: SeenRequest): string[] =>
 /** Lengths that an observer sees: of a connection's start, and of each planned request's HEADERS. */
 function recordGaps(theirs: readonly SeenConnection[], ours: readonly SeenConnection[]): string[] {
   const [real, mine] = [mainOf(theirs), mainOf(ours)]
+  // A connection that the browser opened in advance may have said nothing yet.
   const start =
-    real.records[1] === mine.records[1]
+    real.records[1] === undefined || real.records[1] === mine.records[1]
       ? []
       : [`records, a connection's start: ${mine.records[1]} octets instead of ${real.records[1]}`]
   const lengths = (connection: SeenConnection): Map<string, number[]> => {

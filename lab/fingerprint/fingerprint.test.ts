@@ -12,7 +12,7 @@ import { recordBrowser } from './visit.ts'
 const H2 = ['h2', 'http/1.1']
 
 test('JA4, HTTP/2 and header fields are Chromium’s on every connection, and what else differs is known', async (t) => {
-  t.timeout(120_000)
+  t.timeout(240_000)
   if (programOf('chromium') === undefined) {
     t.log('Chromium is not installed here: nothing was compared')
     t.pass()
