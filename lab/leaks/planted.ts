@@ -11,6 +11,7 @@ const packages = [
   'msgpackr',
   'qr',
   'undici',
+  'ws',
   'valibot',
   'yaml',
   ...['socks', 'smart-buffer', 'ip-address', 'shamir-secret-sharing', 'pngjs'],
