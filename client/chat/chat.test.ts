@@ -256,9 +256,11 @@ test('history comes in pages; what is read up to a message stays unread after it
 
 test('texts: all lengths up to the limit arrive, in their class; none and longer are refused', async (t) => {
   const { world, alice, bob } = await pair()
-  bob.chat.send(alice.id, 'hello')
-  alice.chat.send(bob.id, 'hello')
-  await world.pass(MINUTE)
+  // Turns enough that keys of ML-KEM have been exchanged, whoever began: with them a message is longer.
+  for (const from of [bob, alice, bob, alice, bob, alice]) {
+    from.chat.send(from === bob ? alice.id : bob.id, 'hello')
+    await world.pass(MINUTE)
+  }
   const lengths = [1, 402, 403, 3_906, 3_907, ChatLimits.textBytes]
   const classes: (number | undefined)[] = []
   for (const length of lengths) {
@@ -277,7 +279,7 @@ test('texts: all lengths up to the limit arrive, in their class; none and longer
   t.deepEqual(
     bob
       .texts(alice)
-      .slice(1)
+      .slice(3)
       .map(({ length }) => length),
     lengths,
   )
