@@ -17,7 +17,8 @@ export interface StreamOwner {
 }
 
 export class Stream {
-  readonly id: number
+  /** Set by the session once the stream begins. */
+  id: number
   readonly priority: Priority
   readonly sending: SendBuffer
   readonly receiving: ReceiveBuffer = new ReceiveBuffer()
