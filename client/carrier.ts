@@ -79,8 +79,9 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
       const authentic = parcel !== undefined && input.accept(parcel)
       input.permit.judge(answer.response, authentic)
       if (authentic) {
-        path.worked(elapsed, held, shape.holdMs === undefined)
-        path.carried((request.body?.length ?? 0) + answer.body.length, elapsed, held)
+        const octets = (request.body?.length ?? 0) + answer.body.length
+        path.worked(elapsed, held, { octets, proves: shape.holdMs === undefined })
+        path.carried(octets, elapsed, held)
         return { kind: 'authentic', octets: parcel.length }
       }
       const code = verdict(answer, input.permit.endpoint.host)

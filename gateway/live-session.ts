@@ -255,7 +255,7 @@ export class LiveSession implements GatewaySessionEvents {
   }
 
   private hasFor({ isForUrgent }: Open): boolean {
-    return this.session.pending(1, isForUrgent ? Priority.normal : Priority.bulk) > 0
+    return isForUrgent ? this.session.mux.speaks : this.session.pending(1) > 0
   }
 
   /** Not for longer than a bucket takes to fill, where the clock was set back; nor at the end of the session. */
@@ -276,7 +276,7 @@ export class LiveSession implements GatewaySessionEvents {
   private answer({ number, form }: Open): void {
     this.open.delete(number)
     // What is urgent goes alone: behind it a piece of a file would hold it up until the whole answer is there.
-    const most = this.session.mux.urgent ? Priority.normal : Priority.bulk
+    const most = this.session.mux.speaks ? Priority.normal : Priority.bulk
     const wanted = this.session.pending(form.down.max, most) + PARCEL_OVERHEAD
     const parcel = this.session.answer(number, form.down.fit(wanted), bindingOf(form))
     const response = form.encodeResponse({ parcel, random: this.around.random })

@@ -37,6 +37,8 @@ export class Pump {
   private readonly doubts: Doubts
   private readonly ofExchanges: ExchangeEvents
   private sends = 0
+  /** Of the sends, those that are pieces of something large. */
+  private pieces = 0
   private polls = 0
   /** Polls worth keeping open while the gateway has much to say. */
   private appetite = 0
@@ -133,7 +135,15 @@ export class Pump {
   }
 
   private wantsPoll(): boolean {
-    return this.polls < this.mostPolls && !this.epoch.session.mux.isClosed && !this.shared.socket.isOpening
+    const { mux } = this.epoch.session
+    return this.polls < this.mostPolls && !mux.isClosed && !this.shared.socket.isOpening && !this.isUpload
+  }
+
+  /** A file goes up: the answers to its pieces bring the news, and the place of a poll is the file's. */
+  private get isUpload(): boolean {
+    if (this.pieces === 0 || this.shared.socket.line !== undefined) return false
+    const least = this.shared.path.room(this.template.shape('send'))
+    return this.epoch.session.pending(least + 1) > least
   }
 
   /** Polls to keep open: the template's, and while much comes down as many as it allows. */
@@ -150,7 +160,7 @@ export class Pump {
   }
 
   private fitsPoll(): boolean {
-    const room = this.shared.path.fit.room(this.pollShape, this.now)
+    const room = this.shared.path.room(this.pollShape)
     return this.epoch.session.pending(room) + PARCEL_OVERHEAD <= room
   }
 
@@ -175,19 +185,21 @@ export class Pump {
 
   private send(): void {
     const { session } = this.epoch
-    const { fit } = this.shared.path
-    const { now } = this
-    const bulk = this.template.shape('bulk')
-    const small = this.template.shape('send')
+    const { path } = this.shared
+    const [small, bulk] = [path.room(this.template.shape('send')), path.room(this.template.shape('bulk'))]
     // What is urgent goes alone: filled up with a file it would take as long as that.
     const most = session.mux.urgent ? Priority.normal : Priority.bulk
     const wanted = session.pending(this.form('bulk').up.max, most) + PARCEL_OVERHEAD
-    const isSmall = wanted <= fit.room(small, now) || fit.room(bulk, now) <= fit.room(small, now)
+    const isSmall = wanted <= small || bulk <= small
     const shape = this.form(isSmall ? 'send' : 'bulk')
+    this.rhythm.began('send', this.now)
     this.sends++
-    this.rhythm.began('send', now)
+    if (!isSmall) this.pieces++
     // A large one is followed by more: its place is worth more than an answer that rides back.
-    this.exchange(shape, fit.length(shape, wanted, now), isSmall ? SEND_HOLD : 0, () => this.sends--)
+    this.exchange(shape, path.parcel(shape, wanted), isSmall ? SEND_HOLD : 0, () => {
+      this.sends--
+      if (!isSmall) this.pieces--
+    })
   }
 
   /** What carries exchanges of this kind now. */
@@ -198,7 +210,7 @@ export class Pump {
   /** As a send of a message, with whatever there is to say by then and otherwise nothing. */
   private cover(): void {
     const shape = this.form('send')
-    const length = this.shared.path.fit.length(shape, this.rhythm.coverBytes, this.now)
+    const length = this.shared.path.parcel(shape, this.rhythm.coverBytes)
     // What says nothing gets no answer from a service that would be worth waiting for, and must not take longer than what does.
     const hold = this.epoch.session.pending(1) > 0 ? SEND_HOLD : 0
     this.sends++
@@ -215,7 +227,7 @@ export class Pump {
     const shape = this.pollShape
     // Where sends are constant, polls are too.
     const said = this.rhythm.constant ? 0 : this.epoch.session.pending(shape.up.max)
-    const length = this.shared.path.fit.length(shape, said + PARCEL_OVERHEAD, this.now)
+    const length = this.shared.path.parcel(shape, said + PARCEL_OVERHEAD)
     // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
     const isExtra = this.polls++ >= this.template.rhythm.polls
     const { line } = this.shared.socket
@@ -223,6 +235,7 @@ export class Pump {
     const number = this.exchange(shape, length, hold, (result, last) => {
       this.polls--
       this.doubts.settle(last)
+      if (result?.kind === 'authentic') this.feed(result.octets)
       const news = result !== undefined && result.octets > shape.down.classes[0]!
       if (!isExtra && line === undefined) this.rhythm.polled(this.now, news)
     })
@@ -250,7 +263,7 @@ export class Pump {
     this.probing = true
     this.sends++
     this.beganBeside()
-    this.exchange(shape, this.shared.path.fit.length(shape, PARCEL_OVERHEAD, this.now), 0, () => {
+    this.exchange(shape, this.shared.path.parcel(shape, PARCEL_OVERHEAD), 0, () => {
       this.probing = false
       this.sends--
     })
@@ -264,15 +277,17 @@ export class Pump {
   ): number {
     const { shared, epoch, ofExchanges } = this
     return beginExchange(shared, epoch, { shape, length, hold }, ofExchanges, (result, number) => {
-      if (result?.kind === 'authentic') this.feed(result.octets)
       done(result, number)
       if (!epoch.isOver) this.run()
     })
   }
 
-  /** Where much comes down at once, more is asked for at a time. */
+  /** Where much comes down at once, more is asked for at a time; one by one less, as messages come between pieces of a file. */
   private feed(octets: number): void {
     const { polls } = this.template.rhythm
-    this.appetite = octets >= PLENTY ? Math.min(Math.max(this.appetite, polls) * 2, this.concurrency) : 0
+    // The more came, the more is waiting.
+    const more = Math.max(Math.max(this.appetite, polls) * 2, Math.floor(octets / PLENTY))
+    if (octets >= PLENTY) this.appetite = Math.min(more, this.concurrency)
+    else this.appetite = Math.max(0, this.appetite - 1)
   }
 }
