@@ -132,6 +132,8 @@ export class LiveSession implements GatewaySessionEvents {
     const isForUrgent = patience <= LITTLE_TIME && form.down.max <= LITTLE_ROOM
     const notBefore = now + this.keeper.pace(this)
     this.open.set(number, { number, form, deadline: now + patience, most, notBefore, isForUrgent })
+    // A piece of a file: the answers to those that follow bring the news, and the connection of what waits carries pieces.
+    if (patience === 0 && octets > LITTLE_ROOM) this.release()
     this.wake()
     return this.attend(number, reply)
   }
@@ -147,10 +149,11 @@ export class LiveSession implements GatewaySessionEvents {
     return () => void this.sockets.delete(end)
   }
 
+  /** Whatever waits for news is answered now, in an exchange of HTTP; not what waits for the answer to a message. */
   private release(): void {
     const now = this.around.now()
     for (const [number, open] of this.open) {
-      if (open.form.holdMs === undefined) this.open.set(number, { ...open, deadline: now })
+      if (open.form.holdMs === undefined && !open.isForUrgent) this.open.set(number, { ...open, deadline: now })
     }
     this.wake()
   }

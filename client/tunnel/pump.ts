@@ -18,7 +18,10 @@ import { PARCEL_OVERHEAD } from './input.ts'
 const SEND_HOLD = 100
 /** Exchanges at once on a WebSocket: below what a gateway parks for a session. */
 const SOCKET_CONCURRENCY = 6
-/** A parcel down of at least this many octets means more is waiting: keep more polls open. */
+/**
+ * A parcel of more octets than this is a piece of something large. Down: more is waiting, so more polls are kept open. Up:
+ * more follows, so it is answered at once, and a gateway lets no poll wait beside it.
+ */
 const PLENTY = 8_192
 
 export interface PumpEvents {
@@ -42,6 +45,8 @@ export class Pump {
   private polls = 0
   /** Polls worth keeping open while the gateway has much to say. */
   private appetite = 0
+  /** Streams for something large that were opened when that was last looked at. */
+  private expected = 0
   private soon = false
   private probing = false
   /** Ends the wait for the next exchange that the rhythm has put off. */
@@ -80,6 +85,7 @@ export class Pump {
     const { session } = epoch
     this.unwait()
     if (session.rekeyDue(now)) this.events.rekey()
+    this.expect()
     if (!epoch.refused) this.shared.socket.tend(session, this.template.socket)
     while (!epoch.isOver && session.mayTake && !epoch.refused) {
       const due = this.next(now)
@@ -141,9 +147,7 @@ export class Pump {
 
   /** A file goes up: the answers to its pieces bring the news, and the place of a poll is the file's. */
   private get isUpload(): boolean {
-    if (this.pieces === 0 || this.shared.socket.line !== undefined) return false
-    const least = this.shared.path.room(this.template.shape('send'))
-    return this.epoch.session.pending(least + 1) > least
+    return this.pieces > 0 && this.shared.socket.line === undefined && this.epoch.session.pending(PLENTY + 1) > PLENTY
   }
 
   /** Polls to keep open: the template's, and while much comes down as many as it allows. */
@@ -192,13 +196,15 @@ export class Pump {
     const wanted = session.pending(this.form('bulk').up.max, most) + PARCEL_OVERHEAD
     const isSmall = wanted <= small || bulk <= small
     const shape = this.form(isSmall ? 'send' : 'bulk')
+    const length = path.parcel(shape, wanted)
+    const isPiece = length > PLENTY
     this.rhythm.began('send', this.now)
     this.sends++
-    if (!isSmall) this.pieces++
+    if (isPiece) this.pieces++
     // A large one is followed by more: its place is worth more than an answer that rides back.
-    this.exchange(shape, path.parcel(shape, wanted), isSmall ? SEND_HOLD : 0, () => {
+    this.exchange(shape, length, isPiece ? 0 : SEND_HOLD, () => {
       this.sends--
-      if (!isSmall) this.pieces--
+      if (isPiece) this.pieces--
     })
   }
 
@@ -282,12 +288,20 @@ export class Pump {
     })
   }
 
+  /** Who has just asked for something large, and sends nothing large, waits for it in every place there is. */
+  private expect(): void {
+    const { session } = this.epoch
+    if (session.mux.bulkOpened === this.expected) return
+    this.expected = session.mux.bulkOpened
+    if (session.pending(PLENTY + 1) <= PLENTY) this.appetite = this.concurrency
+  }
+
   /** Where much comes down at once, more is asked for at a time; one by one less, as messages come between pieces of a file. */
   private feed(octets: number): void {
     const { polls } = this.template.rhythm
     // The more came, the more is waiting.
     const more = Math.max(Math.max(this.appetite, polls) * 2, Math.floor(octets / PLENTY))
-    if (octets >= PLENTY) this.appetite = Math.min(more, this.concurrency)
+    if (octets > PLENTY) this.appetite = Math.min(more, this.concurrency)
     else this.appetite = Math.max(0, this.appetite - 1)
   }
 }

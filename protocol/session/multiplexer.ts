@@ -61,6 +61,8 @@ export class Multiplexer implements StreamOwner {
   /** Service streams may be sent; before that only the control stream. */
   ready = false
   readonly control: Stream
+  /** Streams that this side has opened for something large. */
+  bulkOpened = 0
   private readonly events: MultiplexerEvents
   private readonly streams = new Map<number, Stream>()
   private readonly sent = new Map<number, Sent>()
@@ -117,6 +119,7 @@ export class Multiplexer implements StreamOwner {
   }
 
   open(priority: Priority): Stream {
+    if (priority === Priority.bulk) this.bulkOpened++
     const stream = new Stream(this.nextOwn, priority, Limits.streamWindow, this)
     this.nextOwn += 2
     if (this.isClosed) queueMicrotask(() => stream.cut(CloseCode.gone))

@@ -48,6 +48,8 @@ export class SimulatedNetwork {
   exchanges = 0
   /** Told of the octets of every request's body. */
   onRequest: (octets: number) => void = () => {}
+  /** Likewise, once it is over. */
+  onOver: (octets: number) => void = () => {}
   private readonly timers = new MachineTimers(this.time)
   private generation = 0
   private lastBegan = Number.NEGATIVE_INFINITY
@@ -169,6 +171,7 @@ export class SimulatedNetwork {
         this.underWay.delete(cut)
         options.signal?.removeEventListener('abort', aborted)
         if (connection !== undefined) this.leave(connection, spoils)
+        this.onOver(request.body?.length ?? 0)
         settle()
       }
       const fail = (code: 'E_PATH_TIMEOUT' | 'E_PATH_RESET' | 'E_PATH_REFUSED' | 'E_PATH_CLOSED'): void =>
