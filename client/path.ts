@@ -36,6 +36,8 @@ const SMALL = 4_096
 /** Connections that fell silent, each followed by one that works, within `FROZEN_MS`: that is no accident. */
 const FROZEN_COUNT = 3
 const FROZEN_MS = 300_000
+/** Connections cut when they named the website, one after another: that is no accident either. */
+const HELLOS = 3
 /** Octets down after which connections are replaced where they freeze: it happens from about 16 kB on, handshake included. */
 const FRESH_OCTETS = 8_000
 /** Slowest upload that is waited for where none was measured, octets a millisecond; else an eighth of what was, or all of little. */
@@ -64,6 +66,8 @@ export class Path {
   private readonly clockwork: Clockwork
   private readonly changed: (path: Path) => void
   private failures = 0
+  /** Of them, the latest that were cut when they named the website. */
+  private hellos = 0
   private roundTrip: number | undefined
   private readonly sleepers = new Set<() => void>()
   private readonly doubters = new Set<Doubter>()
@@ -193,7 +197,9 @@ export class Path {
     if (this.failures === 0) return
     if (isSottoError(this.error, 'E_PATH_TIMEOUT')) this.thawed()
     this.failures = 0
+    this.hellos = 0
     this.error = undefined
+    this.seen.over('E_NET_NAME')
     this.since = this.clockwork.now()
     for (const wake of [...this.sleepers]) wake()
     this.changed(this)
@@ -247,6 +253,8 @@ export class Path {
   failed(error: unknown): void {
     if (this.failures++ === 0) this.since = this.clockwork.now()
     this.error = error
+    this.hellos = isSottoError(error, 'E_PATH_HELLO') ? this.hellos + 1 : 0
+    if (this.hellos >= HELLOS) this.note('E_NET_NAME')
     this.changed(this)
   }
 

@@ -50,6 +50,8 @@ export class SimulatedNetwork {
   onRequest: (octets: number) => void = () => {}
   /** Likewise, once it is over. */
   onOver: (octets: number) => void = () => {}
+  /** Connections of these families are cut as soon as they name the website. */
+  readonly cutFamilies: Set<string> = new Set()
   private readonly timers = new MachineTimers(this.time)
   private generation = 0
   private lastBegan = Number.NEGATIVE_INFINITY
@@ -159,6 +161,7 @@ export class SimulatedNetwork {
 
   private exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse> {
     this.exchanges++
+    if (this.cutFamilies.has(options.family)) return this.cutAtHello()
     this.onRequest(request.body?.length ?? 0)
     if (options.fresh) this.connections = this.connections.filter(({ busy }) => busy)
     return new Promise((resolve, reject) => {
@@ -193,6 +196,11 @@ export class SimulatedNetwork {
       }
       this.take(options.connections ?? 2, onward, fail, () => over)
     })
+  }
+
+  private async cutAtHello(): Promise<never> {
+    await new Promise<void>((resolve) => this.time.after(2 * this.rttMs, resolve))
+    throw new SottoError('E_PATH_HELLO', 'as simulated')
   }
 
   /** An idle connection, a new one, or the next that is free. */
