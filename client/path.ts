@@ -48,8 +48,14 @@ const SLOWEST_UPLOAD = 8
  */
 const PARCEL_MS = 1_000
 const PARCEL_ROUND_TRIPS = 4
-/** Octets of an exchange that tell of speed, and octets a millisecond below which a path is throttled. */
-const TELLING = 3_000
+/** How many times as long as others what is late takes, and milliseconds that it takes at the least. */
+const LATE = 4
+const LATE_LEAST = 1_000
+/** Octets of an exchange that tell of speed; smaller ones do where they take a second longer than a round trip. */
+const TELLING = 8_192
+const TELLING_LATE = 3_000
+const TELLING_MS = 1_000
+/** Octets a millisecond below which a path is throttled. */
 const THROTTLED = 6
 
 /** Octets that crossed, HTTP counted and TLS not. */
@@ -153,6 +159,16 @@ export class Path {
     return hold + octets / upload + patience * (this.failures > 1 ? 2 : 1)
   }
 
+  /**
+   * Milliseconds after which an exchange that moves so many octets takes so much longer than others that its connection is
+   * to blame: what TCP has lost twice it repeats seldom. undefined where nothing is known of others, or the exchange is small.
+   */
+  lateAfter(hold: number, octets: number): number | undefined {
+    const { rate } = this.fit
+    if (octets <= SMALL || hold > HELD_MS || rate === Number.POSITIVE_INFINITY) return undefined
+    return hold + Math.max(LATE_LEAST, LATE * (this.rtt + octets / rate))
+  }
+
   /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
   room(shape: Form): number {
     return this.fit.room(shape, this.clockwork.now(), this.parcelMs)
@@ -227,7 +243,8 @@ export class Path {
 
   /** So many octets took so long. */
   carried(octets: number, elapsed: number, hold: number): void {
-    if (octets < TELLING || hold > HELD_MS) return
+    const least = elapsed - this.rtt >= TELLING_MS ? TELLING_LATE : TELLING
+    if (octets < least || hold > HELD_MS) return
     this.fit.measured(octets / Math.max(1, elapsed - this.rtt))
     if (this.fit.rate < THROTTLED) this.note('E_NET_THROTTLED')
     else this.seen.over('E_NET_THROTTLED')

@@ -234,17 +234,19 @@ export class Pump {
     // Where sends are constant, polls are too.
     const said = this.rhythm.constant ? 0 : this.epoch.session.pending(shape.up.max)
     const length = this.shared.path.parcel(shape, said + PARCEL_OVERHEAD)
-    // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
-    const isExtra = this.polls++ >= this.template.rhythm.polls
+    // While much comes down, and beyond the template's, they come back soon when nothing follows: they do not stand in the
+    // way of sends, and it is known how long they take.
     const { line } = this.shared.socket
+    const isExtra = this.polls++ >= this.template.rhythm.polls || (this.appetite > 0 && line === undefined)
     const hold = isExtra ? SEND_HOLD : this.drawHold(line?.look.holdMs)
-    const number = this.exchange(shape, length, hold, (result, last) => {
+    const done = (result: ExchangeResult | undefined, last: number): void => {
       this.polls--
       this.doubts.settle(last)
       if (result?.kind === 'authentic') this.feed(result.octets)
       const news = result !== undefined && result.octets > shape.down.classes[0]!
       if (!isExtra && line === undefined) this.rhythm.polled(this.now, news)
-    })
+    }
+    const number = this.exchange(shape, length, hold, done, isExtra ? shape.down.max : 0)
     if (said > 0 && !isExtra) this.doubts.begin(number)
   }
 
@@ -275,14 +277,17 @@ export class Pump {
     })
   }
 
+  /** `expected`: octets that may come down. */
   private exchange(
     shape: Form,
     length: number,
     hold: number,
     done: (result: ExchangeResult | undefined, number: number) => void,
+    expected = 0,
   ): number {
     const { shared, epoch, ofExchanges } = this
-    return beginExchange(shared, epoch, { shape, length, hold }, ofExchanges, (result, number) => {
+    const plan = { shape, length, hold, octets: Math.max(length, expected) }
+    return beginExchange(shared, epoch, plan, ofExchanges, (result, number) => {
       done(result, number)
       if (!epoch.isOver) this.run()
     })
