@@ -87,13 +87,24 @@ test('Limits.tagWindow: a number too far ahead is a stranger’s', async (t) => 
 
 test('Limits.streams: a peer that opens more breaks the protocol', (t) => {
   const opened: number[] = []
+  const gateway = new Multiplexer('gateway', { stream: ({ id }) => opened.push(id) })
+  const writer = new BodyWriter(60_000)
+  writer.acks([])
+  for (let i = 1; i <= Limits.streams + 8; i++) writer.stream(2 * i, 0, 1, false, () => {})
+  gateway.accept(1, writer.finish(), true)
+  t.true(opened.length <= Limits.streams)
+  t.true(gateway.isClosed)
+})
+
+test('Limits.streams: a client that has more to ask than that asks the rest later', (t) => {
+  const opened: number[] = []
   const client = new Multiplexer('client', {})
   const gateway = new Multiplexer('gateway', { stream: ({ id }) => opened.push(id) })
   client.ready = true
-  for (let i = 0; i < Limits.streams + 8; i++) client.open(Priority.normal).write(Uint8Array.of(1))
+  for (let i = 0; i < 2 * Limits.streams; i++) client.open(Priority.normal).write(Uint8Array.of(1))
   gateway.accept(1, client.build(1, 60_000, true), true)
-  t.true(opened.length <= Limits.streams)
-  t.true(gateway.isClosed)
+  t.is(opened.length, Limits.streams / 2)
+  t.false(gateway.isClosed)
 })
 
 test('Limits.streamFragments: octets with gaps are not collected for ever', (t) => {

@@ -36,6 +36,14 @@ interface Reset {
 
 export type Role = 'client' | 'gateway'
 
+/**
+ * Streams of this side that may have begun and not be over. The peer counts up to `Limits.streams`: the rest is for those that
+ * are over here, of which it has not heard yet.
+ */
+const OWN_STREAMS = Limits.streams / 2
+/** Of a stream whose turn has not come. */
+const UNNUMBERED = -1
+
 export interface MultiplexerEvents {
   /** The peer opened a stream. Set its handlers before returning. */
   stream?(stream: Stream): void
@@ -71,6 +79,9 @@ export class Multiplexer implements StreamOwner {
   private readonly role: Role
   private nextOwn: number
   private nextPeer: number
+  /** Opened by this side; the peer knows nothing of them yet. */
+  private waiting: Stream[] = []
+  private ownStreams = 0
   private turn = 0
 
   private sendLimit: number = Limits.sessionWindow
@@ -118,13 +129,27 @@ export class Multiplexer implements StreamOwner {
     return this.streams.size
   }
 
+  /** Where this side has many streams already, the new one begins when others are over. */
   open(priority: Priority): Stream {
     if (priority === Priority.bulk) this.bulkOpened++
-    const stream = new Stream(this.nextOwn, priority, Limits.streamWindow, this)
-    this.nextOwn += 2
+    const stream = new Stream(UNNUMBERED, priority, Limits.streamWindow, this)
     if (this.isClosed) queueMicrotask(() => stream.cut(CloseCode.gone))
-    else this.streams.set(stream.id, stream)
+    else {
+      this.waiting.push(stream)
+      this.beginWaiting()
+    }
     return stream
+  }
+
+  /** Numbers are given here and not before: the peer takes a number for the opening of all lower ones. */
+  private beginWaiting(): void {
+    while (this.ownStreams < OWN_STREAMS && this.waiting.length > 0 && !this.isClosed) {
+      const stream = this.waiting.shift()!
+      stream.id = this.nextOwn
+      this.nextOwn += 2
+      this.ownStreams++
+      this.streams.set(stream.id, stream)
+    }
   }
 
   // ---- sending -------------------------------------------------------------------------------------------------------
@@ -480,6 +505,7 @@ export class Multiplexer implements StreamOwner {
 
   /** A stream is cut from this side. */
   cutOff(stream: Stream, code: number): void {
+    if (stream.id === UNNUMBERED) return
     const { highest, isDone } = stream.receiving
     this.consumed(stream.receiving.discard(highest))
     if (!isDone) {
@@ -496,9 +522,18 @@ export class Multiplexer implements StreamOwner {
   }
 
   settled(stream: Stream): void {
+    if (stream.id === UNNUMBERED) {
+      this.waiting = this.waiting.filter((other) => other !== stream)
+      return
+    }
     this.consumed(stream.receiving.discard(stream.receiving.highest))
     this.streams.delete(stream.id)
     this.dueWindows = this.dueWindows.filter((other) => other !== stream)
+    if (stream.id % 2 !== this.nextOwn % 2 || stream.id === 0) return
+    this.ownStreams--
+    if (this.waiting.length === 0) return
+    this.beginWaiting()
+    this.events.wake?.()
   }
 
   // ---- ending -----------------------------------------------------------------------------------------------------------
@@ -511,7 +546,7 @@ export class Multiplexer implements StreamOwner {
   private finish(code: number): void {
     if (this.isClosed) return
     this.closeCode = code
-    for (const stream of [...this.streams.values()]) stream.cut(code)
+    for (const stream of [...this.streams.values(), ...this.waiting]) stream.cut(code)
     this.events.closed?.(code)
   }
 }

@@ -17,7 +17,8 @@ export interface StreamOwner {
 }
 
 export class Stream {
-  readonly id: number
+  /** Set by the session once the stream begins. */
+  id: number
   /** Of what this side sends. Who answers a stream that the peer opened may say that it is a file. */
   priority: Priority
   readonly sending: SendBuffer

@@ -4,6 +4,7 @@
  *   78 9c | blocks (stored-blocks.ts) | Adler-32 u32be
  */
 import { deflateSync } from 'node:zlib'
+import { fastEqual, readU32 } from '#protocol/bytes.ts'
 import { blocksLength, readBlocks, writeBlocks } from './stored-blocks.ts'
 
 const HEADER = Uint8Array.of(0x78, 0x9c)
@@ -25,19 +26,16 @@ export function storedLength(length: number): number {
   return HEADER.length + blocksLength(length) + CHECKSUM
 }
 
-export function writeStored(data: Uint8Array): Uint8Array {
-  const out = new Uint8Array(storedLength(data.length))
-  out.set(HEADER)
-  const end = writeBlocks(out, HEADER.length, data)
-  new DataView(out.buffer).setUint32(end, adler32(data))
-  return out
+/** `stream` has `storedLength(data.length)` octets. */
+export function writeStored(stream: Uint8Array, data: Uint8Array): void {
+  stream.set(HEADER)
+  const end = writeBlocks(stream, HEADER.length, data)
+  new DataView(stream.buffer, stream.byteOffset).setUint32(end, adler32(data))
 }
 
-/** The `length` octets of a stream that `writeStored` could have written, otherwise undefined. */
-export function readStored(stream: Uint8Array, length: number): Uint8Array | undefined {
-  if (stream.length !== storedLength(length) || stream[0] !== HEADER[0] || stream[1] !== HEADER[1]) return undefined
-  const data = readBlocks(stream.subarray(HEADER.length, -CHECKSUM), length)
-  if (data === undefined) return undefined
-  const checksum = new DataView(stream.buffer, stream.byteOffset).getUint32(stream.length - CHECKSUM)
-  return checksum === adler32(data) ? data : undefined
+/** Fills `data` from a stream that `writeStored` could have written; false for others, whatever `data` then holds. */
+export function readStored(data: Uint8Array, stream: Uint8Array): boolean {
+  if (stream.length !== storedLength(data.length) || !fastEqual(stream.subarray(0, HEADER.length), HEADER)) return false
+  const sound = readBlocks(data, stream.subarray(HEADER.length, -CHECKSUM))
+  return sound && readU32(stream, stream.length - CHECKSUM) === adler32(data)
 }
