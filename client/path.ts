@@ -284,8 +284,8 @@ export class Path {
   }
 
   /** Waits before the next try: longer with every failure, with jitter, and no longer than until the path works again. */
-  rest(signal: AbortSignal): Promise<void> {
-    const most = Math.min(this.longestRest, REST_FIRST * 2 ** Math.min(this.failures, 10))
+  rest(signal: AbortSignal, failures: number = this.failures): Promise<void> {
+    const most = Math.min(this.longestRest, REST_FIRST * 2 ** Math.min(failures, 10))
     const jitter = this.clockwork.random(1)[0]! / 255
     return new Promise((resolve) => {
       const wake = (): void => {

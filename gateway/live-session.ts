@@ -337,9 +337,10 @@ export class LiveSession implements GatewaySessionEvents {
     for (const end of [...this.sockets]) end()
   }
 
-  /** Octets kept for this session: unread ones, answers for a retry, and answers on their way. */
+  /** Octets kept for this session: unread ones, those to be said, answers for a retry, and answers on their way. */
   get keptOctets(): number {
-    return this.session.mux.unread + this.answeredOctets + this.transitOctets
+    const { unread, unsettled } = this.session.mux
+    return unread + unsettled + this.answeredOctets + this.transitOctets
   }
 
   get heldCount(): number {

@@ -88,7 +88,7 @@ export const Limits = {
   /** First contacts of one member an hour, and at once. Attack: handshakes and sessions without end. Those beyond get the website; a client tries once a minute. */
   memberContacts: 600,
   memberContactBurst: 120,
-  /** Octets that all sessions of a gateway together hold of what was not read yet, and of answers kept for a retry. Attack: many members fill a window each. Those who hold most are closed. */
+  /** Octets that all sessions of a gateway together hold: not read yet, not fetched yet, kept for a retry. Attack: many members fill a window each, or ask and fetch nothing. Those who hold most are closed. */
   heldBytes: 536_870_912,
   /** First contacts remembered against replay. Only members can fill it. Attack: memory; about 150 octets each. */
   firstContacts: 65_536,

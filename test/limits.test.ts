@@ -368,6 +368,17 @@ test('Limits.heldBytes: whoever holds most is closed, and the others go on', asy
   await gateway.stop()
 })
 
+test('Limits.heldBytes: what services have said and the client does not fetch is held, too', async (t) => {
+  const member = await MemberByHand.ready()
+  const answer = new Uint8Array(60_000)
+  member.onStream = (stream) => stream.write(answer)
+  const before = member.live.keptOctets
+  for (let i = 0; i < 20; i++) member.client.mux.open(Priority.normal).write(Uint8Array.of(1))
+  await member.exchange(4_096)
+  t.is(member.streams.length, 20)
+  t.true(member.live.keptOctets - before >= 20 * answer.length, `${member.live.keptOctets - before}`)
+})
+
 test('Limits.transitBytes: answers that nobody reads do not pile up', async (t) => {
   const { link, live } = await young()
   const body = new Uint8Array(262_144)

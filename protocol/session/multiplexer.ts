@@ -479,6 +479,13 @@ export class Multiplexer implements StreamOwner {
     return this.receivedTotal - this.consumedTotal
   }
 
+  /** Octets that were written to the streams and have not been acknowledged. */
+  get unsettled(): number {
+    let octets = 0
+    for (const { held } of this.streams.values()) octets += held
+    return octets
+  }
+
   // ---- what streams ask of their session -------------------------------------------------------------------------------
 
   wake(): void {

@@ -12,6 +12,7 @@ import { hex, latin1 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { provesMembership } from '#protocol/handshake.ts'
 import type { Service } from '#protocol/services/service.ts'
+import { CloseCode } from '#protocol/session/frames.ts'
 import { TokenTable } from '#protocol/session/token-table.ts'
 import { cohort, credentialKey, gatewaySecret, testPermit } from './pair.ts'
 import { plainTemplate } from './plain-template.ts'
@@ -104,6 +105,11 @@ export class SimulatedNetwork {
     this.strand()
     this.connections = []
     before.end()
+  }
+
+  /** The gateway ends all sessions there are, as where somebody has too many. */
+  endSessions(): void {
+    for (const { session } of [...this.sessions.each()]) session.close(CloseCode.limit)
   }
 
   /** Sessions there are at the gateway. */
