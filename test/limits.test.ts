@@ -347,8 +347,10 @@ test('Limits.memberContacts: a member who begins anew without end gets the websi
     return code
   }
   const outcomes: string[] = []
-  for (let i = 0; i < Limits.memberContactBurst + 3; i++) outcomes.push(await begin())
-  t.deepEqual(new Set(outcomes.slice(0, Limits.memberContactBurst)), new Set(['ready']))
+  for (let i = 0; i < Limits.memberContactBurst; i++) outcomes.push(await begin())
+  t.deepEqual(new Set(outcomes), new Set(['ready']))
+  // What comes back while a busy machine gets that far is used up as well.
+  for (let i = 0; i < Limits.memberContactBurst && outcomes.at(-1) === 'ready'; i++) outcomes.push(await begin())
   t.is(outcomes.at(-1), 'E_NOT_RECOGNISED')
 })
 

@@ -49,6 +49,10 @@ export class SimulatedNetwork {
   exchanges = 0
   /** Told of the octets of every request's body. */
   onRequest: (octets: number) => void = () => {}
+  /** Likewise, once it is over. */
+  onOver: (octets: number) => void = () => {}
+  /** Connections of these families are cut as soon as they name the website. */
+  readonly cutFamilies: Set<string> = new Set()
   private readonly timers = new MachineTimers(this.time)
   private generation = 0
   private lastBegan = Number.NEGATIVE_INFINITY
@@ -163,6 +167,7 @@ export class SimulatedNetwork {
 
   private exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse> {
     this.exchanges++
+    if (this.cutFamilies.has(options.family)) return this.cutAtHello()
     this.onRequest(request.body?.length ?? 0)
     if (options.fresh) this.connections = this.connections.filter(({ busy }) => busy)
     return new Promise((resolve, reject) => {
@@ -175,6 +180,7 @@ export class SimulatedNetwork {
         this.underWay.delete(cut)
         options.signal?.removeEventListener('abort', aborted)
         if (connection !== undefined) this.leave(connection, spoils)
+        this.onOver(request.body?.length ?? 0)
         settle()
       }
       const fail = (code: 'E_PATH_TIMEOUT' | 'E_PATH_RESET' | 'E_PATH_REFUSED' | 'E_PATH_CLOSED'): void =>
@@ -196,6 +202,11 @@ export class SimulatedNetwork {
       }
       this.take(options.connections ?? 2, onward, fail, () => over)
     })
+  }
+
+  private async cutAtHello(): Promise<never> {
+    await new Promise<void>((resolve) => this.time.after(2 * this.rttMs, resolve))
+    throw new SottoError('E_PATH_HELLO', 'as simulated')
   }
 
   /** An idle connection, a new one, or the next that is free. */
