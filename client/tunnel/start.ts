@@ -18,7 +18,7 @@ export class Starts {
   tried: readonly Tried[] = []
   private readonly shared: Shared
   private readonly preferredAead: number
-  private others: readonly CompiledTemplate[]
+  private others: () => readonly CompiledTemplate[]
   private readonly wear: (template: CompiledTemplate) => void
   private clockOffset: number | undefined
   /** Failed first contacts since one succeeded, in `TRIES_EACH` for every template. */
@@ -29,13 +29,13 @@ export class Starts {
   constructor(shared: Shared, input: TunnelInput, wear: (template: CompiledTemplate) => void) {
     this.shared = shared
     this.preferredAead = input.preferredAead
-    this.others = input.others ?? []
+    this.others = input.others ?? (() => [])
     this.wear = wear
   }
 
   /** The person or a pack has chosen: this template and those of the looks, no others. */
   choose(): void {
-    this.others = []
+    this.others = () => []
     this.failures = 0
   }
 
@@ -79,9 +79,12 @@ export class Starts {
   private async nextLook(): Promise<CompiledTemplate> {
     const { looks, attire } = this.shared
     const known = (await looks?.candidates()) ?? [attire.template]
-    const others = this.others.filter(({ bindingId }) => known.every((each) => each.bindingId !== bindingId))
+    const turn = Math.floor(this.failures / TRIES_EACH)
+    // The others are compiled where they are wanted, which is seldom.
+    if (turn < known.length) return known[turn]!
+    const others = this.others().filter(({ bindingId }) => known.every((each) => each.bindingId !== bindingId))
     const all = [...known, ...others]
-    return all[Math.floor(this.failures / TRIES_EACH) % all.length] ?? attire.template
+    return all[turn % all.length] ?? attire.template
   }
 
   private failed(template: CompiledTemplate, error: unknown, isVisited: boolean): void {
