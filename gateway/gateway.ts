@@ -14,9 +14,12 @@ import { openDecoy } from './decoy/decoy.ts'
 import { watchMembers } from './members-watch.ts'
 import { LivePacks } from './packs/live.ts'
 import { startServer } from './server.ts'
+import { Cards } from './services/cards/cards.ts'
 import { gatewayListService } from './services/gateways.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
 import { packService } from './services/packs.ts'
+import { TrackerRelay } from './services/tracker/relay.ts'
+import { trackerOf } from './services/tracker/running.ts'
 import { Sessions, surroundings } from './sessions.ts'
 import type { SocketLimits } from './sockets/limits.ts'
 import { MemberSockets } from './sockets/member-sockets.ts'
@@ -51,6 +54,12 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const release = await holdStore(state.store)
   const report = (error: unknown): void => log(`fault: ${error instanceof Error ? error.message : 'unknown'}`)
   const around = surroundings(randomBytes)
+  const tracker = await trackerOf(state.folder, around.now, report).catch(async (error: unknown) => {
+    await release()
+    throw error
+  })
+  const own = tracker === undefined ? {} : { own: tracker.tracker }
+  const relay = new TrackerRelay({ folder: state.folder, root: state.packRoot, now: around.now, ...own })
   const mailbox = new Mailbox({
     store: state.store,
     now: around.now,
@@ -59,6 +68,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     limits: state.config.mailboxLimits,
     onFault: report,
   })
+  const cards = new Cards({ store: state.store, onFault: report })
   const tokens = new TokenTable()
   let matcher = createMatcher(input.templates)
   let socketMatcher = createSocketMatcher(input.templates)
@@ -81,7 +91,11 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     preferredAead: preferred(),
     holdMs: state.config.holdMs,
     tokens,
-    services: [mailbox.service, packService(packs), gatewayListService(state.folder), ...(input.services ?? [])],
+    services: [
+      ...[mailbox.service, packService(packs), gatewayListService(state.folder)],
+      ...[cards.service, relay.service],
+      ...(input.services ?? []),
+    ],
     pointer: (member) => packs.pointerFor(member),
     admit: async (claim, cohort) => await state.members.admit(claim, cohort.id, around.now()),
     report,
@@ -102,6 +116,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
     mailbox.sweep().catch(report)
+    cards.sweep().catch(report)
   }, SWEEP_MS)
   let certificates: Certificates | undefined
   const stopParts = async (): Promise<void> => {
@@ -111,6 +126,8 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     stopPacks()
     await sockets.close()
     await closeDecoy()
+    relay.close()
+    await tracker?.stop()
     await release()
   }
   try {
