@@ -148,11 +148,18 @@ export class Edge {
 
   /** Templates in the order in which they are to be tried: those that this edge certainly refuses come last. */
   order(templates: readonly CompiledTemplate[], now: Millis): CompiledTemplate[] {
-    const sends = (template: CompiledTemplate): boolean => template.shape('send').method !== 'GET'
-    const faults = (template: CompiledTemplate): number =>
-      ((this.cutUntil.get(template.family) ?? 0) > now ? 2 : 0) +
-      (this.postRefusedUntil > now && sends(template) ? 1 : 0)
-    return templates.toSorted((a, b) => faults(a) - faults(b))
+    return templates.toSorted((a, b) => this.faults(a, now) - this.faults(b, now))
+  }
+
+  /** True where this edge certainly does. */
+  refuses(template: CompiledTemplate, now: Millis): boolean {
+    return this.faults(template, now) > 0
+  }
+
+  private faults(template: CompiledTemplate, now: Millis): number {
+    const isCut = (this.cutUntil.get(template.family) ?? 0) > now
+    const isRefused = this.postRefusedUntil > now && template.shape('send').method !== 'GET'
+    return (isCut ? 2 : 0) + (isRefused ? 1 : 0)
   }
 
   /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
