@@ -2,6 +2,7 @@
  * What is known of the way to one gateway: round-trip time, whether it works now, how long it lets exchanges be held, what
  * sizes it lets through, how long to rest after a failure, and what it does that people should know.
  */
+import type { Form } from '#engine/compile.ts'
 import type { HttpRequest } from '#engine/template.ts'
 import type { ExchangeResponse } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
@@ -30,17 +31,31 @@ const PATIENCE_LEAST = 3_000
 const HELD_PATIENCE_LEAST = 1_000
 /** An exchange that may be held for longer than this waits for news; others are answered at once. */
 export const HELD_MS = 150
-/** Octets of a request that takes no time worth speaking of to send. */
+/** Octets of a request, or of an exchange, that take no time worth speaking of to send. */
 const SMALL = 4_096
 /** Connections that fell silent, each followed by one that works, within `FROZEN_MS`: that is no accident. */
 const FROZEN_COUNT = 3
 const FROZEN_MS = 300_000
+/** Connections cut when they named the website, one after another: that is no accident either. */
+const HELLOS = 3
 /** Octets down after which connections are replaced where they freeze: it happens from about 16 kB on, handshake included. */
 const FRESH_OCTETS = 8_000
 /** Slowest upload that is waited for where none was measured, octets a millisecond; else an eighth of what was, or all of little. */
 const SLOWEST_UPLOAD = 8
-/** Octets of an exchange that tell of speed, and octets a millisecond below which a path is throttled. */
-const TELLING = 3_000
+/**
+ * Milliseconds that one parcel may take on its way, and round trips: one more is the wait for its answer. Longer ones would
+ * carry little more, and everything else waits for them.
+ */
+const PARCEL_MS = 1_000
+const PARCEL_ROUND_TRIPS = 4
+/** How many times as long as others what is late takes, and milliseconds that it takes at the least. */
+const LATE = 4
+const LATE_LEAST = 1_000
+/** Octets of an exchange that tell of speed; smaller ones do where they take a second longer than a round trip. */
+const TELLING = 8_192
+const TELLING_LATE = 3_000
+const TELLING_MS = 1_000
+/** Octets a millisecond below which a path is throttled. */
 const THROTTLED = 6
 
 /** Octets that crossed, HTTP counted and TLS not. */
@@ -57,6 +72,8 @@ export class Path {
   private readonly clockwork: Clockwork
   private readonly changed: (path: Path) => void
   private failures = 0
+  /** Of them, the latest that were cut when they named the website. */
+  private hellos = 0
   private roundTrip: number | undefined
   private readonly sleepers = new Set<() => void>()
   private readonly doubters = new Set<Doubter>()
@@ -142,6 +159,30 @@ export class Path {
     return hold + octets / upload + patience * (this.failures > 1 ? 2 : 1)
   }
 
+  /**
+   * Milliseconds after which an exchange that moves so many octets takes so much longer than others that its connection is
+   * to blame: what TCP has lost twice it repeats seldom. undefined where nothing is known of others, or the exchange is small.
+   */
+  lateAfter(hold: number, octets: number): number | undefined {
+    const { rate } = this.fit
+    if (octets <= SMALL || hold > HELD_MS || rate === Number.POSITIVE_INFINITY) return undefined
+    return hold + Math.max(LATE_LEAST, LATE * (this.rtt + octets / rate))
+  }
+
+  /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
+  room(shape: Form): number {
+    return this.fit.room(shape, this.clockwork.now(), this.parcelMs)
+  }
+
+  /** The parcel for `wanted` octets: one class that holds them, or the largest to send. */
+  parcel(shape: Form, wanted: number): number {
+    return this.fit.length(shape, wanted, this.clockwork.now(), this.parcelMs)
+  }
+
+  private get parcelMs(): number {
+    return Math.max(PARCEL_MS, PARCEL_ROUND_TRIPS * this.rtt)
+  }
+
   /** What the path does, in the order it was found. */
   get findings(): readonly Finding[] {
     return this.seen.at(this.clockwork.now())
@@ -161,17 +202,20 @@ export class Path {
   }
 
   /**
-   * An exchange was answered after `elapsed`, of which it may have been held for up to `hold`. `proves`: it tells how long
-   * the path lets requests be held.
+   * An exchange of so many octets was answered after `elapsed`, of which it may have been held for up to `hold`. `proves`:
+   * it tells how long the path lets requests be held.
    */
-  worked(elapsed: number, hold: number, proves = true): void {
-    this.measure(elapsed, hold)
+  worked(elapsed: number, hold: number, { octets = 0, proves = true }: Told = {}): void {
+    // A piece of a file takes as long as it takes, which is no sign of distance.
+    if (octets <= SMALL || elapsed < this.rtt) this.measure(elapsed, hold)
     if (proves && hold > HELD_MS && elapsed >= hold) this.hold.proved(hold)
     this.lastWorked = this.clockwork.now()
     if (this.failures === 0) return
     if (isSottoError(this.error, 'E_PATH_TIMEOUT')) this.thawed()
     this.failures = 0
+    this.hellos = 0
     this.error = undefined
+    this.seen.over('E_NET_NAME')
     this.since = this.clockwork.now()
     for (const wake of [...this.sleepers]) wake()
     this.changed(this)
@@ -199,10 +243,10 @@ export class Path {
 
   /** So many octets took so long. */
   carried(octets: number, elapsed: number, hold: number): void {
-    if (octets < TELLING || hold > HELD_MS) return
-    const rate = octets / Math.max(1, elapsed - this.rtt)
-    this.fit.measured(rate)
-    if (rate < THROTTLED) this.note('E_NET_THROTTLED')
+    const least = elapsed - this.rtt >= TELLING_MS ? TELLING_LATE : TELLING
+    if (octets < least || hold > HELD_MS) return
+    this.fit.measured(octets / Math.max(1, elapsed - this.rtt))
+    if (this.fit.rate < THROTTLED) this.note('E_NET_THROTTLED')
     else this.seen.over('E_NET_THROTTLED')
   }
 
@@ -226,6 +270,8 @@ export class Path {
   failed(error: unknown): void {
     if (this.failures++ === 0) this.since = this.clockwork.now()
     this.error = error
+    this.hellos = isSottoError(error, 'E_PATH_HELLO') ? this.hellos + 1 : 0
+    if (this.hellos >= HELLOS) this.note('E_NET_NAME')
     this.changed(this)
   }
 
@@ -238,8 +284,8 @@ export class Path {
   }
 
   /** Waits before the next try: longer with every failure, with jitter, and no longer than until the path works again. */
-  rest(signal: AbortSignal): Promise<void> {
-    const most = Math.min(this.longestRest, REST_FIRST * 2 ** Math.min(this.failures, 10))
+  rest(signal: AbortSignal, failures: number = this.failures): Promise<void> {
+    const most = Math.min(this.longestRest, REST_FIRST * 2 ** Math.min(failures, 10))
     const jitter = this.clockwork.random(1)[0]! / 255
     return new Promise((resolve) => {
       const wake = (): void => {
@@ -292,6 +338,11 @@ export class Path {
       doubter.doubt()
     }
   }
+}
+
+interface Told {
+  readonly octets?: number
+  readonly proves?: boolean
 }
 
 interface Doubter {

@@ -28,6 +28,8 @@ import type { TunnelState, TunnelStatus } from './tunnel/status.ts'
 import { describe } from './tunnel/status.ts'
 import { watchForSleep } from './tunnel/wakefulness.ts'
 
+/** Milliseconds that a session lives at least unless something is wrong with it. */
+const YOUNG_MS = 10_000
 /** Milliseconds for the end of a session to reach the gateway. */
 const FAREWELL_MS = 1_000
 
@@ -183,6 +185,8 @@ export class Tunnel {
 
   private async run(): Promise<void> {
     const { signal } = this.stopping
+    /** Sessions that died young, one after another. */
+    let young = 0
     await this.pause(this.input.afterMs ?? 0)
     await this.recollection.begin()
     while (!signal.aborted) {
@@ -191,6 +195,7 @@ export class Tunnel {
         if (!signal.aborted) await this.path.rest(signal)
         continue
       }
+      const began = this.clockwork.now()
       const current = this.adopt(introduced)
       this.current = current
       current.pump.run()
@@ -199,7 +204,11 @@ export class Tunnel {
       this.holdMs = current.pump.holdMs
       this.current = undefined
       this.shared.socket.drop()
-      if (!signal.aborted) this.become({ kind: 'connecting' })
+      if (signal.aborted) return
+      this.become({ kind: 'connecting' })
+      young = this.clockwork.now() - began < YOUNG_MS ? young + 1 : 0
+      // Once is nothing. A gateway that ends every session would be asked for the next one many times a minute.
+      if (young > 1) await this.path.rest(signal, young)
     }
   }
 

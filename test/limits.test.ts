@@ -347,8 +347,10 @@ test('Limits.memberContacts: a member who begins anew without end gets the websi
     return code
   }
   const outcomes: string[] = []
-  for (let i = 0; i < Limits.memberContactBurst + 3; i++) outcomes.push(await begin())
-  t.deepEqual(new Set(outcomes.slice(0, Limits.memberContactBurst)), new Set(['ready']))
+  for (let i = 0; i < Limits.memberContactBurst; i++) outcomes.push(await begin())
+  t.deepEqual(new Set(outcomes), new Set(['ready']))
+  // What comes back while a busy machine gets that far is used up as well.
+  for (let i = 0; i < Limits.memberContactBurst && outcomes.at(-1) === 'ready'; i++) outcomes.push(await begin())
   t.is(outcomes.at(-1), 'E_NOT_RECOGNISED')
 })
 
@@ -364,6 +366,17 @@ test('Limits.heldBytes: whoever holds most is closed, and the others go on', asy
   for (const tunnel of tunnels) t.deepEqual(await tunnel.call('test.echo', { a: 1 }), { a: 1 }, 'also who was closed')
   for (const tunnel of tunnels) await tunnel.stop()
   await gateway.stop()
+})
+
+test('Limits.heldBytes: what services have said and the client does not fetch is held, too', async (t) => {
+  const member = await MemberByHand.ready()
+  const answer = new Uint8Array(60_000)
+  member.onStream = (stream) => stream.write(answer)
+  const before = member.live.keptOctets
+  for (let i = 0; i < 20; i++) member.client.mux.open(Priority.normal).write(Uint8Array.of(1))
+  await member.exchange(4_096)
+  t.is(member.streams.length, 20)
+  t.true(member.live.keptOctets - before >= 20 * answer.length, `${member.live.keptOctets - before}`)
 })
 
 test('Limits.transitBytes: answers that nobody reads do not pile up', async (t) => {

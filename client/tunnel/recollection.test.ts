@@ -47,11 +47,7 @@ test('what was found out counts from the start on the next time', async (t) => {
   t.deepEqual(path.findings.map(({ code }) => code).toSorted(), ['E_NET_FROZEN', 'E_NET_IDLE', 'E_NET_THROTTLED'])
   t.is(path.fit.rate, 2)
   t.is(
-    path.fit.length(
-      { binding: 'b', up: { classes: [100, 900, 5_000], max: 5_000, fit: () => 5_000 } } as never,
-      5_000,
-      0,
-    ),
+    path.parcel({ binding: 'b', up: { classes: [100, 900, 5_000], max: 5_000, fit: () => 5_000 } } as never, 5_000),
     900,
   )
   t.deepEqual(path.record, record)

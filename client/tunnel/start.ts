@@ -19,6 +19,8 @@ export class Starts {
   private readonly shared: Shared
   private readonly preferredAead: number
   private others: readonly CompiledTemplate[]
+  /** What there was to begin with when that was last asked. */
+  private inOrder: readonly CompiledTemplate[] = []
   private readonly wear: (template: CompiledTemplate) => void
   private clockOffset: number | undefined
   /** Failed first contacts since one succeeded, in `TRIES_EACH` for every template. */
@@ -80,8 +82,20 @@ export class Starts {
     const { looks, attire } = this.shared
     const known = (await looks?.candidates()) ?? [attire.template]
     const others = this.others.filter(({ bindingId }) => known.every((each) => each.bindingId !== bindingId))
-    const all = [...known, ...others]
-    return all[Math.floor(this.failures / TRIES_EACH) % all.length] ?? attire.template
+    this.inOrder = [...known, ...others]
+    return this.lookAt(this.failures) ?? attire.template
+  }
+
+  /** After as many failures as any template has, one of another family is next, where there is one. */
+  private skipFamily(family: CompiledTemplate['family']): void {
+    this.failures++
+    const isSame = (): boolean => this.lookAt(this.failures)?.family === family
+    if (this.failures % TRIES_EACH > 0 || this.inOrder.every((each) => each.family === family)) return
+    while (isSame()) this.failures += TRIES_EACH
+  }
+
+  private lookAt(failures: number): CompiledTemplate | undefined {
+    return this.inOrder[Math.floor(failures / TRIES_EACH) % this.inOrder.length]
   }
 
   private failed(template: CompiledTemplate, error: unknown, isVisited: boolean): void {
@@ -92,6 +106,8 @@ export class Starts {
     if (isRefusal && error.refused) this.postRefused = true
     // Where not even the page comes through, no other template would.
     if (isRefusal || code === 'E_NET_SIZE') this.failures += TRIES_EACH - (this.failures % TRIES_EACH)
+    // It may be how TLS looks rather than what it names, and that is the family's.
+    else if (code === 'E_PATH_HELLO') this.skipFamily(template.family)
     else if (isVisited && code !== 'E_NET_PORTAL') this.failures++
     path.failed(error)
   }
