@@ -6,7 +6,7 @@ import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { preferredAead } from '#protocol/crypto/measure.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { SuiteId } from '#protocol/parcel.ts'
-import { compileBuiltins } from '../camouflage-templates/builtin.ts'
+import { builtins as allBuiltins, type Builtin } from '../camouflage-templates/builtin.ts'
 import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
@@ -54,7 +54,7 @@ export class Member {
   /** Finding others by trackers, and being found. */
   readonly finding: Finding
   private readonly store: Store
-  private readonly builtins: readonly CompiledTemplate[]
+  private readonly builtins: readonly Builtin[]
   /** What traffic can look like on this machine, and what it cannot and why. */
   readonly dialers: readonly DialerReport[]
   private readonly tunnels: readonly PackedTunnel[]
@@ -71,7 +71,7 @@ export class Member {
     watch: MailboxWatch
     clockwork: Clockwork
     store: Store
-    builtins: readonly CompiledTemplate[]
+    builtins: readonly Builtin[]
     dialers: readonly DialerReport[]
     tunnels: readonly PackedTunnel[]
     alarm: Alarm
@@ -107,7 +107,7 @@ export class Member {
     const { clockwork, folder, newName } = input
     // A dialer says what it looks like on the wire; a template that claims another client would give it away.
     const dialers = await input.broker.dialers()
-    const builtins = input.templates ?? compileBuiltins().filter((template) => fits(template, dialers))
+    const builtins = input.templates?.map(compiled) ?? allBuiltins().filter((each) => fits(each, dialers))
     const store = openStore({
       folder: join(folder, 'chat'),
       tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES, ...FINDING_TABLES],
@@ -265,9 +265,14 @@ const wayOf = ({ tunnel }: PackedTunnel): GatewayWay => ({
 
 const notJoined = (): SottoError => new SottoError('E_NOT_JOINED', 'you have not joined a gateway yet')
 
-function templateNamed(builtins: readonly CompiledTemplate[], id: string): CompiledTemplate {
-  const template = builtins.find((each) => each.id === id)
-  if (template !== undefined) return template
+const compiled = (template: CompiledTemplate): Builtin => {
+  const { id, family, pageHeaders } = template
+  return { id, family, pageHeaders, template }
+}
+
+function templateNamed(builtins: readonly Builtin[], id: string): CompiledTemplate {
+  const named = builtins.find((each) => each.id === id)
+  if (named !== undefined) return named.template
   const names = builtins.map((each) => each.id).join(', ')
   throw new SottoError('E_USAGE', `there is no template «${id}»`, { next: `There are: ${names}.` })
 }
@@ -275,7 +280,7 @@ function templateNamed(builtins: readonly CompiledTemplate[], id: string): Compi
 async function openTunnels(
   input: MemberInput,
   own: {
-    readonly builtins: readonly CompiledTemplate[]
+    readonly builtins: readonly Builtin[]
     readonly dialers: readonly DialerReport[]
     readonly store: Store
   },
@@ -291,7 +296,7 @@ async function openTunnels(
     endpoints.map(async ({ id, template }) => ({
       template: input.template === undefined ? begun(builtins, template) : templateNamed(builtins, input.template),
       // What a person asks for is kept to. Those that only ask for things get through where nothing may be sent.
-      others: input.template === undefined ? builtins.toSorted((a, b) => rank(a) - rank(b)) : [],
+      others: () => (input.template === undefined ? ranked(builtins) : []),
       permit: await broker.permit(id),
     })),
   )
@@ -318,9 +323,13 @@ function anyOf<T>(works: readonly Promise<T>[]): Promise<T> {
  * The one that the invite names; where no dialer goes with it, the same look of another client (`NAME-chromium`), and else
  * the one that comes first otherwise.
  */
-function begun(builtins: readonly CompiledTemplate[], invited: string): CompiledTemplate {
+function begun(builtins: readonly Builtin[], invited: string): CompiledTemplate {
   const named = builtins.find(({ id }) => id === invited) ?? builtins.find(({ id }) => id.startsWith(`${invited}-`))
-  return named ?? builtins.toSorted((a, b) => rank(a) - rank(b))[0]!
+  return named?.template ?? ranked(builtins)[0]!
+}
+
+function ranked(builtins: readonly Builtin[]): CompiledTemplate[] {
+  return builtins.map(({ template }) => template).sort((a, b) => rank(a) - rank(b))
 }
 
 /** Those of Node's own dialer first: browsers' are not equal to their browsers yet. Then those that never send. */

@@ -82,7 +82,7 @@ export const Limits = {
   sessionsPerMember: 8,
   /** Sessions of one gateway. Attack: memory; 32 KiB each is 3 GiB at this bound. */
   sessions: 100_000,
-  /** Small exchanges of one member a second, over all its sessions, and at once. Attack: one member takes the gateway from the others. Those beyond wait. */
+  /** Small exchanges, and calls, of one member a second, over all its sessions, and at once. Attack: one member takes the gateway from the others. Those beyond wait. */
   memberExchanges: 500,
   memberExchangeBurst: 5_000,
   /** First contacts of one member an hour, and at once. Attack: handshakes and sessions without end. Those beyond get the website; a client tries once a minute. */

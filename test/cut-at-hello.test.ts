@@ -13,7 +13,7 @@ const looks = (['node', 'node', 'chromium'] as const).map((family, i): CompiledT
 test('where it is how TLS looks, another family carries, and none of the same family is tried before', async (t) => {
   const network = new SimulatedNetwork(5, [])
   network.cutFamilies.add('node')
-  const tunnel = network.open({ template: looks[0]!, others: looks.slice(1) })
+  const tunnel = network.open({ template: looks[0]!, others: () => looks.slice(1) })
   t.teardown(() => network.close(tunnel))
   await network.time.run(() => tunnel.status.state.kind === 'ready', 60_000)
   const { state, template, tried } = tunnel.status
@@ -31,7 +31,7 @@ test('where it is how TLS looks, another family carries, and none of the same fa
 test('where it is the name, E_NET_NAME says so for as long as it is so', async (t) => {
   const network = new SimulatedNetwork(5, [])
   for (const { family } of looks) network.cutFamilies.add(family)
-  const tunnel = network.open({ template: looks[0]!, others: looks.slice(1) })
+  const tunnel = network.open({ template: looks[0]!, others: () => looks.slice(1) })
   t.teardown(() => network.close(tunnel))
   const names = (): boolean => tunnel.status.findings.some(({ code }) => code === 'E_NET_NAME')
   await network.time.run(names, 60_000)

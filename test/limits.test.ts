@@ -20,6 +20,7 @@ import { plainMatcher } from './helpers/plain-template.ts'
 import { prng } from './helpers/prng.ts'
 import type { Faults } from './helpers/session-link.ts'
 import { SessionLink } from './helpers/session-link.ts'
+import { SimulatedNetwork } from './helpers/simulated-network.ts'
 
 const calm: Faults = { loss: 0, duplication: 0, delay: 0, stall: 0, abandon: 0 }
 const shape = plainMatcher.match('POST', '/plain/x')[0]!
@@ -330,6 +331,24 @@ test('Limits.memberExchanges: an exchange beyond them waits, and nothing is lost
   around.now += 700
   await link.time.run(() => answered > 1, 20)
   t.is(answered, 2)
+})
+
+test('Limits.memberExchanges: a call costs as much as an exchange', async (t) => {
+  let calls = 0
+  const network = new SimulatedNetwork(4, [{ unary: { 'test.count': () => ++calls }, subscribe: {} }])
+  network.rttMs = 1
+  const { time } = network
+  const tunnel = network.open()
+  await time.run(() => tunnel.status.state.kind === 'ready', 60_000)
+  const began = time.now
+  const most = Limits.memberExchangeBurst + 4 * Limits.memberExchanges
+  const ask = async (): Promise<void> => {
+    while (calls < most) await tunnel.call('test.count', null)
+  }
+  for (let i = 0; i < 60; i++) ask().catch(() => {})
+  await time.run(() => calls >= most, 600_000)
+  t.true(time.now - began >= 3_000, `${calls} calls in ${time.now - began} ms`)
+  await network.close(tunnel)
 })
 
 test('Limits.memberContacts: a member who begins anew without end gets the website', async (t) => {

@@ -18,9 +18,9 @@ export class Starts {
   tried: readonly Tried[] = []
   private readonly shared: Shared
   private readonly preferredAead: number
-  private others: readonly CompiledTemplate[]
-  /** What there was to begin with when that was last asked. */
-  private inOrder: readonly CompiledTemplate[] = []
+  private others: () => readonly CompiledTemplate[]
+  /** What the looks had to begin with when they were last asked. */
+  private known: readonly CompiledTemplate[] = []
   private readonly wear: (template: CompiledTemplate) => void
   private clockOffset: number | undefined
   /** Failed first contacts since one succeeded, in `TRIES_EACH` for every template. */
@@ -31,13 +31,13 @@ export class Starts {
   constructor(shared: Shared, input: TunnelInput, wear: (template: CompiledTemplate) => void) {
     this.shared = shared
     this.preferredAead = input.preferredAead
-    this.others = input.others ?? []
+    this.others = input.others ?? (() => [])
     this.wear = wear
   }
 
   /** The person or a pack has chosen: this template and those of the looks, no others. */
   choose(): void {
-    this.others = []
+    this.others = () => []
     this.failures = 0
   }
 
@@ -81,21 +81,24 @@ export class Starts {
   private async nextLook(): Promise<CompiledTemplate> {
     const { looks, attire } = this.shared
     const known = (await looks?.candidates()) ?? [attire.template]
-    const others = this.others.filter(({ bindingId }) => known.every((each) => each.bindingId !== bindingId))
-    this.inOrder = [...known, ...others]
-    return this.lookAt(this.failures) ?? attire.template
+    this.known = known
+    const turn = Math.floor(this.failures / TRIES_EACH)
+    // The others are compiled where they are wanted, which is seldom.
+    return known[turn] ?? inTurn(this.inOrder, turn) ?? attire.template
+  }
+
+  private get inOrder(): readonly CompiledTemplate[] {
+    const { known } = this
+    return [...known, ...this.others().filter(({ bindingId }) => known.every((each) => each.bindingId !== bindingId))]
   }
 
   /** After as many failures as any template has, one of another family is next, where there is one. */
   private skipFamily(family: CompiledTemplate['family']): void {
     this.failures++
-    const isSame = (): boolean => this.lookAt(this.failures)?.family === family
-    if (this.failures % TRIES_EACH > 0 || this.inOrder.every((each) => each.family === family)) return
-    while (isSame()) this.failures += TRIES_EACH
-  }
-
-  private lookAt(failures: number): CompiledTemplate | undefined {
-    return this.inOrder[Math.floor(failures / TRIES_EACH) % this.inOrder.length]
+    if (this.failures % TRIES_EACH > 0) return
+    const { inOrder } = this
+    if (inOrder.every((each) => each.family === family)) return
+    while (inTurn(inOrder, this.failures / TRIES_EACH)?.family === family) this.failures += TRIES_EACH
   }
 
   private failed(template: CompiledTemplate, error: unknown, isVisited: boolean): void {
@@ -112,3 +115,5 @@ export class Starts {
     path.failed(error)
   }
 }
+
+const inTurn = <T>(list: readonly T[], turn: number): T | undefined => list[turn % list.length]
