@@ -111,7 +111,7 @@ async function judge(
   epoch.session.abandon(number)
   if (result.kind === 'unfit') {
     // Smaller parcels from now on; where there are none, another template may carry.
-    path.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
+    path.edge.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
     if (length <= shape.up.classes[0]!) look().catch(() => {})
   }
   if (result.kind !== 'stranger') return

@@ -169,7 +169,7 @@ export class Pump {
   }
 
   private get pollShape(): Form {
-    return this.shared.socket.line?.look.messages ?? this.shared.path.fit.pollShape(this.template, this.now)
+    return this.shared.socket.line?.look.messages ?? this.shared.path.edge.fit.pollShape(this.template, this.now)
   }
 
   /** Comes back when the earliest of what the rhythm has put off is due; sets no timer where it puts nothing off. */
