@@ -245,6 +245,8 @@ export class LiveSession implements GatewaySessionEvents {
   private flush(): void {
     const now = this.around.now()
     const order = this.held.sort((a, b) => a.deadline - b.deadline || a.number - b.number)
+    // Stable: those that give way keep their order behind the others.
+    if (this.session.mux.urgent) order.sort((a, b) => Number(this.givesWay(a, order)) - Number(this.givesWay(b, order)))
     let spare = order.length
     for (const each of order) {
       const full = spare-- > Limits.parkedExchanges
@@ -252,6 +254,17 @@ export class LiveSession implements GatewaySessionEvents {
       if (full || this.isDue(each, now) || this.session.mux.isClosed || this.hasFor(each)) this.answer(each)
     }
     this.arm(now)
+  }
+
+  /**
+   * News goes where it is waited for, as with the service that the template looks like: in the answer to a send goes what is said
+   * to it, which is little, unless nothing else is held. An agreement on keys is answered where it was asked for.
+   */
+  private givesWay({ isForUrgent, form }: Open, order: readonly Open[]): boolean {
+    const least = form.down.classes[0]!
+    const isLong = (): boolean => this.session.pending(least, Priority.normal) + PARCEL_OVERHEAD > least
+    const agrees = this.session.mux.control.sending.sendable(Number.MAX_SAFE_INTEGER) > 0
+    return isForUrgent && !agrees && order.some((other) => !other.isForUrgent) && isLong()
   }
 
   private hasFor({ isForUrgent }: Open): boolean {

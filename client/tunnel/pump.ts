@@ -18,6 +18,10 @@ import { PARCEL_OVERHEAD } from './input.ts'
 const SEND_HOLD = 100
 /** Exchanges at once on a WebSocket: below what a gateway parks for a session. */
 const SOCKET_CONCURRENCY = 6
+/** Milliseconds that a short call waits for a poll to ride in. */
+const NEAR_MS = 250
+/** So many sends, full, are not yet worth one of the shape for files. */
+const FEW = 2
 /** A parcel down of at least this many octets means more is waiting: keep more polls open. */
 const PLENTY = 8_192
 
@@ -123,7 +127,10 @@ export class Pump {
     const pollWanted = this.wantsPoll()
     // Much that comes down is not waited for.
     const pollIn = this.appetite > 0 || this.shared.socket.line !== undefined ? 0 : pollAt - now
-    const pollSoon = pollIn <= 0 || (pollIn <= TemplateLimits.thinkMs && !session.mux.urgent)
+    // What is urgent waits for a poll that is near, and only where that is too small for a message.
+    const isMessage = session.mux.urgent && this.pollRoom >= this.rhythm.coverBytes
+    const patience = session.mux.urgent ? NEAR_MS : TemplateLimits.thinkMs
+    const pollSoon = pollIn <= 0 || (pollIn <= patience && !isMessage)
     // What a poll can carry rides in one that is due anyway: most of all the credit for what a poll has just brought.
     const rides = pollWanted && pollSoon && this.fitsPoll()
     const mayStart = room && sendAt <= now && !this.rhythm.constant
@@ -150,8 +157,16 @@ export class Pump {
   }
 
   private fitsPoll(): boolean {
-    const room = this.shared.path.fit.room(this.pollShape, this.now)
+    const room = this.pollRoom
     return this.epoch.session.pending(room) + PARCEL_OVERHEAD <= room
+  }
+
+  /** Octets of the largest parcel of a poll: what is as long as a message goes up in a send, as cover says that it does. */
+  private get pollRoom(): number {
+    const { up } = this.pollShape
+    const room = this.shared.path.fit.room(this.pollShape, this.now)
+    if (this.shared.socket.line !== undefined) return room
+    return Math.min(room, up.classes.findLast((each) => each < this.rhythm.coverBytes) ?? room)
   }
 
   private get pollShape(): Form {
@@ -182,7 +197,8 @@ export class Pump {
     // What is urgent goes alone: filled up with a file it would take as long as that.
     const most = session.mux.urgent ? Priority.normal : Priority.bulk
     const wanted = session.pending(this.form('bulk').up.max, most) + PARCEL_OVERHEAD
-    const isSmall = wanted <= fit.room(small, now) || fit.room(bulk, now) <= fit.room(small, now)
+    // Two messages at once are no file.
+    const isSmall = wanted <= FEW * fit.room(small, now) || fit.room(bulk, now) <= fit.room(small, now)
     const shape = this.form(isSmall ? 'send' : 'bulk')
     this.sends++
     this.rhythm.began('send', now)
@@ -215,7 +231,7 @@ export class Pump {
     const shape = this.pollShape
     // Where sends are constant, polls are too.
     const said = this.rhythm.constant ? 0 : this.epoch.session.pending(shape.up.max)
-    const length = this.shared.path.fit.length(shape, said + PARCEL_OVERHEAD, this.now)
+    const length = this.shared.path.fit.length(shape, Math.min(said + PARCEL_OVERHEAD, this.pollRoom), this.now)
     // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
     const isExtra = this.polls++ >= this.template.rhythm.polls
     const { line } = this.shared.socket
