@@ -38,7 +38,7 @@ const PRIORITY = 0x20
 const END_HEADERS = 0x04
 
 /** Milliseconds that HEADERS wait at most for the DATA behind them: a full window may keep that back. */
-const MOST_MS = 3
+const MOST_MS = 50
 
 /**
  * A stream for Node's client to speak on, in front of `socket`.
