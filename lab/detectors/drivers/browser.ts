@@ -43,6 +43,16 @@ export function startBrowsers(owner: Owner, input: BrowserInput): Browsers {
   }
 }
 
+/**
+ * What Chromium would do beside the page: a renderer for its own windows with every visit, which costs more than the page, and
+ * what playwright leaves out (a later list replaces its own).
+ */
+const LEFT_OUT = [
+  ...['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup', 'SpareRendererForSitePerProcess', 'MediaRouter', 'PaintHolding'],
+  ...['DestroyProfileOnBrowserClose', 'HttpsUpgrades', 'HttpsFirstBalancedModeAutoEnable', 'OptimizationHints'],
+  ...['NetworkTimeServiceQuerying', 'AimEnabled', 'PreconnectToSearch', 'LensOverlay'],
+]
+
 async function launch(input: BrowserInput): Promise<Browser> {
   const [command, args] = inside(input.namespace, CHROMIUM, [])
   const wrapper = join(input.folder, 'chromium')
@@ -54,6 +64,7 @@ async function launch(input: BrowserInput): Promise<Browser> {
       ...['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-pings'],
       // Each page stands for one that somebody looks at.
       '--disable-renderer-priority-management',
+      `--disable-features=${LEFT_OUT.join(',')}`,
       `--host-resolver-rules=${rules}`,
       `--ignore-certificate-errors-spki-list=${input.spki}`,
       `--ssl-key-log-file=${input.keys}`,

@@ -201,7 +201,7 @@ function parity(comparisons: readonly Comparison[]): string[] {
   return [
     '## Exchanges of the steady state',
     '',
-    'Octets in records beside the bodies, medians, ours less the genuine; records up and down of the most common cut.',
+    'Octets in records beside bodies and targets, the most common numbers, ours less the genuine; records up and down of the most common cut.',
     '',
     ...table(['template', 'kind', 'count', 'up', 'down', 'our cut', 'genuine cut'], rows),
     `Exchanges of kinds that only we have: ${alone}.`,
