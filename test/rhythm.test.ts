@@ -238,7 +238,11 @@ function telling(time: VirtualTime): Service {
 test('news comes where it is waited for; the answer to a send is for what is said to that', async (t) => {
   const { exchanges, pass, tunnel } = await world(t, {}, { service: telling })
   const heard: unknown[] = []
-  const news = tunnel.subscribe('test.news', () => ({}), (each) => void heard.push(each))
+  const news = tunnel.subscribe(
+    'test.news',
+    () => ({}),
+    (each) => void heard.push(each),
+  )
   t.teardown(() => news.cancel())
   await pass(20_000)
   const before = exchanges().length
@@ -252,7 +256,7 @@ test('news comes where it is waited for; the answer to a send is for what is sai
   t.is(send?.down, shape.down.classes[0])
 })
 
-test('what is as long as cover does not ride in a poll, what is shorter waits for one that is near', async (t) => {
+test('what is as long as cover does not ride in a poll, what is shorter takes a near one with it', async (t) => {
   const cover = { mode: 'adaptive', everyMs: [60_000, 60_000], tail: [1, 1], bytes: 765 } as const
   const { exchanges, pass, tunnel } = await world(t, { cover, thinkMs: [200, 200], holdMs: [1_000, 1_000] })
   /** Says something in the middle of the pause between two polls, and returns what began then. */

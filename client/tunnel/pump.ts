@@ -18,7 +18,7 @@ import { PARCEL_OVERHEAD } from './input.ts'
 const SEND_HOLD = 100
 /** Exchanges at once on a WebSocket: below what a gateway parks for a session. */
 const SOCKET_CONCURRENCY = 6
-/** Milliseconds that a short call waits for a poll to ride in. */
+/** Milliseconds by which a poll comes earlier that has a short call to carry, as an application acknowledges news at once. */
 const NEAR_MS = 250
 /** So many sends, full, are not yet worth one of the shape for files. */
 const FEW = 2
@@ -120,23 +120,28 @@ export class Pump {
     // The farewell says so, once.
     if (session.mux.isClosed) return undefined
     const { concurrency } = this
-    const { pollAt, sendAt, coverAt } = this.rhythm
+    const { sendAt, coverAt } = this.rhythm
     const total = this.sends + this.polls
     // The last place is kept for what is urgent: a file under way must not delay a message.
     const room = total < concurrency - 1 || (total < concurrency && session.mux.urgent)
     const pollWanted = this.wantsPoll()
-    // Much that comes down is not waited for.
-    const pollIn = this.appetite > 0 || this.shared.socket.line !== undefined ? 0 : pollAt - now
-    // What is urgent waits for a poll that is near, and only where that is too small for a message.
-    const isMessage = session.mux.urgent && this.pollRoom >= this.rhythm.coverBytes
-    const patience = session.mux.urgent ? NEAR_MS : TemplateLimits.thinkMs
-    const pollSoon = pollIn <= 0 || (pollIn <= patience && !isMessage)
+    const pollIn = this.pollIn(pollWanted, now)
+    const pollSoon = pollIn <= 0 || (pollIn <= TemplateLimits.thinkMs && !session.mux.urgent)
     // What a poll can carry rides in one that is due anyway: most of all the credit for what a poll has just brought.
     const rides = pollWanted && pollSoon && this.fitsPoll()
     const mayStart = room && sendAt <= now && !this.rhythm.constant
     if (mayStart && session.pending(1) > 0 && !rides) return 'send'
     if (pollWanted && pollIn <= 0) return 'poll'
     return room && coverAt !== undefined && coverAt <= now ? 'cover' : undefined
+  }
+
+  /** Milliseconds until the next poll: none where much comes down, or where one that is near has a short call to carry. */
+  private pollIn(wanted: boolean, now: number): number {
+    const { session } = this.epoch
+    const left = this.rhythm.pollAt - now
+    if (this.appetite > 0 || this.shared.socket.line !== undefined) return 0
+    const isCall = session.mux.urgent && this.pollRoom < this.rhythm.coverBytes
+    return wanted && isCall && left <= NEAR_MS && this.fitsPoll() ? 0 : left
   }
 
   private wantsPoll(): boolean {
