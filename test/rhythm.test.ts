@@ -97,7 +97,7 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, more: Mor
   }
   const tunnel = new Tunnel({ permit, template, clockwork, preferredAead: 1, rhythmSeed: bytes(16) })
   // What the path allows is the template's own, unless the test is about that.
-  if (more.proving !== true) tunnel.path.hold.proved = () => {}
+  if (more.proving !== true) tunnel.path.edge.hold.proved = () => {}
   await time.run(() => tunnel.status.state.kind === 'ready', 60_000)
   // Whatever getting ready still takes.
   await time.run(() => false, 20_000)
