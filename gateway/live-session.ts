@@ -21,6 +21,8 @@ interface Open {
   readonly number: number
   readonly form: Form
   readonly deadline: Millis
+  /** It has little time: it came for the sake of what it brought. */
+  readonly isBrief: boolean
   /** It has little room and little time: kept for an answer that is urgent, and not spent on a piece of a file. */
   readonly isForUrgent: boolean
   /** Longest time from now to `deadline` that there can be, milliseconds. */
@@ -129,9 +131,12 @@ export class LiveSession implements GatewaySessionEvents {
     const now = this.around.now()
     const most = form.holdMs ?? this.around.holdMs
     const patience = Math.min(hold ?? 0, most)
-    const isForUrgent = patience <= LITTLE_TIME && form.down.max <= LITTLE_ROOM
+    const isBrief = patience <= LITTLE_TIME
+    const isForUrgent = isBrief && form.down.max <= LITTLE_ROOM
     const notBefore = now + this.keeper.pace(this)
-    this.open.set(number, { number, form, deadline: now + patience, most, notBefore, isForUrgent })
+    this.open.set(number, { number, form, deadline: now + patience, most, notBefore, isBrief, isForUrgent })
+    // A piece of a file: the answers to those that follow bring the news, and the connection of what waits carries pieces.
+    if (patience === 0 && octets > LITTLE_ROOM) this.release()
     this.wake()
     return this.attend(number, reply)
   }
@@ -147,10 +152,11 @@ export class LiveSession implements GatewaySessionEvents {
     return () => void this.sockets.delete(end)
   }
 
+  /** Whatever waits for news is answered now, in an exchange of HTTP; not what waits for the answer to a message. */
   private release(): void {
     const now = this.around.now()
     for (const [number, open] of this.open) {
-      if (open.form.holdMs === undefined) this.open.set(number, { ...open, deadline: now })
+      if (open.form.holdMs === undefined && !open.isForUrgent) this.open.set(number, { ...open, deadline: now })
     }
     this.wake()
   }
@@ -245,6 +251,8 @@ export class LiveSession implements GatewaySessionEvents {
   private flush(): void {
     const now = this.around.now()
     const order = this.held.sort((a, b) => a.deadline - b.deadline || a.number - b.number)
+    // Stable: those that give way keep their order behind the others.
+    if (this.session.mux.urgent) order.sort((a, b) => Number(this.givesWay(a, order)) - Number(this.givesWay(b, order)))
     let spare = order.length
     for (const each of order) {
       const full = spare-- > Limits.parkedExchanges
@@ -254,8 +262,19 @@ export class LiveSession implements GatewaySessionEvents {
     this.arm(now)
   }
 
+  /**
+   * News goes where it is waited for, as with the service that the template looks like: in the answer to a send goes what is said
+   * to it, which is little, unless nothing else is held. An agreement on keys is answered where it was asked for.
+   */
+  private givesWay({ isBrief, form }: Open, order: readonly Open[]): boolean {
+    const least = form.down.classes[0]!
+    const isLong = (): boolean => this.session.pending(least, Priority.normal) + PARCEL_OVERHEAD > least
+    const agrees = this.session.mux.control.sending.sendable(Number.MAX_SAFE_INTEGER) > 0
+    return isBrief && !agrees && order.some((other) => !other.isBrief) && isLong()
+  }
+
   private hasFor({ isForUrgent }: Open): boolean {
-    return this.session.pending(1, isForUrgent ? Priority.normal : Priority.bulk) > 0
+    return isForUrgent ? this.session.mux.speaks : this.session.pending(1) > 0
   }
 
   /** Not for longer than a bucket takes to fill, where the clock was set back; nor at the end of the session. */
@@ -276,7 +295,7 @@ export class LiveSession implements GatewaySessionEvents {
   private answer({ number, form }: Open): void {
     this.open.delete(number)
     // What is urgent goes alone: behind it a piece of a file would hold it up until the whole answer is there.
-    const most = this.session.mux.urgent ? Priority.normal : Priority.bulk
+    const most = this.session.mux.speaks ? Priority.normal : Priority.bulk
     const wanted = this.session.pending(form.down.max, most) + PARCEL_OVERHEAD
     const parcel = this.session.answer(number, form.down.fit(wanted), bindingOf(form))
     const response = form.encodeResponse({ parcel, random: this.around.random })
@@ -334,9 +353,10 @@ export class LiveSession implements GatewaySessionEvents {
     for (const end of [...this.sockets]) end()
   }
 
-  /** Octets kept for this session: unread ones, answers for a retry, and answers on their way. */
+  /** Octets kept for this session: unread ones, those to be said, answers for a retry, and answers on their way. */
   get keptOctets(): number {
-    return this.session.mux.unread + this.answeredOctets + this.transitOctets
+    const { unread, unsettled } = this.session.mux
+    return unread + unsettled + this.answeredOctets + this.transitOctets
   }
 
   get heldCount(): number {

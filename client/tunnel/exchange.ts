@@ -4,7 +4,6 @@ import type { HttpRequest } from '#engine/template.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import { bindingOf } from '#protocol/recognition.ts'
 import type { Outgoing } from '#protocol/session/client-session.ts'
-import { CloseCode } from '#protocol/session/frames.ts'
 import type { ExchangeResult } from '../carrier.ts'
 import { performExchange } from '../carrier.ts'
 import { hostOf } from '../introduction.ts'
@@ -22,6 +21,8 @@ export interface ExchangePlan {
   readonly length: number
   /** Milliseconds the gateway may hold it. */
   readonly hold: number
+  /** It moves up to so many octets, whichever way is more. */
+  readonly octets: number
 }
 
 /** Who wants to know of the exchanges of one session. */
@@ -47,6 +48,8 @@ export function beginExchange(
   const { shape, hold } = plan
   const { line } = shared.socket
   const isOnSocket = line?.look.messages === shape
+  // On a socket there is no other connection to take.
+  const octets = isOnSocket ? 0 : plan.octets
   const permit = isOnSocket ? { ...shared.permit, exchange: line.exchange.bind(line) } : shared.permit
   let outgoing: Outgoing
   const encode = (): HttpRequest => {
@@ -78,7 +81,7 @@ export function beginExchange(
   const told = { accept, mayRetry, failing, probe: () => events.probe(), signal }
   const connections = attire.template.rhythm.concurrency
   const first = firstRequest(attire.template)
-  performExchange({ permit, path, clockwork, shape, first, connections, request, encodeAnew, hold, ...told })
+  performExchange({ permit, path, clockwork, shape, first, connections, request, encodeAnew, hold, octets, ...told })
     .then(async (result) => {
       await judge(shared, epoch, plan, result, outgoing.number, look)
       return result
@@ -107,13 +110,12 @@ async function judge(
   epoch.session.abandon(number)
   if (result.kind === 'unfit') {
     // Smaller parcels from now on; where there are none, another template may carry.
-    path.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
+    path.edge.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
     if (length <= shape.up.classes[0]!) look().catch(() => {})
   }
   if (result.kind !== 'stranger') return
   // The gateway does not take this template any more, or has forgotten the session (a restart, a long sleep).
   epoch.refused = true
   if (epoch.shifting || (await look()) || epoch.isOver) return
-  epoch.session.mux.close(CloseCode.gone)
-  epoch.abort.abort()
+  epoch.giveUp()
 }

@@ -45,7 +45,12 @@ export async function openWorld(
   const browsers = withBrowser
     ? startBrowsers(owner, { namespace: network.clients, folder, spki: site.spki, keys: browserKeys })
     : undefined
-  const near = await members(owner, network.clients, folder, 'near', keysOf('near'))
+  const keys = [...(withBrowser ? [browserKeys] : []), keysOf('program')]
+  // Each watched member is a process, as with people: what one does must not wait for what another does.
+  const near = async (name: string): Promise<Calls> => {
+    keys.push(keysOf(name))
+    return await members(owner, network.clients, folder, name, keysOf(name))
+  }
   const far = await members(owner, network.server, folder, 'far', keysOf('far'))
   const program = await startProgram(owner, network.clients, 'visitor.ts', keysOf('program'), [
     site.certificate,
@@ -55,7 +60,7 @@ export async function openWorld(
   return {
     ...{ folder, network, site },
     guest: (kind, template, place) => guestOf(parts, kind, template, place),
-    keys: [...(withBrowser ? [browserKeys] : []), keysOf('near'), keysOf('program')],
+    keys,
   }
 }
 
@@ -84,7 +89,7 @@ function members(owner: Owner, namespace: string, folder: string, name: string, 
 
 interface Parts {
   readonly site: Site
-  readonly near: Calls
+  readonly near: (name: string) => Promise<Calls>
   readonly far: Calls
   readonly program: Calls
   readonly browsers: Browsers | undefined
@@ -94,11 +99,14 @@ async function guestOf(parts: Parts, kind: GuestKind, template: CompiledTemplate
   const { site, program, browsers } = parts
   if (kind === 'ours') return await memberOf(parts, template, place)
   const { host } = place
-  site.application.tell({ room: host, template: template.id })
+  const open = (): void => site.application.tell({ room: host, template: template.id })
   const hear = (): void => site.application.tell({ room: host, news: MESSAGE_OCTETS })
-  if (kind === 'browser') return browserGuest(browsers!, template, place, hear)
+  if (kind === 'browser') return browserGuest(browsers!, template, place, { open, hear })
   return {
-    enter: async () => void (await program.call({ run: 'enter', host, template: template.id })),
+    enter: async () => {
+      open()
+      await program.call({ run: 'enter', host, template: template.id })
+    },
     say: () => program.tell({ run: 'say', host, kind: 'send' }),
     notice: () => program.tell({ run: 'say', host, kind: 'notice' }),
     hear,
@@ -106,8 +114,10 @@ async function guestOf(parts: Parts, kind: GuestKind, template: CompiledTemplate
   }
 }
 
-async function memberOf({ site, near, far }: Parts, template: CompiledTemplate, { host }: GuestPlace): Promise<Guest> {
+async function memberOf(parts: Parts, template: CompiledTemplate, { host }: GuestPlace): Promise<Guest> {
+  const { site, far } = parts
   const name = host
+  const near = await parts.near(name)
   const join = async (calls: Calls): Promise<string> => {
     const { card } = await calls.call({ run: 'join', name, link: await site.invite(host, template.id) })
     return card as string

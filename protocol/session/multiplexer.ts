@@ -69,6 +69,8 @@ export class Multiplexer implements StreamOwner {
   /** Service streams may be sent; before that only the control stream. */
   ready = false
   readonly control: Stream
+  /** Streams that this side has opened for something large. */
+  bulkOpened = 0
   private readonly events: MultiplexerEvents
   private readonly streams = new Map<number, Stream>()
   private readonly sent = new Map<number, Sent>()
@@ -87,6 +89,8 @@ export class Multiplexer implements StreamOwner {
   private receiveLimit: number = Limits.sessionWindow
   private receivedTotal = 0
   private consumedTotal = 0
+  /** Consumed when the latest limit of the session was told. */
+  private grantedTotal = 0
 
   /** Each once. */
   private dueWindows: Stream[] = []
@@ -127,6 +131,7 @@ export class Multiplexer implements StreamOwner {
 
   /** Where this side has many streams already, the new one begins when others are over. */
   open(priority: Priority): Stream {
+    if (priority === Priority.bulk) this.bulkOpened++
     const stream = new Stream(UNNUMBERED, priority, Limits.streamWindow, this)
     if (this.isClosed) queueMicrotask(() => stream.cut(CloseCode.gone))
     else {
@@ -165,15 +170,18 @@ export class Multiplexer implements StreamOwner {
 
   /** True where something waits that is not bulk: it should not wait for the end of a large transfer. */
   get urgent(): boolean {
-    for (const stream of this.streams.values()) {
-      if (
-        stream.priority !== Priority.bulk &&
-        this.mayCarry(stream, this.ready) &&
-        stream.sending.sendable(this.credit) > 0
-      )
-        return true
-    }
+    if (this.speaks) return true
     return this.dueLost.length > 0 || this.dueResets.length > 0 || this.dueWindows.length > 0 || this.dueSessionWindow
+  }
+
+  /** True where a stream that is not bulk has something to say: beside it, credit for a file can wait for what goes next. */
+  get speaks(): boolean {
+    if (this.closeCode !== undefined) return true
+    for (const stream of this.streams.values()) {
+      if (stream.priority === Priority.bulk || !this.mayCarry(stream, this.ready)) continue
+      if (stream.sending.sendable(this.credit) > 0) return true
+    }
+    return false
   }
 
   private get credit(): number {
@@ -471,6 +479,13 @@ export class Multiplexer implements StreamOwner {
     return this.receivedTotal - this.consumedTotal
   }
 
+  /** Octets that were written to the streams and have not been acknowledged. */
+  get unsettled(): number {
+    let octets = 0
+    for (const { held } of this.streams.values()) octets += held
+    return octets
+  }
+
   // ---- what streams ask of their session -------------------------------------------------------------------------------
 
   wake(): void {
@@ -488,8 +503,9 @@ export class Multiplexer implements StreamOwner {
 
   consumed(octets: number): void {
     this.consumedTotal += octets
-    if (this.receiveLimit - this.consumedTotal > Limits.sessionWindow / 2) return
-    this.receiveLimit = this.consumedTotal + Limits.sessionWindow
+    if (this.consumedTotal - this.grantedTotal < Limits.sessionWindow / 4) return
+    this.grantedTotal = this.consumedTotal
+    this.receiveLimit = this.consumedTotal + Limits.sessionWindowOpen
     this.dueSessionWindow = true
     this.events.wake?.()
   }

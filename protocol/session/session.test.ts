@@ -151,6 +151,27 @@ test('many readers that take nothing are stopped at the window of the session', 
   t.true(arrived <= Limits.sessionWindow && arrived > Limits.sessionWindow - 2_048, `${arrived}`)
 })
 
+test('Limits.sessionWindowOpen: readers that take everything are sent on, and no further ahead than that', async (t) => {
+  const link = new SessionLink(prng(6), calm)
+  const each = Limits.streamWindow
+  let arrived = 0
+  let taken = 0
+  let takes = true
+  link.onStream = (_, stream) => {
+    stream.onData = (bytes) => {
+      arrived += bytes.length
+      if (!takes) return
+      taken += bytes.length
+      stream.consume(bytes.length)
+      takes = taken < each
+    }
+  }
+  for (let i = 0; i < 8; i++) link.client.mux.open(Priority.bulk).write(new Uint8Array(each))
+  await link.time.run(() => false, HOUR)
+  const ahead = arrived - taken
+  t.true(ahead > Limits.sessionWindow && ahead <= Limits.sessionWindowOpen, `${ahead}`)
+})
+
 test('streams that are cut give their credit back', async (t) => {
   const link = new SessionLink(prng(5), { ...calm, loss: 0.2 })
   link.onStream = (_, stream) => {
