@@ -96,6 +96,7 @@ export class Pump {
       if (due === undefined) return this.waitForRhythm(now)
       this[due]()
     }
+    if (!epoch.isOver && session.isSpent) epoch.giveUp()
   }
 
   end(): void {
