@@ -1,5 +1,5 @@
 /** Network, site and everybody who comes to it, for one run of the lab. */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +16,9 @@ import type { Network, Wire } from './ground/network.ts'
 import { inside, openNetwork, SERVER } from './ground/network.ts'
 import type { Site } from './ground/site.ts'
 import { openSite } from './ground/site.ts'
+
+/** Where there is no disk that many members at once would keep waiting, which would show in times. */
+const MEMORY = '/dev/shm'
 
 /** `ours`: a member. `browser`, `program`: a genuine visitor in Chromium, or in a program on Node's own fetch. */
 export type GuestKind = 'ours' | 'browser' | 'program'
@@ -36,7 +39,7 @@ export async function openWorld(
   templates: readonly CompiledTemplate[],
   withBrowser: boolean,
 ): Promise<World> {
-  const folder = await mkdtemp(join(tmpdir(), 'sotto-lab-'))
+  const folder = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'sotto-lab-'))
   owner.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }))
   const network = await openNetwork(owner, wire)
   const site = await openSite(owner, { network, folder, templates })
