@@ -10,6 +10,8 @@ import { builtins as allBuiltins, type Builtin } from '../camouflage-templates/b
 import { Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
+import { Finding } from './finding/finding.ts'
+import { FINDING_TABLES, type GatewayWay } from './finding/trackers.ts'
 import { fits } from './fitting.ts'
 import type { FlowNote } from './flows.ts'
 import { Flows } from './flows.ts'
@@ -24,7 +26,7 @@ import type { PackedTunnel } from './packs/packed-tunnel.ts'
 import { openPackedTunnel } from './packs/packed-tunnel.ts'
 import type { Octets } from './path.ts'
 import { keptSeed, seedFor } from './rhythm-seed.ts'
-import { Mailboxes } from './services/mailbox.ts'
+import { gatewayName, Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { TRAFFIC_TABLES, Traffic } from './traffic.ts'
@@ -49,6 +51,8 @@ export interface MemberInput {
 
 export class Member {
   readonly chat: Chat
+  /** Finding others by trackers, and being found. */
+  readonly finding: Finding
   private readonly store: Store
   private readonly builtins: readonly Builtin[]
   /** What traffic can look like on this machine, and what it cannot and why. */
@@ -86,6 +90,7 @@ export class Member {
     this.flows = parts.flows
     parts.flows.onChange = (endpoint) => this.onFlow(endpoint)
     parts.alarm.ring = (now) => this.chat.tick(now)
+    this.finding = new Finding(parts.chat, parts.tunnels.map(wayOf), parts.store, parts.clockwork)
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
     for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
     for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
@@ -105,7 +110,7 @@ export class Member {
     const builtins = input.templates?.map(compiled) ?? allBuiltins().filter((each) => fits(each, dialers))
     const store = openStore({
       folder: join(folder, 'chat'),
-      tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES],
+      tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES, ...FINDING_TABLES],
       random: clockwork.random,
     })
     const tunnels: PackedTunnel[] = []
@@ -232,7 +237,10 @@ export class Member {
   }
 
   private onTunnel(status: TunnelStatus): void {
-    if (status.state.kind === 'ready') this.chat.connected()
+    if (status.state.kind === 'ready') {
+      this.chat.connected()
+      this.finding.connected()
+    }
     for (const listener of this.statusListeners) listener(status)
   }
 
@@ -240,12 +248,20 @@ export class Member {
   async close(): Promise<void> {
     this.alarm.set(undefined)
     this.unwatch()
+    this.finding.close()
     this.chat.close()
     await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()))
     if (this.tunnels.length > 0) this.traffic.write()
     this.store.close()
   }
 }
+
+const wayOf = ({ tunnel }: PackedTunnel): GatewayWay => ({
+  gateway: gatewayName(tunnel.status.endpoint),
+  root: tunnel.status.endpoint.root,
+  isReady: () => tunnel.status.state.kind === 'ready',
+  call: (method, args, options) => tunnel.call(method, args, options),
+})
 
 const notJoined = (): SottoError => new SottoError('E_NOT_JOINED', 'you have not joined a gateway yet')
 

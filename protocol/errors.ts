@@ -17,6 +17,11 @@ export const errorCodes = {
   E_CONTACT_UNKNOWN: 'See who there is: sotto contacts',
   E_SECRET_IN_ARGV: 'Run sotto join without it and paste the link when asked, or give it on standard input.',
   E_NOT_JOINED: 'Join with an invite first: sotto join',
+  E_PERSON_ID: 'Ask for the whole id: sotto friend id shows it.',
+  E_PERSON_UNKNOWN: 'Ask them whether they can be found (sotto friend id), or for their card.',
+  E_TRACKER_NONE: 'Exchange cards instead (sotto card), or ask the operator of your gateway to name a tracker.',
+  E_TRACKER_UNREACHABLE: 'Try again later, or exchange cards instead: sotto card',
+  E_TRACKER_BUSY: 'Try again later: there is no harm in it.',
   E_NO_GATEWAY: 'Ask your contact for an invite to that gateway, and join it.',
   E_NOT_RECOGNISED:
     'Ask the person who invited you whether the invite is still valid, then try again or join with a new one.',

@@ -12,6 +12,7 @@ import { contactView } from './contacts.ts'
 import { type ChatOptions, Engine } from './engine.ts'
 import type { ContactId, ContactView, MessageId, MessageView } from './events.ts'
 import type { Listener } from './events-hub.ts'
+import { type Findable, findableOf } from './findable.ts'
 import { fingerprint } from './fingerprint.ts'
 import { deriveSecrets } from './identity.ts'
 import { Journal } from './journal.ts'
@@ -112,6 +113,22 @@ export class Chat {
     const bytes = this.engine.change((after) => self.card(this.engine.now(), after))
     await queues.make(ANYBODY)
     return readKnownCard(bytes)
+  }
+
+  /** For who makes us findable: the card, and what else goes into a record. @throws as `myCard` */
+  async findable(): Promise<Findable> {
+    return findableOf(this.engine, await this.myCard())
+  }
+
+  /** Root keys of those who are accepted, by contact. */
+  friends(): { readonly id: ContactId; readonly root: Uint8Array }[] {
+    const accepted = this.engine.records.contacts().filter(({ status }) => status === 'accepted')
+    return accepted.map(({ uid, root }) => ({ id: hex(uid), root }))
+  }
+
+  /** Our own root key: who has it can look for us. */
+  get root(): Uint8Array {
+    return this.engine.self.identity.root
   }
 
   /** Adds a contact, or gives one a fresh card. @throws SottoError E_CARD_OWN, E_CARD_EXPIRED, E_CARD_CHANGED */
