@@ -9,6 +9,8 @@ export interface Plan {
   readonly report?: number
   /** Folders below which may be written. */
   readonly writable: readonly string[]
+  /** Folders and files that may be read besides; missing where everything may. */
+  readonly readable?: readonly string[]
   /** Descriptors besides the three that the program keeps. */
   readonly fds: readonly number[]
   /** Variables that Node takes away when it starts, to be set again. */
