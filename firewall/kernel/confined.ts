@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync, readlinkSync, realpathSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 import { AUDIT_FILES, AuditLog } from '../audit.ts'
@@ -164,8 +164,15 @@ export function boundCommand({ namespace }: Layers, plan: Plan, argv: readonly s
   ]
 }
 
-/** The state of the two halves, and the devices: a terminal, `/dev/null`. */
-const writable = (state: string): string[] => [join(state, 'core'), join(state, 'firewall'), '/dev']
+/** The state of the two halves, and devices: our own terminal, `/dev/null` and its like. */
+function writable(state: string): string[] {
+  const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'].map((name) => `/dev/${name}`)
+  const own = [0, 1, 2]
+    .map((fd) => readlinkSync(`/proc/self/fd/${fd}`))
+    .filter((path) => /^\/dev\/(pts\/|tty)/.test(path))
+  const all = [...new Set([...devices, ...own])].filter((path) => existsSync(path))
+  return [join(state, 'core'), join(state, 'firewall'), ...all]
+}
 
 /** What programs need of the system, where it is there: libraries, settings, the kernel's own files. */
 const ofSystem = ['/usr', '/lib', '/lib64', '/bin', '/sbin', '/etc', '/nix', '/gnu', '/proc', '/sys'] as const

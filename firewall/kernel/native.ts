@@ -80,9 +80,12 @@ const WRITES = 0b1_1111_1111_0010n
 /** EXECUTE, READ_FILE, READ_DIR; of a file, all but the last. */
 const READS = 0b1101n
 const FILE_READS = 0b101n
+const WRITE_FILE = 0b10n
 const REFER = 1n << 13n
 const TRUNCATE = 1n << 14n
 const BIND_TCP_AND_CONNECT_TCP = 3n
+/** Names a file without opening it, which does things to devices. */
+const O_PATH = 0o10000000
 const SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS = 3n
 
 /** undefined where this Node has no node:ffi, or the machine is of another kind. */
@@ -144,15 +147,15 @@ export function native(): Native | undefined {
       const size = version >= 6 ? 24n : version >= 4 ? 16n : 8n
       const rules = call(LANDLOCK_CREATE_RULESET, pointer(attributes), size, 0n)
       if (rules < 0) return false
-      const allow = (path: string, rights: bigint, flags: number): boolean => {
+      const ofFile = (version >= 3 ? TRUNCATE : 0n) | WRITE_FILE | (reads & FILE_READS)
+      const allow = (path: string, ofFolder: bigint): boolean => {
         const rule = Buffer.alloc(12)
-        rule.writeBigUInt64LE(rights, 0)
-        rule.writeInt32LE(openSync(path, constants.O_RDONLY | flags), 8)
+        rule.writeBigUInt64LE(statSync(path).isDirectory() ? ofFolder : ofFolder & ofFile, 0)
+        rule.writeInt32LE(openSync(path, constants.O_RDONLY | O_PATH), 8)
         return call(LANDLOCK_ADD_RULE, BigInt(rules), LANDLOCK_RULE_PATH_BENEATH, pointer(rule), 0n) === 0
       }
       const fits =
-        writable.every((path) => allow(path, writes | reads, constants.O_DIRECTORY)) &&
-        (readable ?? []).every((path) => allow(path, statSync(path).isDirectory() ? READS : FILE_READS, 0))
+        writable.every((path) => allow(path, writes | reads)) && (readable ?? []).every((path) => allow(path, READS))
       return fits && call(LANDLOCK_RESTRICT_SELF, BigInt(rules), 0n) === 0
     },
     filter: (program) => setFilter(program, 0n) === 0,
