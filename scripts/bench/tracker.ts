@@ -14,43 +14,29 @@ import { encodeMessage } from '#protocol/services/codec.ts'
 import type { TrackerRequest } from '#protocol/tracker/operations.ts'
 import { type SealedQuery, sealQuery } from '#protocol/tracker/query.ts'
 import { gatewayFlags } from '../node-flags.ts'
-import { measuredIn, startOther } from './processes.ts'
-import type { Report, Row } from './report.ts'
-import { median, round } from './report.ts'
+import { measuredIn, type Program, start, startOther } from './processes.ts'
+import { median, type Report } from './report.ts'
 import { lookingUp, newWriter, publishing, type Writer } from './tracker-people.ts'
+import {
+  ACTIVE,
+  DAY_SECONDS,
+  EXCHANGES,
+  type Filled,
+  GATEWAYS,
+  type Loaded,
+  PEOPLE,
+  type Rate,
+  REGISTERED,
+  reportOf,
+  type Taken,
+  type Traffic,
+  USAGE,
+} from './tracker-report.ts'
 
-const PEOPLE: number = process.env.SOTTO_LONG === '1' ? 10_000_000 : 1_000_000
-/** What the traffic is said for. */
-const REGISTERED = 10_000_000
-const DAY_SECONDS = 86_400
-
-/**
- * What a person does on a day when they are there at all: a record written twice at two trackers, six questions for a few
- * friends, two for all of them. One in ten registered people is there on a day.
- */
-const USAGE = {
-  publishes: 4,
-  few: { questions: 6, keys: 8, fresh: 1 },
-  all: { questions: 2, keys: 32, fresh: 3 },
-} as const
-const ACTIVE = 0.1
-const EXCHANGES: number = USAGE.publishes + USAGE.few.questions + USAGE.all.questions
-/** Gateways with a trunk each, and how long they are listened to. */
-const GATEWAYS = 10
-const LISTEN_SECONDS = 30
 const WRITERS = 400
 const ROUNDS = 5
-
-interface Filled {
-  readonly seconds: number
-  readonly used: number
-  readonly allocated: number
-}
-interface Taken {
-  readonly anon: number
-  readonly mapped: number
-  readonly allocated: number
-}
+const AT_ONCE = 64
+const LISTEN_SECONDS = 30
 
 /** A link with nothing else on it. */
 class Link {
@@ -93,25 +79,34 @@ function ip(...args: readonly string[]): void {
 export async function tracker(): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), 'sotto-bench-tracker-'))
   const link = new Link()
-  const script = join(import.meta.dirname, 'tracker-server.ts')
-  const argv = [process.execPath, ...gatewayFlags, script, folder, link.inside, String(PEOPLE)]
-  const program = startOther('ip', ['netns', 'exec', link.namespace, ...argv], ['pipe', 'pipe', 'inherit'])
+  const filling = start(script('tracker-fill.ts'), [join(folder, 'records.mdb'), String(PEOPLE)])
+  let program: Program | undefined
   try {
-    const filled = (await program.next()) as Filled
+    const filled = (await filling.next()) as Filled
+    await filling.end()
+    const argv = [process.execPath, ...gatewayFlags, script('tracker-server.ts'), folder, link.inside]
+    program = startOther('ip', ['netns', 'exec', link.namespace, ...argv], ['pipe', 'pipe', 'inherit'])
     const { port, key } = (await program.next()) as { port: number; key: string }
     const place = { host: link.inside, port, key: fromHex(key)! }
-    const loaded = await load(place)
+    const serving = program
+    const taken = async (): Promise<Taken> => {
+      serving.tell({})
+      return (await serving.next()) as Taken
+    }
+    const loaded = await load(place, taken)
     const traffic = await listen(place, link)
-    program.tell({})
-    const taken = (await program.next()) as Taken
-    const { ms } = (await measuredIn(join(import.meta.dirname, 'tracker-stranger.ts'))) as { ms: number }
-    return reportOf(filled, taken, loaded, traffic, ms)
+    const last = await taken()
+    const { ms } = (await measuredIn(script('tracker-stranger.ts'))) as { ms: number }
+    return reportOf({ filled, taken: last, loaded, traffic, strangerMs: ms })
   } finally {
-    await program.end()
+    await filling.end()
+    await program?.end()
     link.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }
+
+const script = (name: string): string => join(import.meta.dirname, name)
 
 interface TrackerPlace {
   readonly host: string
@@ -137,25 +132,21 @@ async function ask(trunk: Trunk, { query }: Asking): Promise<number> {
   return box!.length
 }
 
-/** All of them, so many at once; a second. */
-async function rate(trunk: Trunk, asked: readonly Asking[], atOnce: number): Promise<number> {
+/** All of them, so many at once. */
+async function rate(trunk: Trunk, asked: readonly Asking[], taken: () => Promise<Taken>): Promise<Rate> {
   const left = [...asked]
+  const { cpu } = await taken()
   const worker = async (): Promise<void> => {
     for (let next = left.pop(); next !== undefined; next = left.pop()) await ask(trunk, next)
   }
   const began = performance.now()
-  await Promise.all(Array.from({ length: atOnce }, worker))
-  return (asked.length * 1_000) / (performance.now() - began)
-}
-
-interface Loaded {
-  readonly lookups: number
-  readonly creates: number
-  readonly updates: number
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  const perSecond = (asked.length * 1_000) / (performance.now() - began)
+  return { perSecond, perCore: asked.length / ((await taken()).cpu - cpu) }
 }
 
 /** Sealed and signed beforehand: it is the tracker that is measured. */
-async function load(place: TrackerPlace): Promise<Loaded> {
+async function load(place: TrackerPlace, taken: () => Promise<Taken>): Promise<Loaded> {
   const trunk = new Trunk(place, { gatherMs: 1 })
   const { keys, fresh } = USAGE.few
   const lookups = (): Asking[] => Array.from({ length: 2_000 }, () => seal(place.key, lookingUp(keys, fresh, PEOPLE)))
@@ -163,27 +154,24 @@ async function load(place: TrackerPlace): Promise<Loaded> {
   const publishes = (of: readonly Writer[], seq: number): Asking[] =>
     of.map((writer) => seal(place.key, publishing(writer, seq)))
   try {
-    await rate(trunk, lookups(), 64)
-    const rounds = { lookups: [] as number[], creates: [] as number[], updates: [] as number[] }
+    await rate(trunk, lookups(), taken)
+    const rounds = { lookups: [] as Rate[], creates: [] as Rate[], updates: [] as Rate[] }
     for (let round = 0; round < ROUNDS; round++) {
-      rounds.lookups.push(await rate(trunk, lookups(), 64))
+      rounds.lookups.push(await rate(trunk, lookups(), taken))
       const people = writers()
-      rounds.creates.push(await rate(trunk, publishes(people, 1), 64))
-      rounds.updates.push(await rate(trunk, publishes(people, 2), 64))
+      rounds.creates.push(await rate(trunk, publishes(people, 1), taken))
+      rounds.updates.push(await rate(trunk, publishes(people, 2), taken))
     }
-    return { lookups: median(rounds.lookups), creates: median(rounds.creates), updates: median(rounds.updates) }
+    return { lookups: middle(rounds.lookups), creates: middle(rounds.creates), updates: middle(rounds.updates) }
   } finally {
     trunk.close()
   }
 }
 
-interface Traffic {
-  readonly exchanges: number
-  readonly perExchange: number
-  readonly packets: number
-  /** Octets of messages between member and gateway for one exchange, before they are dressed up. */
-  readonly gatewayPerExchange: number
-}
+const middle = (rates: readonly Rate[]): Rate => ({
+  perSecond: median(rates.map(({ perSecond }) => perSecond)),
+  perCore: median(rates.map(({ perCore }) => perCore)),
+})
 
 /** Exchanges of the usage at the rate of `REGISTERED` people, over so many trunks, at times of their own. */
 async function listen(place: TrackerPlace, link: Link): Promise<Traffic> {
@@ -228,83 +216,4 @@ function usual(i: number, people: readonly Writer[]): TrackerRequest {
 function messages(tracker: Uint8Array, query: Uint8Array, answer: Uint8Array): number {
   const asked = encodeMessage({ m: 'tracker.ask', a: { tracker, box: query } })
   return asked.length + encodeMessage({ r: { box: answer } }).length
-}
-
-function reportOf(filled: Filled, taken: Taken, loaded: Loaded, traffic: Traffic, strangerMs: number): Report {
-  const people = PEOPLE.toLocaleString('en')
-  const perDay = traffic.perExchange * EXCHANGES * ACTIVE
-  const mbits = (perDay * REGISTERED * 8) / DAY_SECONDS / 1e6
-  const disk = taken.allocated / PEOPLE
-  const extrapolated = `extrapolated to ${REGISTERED.toLocaleString('en')} registered from ${traffic.exchanges} exchanges`
-  const usage = `${ACTIVE * 100} % there on a day, ${EXCHANGES} exchanges each`
-  const row = (what: string, value: number, unit: string, setting: string, digits = 0): Row => ({
-    ...{ what, value: round(value, digits), unit, setting },
-  })
-  const { few } = USAGE
-  const rows = [
-    row(
-      'on disk',
-      disk,
-      'octets/person',
-      `measured: ${people} people, each with a record and a question; file as allocated`,
-    ),
-    row('in use of it', filled.used / PEOPLE, 'octets/person', 'measured: pages of LMDB'),
-    row('at 10,000,000 people', (disk * REGISTERED) / 1e9, 'GB', 'extrapolated from the first line', 1),
-    row('filling', filled.seconds, 's', 'measured: records that look random, not signed; past the wire', 1),
-    row('memory', taken.anon, 'MB', 'measured: the process’s own', 1),
-    row(
-      'memory, mapped',
-      taken.mapped,
-      'MB',
-      'measured: pages of the file, which the system takes back when it needs them',
-      1,
-    ),
-    row(
-      'lookups',
-      loaded.lookups,
-      '1/s',
-      `measured: sealed questions of ${few.keys} keys over a trunk; asker on the other core`,
-    ),
-    row('publishes, new', loaded.creates, '1/s', 'measured: signed, flushed to disk; 64 at once'),
-    row('publishes, again', loaded.updates, '1/s', 'measured: as above'),
-    row(
-      'exchange on the trunk',
-      traffic.perExchange,
-      'octets',
-      `measured: IP in both directions, ${GATEWAYS} gateways, at the rate of 10,000,000`,
-    ),
-    row('packets', traffic.packets, '1/exchange', 'measured', 2),
-    row('traffic', perDay, 'octets/person and day', `${extrapolated}: ${usage}`),
-    row('mean rate', mbits, 'Mbit/s', 'extrapolated, as above', 2),
-    row('in the evening', mbits * 3, 'Mbit/s', 'extrapolated: three times the mean', 2),
-    row(
-      'at the gateway',
-      traffic.gatewayPerExchange * EXCHANGES,
-      'octets/day',
-      'measured: messages of one person who is there, before they are dressed up',
-    ),
-    row(
-      'a stranger, found and written to',
-      strangerMs,
-      'ms',
-      'measured: from the id to the message at the gateway; trunks on loopback, no other network',
-    ),
-  ]
-  const result = {
-    people: PEOPLE,
-    disk_bytes_per_user: round(disk, 0),
-    disk_gb_at_10m: round((disk * REGISTERED) / 1e9, 1),
-    memory_mb: round(taken.anon, 1),
-    mapped_mb: round(taken.mapped, 1),
-    lookups_per_second: round(loaded.lookups, 0),
-    keys_per_second: round(loaded.lookups * few.keys, 0),
-    publishes_per_second: round(loaded.creates, 0),
-    renewals_per_second: round(loaded.updates, 0),
-    trunk_bytes_per_exchange: round(traffic.perExchange, 0),
-    traffic_bytes_per_user_day: round(perDay, 0),
-    mean_mbit_at_10m: round(mbits, 2),
-    first_message_ms: round(strangerMs, 0),
-    gateway_bytes_per_active_user_day: round(traffic.gatewayPerExchange * EXCHANGES, 0),
-  }
-  return { rows, result }
 }
