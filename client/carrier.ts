@@ -90,10 +90,24 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
         const octets = (request.body?.length ?? 0) + answer.body.length
         path.worked(elapsed, held, { octets, proves: shape.holdMs === undefined })
         path.carried(octets, elapsed, held)
+        path.edge.passed(
+          {
+            ...{
+              family: shape.family,
+              method: request.method,
+              up: request.body?.length ?? 0,
+              down: answer.body.length,
+            },
+            waitedMs: shape.holdMs === undefined && held > HELD_MS && elapsed >= held ? held : 0,
+            isHeld: held > HELD_MS,
+          },
+          clockwork.now(),
+        )
         return { kind: 'authentic', octets: parcel.length }
       }
       const code = verdict(answer, input.permit.endpoint.host)
       if (code === undefined) return { kind: 'stranger', octets: 0 }
+      path.edge.failed(answer.header)
       if (code === 'E_NET_SIZE') return unfit(path, true)
       if (failures === 0) path.cut(elapsed, held, false)
       path.failed(answerError(code, answer))
@@ -176,6 +190,7 @@ async function attempt(
     given.abort()
   }
   const trust = path.onDoubt(hold, request.body?.length ?? 0, doubt)
+  const waited = hold > HELD_MS ? path.edge.waits() : () => {}
   const inTime = watchLate(input, hold, before.doubted, doubt)
   try {
     const fresh = path.wantsFresh()
@@ -188,6 +203,7 @@ async function attempt(
     signal.throwIfAborted()
     if (doubted) return 'doubted'
     const silent = isSottoError(error, 'E_PATH_TIMEOUT')
+    if (isSottoError(error, 'E_PATH_HELLO')) path.edge.cutAtHello(family)
     if (before.isFirst) path.cut(clockwork.now() - began, hold, silent)
     path.failed(error)
     // What says nothing any more is often not the only one.
@@ -196,6 +212,7 @@ async function attempt(
   } finally {
     trust()
     inTime()
+    waited()
     signal.removeEventListener('abort', giveUp)
   }
 }

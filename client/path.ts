@@ -9,10 +9,9 @@ import type { Millis } from '#protocol/bytes.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
+import { Edge } from './edge.ts'
 import type { Finding } from './findings.ts'
 import { Findings } from './findings.ts'
-import { Fit } from './fit.ts'
-import { Hold } from './hold.ts'
 import type { WayRecord } from './way-record.ts'
 
 /** Shortest and longest rest after failures, milliseconds. A minute-long tunnel of a train must not cost a minute after it. */
@@ -42,21 +41,6 @@ const HELLOS = 3
 const FRESH_OCTETS = 8_000
 /** Slowest upload that is waited for where none was measured, octets a millisecond; else an eighth of what was, or all of little. */
 const SLOWEST_UPLOAD = 8
-/**
- * Milliseconds that one parcel may take on its way, and round trips: one more is the wait for its answer. Longer ones would
- * carry little more, and everything else waits for them.
- */
-const PARCEL_MS = 1_000
-const PARCEL_ROUND_TRIPS = 4
-/** How many times as long as others what is late takes, and milliseconds that it takes at the least. */
-const LATE = 4
-const LATE_LEAST = 1_000
-/** Octets of an exchange that tell of speed; smaller ones do where they take a second longer than a round trip. */
-const TELLING = 8_192
-const TELLING_LATE = 3_000
-const TELLING_MS = 1_000
-/** Octets a millisecond below which a path is throttled. */
-const THROTTLED = 6
 
 /** Octets that crossed, HTTP counted and TLS not. */
 export interface Octets {
@@ -65,8 +49,7 @@ export interface Octets {
 }
 
 export class Path {
-  hold: Hold = new Hold()
-  fit: Fit = new Fit()
+  edge: Edge = new Edge()
   /** Called with the octets of every exchange. */
   onOctets: (octets: Octets) => void = () => {}
   private readonly clockwork: Clockwork
@@ -84,8 +67,6 @@ export class Path {
   private worn = 0
   /** The connections there are lead nowhere any more. */
   private stale = false
-  /** The longest hold of the template in use. */
-  private mostHold = Number.POSITIVE_INFINITY
   /** The latest failure; undefined while the path works. */
   error: unknown
   /** When it began to work or to fail. */
@@ -101,25 +82,22 @@ export class Path {
 
   /** For the next time on this network. */
   get record(): WayRecord {
-    const { rtt, hold, fit, clockwork, seen } = this
-    const now = clockwork.now()
-    return { rttMs: Math.round(rtt), hold: hold.record, fit: fit.record(now), findings: seen.record(now) }
+    const now = this.clockwork.now()
+    return { rttMs: Math.round(this.rtt), ...this.edge.record(now), findings: this.seen.record(now) }
   }
 
   /** We are on a network where this was found out before. */
-  recall({ rttMs, hold, fit, findings }: WayRecord): void {
+  recall({ rttMs, hold, fit, edge, findings }: WayRecord): void {
     const now = this.clockwork.now()
     this.roundTrip = rttMs
-    this.hold.recall(hold, now)
-    this.fit.recall(fit, now)
+    this.edge.recall(hold, fit, edge ?? {}, now)
     this.seen.recall(findings, now)
     this.changed(this)
   }
 
   /** Another network: nothing that was found out holds there, and no connection leads there. */
   moved(): void {
-    this.hold = new Hold()
-    this.fit = new Fit()
+    this.edge = new Edge()
     this.roundTrip = undefined
     this.frozen = []
     this.seen.clear()
@@ -153,34 +131,25 @@ export class Path {
    */
   timeout(hold: number, octets = 0): number {
     const patience = hold > HELD_MS ? Math.max(HELD_PATIENCE_LEAST, 2 * this.rtt) : this.patience
-    const { rate } = this.fit
+    const { rate } = this.edge.fit
     const upload =
       rate === Number.POSITIVE_INFINITY ? SLOWEST_UPLOAD : Math.max(Math.min(SLOWEST_UPLOAD, rate), rate / 8)
     return hold + octets / upload + patience * (this.failures > 1 ? 2 : 1)
   }
 
-  /**
-   * Milliseconds after which an exchange that moves so many octets takes so much longer than others that its connection is
-   * to blame: what TCP has lost twice it repeats seldom. undefined where nothing is known of others, or the exchange is small.
-   */
+  /** As `Edge.lateAfter`; undefined also for what is small, and for what may be held for long. */
   lateAfter(hold: number, octets: number): number | undefined {
-    const { rate } = this.fit
-    if (octets <= SMALL || hold > HELD_MS || rate === Number.POSITIVE_INFINITY) return undefined
-    return hold + Math.max(LATE_LEAST, LATE * (this.rtt + octets / rate))
+    const ms = octets <= SMALL || hold > HELD_MS ? undefined : this.edge.lateAfter(octets, this.rtt)
+    return ms === undefined ? undefined : hold + ms
   }
 
-  /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
+  /** As `Edge.room` and `Edge.parcel`. */
   room(shape: Form): number {
-    return this.fit.room(shape, this.clockwork.now(), this.parcelMs)
+    return this.edge.room(shape, this.rtt, this.clockwork.now())
   }
 
-  /** The parcel for `wanted` octets: one class that holds them, or the largest to send. */
   parcel(shape: Form, wanted: number): number {
-    return this.fit.length(shape, wanted, this.clockwork.now(), this.parcelMs)
-  }
-
-  private get parcelMs(): number {
-    return Math.max(PARCEL_MS, PARCEL_ROUND_TRIPS * this.rtt)
+    return this.edge.parcel(shape, wanted, this.rtt, this.clockwork.now())
   }
 
   /** What the path does, in the order it was found. */
@@ -193,12 +162,9 @@ export class Path {
     if (this.seen.note(code, this.clockwork.now())) this.changed(this)
   }
 
-  /** Milliseconds to let the gateway hold an exchange: `drawn` from the template's range, as this path allows. */
+  /** As `Edge.holdFor`. */
   adaptHold(template: readonly [number, number], drawn: number): number {
-    const most = template[1]
-    this.mostHold = most
-    if (most === 0) return drawn
-    return Math.round((drawn * this.hold.range(template, this.clockwork.now())[1]) / most)
+    return this.edge.holdFor(template, drawn, this.clockwork.now())
   }
 
   /**
@@ -208,7 +174,7 @@ export class Path {
   worked(elapsed: number, hold: number, { octets = 0, proves = true }: Told = {}): void {
     // A piece of a file takes as long as it takes, which is no sign of distance.
     if (octets <= SMALL || elapsed < this.rtt) this.measure(elapsed, hold)
-    if (proves && hold > HELD_MS && elapsed >= hold) this.hold.proved(hold)
+    if (proves && hold > HELD_MS && elapsed >= hold) this.edge.hold.proved(hold)
     this.lastWorked = this.clockwork.now()
     if (this.failures === 0) return
     if (isSottoError(this.error, 'E_PATH_TIMEOUT')) this.thawed()
@@ -243,11 +209,9 @@ export class Path {
 
   /** So many octets took so long. */
   carried(octets: number, elapsed: number, hold: number): void {
-    const least = elapsed - this.rtt >= TELLING_MS ? TELLING_LATE : TELLING
-    if (octets < least || hold > HELD_MS) return
-    this.fit.measured(octets / Math.max(1, elapsed - this.rtt))
-    if (this.fit.rate < THROTTLED) this.note('E_NET_THROTTLED')
-    else this.seen.over('E_NET_THROTTLED')
+    const isThrottled = hold > HELD_MS ? undefined : this.edge.carried(octets, elapsed, this.rtt)
+    if (isThrottled) this.note('E_NET_THROTTLED')
+    else if (isThrottled === false) this.seen.over('E_NET_THROTTLED')
   }
 
   count(request: HttpRequest, response: ExchangeResponse): void {
@@ -279,8 +243,7 @@ export class Path {
   cut(elapsed: number, hold: number, silent: boolean): void {
     // What fails at once was not cut for being idle.
     if (hold <= HELD_MS || elapsed <= hold / 8) return
-    const now = this.clockwork.now()
-    if (this.hold.cut(Math.min(elapsed, hold), silent, this.mostHold, now)) this.note('E_NET_IDLE')
+    if (this.edge.cut(Math.min(elapsed, hold), silent, this.clockwork.now())) this.note('E_NET_IDLE')
   }
 
   /** Waits before the next try: longer with every failure, with jitter, and no longer than until the path works again. */

@@ -77,7 +77,8 @@ export class Tunnel {
     const { endpoint } = this.input.permit
     const { exchanges } = this.shared.counted
     const holdMs = this.current?.pump.holdMs ?? this.holdMs
-    const way = { rttMs: path.rtt, holdMs, findings: path.findings, tried: this.starts.tried }
+    const edge = path.edge.report(this.clockwork.now())
+    const way = { rttMs: path.rtt, holdMs, edge, findings: path.findings, tried: this.starts.tried }
     const socket = this.shared.socket.line !== undefined
     return { endpoint, state, since, template: this.look.id, socket, exchanges, sessions, ...way }
   }

@@ -21,6 +21,8 @@ interface Open {
   readonly number: number
   readonly form: Form
   readonly deadline: Millis
+  /** It has little time: it came for the sake of what it brought. */
+  readonly isBrief: boolean
   /** It has little room and little time: kept for an answer that is urgent, and not spent on a piece of a file. */
   readonly isForUrgent: boolean
   /** Longest time from now to `deadline` that there can be, milliseconds. */
@@ -129,9 +131,10 @@ export class LiveSession implements GatewaySessionEvents {
     const now = this.around.now()
     const most = form.holdMs ?? this.around.holdMs
     const patience = Math.min(hold ?? 0, most)
-    const isForUrgent = patience <= LITTLE_TIME && form.down.max <= LITTLE_ROOM
+    const isBrief = patience <= LITTLE_TIME
+    const isForUrgent = isBrief && form.down.max <= LITTLE_ROOM
     const notBefore = now + this.keeper.pace(this)
-    this.open.set(number, { number, form, deadline: now + patience, most, notBefore, isForUrgent })
+    this.open.set(number, { number, form, deadline: now + patience, most, notBefore, isBrief, isForUrgent })
     // A piece of a file: the answers to those that follow bring the news, and the connection of what waits carries pieces.
     if (patience === 0 && octets > LITTLE_ROOM) this.release()
     this.wake()
@@ -248,6 +251,8 @@ export class LiveSession implements GatewaySessionEvents {
   private flush(): void {
     const now = this.around.now()
     const order = this.held.sort((a, b) => a.deadline - b.deadline || a.number - b.number)
+    // Stable: those that give way keep their order behind the others.
+    if (this.session.mux.urgent) order.sort((a, b) => Number(this.givesWay(a, order)) - Number(this.givesWay(b, order)))
     let spare = order.length
     for (const each of order) {
       const full = spare-- > Limits.parkedExchanges
@@ -255,6 +260,17 @@ export class LiveSession implements GatewaySessionEvents {
       if (full || this.isDue(each, now) || this.session.mux.isClosed || this.hasFor(each)) this.answer(each)
     }
     this.arm(now)
+  }
+
+  /**
+   * News goes where it is waited for, as with the service that the template looks like: in the answer to a send goes what is said
+   * to it, which is little, unless nothing else is held. An agreement on keys is answered where it was asked for.
+   */
+  private givesWay({ isBrief, form }: Open, order: readonly Open[]): boolean {
+    const least = form.down.classes[0]!
+    const isLong = (): boolean => this.session.pending(least, Priority.normal) + PARCEL_OVERHEAD > least
+    const agrees = this.session.mux.control.sending.sendable(Number.MAX_SAFE_INTEGER) > 0
+    return isBrief && !agrees && order.some((other) => !other.isBrief) && isLong()
   }
 
   private hasFor({ isForUrgent }: Open): boolean {

@@ -1,5 +1,6 @@
 /** Connections are cut as soon as they name the website: that is said, and every other look is tried. */
 import test from 'ava'
+import type { WayRecord } from '#client/way-record.ts'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { plainTemplate } from './helpers/plain-template.ts'
 import { SimulatedNetwork } from './helpers/simulated-network.ts'
@@ -41,4 +42,21 @@ test('where it is the name, E_NET_NAME says so for as long as it is so', async (
   await network.time.run(() => tunnel.status.state.kind === 'ready', 60_000)
   t.is(tunnel.status.state.kind, 'ready')
   t.false(names())
+})
+
+test('what is known of this network from before: the family that is cut there is not tried first', async (t) => {
+  const network = new SimulatedNetwork(5, [])
+  network.cutFamilies.add('node')
+  const kept: WayRecord[] = []
+  const before: WayRecord = {
+    ...{ rttMs: 100, hold: { factor: 1_000 }, fit: { ups: [], smallAnswers: false }, findings: [] },
+    edge: { cut: ['node'] },
+  }
+  const memory = { recall: async () => before, keep: async (way: WayRecord) => void kept.push(way) }
+  const tunnel = network.open({ template: looks[0]!, others: () => looks.slice(1), memory })
+  await network.time.run(() => tunnel.status.state.kind === 'ready', 60_000)
+  t.is(tunnel.status.template, 'chromium 2')
+  t.deepEqual(tunnel.status.tried, [])
+  await network.close(tunnel)
+  t.deepEqual(kept.at(-1)?.edge?.cut, ['node'])
 })

@@ -4,7 +4,6 @@ import type { HttpRequest } from '#engine/template.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import { bindingOf } from '#protocol/recognition.ts'
 import type { Outgoing } from '#protocol/session/client-session.ts'
-import { CloseCode } from '#protocol/session/frames.ts'
 import type { ExchangeResult } from '../carrier.ts'
 import { performExchange } from '../carrier.ts'
 import { hostOf } from '../introduction.ts'
@@ -111,13 +110,12 @@ async function judge(
   epoch.session.abandon(number)
   if (result.kind === 'unfit') {
     // Smaller parcels from now on; where there are none, another template may carry.
-    path.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
+    path.edge.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
     if (length <= shape.up.classes[0]!) look().catch(() => {})
   }
   if (result.kind !== 'stranger') return
   // The gateway does not take this template any more, or has forgotten the session (a restart, a long sleep).
   epoch.refused = true
   if (epoch.shifting || (await look()) || epoch.isOver) return
-  epoch.session.mux.close(CloseCode.gone)
-  epoch.abort.abort()
+  epoch.giveUp()
 }

@@ -1,5 +1,5 @@
 /**
- * Members of ours, with firewall and chat as the product has them, many in one process. Lines of JSON, answered in any order:
+ * Members of ours, with firewall and chat as the product has them, one or many in one process. Lines of JSON, answered in any order:
  *     {id, run: 'join', name, link}        -> {id, card}   joins, and stays open
  *     {id, run: 'add', name, card}         -> {id}         takes somebody in
  *     {id, run: 'open', name, template}    -> {id}         resolves once the gateway is reached
