@@ -17,7 +17,7 @@ async function measure(): Promise<number> {
   const times: number[] = []
   for (let i = 0; i < STRANGERS; i++) {
     const stranger = world.person(`stranger${i}`)
-    await stranger.finding.wish(true)
+    await stranger.finding.wish('online')
     times.push(await firstMessage(world, sender, stranger.finding.id))
   }
   for (const end of ends.toReversed()) await end()
