@@ -6,7 +6,7 @@ import { isSottoError } from '#protocol/errors.ts'
 import type { ConfineOptions } from './kernel/confined.ts'
 import type { CoreEnd, LaunchOptions } from './launcher.ts'
 import { launch } from './launcher.ts'
-import type { LocalBroker } from './library.ts'
+import type { LocalBroker } from './local-broker.ts'
 import type { Leave } from './lockdown.ts'
 import { browserOption, isIpv6Only, wantsHttp2 } from './options.ts'
 

@@ -2,8 +2,8 @@
 import { randomBytes } from '#protocol/crypto/random.ts'
 import type { Machine } from './dialers/installed/machine.ts'
 import { openDialers } from './dialers/open-dialers.ts'
-import type { LocalBroker } from './library.ts'
 import { openBroker } from './library.ts'
+import type { LocalBroker } from './local-broker.ts'
 import type { WayOut } from './way-out.ts'
 import { systemWay } from './way-out.ts'
 

@@ -1,8 +1,8 @@
 /** The dialers of this machine: Node's own, and those of browsers as far as they look like them here. */
 import type { Random } from '#protocol/bytes.ts'
-import type { UnfitDialer } from '../library.ts'
 import { browserDialer, describeProfile, resumes } from './browser.ts'
 import type { Dialer } from './dialer.ts'
+import type { UnfitDialer } from './dialer-set.ts'
 import { impersonation } from './impersonation.ts'
 import { installedDialer } from './installed/installed.ts'
 import type { Machine } from './installed/machine.ts'
