@@ -17,6 +17,7 @@ import { startServer } from './server.ts'
 import { gatewayListService } from './services/gateways.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
 import { packService } from './services/packs.ts'
+import { Prekeys } from './services/prekeys/prekeys.ts'
 import { Sessions, surroundings } from './sessions.ts'
 import type { SocketLimits } from './sockets/limits.ts'
 import { MemberSockets } from './sockets/member-sockets.ts'
@@ -59,6 +60,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     limits: state.config.mailboxLimits,
     onFault: report,
   })
+  const prekeys = new Prekeys({ store: state.store, now: around.now, onFault: report })
   const tokens = new TokenTable()
   let matcher = createMatcher(input.templates)
   let socketMatcher = createSocketMatcher(input.templates)
@@ -81,7 +83,10 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     preferredAead: preferred(),
     holdMs: state.config.holdMs,
     tokens,
-    services: [mailbox.service, packService(packs), gatewayListService(state.folder), ...(input.services ?? [])],
+    services: [
+      ...[mailbox.service, prekeys.service, packService(packs), gatewayListService(state.folder)],
+      ...(input.services ?? []),
+    ],
     pointer: (member) => packs.pointerFor(member),
     admit: async (claim, cohort) => await state.members.admit(claim, cohort.id, around.now()),
     report,
@@ -102,6 +107,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
     mailbox.sweep().catch(report)
+    prekeys.sweep().catch(report)
   }, SWEEP_MS)
   let certificates: Certificates | undefined
   const stopParts = async (): Promise<void> => {

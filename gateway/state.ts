@@ -23,6 +23,7 @@ import { MEMBER_TABLES } from './members-records.ts'
 import { Packs } from './packs/packs.ts'
 import { PACK_TABLES } from './packs/records.ts'
 import { MAILBOX_TABLES } from './services/mailbox/mailbox.ts'
+import { PREKEY_TABLES } from './services/prekeys/prekeys.ts'
 import { stateFault, unreadable } from './store/faults.ts'
 import { HOLDER_TABLE } from './store/holder.ts'
 import {
@@ -55,7 +56,10 @@ export const STATE_FILES: readonly string[] = [
 ]
 
 /** Every table a gateway keeps. */
-export const STATE_TABLES: readonly string[] = [HOLDER_TABLE, ...MEMBER_TABLES, ...MAILBOX_TABLES, ...PACK_TABLES]
+export const STATE_TABLES: readonly string[] = [
+  ...[HOLDER_TABLE, ...MEMBER_TABLES],
+  ...[...MAILBOX_TABLES, ...PREKEY_TABLES, ...PACK_TABLES],
+]
 
 export interface GatewayState {
   readonly folder: string

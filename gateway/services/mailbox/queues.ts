@@ -130,7 +130,7 @@ export class Queues {
     })
   }
 
-  exists(queue: Queue): boolean {
+  exists(queue: Pick<Queue, 'rid'>): boolean {
     return this.definitions.has(queue.rid)
   }
 
