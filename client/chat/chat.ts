@@ -109,9 +109,11 @@ export class Chat {
    */
   async myCard(): Promise<Card> {
     const { self, queues } = this.engine
-    const bytes = this.engine.change((after) => self.card(this.engine.now(), after))
+    const card = (): Uint8Array => this.engine.change((after) => self.card(this.engine.now(), after))
+    card()
     await queues.make(ANYBODY)
-    return readKnownCard(bytes)
+    await this.engine.shelves.first()
+    return readKnownCard(card())
   }
 
   /** Adds a contact, or gives one a fresh card. @throws SottoError E_CARD_OWN, E_CARD_EXPIRED, E_CARD_CHANGED */
@@ -151,7 +153,7 @@ export class Chat {
 
   /** The person has compared the digits, or takes that back. @throws SottoError E_CHAT_CONTACT */
   verify(id: ContactId, verified: boolean): ContactView {
-    return this.book.update(id, (contact) => ({ ...contact, verified }))
+    return this.book.update(id, (contact) => ({ ...contact, verified, changed: false }))
   }
 
   /** Whether they may know what we have seen. @throws SottoError E_CHAT_CONTACT */
@@ -159,9 +161,11 @@ export class Chat {
     return this.book.update(id, (contact) => ({ ...contact, readReceipts }))
   }
 
-  /** 60 digits, the same for both, to compare over another way. @throws SottoError E_CHAT_CONTACT */
+  /** 60 digits, the same for both, to compare over another way. @throws SottoError E_CHAT_CONTACT, E_CARD_EXPIRED */
   fingerprint(id: ContactId): string {
-    return fingerprint(this.engine.self.identity, this.book.find(id))
+    const contact = this.book.find(id)
+    if (contact.chain.length === 0) throw new SottoError('E_CARD_EXPIRED', 'Their fresh card has not arrived yet.')
+    return fingerprint(this.engine.self.identity, contact)
   }
 
   /**
