@@ -87,6 +87,7 @@ export const errorCodes = {
     'Serious connection error: nothing to do at once, Sotto tries again within the hour. Compare the 60 digits if it goes on.',
   E_CHAT_REQUESTS_FULL: 'Accept or block some of the waiting requests.',
   E_IDENTITY_EXISTS: 'Name another folder with --state, or move this one away if you are sure.',
+  E_IDENTITY_UPDATE: 'Make a new identity in another folder, and give your contacts its card.',
   E_IDENTITY_BACKED_UP: 'Use the backup you have. Without it, the identity lives on this device alone.',
   E_BACKUP_FORMAT: 'Compare with the paper or the file, and give it again.',
   E_BACKUP_VERSION: 'Update Sotto, then read the backup again.',

@@ -16,6 +16,7 @@ import { ChatLimits } from './limits.ts'
 import { Maintenance } from './maintenance.ts'
 import { messageView } from './message-view.ts'
 import type { Contact, Profile, StoredMessage } from './model.ts'
+import { SHELF_SIZE, type ShelfSize } from './one-time.ts'
 import { Outbox, type Slot } from './outbox.ts'
 import { OwnQueues } from './own-queues.ts'
 import type { ArrivedMessage, MailboxPort, Wake } from './ports.ts'
@@ -39,6 +40,8 @@ export interface ChatOptions {
   readonly wake: Wake
   /** Default: the product's. */
   readonly suite?: RatchetSuite
+  /** One-time keys that are kept ready for others. Default: as `ChatLimits` says. */
+  readonly shelf?: ShelfSize
 }
 
 export class Engine {
@@ -105,7 +108,10 @@ export class Engine {
     this.sessions = sessions
     this.expiry = new Expiry(records)
     this.receiver = new Receiver({ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit })
-    this.shelves = new Shelves({ records, journal, mailbox, queues, self, random, now })
+    this.shelves = new Shelves({
+      ...{ records, journal, mailbox, queues, self, random, now },
+      size: options.shelf ?? SHELF_SIZE,
+    })
     this.maintenance = new Maintenance({ records, journal, self, queues, sender, repairer })
     this.acks = new Acks(mailbox)
     this.receipts = new ReceiptTimer(random)
@@ -121,6 +127,10 @@ export class Engine {
     }
     this.queues.subscribe()
     this.schedule()
+  }
+
+  get random(): Random {
+    return this.options.random
   }
 
   /** Whole milliseconds. */

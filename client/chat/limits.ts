@@ -22,12 +22,10 @@ export const ChatLimits = {
   prekeyKeptMs: 2_592_000_000,
   /** Milliseconds from making a prekey until cards with it are refused: 30 days. A message sent on the last day has 7 to arrive. */
   prekeyValidMs: 2_592_000_000,
-  /** One-time keys on a shelf, and how few are left when new ones are made. Who finds none gets the last resort. */
+  /** One-time keys on a full shelf; with fewer than 25 left, new ones are made. Who finds none gets the last resort. */
   oneTime: 100,
-  oneTimeRefill: 25,
-  /** The same of ML-KEM-1024: 34 kB on the shelf. */
+  /** The same of ML-KEM-1024, 34 kB on the shelf; with fewer than 5 left, new ones are made. */
   oneTimeKem: 20,
-  oneTimeKemRefill: 5,
   /** One-time keys kept for one shelf, with those given away that may still begin something. Attack: who drains it makes us keep keys without end. */
   oneTimeKept: 400,
   oneTimeKemKept: 80,

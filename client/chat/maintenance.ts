@@ -61,7 +61,7 @@ export class Maintenance {
   private attend(contact: Contact, now: Millis): void {
     if (contact.status !== 'accepted') return
     const { journal, repairer, sender } = this.parts
-    const isGreeted = contact.sessions.length > 0 || contact.announced.length > 0
+    const isGreeted = contact.sessions.length > 0 || contact.announced.length > 0 || contact.begin === 'all'
     journal.commit((after) => {
       const greeted = isGreeted ? sender.greet(contact, now, after) : contact
       if (greeted.repair.due) repairer.repair(greeted, now, after)

@@ -25,15 +25,13 @@ export type OneTimeKeys = Readonly<Record<OneTimeKind, readonly OneTimeKey[]>>
 
 export const NO_KEYS: OneTimeKeys = { dh: [], kem: [] }
 
-const bounds = {
-  dh: { full: ChatLimits.oneTime, refill: ChatLimits.oneTimeRefill, kept: ChatLimits.oneTimeKept, length: 32 },
-  kem: {
-    full: ChatLimits.oneTimeKem,
-    refill: ChatLimits.oneTimeKemRefill,
-    kept: ChatLimits.oneTimeKemKept,
-    length: KEM_SEED_LENGTH,
-  },
-} as const
+/** How many of each kind lie on a full shelf. New ones are made when a quarter is left. */
+export type ShelfSize = Readonly<Record<OneTimeKind, number>>
+
+export const SHELF_SIZE: ShelfSize = { dh: ChatLimits.oneTime, kem: ChatLimits.oneTimeKem }
+
+const kept = { dh: ChatLimits.oneTimeKept, kem: ChatLimits.oneTimeKemKept } as const
+const secretLength = { dh: 32, kem: KEM_SEED_LENGTH } as const
 
 /** A number that no key of ours ever had. */
 type Number = () => number
@@ -42,19 +40,20 @@ type Number = () => number
 export function tended(
   keys: OneTimeKeys,
   stock: Pick<ShelfStock, OneTimeKind>,
-  number: Number,
-  now: Millis,
-  random: Random,
+  size: ShelfSize,
+  around: { readonly number: Number; readonly now: Millis; readonly random: Random },
 ): OneTimeKeys {
+  const { number, now, random } = around
   const one = (kind: OneTimeKind): readonly OneTimeKey[] => {
-    const { full, refill, kept, length } = bounds[kind]
     const { count, low } = stock[kind]
     const noted = keys[kind]
       .map((key) => (key.published && key.given === 0 && key.id < low ? { ...key, given: now } : key))
       .filter(({ given }) => given === 0 || given + ChatLimits.prekeyKeptMs > now)
     const waiting = noted.filter(({ published }) => !published).length
-    const missing = count + waiting >= refill ? 0 : Math.min(full - count - waiting, kept - noted.length)
-    const made = Array.from({ length: Math.max(0, missing) }, () => ({ id: number(), secret: random(length) }))
+    const isEnough = count + waiting >= size[kind] / 4
+    const missing = isEnough ? 0 : Math.min(size[kind] - count - waiting, kept[kind] - noted.length)
+    const make = (): Pick<OneTimeKey, 'id' | 'secret'> => ({ id: number(), secret: random(secretLength[kind]) })
+    const made = Array.from({ length: Math.max(0, missing) }, make)
     return [...noted, ...made.map((key) => ({ ...key, published: false, given: 0 }))]
   }
   return { dh: one('dh'), kem: one('kem') }

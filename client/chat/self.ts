@@ -21,14 +21,19 @@ import { Way } from './start.ts'
 export function createProfile(records: Records, name: string, now: Millis, random: Random): void {
   const master = random(MASTER_LENGTH)
   records.putMaster(master)
-  restoreProfile(records, name, master, now, random)
+  restoreProfile(records, { name, master, updates: 0 }, now, random)
   wipe(master)
 }
 
-/** The identity of a master secret, which is not kept: it came out of a backup. Inside a transaction. */
-export function restoreProfile(records: Records, name: string, master: Uint8Array, now: Millis, random: Random): void {
+/** The identity of a master secret after so many key updates; the secret is not kept: it came out of a backup. Inside a transaction. */
+export function restoreProfile(
+  records: Records,
+  { name, master, updates }: { readonly name: string; readonly master: Uint8Array; readonly updates: number },
+  now: Millis,
+  random: Random,
+): void {
   const none = new Uint8Array(0)
-  records.putProfile({ name, ...deriveIdentity(master), card: none, cardBasis: none, seenSince: dayOf(now) })
+  records.putProfile({ name, ...deriveIdentity(master, updates), card: none, cardBasis: none, seenSince: dayOf(now) })
   records.putPrekeys(rotatePrekeys([], now, random))
 }
 

@@ -9,7 +9,7 @@ import { oneTimeKinds, signHead } from './bundle.ts'
 import { numberOf } from './documents.ts'
 import type { Journal } from './journal.ts'
 import type { OwnQueue } from './model.ts'
-import { asPublished, NO_KEYS, type OneTimeKeys, sameKeys, tended, unpublished } from './one-time.ts'
+import { asPublished, NO_KEYS, type OneTimeKeys, type ShelfSize, sameKeys, tended, unpublished } from './one-time.ts'
 import { ANYBODY, type OwnQueues } from './own-queues.ts'
 import type { MailboxPort, Shelf, ShelfStock } from './ports.ts'
 import { headOf } from './prekeys.ts'
@@ -22,6 +22,7 @@ export interface ShelfParts {
   readonly mailbox: MailboxPort
   readonly queues: OwnQueues
   readonly self: Self
+  readonly size: ShelfSize
   readonly random: Random
   readonly now: () => Millis
 }
@@ -84,7 +85,7 @@ export class Shelves {
       const profile = records.profile()!
       let next = profile.oneTimeNext ?? 1
       const piles = { dh: left(stock.dh), kem: left(stock.kem) }
-      const after = tended(before, piles, () => next++, now(), random)
+      const after = tended(before, piles, this.parts.size, { number: () => next++, now: now(), random })
       if (!sameKeys(before, after)) records.putOneTimeKeys(queue.rid, after)
       if (next !== (profile.oneTimeNext ?? 1)) records.putProfile({ ...profile, oneTimeNext: next })
       return after
