@@ -163,7 +163,10 @@ test('a gateway that hands out what it should not: the message waits, the person
     await world.pass(2 * MINUTE)
     t.deepEqual(alice.problems(), [code], what)
     t.is(alice.records.contacts()[0]!.sessions.length, 0)
-    t.true(alice.records.outbox().every(({ inner }) => inner.length === 0), 'nothing was sealed')
+    t.true(
+      alice.records.outbox().every(({ inner }) => inner.length === 0),
+      'nothing was sealed',
+    )
     world.gateway.tamper = (answer) => answer
     await world.pass(10 * MINUTE)
     t.deepEqual(bob.texts(alice), ['secret'], what)
