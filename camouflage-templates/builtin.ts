@@ -5,7 +5,7 @@ import { parse, stringify } from 'yaml'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { compileTemplate } from '#engine/compile.ts'
 import { loadTemplate } from '#engine/load.ts'
-import type { Family, Template } from '#engine/template.ts'
+import type { Family, HeaderData, Template } from '#engine/template.ts'
 import type { ClientData, VariantData } from './dress.ts'
 import { dress } from './dress.ts'
 
@@ -19,18 +19,18 @@ export function builtinIds(): string[] {
 
 const fileOf = (id: string, name: string): string => join(builtinFolder, id, name)
 
+const isVariant = (id: string): boolean => existsSync(fileOf(id, 'variant.yaml'))
+const variantOf = (id: string): VariantData => parse(readFileSync(fileOf(id, 'variant.yaml'), 'utf8')) as VariantData
+
 /** Where it is written: a template, or what makes a variant of another one. */
 export function builtinFile(id: string): string {
-  const variant = fileOf(id, 'variant.yaml')
-  return existsSync(variant) ? variant : fileOf(id, 'template.yaml')
+  return fileOf(id, isVariant(id) ? 'variant.yaml' : 'template.yaml')
 }
 
 /** Its YAML; that of a variant as it comes out. @throws an error of node:fs where there is no such template */
 export function builtinText(id: string): string {
-  const file = builtinFile(id)
-  const text = readFileSync(file, 'utf8')
-  if (!file.endsWith('variant.yaml')) return text
-  const variant = parse(text) as VariantData
+  if (!isVariant(id)) return readFileSync(builtinFile(id), 'utf8')
+  const variant = variantOf(id)
   return stringify(dress(id, loadBuiltin(variant.base).data, variant, clientNamed(variant.client)), { lineWidth: 0 })
 }
 
@@ -48,6 +48,31 @@ export const clientFile = (name: string): string => join(import.meta.dirname, 'c
 /** @throws an error of node:fs where there is no such template, TemplateError where the file was changed for the worse */
 export function loadBuiltin(id: string): Template {
   return loadTemplate(builtinText(id), builtinFile(id))
+}
+
+/** A template that is compiled when it is first used: a client needs one of them, and most of the work is reading YAML. */
+export interface Builtin {
+  readonly id: string
+  readonly family: Family
+  /** Of its page; empty where Node's dialer asks for it. */
+  readonly pageHeaders: readonly HeaderData[]
+  /** The same one every time. @throws as `loadBuiltin` */
+  readonly template: CompiledTemplate
+}
+
+/** All of them, in alphabetical order. Those that are no variants are of Node's family (builtin.test.ts). */
+export function builtins(): Builtin[] {
+  return builtinIds().map((id) => {
+    const client = isVariant(id) ? clientNamed(variantOf(id).client) : undefined
+    let template: CompiledTemplate | undefined
+    return {
+      ...{ id, family: client?.family ?? 'node', pageHeaders: client?.page ?? [] },
+      get template(): CompiledTemplate {
+        template ??= compileTemplate(loadBuiltin(id))
+        return template
+      },
+    }
+  })
 }
 
 /** All of them, or those of one family, ready for use, in alphabetical order. */

@@ -31,7 +31,7 @@ class Rig {
   private readonly moves: Move[]
   private drawn = 0
 
-  constructor(hold: number, moves: readonly Move[], mayTry = Number.POSITIVE_INFINITY) {
+  constructor(hold: number, moves: readonly Move[], mayTry = Number.POSITIVE_INFINITY, octets = 0, known = false) {
     this.moves = [...moves]
     const clockwork = {
       now: () => this.time.now,
@@ -41,6 +41,7 @@ class Rig {
     }
     this.path = new Path(clockwork, () => {})
     this.path.worked(100, 0)
+    if (known) this.path.carried(200_000, 300, 0)
     const shape = { decodeResponse: ({ status, body }: ExchangeResponse) => (status === 200 ? body : undefined) }
     const exchange = (request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse> => {
       this.requests.push(request)
@@ -57,6 +58,7 @@ class Rig {
       request: this.encode(),
       encodeAnew: () => (this.drawn <= NUMBERS ? this.encode() : undefined),
       hold,
+      octets,
       accept: () => true,
       probe: () => this.probes++,
       mayRetry: () => this.requests.length < mayTry,
@@ -206,4 +208,36 @@ test('the website’s own answer is a stranger’s', async (t) => {
   const rig = new Rig(0, [answered(404)])
   await rig.run()
   t.is(rig.result?.kind, 'stranger')
+})
+
+/** Answered, and so late. */
+const late =
+  (ms: number): Move =>
+  ({ signal }, time) =>
+    new Promise((resolve, reject) => {
+      signal!.addEventListener('abort', () => reject(new SottoError('E_PATH_CLOSED', 'given up')))
+      time.after(ms, () => void answered(200, PARCEL)({} as never, time).then(resolve))
+    })
+
+test('a piece of a file that takes four times as long as others goes out again on another connection, twice at most', async (t) => {
+  const rig = new Rig(0, [late(60_000), late(60_000), late(3_000)], undefined, 200_000, true)
+  const began = rig.time.now
+  await rig.run()
+  t.is(rig.result?.kind, 'authentic')
+  // 4 (100 + 200) ms, twice that, and the last one is waited for.
+  t.is(rig.time.now - began, 1_200 + 2_400 + 3_000)
+  t.is(new Set(rig.requests).size, 1, 'the very same')
+  t.is(rig.probes, 2, 'and each time it is asked whether it is the path')
+  t.true(rig.path.works)
+})
+
+test('what is small, or of which nothing is known, is waited for', async (t) => {
+  for (const [octets, known] of [
+    [700, true],
+    [200_000, false],
+  ] as const) {
+    const rig = new Rig(0, [late(2_900)], undefined, octets, known)
+    await rig.run()
+    t.is(rig.requests.length, 1)
+  }
 })

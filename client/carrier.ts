@@ -16,6 +16,9 @@ import { answerError, verdict } from './verdict.ts'
 /** Failures of one exchange, each after others came through, until it is its size that counts as the reason; one where it is silent. */
 const FAILURES_SEEN = 2
 
+/** How often an exchange that is late is given another connection. */
+const LATE_MOST = 2
+
 export interface ExchangeInput {
   readonly permit: Pick<Permit, 'endpoint' | 'exchange' | 'judge'>
   readonly path: Path
@@ -31,6 +34,8 @@ export interface ExchangeInput {
   readonly encodeAnew: () => HttpRequest | undefined
   /** Milliseconds the gateway may hold the exchange. */
   readonly hold: number
+  /** It moves up to so many octets, whichever way is more. */
+  readonly octets: number
   /** Checks and takes in the parcel; false where it is not authentic. */
   readonly accept: (parcel: Uint8Array) => boolean
   /** False where the gateway may not expect the request any more. */
@@ -61,15 +66,18 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
   /** Of them, those that something else came through before, since the one before. */
   let against = 0
   let failedAt: Millis = Number.POSITIVE_INFINITY
+  /** Attempts that were given up in favour of another connection. */
+  let doubted = 0
   for (;;) {
     signal.throwIfAborted()
     const began = clockwork.now()
     // A repeat is held no longer than the first would have been.
     const held = Math.max(0, hold - Math.max(0, began - first))
-    const answer = await attempt(input, request, held, failures === 0)
+    const answer = await attempt(input, request, held, { isFirst: failures === 0, doubted })
     // It was given up in favour of a new connection, and that at once.
     if (answer === 'doubted') {
       if (!input.mayRetry()) return { kind: 'late', octets: 0 }
+      doubted++
       await giveWay(input)
       continue
     }
@@ -79,12 +87,27 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
       const authentic = parcel !== undefined && input.accept(parcel)
       input.permit.judge(answer.response, authentic)
       if (authentic) {
-        path.worked(elapsed, held, shape.holdMs === undefined)
-        path.carried((request.body?.length ?? 0) + answer.body.length, elapsed, held)
+        const octets = (request.body?.length ?? 0) + answer.body.length
+        path.worked(elapsed, held, { octets, proves: shape.holdMs === undefined })
+        path.carried(octets, elapsed, held)
+        path.edge.passed(
+          {
+            ...{
+              family: shape.family,
+              method: request.method,
+              up: request.body?.length ?? 0,
+              down: answer.body.length,
+            },
+            waitedMs: shape.holdMs === undefined && held > HELD_MS && elapsed >= held ? held : 0,
+            isHeld: held > HELD_MS,
+          },
+          clockwork.now(),
+        )
         return { kind: 'authentic', octets: parcel.length }
       }
       const code = verdict(answer, input.permit.endpoint.host)
       if (code === undefined) return { kind: 'stranger', octets: 0 }
+      path.edge.failed(answer.header)
       if (code === 'E_NET_SIZE') return unfit(path, true)
       if (failures === 0) path.cut(elapsed, held, false)
       path.failed(answerError(code, answer))
@@ -149,21 +172,26 @@ export interface Answer {
 
 /** One try on the network; undefined where the path failed. */
 async function attempt(
-  { permit, path, clockwork, connections, signal, shape: { family }, first }: ExchangeInput,
+  input: ExchangeInput,
   request: HttpRequest,
   hold: number,
-  isFirst: boolean,
+  before: { readonly isFirst: boolean; readonly doubted: number },
 ): Promise<Answer | 'doubted' | undefined> {
+  const { permit, path, clockwork, connections, signal, first } = input
+  const { family } = input.shape
   const timeoutMs = path.timeout(hold, request.body?.length)
   const began = clockwork.now()
   const given = new AbortController()
   const giveUp = (): void => given.abort(signal.reason)
   signal.addEventListener('abort', giveUp, { once: true })
   let doubted = false
-  const trust = path.onDoubt(hold, request.body?.length ?? 0, () => {
+  const doubt = (): void => {
     doubted = true
     given.abort()
-  })
+  }
+  const trust = path.onDoubt(hold, request.body?.length ?? 0, doubt)
+  const waited = hold > HELD_MS ? path.edge.waits() : () => {}
+  const inTime = watchLate(input, hold, before.doubted, doubt)
   try {
     const fresh = path.wantsFresh()
     const response = await permit.exchange(request, {
@@ -175,15 +203,33 @@ async function attempt(
     signal.throwIfAborted()
     if (doubted) return 'doubted'
     const silent = isSottoError(error, 'E_PATH_TIMEOUT')
-    if (isFirst) path.cut(clockwork.now() - began, hold, silent)
+    if (isSottoError(error, 'E_PATH_HELLO')) path.edge.cutAtHello(family)
+    if (before.isFirst) path.cut(clockwork.now() - began, hold, silent)
     path.failed(error)
     // What says nothing any more is often not the only one.
     if (silent) path.doubt()
     return undefined
   } finally {
     trust()
+    inTime()
+    waited()
     signal.removeEventListener('abort', giveUp)
   }
+}
+
+/** Where it is late, another connection is tried, twice at most; whether it is the path is asked beside it. */
+function watchLate(
+  { path, clockwork, octets, probe }: ExchangeInput,
+  hold: number,
+  before: number,
+  late: () => void,
+): () => void {
+  const ms = before < LATE_MOST ? path.lateAfter(hold, octets) : undefined
+  if (ms === undefined) return () => {}
+  return clockwork.after(ms * 2 ** before, () => {
+    probe()
+    late()
+  })
 }
 
 export function toAnswer(response: ExchangeResponse): Answer {

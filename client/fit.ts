@@ -5,9 +5,6 @@ import type { Millis } from '#protocol/bytes.ts'
 /** Milliseconds for which a refused size is not tried again. */
 const BELIEVED_MS = 600_000
 
-/** Milliseconds that one parcel may take on its way. */
-const PARCEL_MS = 3_000
-
 type Kind = Parameters<CompiledTemplate['shape']>[0]
 const kinds: readonly Kind[] = ['poll', 'send', 'bulk']
 
@@ -43,23 +40,26 @@ export class Fit {
     }
   }
 
-  /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
-  room(shape: Form, now: Millis): number {
+  /**
+   * Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. `within`: milliseconds
+   * that it may take on its way.
+   */
+  room(shape: Form, now: Millis, within: number): number {
     const up = this.ups.get(shape.binding)
     const max = up !== undefined && up.until > now ? Math.min(up.max, shape.up.max) : shape.up.max
     // On a slow path one large parcel would hold up everything else.
-    const soon = shape.up.classes.findLast((each) => each <= this.rate * PARCEL_MS) ?? shape.up.classes[0]!
+    const soon = shape.up.classes.findLast((each) => each <= this.rate * within) ?? shape.up.classes[0]!
     return Math.min(max, soon)
   }
 
-  /** An exchange has carried octets at this rate. */
+  /** An exchange has carried octets at this rate. Halves of ratios: one packet lost or a short answer moves it little. */
   measured(octetsPerMs: number): void {
-    this.rate = this.rate === Number.POSITIVE_INFINITY ? octetsPerMs : (this.rate + octetsPerMs) / 2
+    this.rate = this.rate === Number.POSITIVE_INFINITY ? octetsPerMs : Math.sqrt(this.rate * octetsPerMs)
   }
 
   /** The parcel for `wanted` octets: one class that holds them, or the largest that goes through. */
-  length(shape: Form, wanted: number, now: Millis): number {
-    return Math.min(shape.up.fit(wanted), Math.max(this.room(shape, now), shape.up.classes[0]!))
+  length(shape: Form, wanted: number, now: Millis, within: number): number {
+    return Math.min(shape.up.fit(wanted), Math.max(this.room(shape, now, within), shape.up.classes[0]!))
   }
 
   /** What to ask for news in: where large answers do not come through, the shape whose answers are smallest. */

@@ -16,7 +16,10 @@ const systems: readonly (readonly [RegExp, string])[] = [
  * system too, and those are in the ClientHello as well: one that says otherwise would be a population of one. Not so
  * where the dialer writes that field itself.
  */
-export function fits(template: CompiledTemplate, dialers: readonly DialerReport[]): boolean {
+export function fits(
+  template: Pick<CompiledTemplate, 'family' | 'pageHeaders'>,
+  dialers: readonly DialerReport[],
+): boolean {
   const dialer = dialers.find(({ family, unfit }) => family === template.family && unfit === undefined)
   if (dialer === undefined) return false
   const pattern = versions[template.family]

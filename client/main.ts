@@ -36,6 +36,8 @@ async function main(): Promise<void> {
     streams: process,
   })
   try {
+    // We may have been started before the firewall was open: nothing is asked or done before it is.
+    await broker.endpoints()
     await program.parseAsync()
   } finally {
     broker.close()

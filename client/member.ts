@@ -6,10 +6,12 @@ import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { preferredAead } from '#protocol/crypto/measure.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { SuiteId } from '#protocol/parcel.ts'
-import { compileBuiltins } from '../camouflage-templates/builtin.ts'
+import { builtins as allBuiltins, type Builtin } from '../camouflage-templates/builtin.ts'
 import { type Backup, Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
+import { Finding } from './finding/finding.ts'
+import { FINDING_TABLES, type GatewayWay } from './finding/trackers.ts'
 import { fits } from './fitting.ts'
 import type { FlowNote } from './flows.ts'
 import { Flows } from './flows.ts'
@@ -24,7 +26,7 @@ import type { PackedTunnel } from './packs/packed-tunnel.ts'
 import { openPackedTunnel } from './packs/packed-tunnel.ts'
 import type { Octets } from './path.ts'
 import { keptSeed, seedFor } from './rhythm-seed.ts'
-import { Mailboxes } from './services/mailbox.ts'
+import { gatewayName, Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { TRAFFIC_TABLES, Traffic } from './traffic.ts'
@@ -49,8 +51,10 @@ export interface MemberInput {
 
 export class Member {
   readonly chat: Chat
+  /** Finding others by trackers, and being found. */
+  readonly finding: Finding
   private readonly store: Store
-  private readonly builtins: readonly CompiledTemplate[]
+  private readonly builtins: readonly Builtin[]
   /** What traffic can look like on this machine, and what it cannot and why. */
   readonly dialers: readonly DialerReport[]
   private readonly tunnels: readonly PackedTunnel[]
@@ -67,7 +71,7 @@ export class Member {
     watch: MailboxWatch
     clockwork: Clockwork
     store: Store
-    builtins: readonly CompiledTemplate[]
+    builtins: readonly Builtin[]
     dialers: readonly DialerReport[]
     tunnels: readonly PackedTunnel[]
     alarm: Alarm
@@ -86,6 +90,7 @@ export class Member {
     this.flows = parts.flows
     parts.flows.onChange = (endpoint) => this.onFlow(endpoint)
     parts.alarm.ring = (now) => this.chat.tick(now)
+    this.finding = new Finding(parts.chat, parts.tunnels.map(wayOf), parts.store, parts.clockwork)
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
     for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
     for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
@@ -102,10 +107,10 @@ export class Member {
     const { clockwork, folder, newName } = input
     // A dialer says what it looks like on the wire; a template that claims another client would give it away.
     const dialers = await input.broker.dialers()
-    const builtins = input.templates ?? compileBuiltins().filter((template) => fits(template, dialers))
+    const builtins = input.templates?.map(compiled) ?? allBuiltins().filter((each) => fits(each, dialers))
     const store = openStore({
       folder: join(folder, 'chat'),
-      tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES],
+      tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES, ...FINDING_TABLES],
       random: clockwork.random,
     })
     const tunnels: PackedTunnel[] = []
@@ -232,7 +237,10 @@ export class Member {
   }
 
   private onTunnel(status: TunnelStatus): void {
-    if (status.state.kind === 'ready') this.chat.connected()
+    if (status.state.kind === 'ready') {
+      this.chat.connected()
+      this.finding.connected()
+    }
     for (const listener of this.statusListeners) listener(status)
   }
 
@@ -240,6 +248,7 @@ export class Member {
   async close(): Promise<void> {
     this.alarm.set(undefined)
     this.unwatch()
+    this.finding.close()
     this.chat.close()
     await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()))
     if (this.tunnels.length > 0) this.traffic.write()
@@ -247,11 +256,23 @@ export class Member {
   }
 }
 
+const wayOf = ({ tunnel }: PackedTunnel): GatewayWay => ({
+  gateway: gatewayName(tunnel.status.endpoint),
+  root: tunnel.status.endpoint.root,
+  isReady: () => tunnel.status.state.kind === 'ready',
+  call: (method, args, options) => tunnel.call(method, args, options),
+})
+
 const notJoined = (): SottoError => new SottoError('E_NOT_JOINED', 'you have not joined a gateway yet')
 
-function templateNamed(builtins: readonly CompiledTemplate[], id: string): CompiledTemplate {
-  const template = builtins.find((each) => each.id === id)
-  if (template !== undefined) return template
+const compiled = (template: CompiledTemplate): Builtin => {
+  const { id, family, pageHeaders } = template
+  return { id, family, pageHeaders, template }
+}
+
+function templateNamed(builtins: readonly Builtin[], id: string): CompiledTemplate {
+  const named = builtins.find((each) => each.id === id)
+  if (named !== undefined) return named.template
   const names = builtins.map((each) => each.id).join(', ')
   throw new SottoError('E_USAGE', `there is no template «${id}»`, { next: `There are: ${names}.` })
 }
@@ -259,7 +280,7 @@ function templateNamed(builtins: readonly CompiledTemplate[], id: string): Compi
 async function openTunnels(
   input: MemberInput,
   own: {
-    readonly builtins: readonly CompiledTemplate[]
+    readonly builtins: readonly Builtin[]
     readonly dialers: readonly DialerReport[]
     readonly store: Store
   },
@@ -275,7 +296,7 @@ async function openTunnels(
     endpoints.map(async ({ id, template }) => ({
       template: input.template === undefined ? begun(builtins, template) : templateNamed(builtins, input.template),
       // What a person asks for is kept to. Those that only ask for things get through where nothing may be sent.
-      others: input.template === undefined ? builtins.toSorted((a, b) => rank(a) - rank(b)) : [],
+      others: () => (input.template === undefined ? ranked(builtins) : []),
       permit: await broker.permit(id),
     })),
   )
@@ -302,9 +323,13 @@ function anyOf<T>(works: readonly Promise<T>[]): Promise<T> {
  * The one that the invite names; where no dialer goes with it, the same look of another client (`NAME-chromium`), and else
  * the one that comes first otherwise.
  */
-function begun(builtins: readonly CompiledTemplate[], invited: string): CompiledTemplate {
+function begun(builtins: readonly Builtin[], invited: string): CompiledTemplate {
   const named = builtins.find(({ id }) => id === invited) ?? builtins.find(({ id }) => id.startsWith(`${invited}-`))
-  return named ?? builtins.toSorted((a, b) => rank(a) - rank(b))[0]!
+  return named?.template ?? ranked(builtins)[0]!
+}
+
+function ranked(builtins: readonly Builtin[]): CompiledTemplate[] {
+  return builtins.map(({ template }) => template).sort((a, b) => rank(a) - rank(b))
 }
 
 /** Those of Node's own dialer first: browsers' are not equal to their browsers yet. Then those that never send. */

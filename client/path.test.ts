@@ -142,6 +142,22 @@ test('where connections freeze, they are replaced before they do', (t) => {
   t.true(path.wantsFresh())
 })
 
+test('E_NET_NAME: connections are cut when they name the website, one after another, until one is not', (t) => {
+  const path = pathAt(new VirtualTime())
+  const hello = new SottoError('E_PATH_HELLO', 'cut')
+  const codes = (): string[] => path.findings.map(({ code }) => code)
+  path.failed(hello)
+  path.failed(hello)
+  path.failed(silence)
+  path.failed(hello)
+  path.failed(hello)
+  t.deepEqual(codes(), [])
+  path.failed(hello)
+  t.deepEqual(codes(), ['E_NET_NAME'])
+  path.worked(100, 0)
+  t.deepEqual(codes(), [])
+})
+
 test('E_NET_THROTTLED: said while it is so', (t) => {
   const path = pathAt(new VirtualTime())
   path.worked(100, 0)

@@ -2,16 +2,16 @@
  * What is known of the way to one gateway: round-trip time, whether it works now, how long it lets exchanges be held, what
  * sizes it lets through, how long to rest after a failure, and what it does that people should know.
  */
+import type { Form } from '#engine/compile.ts'
 import type { HttpRequest } from '#engine/template.ts'
 import type { ExchangeResponse } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import type { Clockwork } from './clockwork.ts'
+import { Edge } from './edge.ts'
 import type { Finding } from './findings.ts'
 import { Findings } from './findings.ts'
-import { Fit } from './fit.ts'
-import { Hold } from './hold.ts'
 import type { WayRecord } from './way-record.ts'
 
 /** Shortest and longest rest after failures, milliseconds. A minute-long tunnel of a train must not cost a minute after it. */
@@ -30,18 +30,17 @@ const PATIENCE_LEAST = 3_000
 const HELD_PATIENCE_LEAST = 1_000
 /** An exchange that may be held for longer than this waits for news; others are answered at once. */
 export const HELD_MS = 150
-/** Octets of a request that takes no time worth speaking of to send. */
+/** Octets of a request, or of an exchange, that take no time worth speaking of to send. */
 const SMALL = 4_096
 /** Connections that fell silent, each followed by one that works, within `FROZEN_MS`: that is no accident. */
 const FROZEN_COUNT = 3
 const FROZEN_MS = 300_000
+/** Connections cut when they named the website, one after another: that is no accident either. */
+const HELLOS = 3
 /** Octets down after which connections are replaced where they freeze: it happens from about 16 kB on, handshake included. */
 const FRESH_OCTETS = 8_000
 /** Slowest upload that is waited for where none was measured, octets a millisecond; else an eighth of what was, or all of little. */
 const SLOWEST_UPLOAD = 8
-/** Octets of an exchange that tell of speed, and octets a millisecond below which a path is throttled. */
-const TELLING = 3_000
-const THROTTLED = 6
 
 /** Octets that crossed, HTTP counted and TLS not. */
 export interface Octets {
@@ -50,13 +49,14 @@ export interface Octets {
 }
 
 export class Path {
-  hold: Hold = new Hold()
-  fit: Fit = new Fit()
+  edge: Edge = new Edge()
   /** Called with the octets of every exchange. */
   onOctets: (octets: Octets) => void = () => {}
   private readonly clockwork: Clockwork
   private readonly changed: (path: Path) => void
   private failures = 0
+  /** Of them, the latest that were cut when they named the website. */
+  private hellos = 0
   private roundTrip: number | undefined
   private readonly sleepers = new Set<() => void>()
   private readonly doubters = new Set<Doubter>()
@@ -67,8 +67,6 @@ export class Path {
   private worn = 0
   /** The connections there are lead nowhere any more. */
   private stale = false
-  /** The longest hold of the template in use. */
-  private mostHold = Number.POSITIVE_INFINITY
   /** The latest failure; undefined while the path works. */
   error: unknown
   /** When it began to work or to fail. */
@@ -84,25 +82,22 @@ export class Path {
 
   /** For the next time on this network. */
   get record(): WayRecord {
-    const { rtt, hold, fit, clockwork, seen } = this
-    const now = clockwork.now()
-    return { rttMs: Math.round(rtt), hold: hold.record, fit: fit.record(now), findings: seen.record(now) }
+    const now = this.clockwork.now()
+    return { rttMs: Math.round(this.rtt), ...this.edge.record(now), findings: this.seen.record(now) }
   }
 
   /** We are on a network where this was found out before. */
-  recall({ rttMs, hold, fit, findings }: WayRecord): void {
+  recall({ rttMs, hold, fit, edge, findings }: WayRecord): void {
     const now = this.clockwork.now()
     this.roundTrip = rttMs
-    this.hold.recall(hold, now)
-    this.fit.recall(fit, now)
+    this.edge.recall(hold, fit, edge ?? {}, now)
     this.seen.recall(findings, now)
     this.changed(this)
   }
 
   /** Another network: nothing that was found out holds there, and no connection leads there. */
   moved(): void {
-    this.hold = new Hold()
-    this.fit = new Fit()
+    this.edge = new Edge()
     this.roundTrip = undefined
     this.frozen = []
     this.seen.clear()
@@ -136,10 +131,25 @@ export class Path {
    */
   timeout(hold: number, octets = 0): number {
     const patience = hold > HELD_MS ? Math.max(HELD_PATIENCE_LEAST, 2 * this.rtt) : this.patience
-    const { rate } = this.fit
+    const { rate } = this.edge.fit
     const upload =
       rate === Number.POSITIVE_INFINITY ? SLOWEST_UPLOAD : Math.max(Math.min(SLOWEST_UPLOAD, rate), rate / 8)
     return hold + octets / upload + patience * (this.failures > 1 ? 2 : 1)
+  }
+
+  /** As `Edge.lateAfter`; undefined also for what is small, and for what may be held for long. */
+  lateAfter(hold: number, octets: number): number | undefined {
+    const ms = octets <= SMALL || hold > HELD_MS ? undefined : this.edge.lateAfter(octets, this.rtt)
+    return ms === undefined ? undefined : hold + ms
+  }
+
+  /** As `Edge.room` and `Edge.parcel`. */
+  room(shape: Form): number {
+    return this.edge.room(shape, this.rtt, this.clockwork.now())
+  }
+
+  parcel(shape: Form, wanted: number): number {
+    return this.edge.parcel(shape, wanted, this.rtt, this.clockwork.now())
   }
 
   /** What the path does, in the order it was found. */
@@ -152,26 +162,26 @@ export class Path {
     if (this.seen.note(code, this.clockwork.now())) this.changed(this)
   }
 
-  /** Milliseconds to let the gateway hold an exchange: `drawn` from the template's range, as this path allows. */
+  /** As `Edge.holdFor`. */
   adaptHold(template: readonly [number, number], drawn: number): number {
-    const most = template[1]
-    this.mostHold = most
-    if (most === 0) return drawn
-    return Math.round((drawn * this.hold.range(template, this.clockwork.now())[1]) / most)
+    return this.edge.holdFor(template, drawn, this.clockwork.now())
   }
 
   /**
-   * An exchange was answered after `elapsed`, of which it may have been held for up to `hold`. `proves`: it tells how long
-   * the path lets requests be held.
+   * An exchange of so many octets was answered after `elapsed`, of which it may have been held for up to `hold`. `proves`:
+   * it tells how long the path lets requests be held.
    */
-  worked(elapsed: number, hold: number, proves = true): void {
-    this.measure(elapsed, hold)
-    if (proves && hold > HELD_MS && elapsed >= hold) this.hold.proved(hold)
+  worked(elapsed: number, hold: number, { octets = 0, proves = true }: Told = {}): void {
+    // A piece of a file takes as long as it takes, which is no sign of distance.
+    if (octets <= SMALL || elapsed < this.rtt) this.measure(elapsed, hold)
+    if (proves && hold > HELD_MS && elapsed >= hold) this.edge.hold.proved(hold)
     this.lastWorked = this.clockwork.now()
     if (this.failures === 0) return
     if (isSottoError(this.error, 'E_PATH_TIMEOUT')) this.thawed()
     this.failures = 0
+    this.hellos = 0
     this.error = undefined
+    this.seen.over('E_NET_NAME')
     this.since = this.clockwork.now()
     for (const wake of [...this.sleepers]) wake()
     this.changed(this)
@@ -199,11 +209,9 @@ export class Path {
 
   /** So many octets took so long. */
   carried(octets: number, elapsed: number, hold: number): void {
-    if (octets < TELLING || hold > HELD_MS) return
-    const rate = octets / Math.max(1, elapsed - this.rtt)
-    this.fit.measured(rate)
-    if (rate < THROTTLED) this.note('E_NET_THROTTLED')
-    else this.seen.over('E_NET_THROTTLED')
+    const isThrottled = hold > HELD_MS ? undefined : this.edge.carried(octets, elapsed, this.rtt)
+    if (isThrottled) this.note('E_NET_THROTTLED')
+    else if (isThrottled === false) this.seen.over('E_NET_THROTTLED')
   }
 
   count(request: HttpRequest, response: ExchangeResponse): void {
@@ -226,6 +234,8 @@ export class Path {
   failed(error: unknown): void {
     if (this.failures++ === 0) this.since = this.clockwork.now()
     this.error = error
+    this.hellos = isSottoError(error, 'E_PATH_HELLO') ? this.hellos + 1 : 0
+    if (this.hellos >= HELLOS) this.note('E_NET_NAME')
     this.changed(this)
   }
 
@@ -233,13 +243,12 @@ export class Path {
   cut(elapsed: number, hold: number, silent: boolean): void {
     // What fails at once was not cut for being idle.
     if (hold <= HELD_MS || elapsed <= hold / 8) return
-    const now = this.clockwork.now()
-    if (this.hold.cut(Math.min(elapsed, hold), silent, this.mostHold, now)) this.note('E_NET_IDLE')
+    if (this.edge.cut(Math.min(elapsed, hold), silent, this.clockwork.now())) this.note('E_NET_IDLE')
   }
 
   /** Waits before the next try: longer with every failure, with jitter, and no longer than until the path works again. */
-  rest(signal: AbortSignal): Promise<void> {
-    const most = Math.min(this.longestRest, REST_FIRST * 2 ** Math.min(this.failures, 10))
+  rest(signal: AbortSignal, failures: number = this.failures): Promise<void> {
+    const most = Math.min(this.longestRest, REST_FIRST * 2 ** Math.min(failures, 10))
     const jitter = this.clockwork.random(1)[0]! / 255
     return new Promise((resolve) => {
       const wake = (): void => {
@@ -292,6 +301,11 @@ export class Path {
       doubter.doubt()
     }
   }
+}
+
+interface Told {
+  readonly octets?: number
+  readonly proves?: boolean
 }
 
 interface Doubter {

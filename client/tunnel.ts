@@ -28,6 +28,8 @@ import type { TunnelState, TunnelStatus } from './tunnel/status.ts'
 import { describe } from './tunnel/status.ts'
 import { watchForSleep } from './tunnel/wakefulness.ts'
 
+/** Milliseconds that a session lives at least unless something is wrong with it. */
+const YOUNG_MS = 10_000
 /** Milliseconds for the end of a session to reach the gateway. */
 const FAREWELL_MS = 1_000
 
@@ -75,7 +77,8 @@ export class Tunnel {
     const { endpoint } = this.input.permit
     const { exchanges } = this.shared.counted
     const holdMs = this.current?.pump.holdMs ?? this.holdMs
-    const way = { rttMs: path.rtt, holdMs, findings: path.findings, tried: this.starts.tried }
+    const edge = path.edge.report(this.clockwork.now())
+    const way = { rttMs: path.rtt, holdMs, edge, findings: path.findings, tried: this.starts.tried }
     const socket = this.shared.socket.line !== undefined
     return { endpoint, state, since, template: this.look.id, socket, exchanges, sessions, ...way }
   }
@@ -183,6 +186,8 @@ export class Tunnel {
 
   private async run(): Promise<void> {
     const { signal } = this.stopping
+    /** Sessions that died young, one after another. */
+    let young = 0
     await this.pause(this.input.afterMs ?? 0)
     await this.recollection.begin()
     while (!signal.aborted) {
@@ -191,6 +196,7 @@ export class Tunnel {
         if (!signal.aborted) await this.path.rest(signal)
         continue
       }
+      const began = this.clockwork.now()
       const current = this.adopt(introduced)
       this.current = current
       current.pump.run()
@@ -199,7 +205,11 @@ export class Tunnel {
       this.holdMs = current.pump.holdMs
       this.current = undefined
       this.shared.socket.drop()
-      if (!signal.aborted) this.become({ kind: 'connecting' })
+      if (signal.aborted) return
+      this.become({ kind: 'connecting' })
+      young = this.clockwork.now() - began < YOUNG_MS ? young + 1 : 0
+      // Once is nothing. A gateway that ends every session would be asked for the next one many times a minute.
+      if (young > 1) await this.path.rest(signal, young)
     }
   }
 

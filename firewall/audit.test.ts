@@ -8,15 +8,47 @@ import type { FirewallEvent } from './permit.ts'
 
 const event = (at: number): FirewallEvent => ({ at, kind: 'refused', reason: 'unknown-endpoint' })
 
-test('PolicyLimits.auditPerMinute: a flood is counted, and the count is told', (t) => {
+const { auditBurst, auditPerHour } = PolicyLimits
+/** Milliseconds until there is leave for one more line. */
+const STEP = 3_600_000 / auditPerHour
+
+test('PolicyLimits.auditBurst: a flood is counted, and the count is told', (t) => {
   const budget = new LineBudget()
-  const written = Array.from({ length: PolicyLimits.auditPerMinute + 5 }, () => budget.admit(event(0)).length)
+  const written = Array.from({ length: auditBurst + 5 }, () => budget.admit(event(0)).length)
   t.is(
     written.reduce((sum, lines) => sum + lines),
-    PolicyLimits.auditPerMinute,
+    auditBurst,
   )
-  t.deepEqual(budget.admit(event(60_000)), [{ at: 60_000, kind: 'omitted', count: 5 }, event(60_000)])
-  t.deepEqual(budget.admit(event(60_001)), [event(60_001)])
+  t.deepEqual(budget.admit(event(STEP)), [{ at: STEP, kind: 'omitted', count: 5 }, event(STEP)])
+  t.deepEqual(budget.admit(event(STEP)), [])
+  t.deepEqual(budget.admit(event(0)), [], 'a clock that is set back brings nothing')
+})
+
+test('PolicyLimits.auditPerHour: a flood that goes on cannot push out what is older within a day', (t) => {
+  const budget = new LineBudget()
+  let octets = 0
+  for (let at = 0; at < 86_400_000; at += 1_000) {
+    for (const line of budget.admit({ ...event(at), call: 'https.get', origin: 'node_modules/bad/index.js' })) {
+      octets += JSON.stringify(line).length + 1
+    }
+  }
+  t.true(octets < 2 * PolicyLimits.auditBytes, String(octets))
+})
+
+test('a change of the list is written in the midst of a flood', (t) => {
+  const budget = new LineBudget()
+  for (let i = 0; i < auditBurst + 5; i++) budget.admit(event(0))
+  const change: FirewallEvent = { at: 1, kind: 'forgotten', endpoint: 'a' }
+  t.deepEqual(budget.admit(change), [{ at: 1, kind: 'omitted', count: 5 }, change])
+})
+
+test('what was left out is told at the end, too', async (t) => {
+  const path = join(await temporaryFolder(t), 'audit.log')
+  const log = new AuditLog(path)
+  for (let i = 0; i < auditBurst + 3; i++) log.record(event(7))
+  await log.close()
+  const last = (await readFile(path, 'utf8')).trim().split('\n').at(-1)!
+  t.deepEqual(JSON.parse(last), { at: 7, kind: 'omitted', count: 3 })
 })
 
 test('lines are appended, also by the next run', async (t) => {

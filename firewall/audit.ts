@@ -4,35 +4,55 @@
  */
 import { appendFile, rename, stat } from 'node:fs/promises'
 import { PolicyLimits } from './limits.ts'
-import type { FirewallEvent } from './permit.ts'
-
-const MINUTE = 60_000
+import type { FirewallEvent, FirewallEventKind } from './permit.ts'
 
 /** The file that is written, and the older one. */
 export const AUDIT_FILES = ['audit.log', 'audit.log.1'] as const
 
-/** How many lines a minute may have. Pure: the time comes with the event. */
+/** Changes of the list, and what the meter did: few, whatever a core does, and never left out for what it asks in vain. */
+const weighty: ReadonlySet<FirewallEventKind> = new Set([
+  ...(['admitted', 'listed', 'forgotten', 'undone', 'redeemed'] as const),
+  ...(['throttled', 'cut', 'eased', 'allowed'] as const),
+])
+
+const HOUR = 3_600_000
+
+/** Lines that may be written: some at once, then as many as time brings. */
+class Allowance {
+  private left: number = PolicyLimits.auditBurst
+  private at: number | undefined
+
+  take(at: number): boolean {
+    const { auditBurst, auditPerHour } = PolicyLimits
+    const passed = Math.max(0, at - (this.at ?? at))
+    this.left = Math.min(auditBurst, this.left + (passed * auditPerHour) / HOUR)
+    this.at = at
+    if (this.left < 1) return false
+    this.left--
+    return true
+  }
+}
+
+/** How many lines there may be. Pure: the time comes with the event. */
 export class LineBudget {
-  private minute = -1
-  private used = 0
-  private dropped = 0
+  private readonly changes = new Allowance()
+  private readonly others = new Allowance()
+  private omitted = 0
+  private at = 0
 
   /** Lines to write for this event: itself, and first the count of those left out before; or none. */
   admit(event: FirewallEvent): readonly object[] {
-    const minute = Math.floor(event.at / MINUTE)
-    const lines: object[] = []
-    if (minute !== this.minute) {
-      if (this.dropped > 0) lines.push({ at: event.at, kind: 'omitted', count: this.dropped })
-      this.minute = minute
-      this.used = 0
-      this.dropped = 0
-    }
-    if (this.used >= PolicyLimits.auditPerMinute) {
-      this.dropped++
-      return lines
-    }
-    this.used++
-    return [...lines, event]
+    this.at = event.at
+    if ((weighty.has(event.kind) ? this.changes : this.others).take(event.at)) return [...this.rest(), event]
+    this.omitted++
+    return []
+  }
+
+  /** The count of those left out that was not yet told, if there are any. */
+  rest(): readonly object[] {
+    const count = this.omitted
+    this.omitted = 0
+    return count === 0 ? [] : [{ at: this.at, kind: 'omitted', count }]
   }
 }
 
@@ -49,16 +69,18 @@ export class AuditLog {
 
   /** Queues the event. A log that cannot be written (full disk) loses lines, never the program. */
   record(event: FirewallEvent): void {
-    const text = this.budget
-      .admit(event)
-      .map((line) => `${JSON.stringify(line)}\n`)
-      .join('')
-    if (text !== '') this.writing = this.writing.then(() => this.append(text)).catch(() => {})
+    this.write(this.budget.admit(event))
   }
 
-  /** Waits until everything recorded is written. */
+  /** Waits until everything recorded is written, with the count of what was left out. */
   async close(): Promise<void> {
+    this.write(this.budget.rest())
     await this.writing
+  }
+
+  private write(lines: readonly object[]): void {
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+    if (text !== '') this.writing = this.writing.then(() => this.append(text)).catch(() => {})
   }
 
   private async append(text: string): Promise<void> {

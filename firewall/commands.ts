@@ -36,11 +36,6 @@ interface Flags {
 /** Lines of the log that `explain` shows. */
 const LATELY = 8
 
-/** True where the command line is for the firewall, and no core is wanted. */
-export function isForFirewall(args: readonly string[]): boolean {
-  return args[0] === 'firewall'
-}
-
 /** @throws SottoError E_USAGE, E_STATE_BUSY, E_STATE_UNREADABLE, E_FIREWALL_REFUSED, E_DISK_FULL */
 export async function firewallCommands(ground: FirewallGround): Promise<void> {
   const program = new Command('sotto').exitOverride()

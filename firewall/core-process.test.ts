@@ -46,11 +46,25 @@ test('a state folder in the program’s own folder is not readable with the prog
   }
 })
 
+test('what else lies in the program’s folder, such as the state of another member, is not readable', async (t) => {
+  const given = await plan(t, 'state')
+  for (const folder of ['other/firewall', 'docs', 'gateway']) await mkdir(join(given.root, folder), { recursive: true })
+  const paths = readable(coreArguments(given)).map((path) => path.slice(given.root.length))
+  for (const name of ['/other', '/docs', '/gateway']) t.false(paths.includes(name), name)
+})
+
 test('a state folder that cannot be kept from the core is refused', async (t) => {
   for (const state of ['program', 'program/client', 'program/client/state', 'wild*card']) {
     const given = await plan(t, state)
     t.throws(() => coreArguments(given), { code: 'E_USAGE' }, state)
   }
+})
+
+test('a main module outside the program is refused, and opens nothing', async (t) => {
+  const given = await plan(t, 'state')
+  const entry = join(given.root, '..', 'other.ts')
+  await writeFile(entry, '')
+  t.throws(() => coreArguments({ ...given, entry }), { code: 'E_USAGE' })
 })
 
 test('links are resolved, since permissions go by the real path', async (t) => {

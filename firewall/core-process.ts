@@ -1,6 +1,6 @@
 /** How the core is started: which flags of Node confine it, what it may read and write, what of the environment it gets. */
-import { readdirSync, realpathSync } from 'node:fs'
-import { basename, dirname, extname, join, sep } from 'node:path'
+import { existsSync, realpathSync } from 'node:fs'
+import { basename, dirname, extname, join, relative, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SottoError } from '#protocol/errors.ts'
 import type { FileGrants } from './file-grants.ts'
@@ -32,8 +32,9 @@ const passed = /^(HOME|LANG|LANGUAGE|LC_\w+|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|
  */
 export function coreArguments(plan: CorePlan): string[] {
   const core = realpathSync(plan.core)
-  const readable = [...readableParts(realpathSync(plan.root), realpathSync(plan.state)), core]
   const entry = realpathSync(plan.entry)
+  const root = realpathSync(plan.root)
+  const readable = [...readableParts({ root, state: realpathSync(plan.state), entry }), core]
   if (!readable.some((path) => contains(path, entry)) || readable.some((path) => path.includes('*'))) {
     throw new SottoError('E_USAGE', `The state folder cannot be ${plan.state}.`, { next: 'Name another with --state.' })
   }
@@ -59,16 +60,23 @@ export function coreEnvironment(env: NodeJS.ProcessEnv, core: string): NodeJS.Pr
   return { ...Object.fromEntries(kept), [NO_ADDON]: 'true', [CORE_FOLDER]: realpathSync(core) }
 }
 
+/** What of the program's folder the core is made of. Whatever else lies there may be the state of another member. */
+const parts: readonly string[] = [
+  ...['camouflage-templates', 'client', 'firewall', 'protocol'],
+  ...['node_modules', 'package.json'],
+]
+
 /**
- * Entries of the program's folder, except hidden ones and the one that the state lies in: the core must not read the
+ * Parts of the program, with that of its main module, but for the one that the state lies in: the core must not read the
  * broker's part. Where a package manager installed us, the dependencies lie beside us.
  */
-function readableParts(root: string, state: string): string[] {
-  const entries = readdirSync(root).filter((name) => !name.startsWith('.'))
+function readableParts({ root, state, entry }: Readonly<Record<'root' | 'state' | 'entry', string>>): string[] {
+  const own = contains(root, entry) ? relative(root, entry).split(sep, 1) : []
+  const paths = [...new Set([...parts, ...own])].sort().map((name) => join(root, name))
   // The loader asks for real paths: an entry that is a link is read where it leads.
-  const parts = state === root ? [] : entries.flatMap((name) => bothNames(join(root, name)))
+  const inside = state === root ? [] : paths.filter((path) => existsSync(path)).flatMap(bothNames)
   const beside = dirname(root)
-  return [...parts, ...(basename(beside) === 'node_modules' ? [beside] : [])].filter((path) => !contains(path, state))
+  return [...inside, ...(basename(beside) === 'node_modules' ? [beside] : [])].filter((path) => !contains(path, state))
 }
 
 function bothNames(path: string): string[] {

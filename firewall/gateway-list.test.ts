@@ -64,7 +64,7 @@ test('a newer list takes away what the older one added, and nothing that an invi
   t.deepEqual(hosts(second), ['invite g1.example', 'list g3.example', 'list g4.example'])
   const idOf = (kept: Kept, host: string) => [...kept.endpoints.values()].find((each) => each.host === host)!.id
   t.is(idOf(first, 'g3.example'), idOf(second, 'g3.example'), 'what stays is the same endpoint')
-  const moved = value(decide(second, sealed(3, [place(3, { addresses: ['192.0.2.9'] })])))
+  const moved = value(decide(second, sealed(3, [place(3, { addresses: ['9.9.9.9'] })])))
   t.not(idOf(moved, 'g3.example'), idOf(second, 'g3.example'), 'at another address it is another')
   t.deepEqual(hosts(value(decide(moved, sealed(4, [])))), ['invite g1.example'])
 })
@@ -96,6 +96,24 @@ test('what is no list, another’s, not yet or no longer valid, or too much is r
   t.is(reason(decide(kept, good, NOW + 1_000_000)), 'list-expired')
   const full = keeping(...Array.from({ length: PolicyLimits.endpoints }, (_, n) => member(n)))
   t.is(reason(decide(full, sealed(1, [place(200)]))), 'too-many-endpoints')
+})
+
+test('a list leads into the person’s own network only where the invite does', (t) => {
+  const near: Partial<ListedGateway>[] = [
+    ...['127.0.0.1', '192.168.1.1', '::1', '::ffff:10.0.0.1', '64:ff9b::a00:1'].map((address) => ({
+      addresses: [
+        '9.9.9.9',
+        new URL(`http://${address.includes(':') ? `[${address}]` : address}`).hostname.replace(/[[\]]/g, ''),
+      ],
+    })),
+    { host: '10.0.0.1' },
+    { host: 'router.localhost' },
+  ]
+  for (const more of near) {
+    const list = sealed(1, [place(2), place(3, more)])
+    t.is(reason(decide(keeping(member(1)), list)), 'list-near', JSON.stringify(more))
+    t.true(decide(keeping(member(1, { addresses: ['192.168.1.7'] })), list).allowed)
+  }
 })
 
 test('a list vouches for no further lists: only an invite’s root key does', (t) => {

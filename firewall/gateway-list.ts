@@ -1,11 +1,14 @@
 /**
  * What a signed list of gateways changes. Pure. It adds gateways beside those of an invite with the same root key, for the
- * same membership; a newer list takes away what the older one added. What an invite named, no list touches.
+ * same membership; a newer list takes away what the older one added. What an invite named, no list touches. Where all gateways
+ * of the invite are on the public internet, no list leads into the person's own network.
  */
+import { isIP } from 'node:net'
 import type { Millis } from '#protocol/bytes.ts'
 import { fastEqual, hex } from '#protocol/bytes.ts'
 import type { GatewayList, ListedGateway } from '#protocol/gateway-list.ts'
 import { isSignedUnder, isValidAt, parseGatewayList } from '#protocol/gateway-list.ts'
+import { isLocalName, isPublic } from './addresses.ts'
 import type { Kept } from './journal.ts'
 import { withEndpoints } from './journal.ts'
 import { PolicyLimits } from './limits.ts'
@@ -23,6 +26,7 @@ export function decideList(kept: Kept, bytes: Uint8Array, now: Millis, newId: ()
   const known = kept.lists.find((each) => fastEqual(each.root, root))
   if (known !== undefined && list.version < known.version) return refuse('list-old')
   if (known?.version === list.version) return { allowed: true, value: kept }
+  if (list.gateways.some(isNear) && !invitedUnder(kept, root).some(isNear)) return refuse('list-near')
   const endpoints = new Map([...kept.endpoints].filter(([, each]) => !isListed(each, root)))
   for (const endpoint of listed(kept, list, root, newId)) endpoints.set(endpoint.id, endpoint)
   if (endpoints.size > PolicyLimits.endpoints) return refuse('too-many-endpoints')
@@ -43,9 +47,17 @@ function rootsOf({ endpoints }: Kept): Uint8Array[] {
 const isOf = ({ root }: Endpoint, wanted: Uint8Array): boolean => root !== undefined && fastEqual(root, wanted)
 const isListed = (endpoint: Endpoint, root: Uint8Array): boolean => endpoint.source === 'list' && isOf(endpoint, root)
 
+const invitedUnder = ({ endpoints }: Kept, root: Uint8Array): Endpoint[] =>
+  [...endpoints.values()].filter((each) => each.source === 'invite' && isOf(each, root))
+
+/** It names this machine, or an address that nobody on the public internet has. */
+function isNear({ host, addresses }: Pick<ListedGateway, 'host' | 'addresses'>): boolean {
+  return isLocalName(host) || [host, ...addresses].some((each) => isIP(each) !== 0 && !isPublic(each))
+}
+
 /** For each membership under the root: the list's gateways that its invite has not named. */
 function listed(kept: Kept, list: GatewayList, root: Uint8Array, newId: () => string): Endpoint[] {
-  const invited = [...kept.endpoints.values()].filter((each) => each.source === 'invite' && isOf(each, root))
+  const invited = invitedUnder(kept, root)
   const members = new Map(invited.map((each) => [hex(each.invite), each]))
   const before = [...kept.endpoints.values()].filter((each) => isListed(each, root))
   return [...members.values()].flatMap((member) =>

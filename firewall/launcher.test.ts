@@ -211,7 +211,7 @@ test('one program on one state folder', async (t) => {
   t.is((await (await start(t, ['exit'], { state })).ended).code, 7)
 })
 
-test('a damaged vault is told and left, and the core is not started', async (t) => {
+test('a damaged vault is told and left, and the core does nothing', async (t) => {
   const state = await temporaryFolder(t)
   await mkdir(join(state, 'firewall'))
   await writeFile(join(state, 'firewall', 'vault'), 'damaged', { mode: 0o600 })

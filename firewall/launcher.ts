@@ -1,6 +1,8 @@
 /**
  * Starts Sotto: this process becomes the broker, its child the core, with a pipe on descriptor 3 between them. The
  * terminal is the core's. Neither half outlives the other: the pipe ends with the broker, and the broker with the core.
+ *
+ * Both halves load at the same time: the core does nothing until the firewall has answered it (client/main.ts).
  */
 
 import type { ChildProcess, StdioOptions } from 'node:child_process'
@@ -42,9 +44,14 @@ export interface CoreEnd {
   readonly error?: SottoError
 }
 
+interface Core {
+  readonly child: ChildProcess
+  readonly ended: Promise<CoreEnd>
+}
+
 /**
  * Runs until the core has ended, then closes the firewall.
- * @throws SottoError E_USAGE, E_STATE_BUSY, E_STATE_UNREADABLE, E_DISK_FULL; then no core was started
+ * @throws SottoError E_USAGE, E_STATE_BUSY, E_STATE_UNREADABLE, E_DISK_FULL; then the core has done nothing
  */
 export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   process.umask(0o077)
@@ -54,58 +61,83 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   if (events !== undefined) requireStream(events)
   await privateFolder(core)
   await refuseLinks(core)
-  const broker = await options.openBroker(brokerFolder(options.args, options.env))
+  // Where the firewall has to ask the person something, the terminal is its own until it has.
+  const isAsked = wantsToJoin(options.args) || wantsToChangeWays(options.args)
+  const early = isAsked ? undefined : startCore(options, state, core)
+  const broker = await options.openBroker(brokerFolder(options.args, options.env)).catch((error: unknown) => {
+    early?.child.kill('SIGKILL')
+    throw error
+  })
   try {
-    const { entry, root, args } = options
-    const joins = wantsToJoin(args)
-    if (joins && options.link !== undefined) await broker.admitInvite(options.link).catch(() => undefined)
-    else if (joins) await joinByInvite(broker, process)
-    if (wantsToChangeWays(args)) await broker.changeWays(readWayChange(args, process)).catch(() => undefined)
-    // A pipe that held the link, or a password, has been read to its end.
-    const input = (joins || readsCredentials(args)) && !process.stdin.isTTY ? 'ignore' : 'inherit'
-    const files = fileGrants(args)
-    const argv = coreArguments({ entry, root, state, core, args, files, launcherFlags: process.execArgv })
-    const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]
-    const env = coreEnvironment(options.env, core)
-    const child = (options.starting ?? ((start) => start()))(() => spawn(process.execPath, argv, { stdio, env }))
-    return await accompany(child, broker)
+    if (isAsked) await prepare(options, broker)
+    return await accompany(early ?? startCore(options, state, core), broker)
   } finally {
     await broker.close()
   }
 }
 
-/** Serves the core while it runs. */
-async function accompany(child: ChildProcess, broker: LocalBroker): Promise<CoreEnd> {
+/** What the firewall does itself before the core goes on. A failure is told by the core, which asks for the same. */
+async function prepare({ args, link }: LaunchOptions, broker: LocalBroker): Promise<void> {
+  const joins = wantsToJoin(args)
+  if (joins && link !== undefined) await broker.admitInvite(link).catch(() => undefined)
+  else if (joins) await joinByInvite(broker, process)
+  if (wantsToChangeWays(args)) await broker.changeWays(readWayChange(args, process)).catch(() => undefined)
+}
+
+function startCore({ entry, root, args, env, starting }: LaunchOptions, state: string, core: string): Core {
+  const events = eventsDescriptor(args)
+  // A pipe that held the link, or a password, has been read to its end.
+  const input = (wantsToJoin(args) || readsCredentials(args)) && !process.stdin.isTTY ? 'ignore' : 'inherit'
+  const files = fileGrants(args)
+  const argv = coreArguments({ entry, root, state, core, args, files, launcherFlags: process.execArgv })
+  const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]
+  const start = (): ChildProcess => spawn(process.execPath, argv, { stdio, env: coreEnvironment(env, core) })
+  // Before there is a core that could send us one.
+  const handled = handSignalsOn()
+  const child = (starting ?? ((run) => run()))(start)
+  handled.to(child)
   const { promise, resolve, reject } = Promise.withResolvers<CoreEnd>()
+  child.once('error', reject)
+  child.once('exit', (code, signal) => resolve({ code, signal }))
+  const ended = promise.finally(handled.stop)
+  // It may end before anybody waits for that.
+  ended.catch(() => {})
+  return { child, ended }
+}
+
+/** Serves the core while it runs. */
+async function accompany({ child, ended }: Core, broker: LocalBroker): Promise<CoreEnd> {
   let error: SottoError | undefined
   const server = serveBroker(broker, child.stdio[3] as PipeSocket, (cause) => {
     if (!isSottoError(cause, 'E_FIREWALL_BROKEN')) return
     error = cause
     child.kill('SIGKILL')
   })
-  const restore = handSignalsOn(child)
-  child.once('error', reject)
-  child.once('exit', (code, signal) => resolve({ code, signal, ...(error === undefined ? {} : { error }) }))
   try {
-    return await promise
+    return { ...(await ended), ...(error === undefined ? {} : { error }) }
   } finally {
-    restore()
     server.close()
   }
 }
 
 /**
  * Signals to the launcher are meant for the program. A terminal sends SIGINT to both halves by itself; SIGUSR1 would
- * open Node's debugger in the process that has the network, so it does nothing. Returns how to take it back.
+ * open Node's debugger in the process that has the network, so it does nothing.
  */
-function handSignalsOn(child: ChildProcess): () => void {
+function handSignalsOn(): { readonly to: (child: ChildProcess) => void; readonly stop: () => void } {
+  let core: ChildProcess | undefined
   const on = (signal: NodeJS.Signals): void => {
-    if (signal !== 'SIGUSR1' && (signal !== 'SIGINT' || !process.stdin.isTTY)) child.kill(signal)
+    if (signal !== 'SIGUSR1' && (signal !== 'SIGINT' || !process.stdin.isTTY)) core?.kill(signal)
   }
   const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1']
   for (const signal of signals) process.on(signal, on)
-  return () => {
-    for (const signal of signals) process.off(signal, on)
+  return {
+    to: (child) => {
+      core = child
+    },
+    stop: () => {
+      for (const signal of signals) process.off(signal, on)
+    },
   }
 }
 

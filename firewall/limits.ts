@@ -107,8 +107,12 @@ export const PolicyLimits = {
   undoMs: 604_800_000,
   /** Signed lists of gateways remembered, by count: one for each root key. Attack: the vault grows. */
   lists: 64,
-  /** Audit lines a minute, by count. Attack: a core that asks for what it may not have, to push older lines out. */
-  auditPerMinute: 240,
+  /**
+   * Audit lines at once, and an hour from then on, by count: of the list and the meter, and of everything else, each. Attack: a
+   * core that asks for what it may not have, so that other lines are left out or pushed out; a flood needs a day for that.
+   */
+  auditBurst: 240,
+  auditPerHour: 300,
   /** One audit file; one older file is kept. Attack: filling the disk. About 8,000 lines each. */
   auditBytes: 1_048_576,
 } as const

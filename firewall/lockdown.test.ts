@@ -78,6 +78,10 @@ const otherwise: Readonly<Record<string, RegExp>> = {
   'process.dlopen': /^ERR_DLOPEN_DISABLED$/,
   'an add-on': /^(MODULE_NOT_FOUND|ERR_DLOPEN_DISABLED)$/,
   'running a module outside': /^(ERR_MODULE_NOT_FOUND|ERR_ACCESS_DENIED)$/,
+  // Node freezes its paths where it judges by them.
+  'another path.resolve': /^TypeError/,
+  'a database that takes extensions': /^ERR_LOAD_SQLITE_EXTENSION$/,
+  'an engine of OpenSSL': /^ERR_CRYPTO_CUSTOM_ENGINE_NOT_SUPPORTED$/,
   ATTACH: /^ERR_SQLITE_ERROR$/,
   'ATTACH of an expression': /^ERR_SQLITE_ERROR$/,
   'ATTACH after opening again': /^ERR_SQLITE_ERROR$/,

@@ -7,9 +7,9 @@
  * between processes, Node's permission model and the kernel (confinement) are what closes those.
  */
 import type { LookupAddress } from 'node:dns'
-import { existsSync, realpathSync } from 'node:fs'
+import * as fs from 'node:fs'
 import { findPackageJSON, registerHooks, syncBuiltinESMExports } from 'node:module'
-import { isIP, type Server, Socket } from 'node:net'
+import * as net from 'node:net'
 import { dirname, sep } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 import type { Origin } from './lockdown-origin.ts'
@@ -37,9 +37,9 @@ import { connected } from './way-out.ts'
 export interface Leave {
   readonly way: WayOut
   /** Listens on loopback, for a view or a browser of this machine. Rejects with the system's error. */
-  listen(server: Server, port: number): Promise<void>
+  listen(server: net.Server, port: number): Promise<void>
   /** Two ends of one connection within this machine, neither of them reading yet, to hand one to another process. */
-  pair(): Promise<readonly [Socket, Socket]>
+  pair(): Promise<readonly [net.Socket, net.Socket]>
   /** Calls `start`, which may start processes until it returns: not asynchronously. */
   starting<T>(start: () => T): T
   /** Who tried what. Attempts before the first listener are kept, up to `KEPT`. */
@@ -52,7 +52,12 @@ const LOOPBACK = '127.0.0.1'
 /** Packages whose add-on may be loaded: TLS that looks like a browser's. */
 const addons: readonly string[] = ['tls-impersonate']
 
+// Whoever comes later may change the language, and what a name of Node's modules means: the guards use what was there first.
 const { apply, construct, defineProperty } = Reflect
+const { has } = Set.prototype
+const { startsWith } = String.prototype
+const { realpathSync } = fs
+const { isIP, Socket } = net
 let locked = false
 
 /**
@@ -66,7 +71,7 @@ export function lockDown(): Leave {
   process.env[NO_ADDON] = 'true'
   const attempts = new Attempts()
   const refuse = (road: string): never => {
-    const attempt = originOf(road)
+    const attempt = toldOf(road)
     attempts.tell(attempt)
     throw new SottoError('E_FIREWALL_REFUSED', `Refused by the firewall: ${attempt.call} is closed in this process.`)
   }
@@ -80,8 +85,8 @@ export function lockDown(): Leave {
   closeConstructors(refuse)
   closeModules(refuse)
   guard([spawnRoad, ...spawnSyncRoads], () => leave.starting > 0, refuse)
-  guard(lookupRoads, ([host]) => typeof host === 'string' && isIP(host) !== 0, refuse)
-  guard([addonRoad], ([, path]) => isListedAddon(path), refuse)
+  guard(lookupRoads, (args) => typeof args[0] === 'string' && isIP(args[0]) !== 0, refuse)
+  guard([addonRoad], (args) => isListedAddon(args[1]), refuse)
   syncBuiltinESMExports()
   return {
     way,
@@ -106,13 +111,22 @@ class Attempts {
 
   tell(attempt: Origin): void {
     if (this.listeners.length === 0 && this.kept.length < KEPT) this.kept.push(attempt)
-    for (const listener of this.listeners) listener(attempt)
+    for (let i = 0; i < this.listeners.length; i++) this.listeners[i]!(attempt)
   }
 
   listen(listener: (attempt: Origin) => void): void {
     this.listeners.push(listener)
     for (const attempt of this.kept) listener(attempt)
     this.kept = []
+  }
+}
+
+/** In a language that somebody has changed, reading the stack may fail: then the road alone is told. */
+function toldOf(road: string): Origin {
+  try {
+    return originOf(road)
+  } catch {
+    return { call: road, origin: 'unknown' }
   }
 }
 
@@ -132,14 +146,17 @@ function close(roads: readonly Road[], refuse: Refuse): void {
   for (const road of roads) replace(road, () => refuse(road.name))
 }
 
-/** A subclass or a test by `instanceof` goes on; making one does not. */
+/** A subclass or a test by `instanceof` goes on; making one does not, by the prototype neither. */
 function closeConstructors(refuse: Refuse): void {
   for (const road of closedConstructors) {
-    replace(road, new Proxy(originalOf(road), { construct: () => refuse(road.name), apply: () => refuse(road.name) }))
+    const original = originalOf(road)
+    const closed = new Proxy(original, { construct: () => refuse(road.name), apply: () => refuse(road.name) })
+    replace(road, closed)
+    replace({ ...road, holder: original.prototype, key: 'constructor' }, closed)
   }
 }
 
-/** Open to calls that `mayPass` lets through. */
+/** Open to calls that `mayPass` lets through; it does not take the list apart, since how that is done can be changed. */
 function guard(roads: readonly Road[], mayPass: (args: readonly unknown[]) => boolean, refuse: Refuse): void {
   for (const road of roads) {
     const original = originalOf(road)
@@ -151,15 +168,18 @@ function guard(roads: readonly Road[], mayPass: (args: readonly unknown[]) => bo
 
 /** By import, by require and by `getBuiltinModule`. */
 function closeModules(refuse: Refuse): void {
-  const full = (name: unknown): string => (String(name).startsWith('node:') ? String(name) : `node:${name}`)
+  const full = (name: unknown): string => (startsAs(String(name), 'node:') ? String(name) : `node:${name}`)
+  const isClosed = (name: string): boolean => apply(has, closedModules, [name])
   registerHooks({
-    resolve: (name, context, next) => (closedModules.has(full(name)) ? refuse(full(name)) : next(name, context)),
+    resolve: (name, context, next) => (isClosed(full(name)) ? refuse(full(name)) : next(name, context)),
   })
-  guard([builtinRoad], ([name]) => !closedModules.has(full(name)), refuse)
+  guard([builtinRoad], (args) => typeof args[0] !== 'string' || !isClosed(full(args[0])), refuse)
 }
 
+const startsAs = (text: string, start: string): boolean => apply(startsWith, text, [start])
+
 function ownWay(): WayOut {
-  const connect = originalOf(connectRoad) as (this: Socket, options: object) => Socket
+  const connect = originalOf(connectRoad) as (this: net.Socket, options: object) => net.Socket
   // Not by its name in an import: that leads to what the lockdown puts in its place.
   const ask = originalOf(lookupRoads[1]!) as (host: string, options: object) => Promise<LookupAddress[]>
   return Object.freeze({
@@ -170,7 +190,7 @@ function ownWay(): WayOut {
   })
 }
 
-function listening(listen: Callable, server: Server, place: object): Promise<void> {
+function listening(listen: Callable, server: net.Server, place: object): Promise<void> {
   const { promise, resolve: done, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
   apply(listen, server, [place, done])
@@ -178,12 +198,20 @@ function listening(listen: Callable, server: Server, place: object): Promise<voi
 }
 
 function isListedAddon(path: unknown): boolean {
-  if (typeof path !== 'string' || !existsSync(path)) return false
-  const real = realpathSync(path)
-  return addonFolders.some((folder) => real.startsWith(folder + sep))
+  if (typeof path !== 'string') return false
+  let real: string
+  try {
+    real = realpathSync(path)
+  } catch {
+    // There is none.
+    return false
+  }
+  for (let i = 0; i < addonFolders.length; i++) if (startsAs(real, addonFolders[i]!)) return true
+  return false
 }
 
+/** With the separator behind them. */
 const addonFolders: readonly string[] = addons.flatMap((name) => {
   const found = findPackageJSON(name, import.meta.url)
-  return found === undefined ? [] : [realpathSync(dirname(found))]
+  return found === undefined ? [] : [realpathSync(dirname(found)) + sep]
 })

@@ -7,8 +7,7 @@ import { dirname, extname, join } from 'node:path'
 import { lockDown } from './lockdown.ts'
 
 const leave = lockDown()
-const { isForFirewall } = await import('./commands.ts')
-const { isConfined, withoutConfine } = await import('./options.ts')
+const { isConfined, isForFirewall, withoutConfine } = await import('./options.ts')
 const { run, runConfined, runFirewall } = await import('./run.ts')
 const bound = join(import.meta.dirname, 'kernel', `main${extname(import.meta.filename)}`)
 const entry = join(import.meta.dirname, '..', 'client', `main${extname(import.meta.filename)}`)

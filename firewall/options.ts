@@ -16,6 +16,11 @@ export const NO_ADDON = 'MSGPACKR_NATIVE_ACCELERATION_DISABLED'
 
 const CONFINE = '--confine'
 
+/** True where the command line is for the firewall, and no core is wanted. */
+export function isForFirewall(args: readonly string[]): boolean {
+  return args[0] === 'firewall'
+}
+
 /** True where the kernel shall keep the network away from broker and core: before any `--`. */
 export function isConfined(args: readonly string[]): boolean {
   const at = args.indexOf(CONFINE)

@@ -43,6 +43,7 @@ export type Refusal =
   | 'list-signature'
   | 'list-expired'
   | 'list-old'
+  | 'list-near'
   | 'too-many-lists'
   | 'too-many-exchanges'
   | 'too-many-sockets'

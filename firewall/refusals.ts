@@ -12,6 +12,7 @@ const texts: Readonly<Record<Refusal, string>> = {
   'list-signature': 'The list of gateways is not signed under the root key of a gateway that you have joined.',
   'list-expired': 'The list of gateways is not valid now, or the clock of this machine is wrong.',
   'list-old': 'A newer list of gateways was taken in before.',
+  'list-near': 'The list of gateways leads into a private network, which no gateway of the invite is in.',
   'too-many-lists': 'Too many lists of gateways were offered in a short time.',
   'too-many-exchanges': 'Too many requests to this endpoint are under way.',
   'too-many-sockets': 'Too many sockets are open.',
@@ -45,6 +46,7 @@ const nexts: Partial<Readonly<Record<Refusal, string>>> = {
   'list-signature': 'Ask the operator of your gateway for the list.',
   'list-expired': 'Ask for a new list, or set the clock.',
   'list-old': 'Nothing: the newer one is in use.',
+  'list-near': 'Ask the operator of your gateway what this is about.',
 }
 
 export function refusalError(reason: Refusal): SottoError {

@@ -4,8 +4,8 @@ import type { ExchangeOptions, ExchangeRequest } from './permit.ts'
 import type { Refusal } from './policy.ts'
 import { authority } from './policy.ts'
 
-/** RFC 9112 section 3.2.1, origin form: a path, never another host. Visible ASCII, so nothing can end the line. */
-export const target: RegExp = /^\/[\x21-\x7e]*$/
+/** RFC 9112 section 3.2.1, origin form: a path, never another host, and no fragment. Visible ASCII, so nothing can end the line. */
+export const target: RegExp = /^\/[\x21\x22\x24-\x7e]*$/
 /** RFC 9110 section 5.6.2. */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** RFC 9110 section 5.5 without obsolete octets; no CR, LF or NUL. */

@@ -1,13 +1,14 @@
-/** A whole run of the program: starts it, ends as the core ended, and tells a person what went wrong. */
+/**
+ * A whole run of the program: starts it, ends as the core ended, and tells a person what went wrong. Loads what the run needs
+ * and no more, and that while the core loads: half of the time from the command to the prompt.
+ */
 import { isSottoError } from '#protocol/errors.ts'
-import { firewallCommands } from './commands.ts'
-import { type ConfineOptions, confined } from './kernel/confined.ts'
+import type { ConfineOptions } from './kernel/confined.ts'
 import type { CoreEnd, LaunchOptions } from './launcher.ts'
 import { launch } from './launcher.ts'
 import type { LocalBroker } from './library.ts'
 import type { Leave } from './lockdown.ts'
 import { browserOption, isIpv6Only } from './options.ts'
-import { systemBroker } from './system-broker.ts'
 
 export interface RunOptions extends Omit<LaunchOptions, 'openBroker' | 'starting'> {
   /** Of the lockdown of this process, from before anything else was loaded. */
@@ -23,6 +24,8 @@ export async function runFirewall(args: readonly string[], env: NodeJS.ProcessEn
   const out = (text: string): void => void process.stdout.write(text)
   try {
     process.umask(0o077)
+    const { firewallCommands } = await import('./commands.ts')
+    const { systemBroker } = await import('./system-broker.ts')
     await firewallCommands({ args, env, out, now: Date.now, openBroker: systemBroker, signal: stop.signal })
     process.exit(0)
   } catch (error) {
@@ -40,12 +43,13 @@ function errorValue(error: unknown): object {
 
 /** As `run`, with the broker in a process of its own that the kernel confines; this one is the gate. */
 export async function runConfined(options: ConfineOptions): Promise<never> {
-  return end(() => confined(options))
+  return end(async () => (await import('./kernel/confined.ts')).confined(options))
 }
 
 /** Ends this process: with the core's exit code, or by the signal that ended the core. Waits for nothing on the network. */
 export async function run({ leave, ...options }: RunOptions): Promise<never> {
   const openBroker = async (folder: string): Promise<LocalBroker> => {
+    const { systemBroker } = await import('./system-broker.ts')
     const broker = await systemBroker(folder, leave.way, {
       ipv6Only: isIpv6Only(options.args),
       browser: browserOption(options.args),

@@ -7,6 +7,9 @@ import { createServer, type Server, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+/** Whoever takes its place would be given Node's own methods. */
+const { apply } = Reflect
+
 type Callable = (...args: unknown[]) => unknown
 
 export class SocketPairs {
@@ -36,7 +39,7 @@ export class SocketPairs {
     const far = new Socket({ allowHalfOpen: true }).pause()
     server.once('connection', (near: Socket) => resolve([near, far]))
     far.once('error', reject)
-    Reflect.apply(this.connect, far, [{ path }])
+    apply(this.connect, far, [{ path }])
     return promise.finally(() => far.off('error', reject))
   }
 
@@ -47,7 +50,7 @@ export class SocketPairs {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }).unref()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', reject)
-    Reflect.apply(this.listen, server, [{ path }, resolve])
+    apply(this.listen, server, [{ path }, resolve])
     await promise
     return { server, path }
   }

@@ -13,9 +13,7 @@ export function decideSocket(
   request: SocketRequest,
   options: SocketOptions,
 ): Refusal | undefined {
-  // A fragment is no part of a request (RFC 6455 section 3).
-  const isTarget = target.test(request.target) && !request.target.includes('#')
-  if (request.target.length > DialLimits.targetBytes || !isTarget) return 'bad-target'
+  if (request.target.length > DialLimits.targetBytes || !target.test(request.target)) return 'bad-target'
   if (!(options.timeoutMs >= 1 && options.timeoutMs <= DialLimits.timeoutMs)) return 'bad-timeout'
   if (request.headers.some(([name]) => handshake.test(name))) return 'bad-header'
   return decideHeaders(endpoint, { headers: request.headers, body: undefined })

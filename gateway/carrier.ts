@@ -11,7 +11,7 @@ import { TOKEN_LENGTH } from '#protocol/constants.ts'
 import type { Expected, TokenTable } from '#protocol/session/token-table.ts'
 import type { BodyPart } from './body.ts'
 import { readBody } from './body.ts'
-import { writeHead } from './decoy/answer.ts'
+import { writeWhole } from './decoy/answer.ts'
 import type { Decoy } from './decoy/decoy.ts'
 import type { Cohort } from './first-contact.ts'
 import { headerOf } from './header-of.ts'
@@ -168,6 +168,5 @@ function send(request: IncomingMessage, response: ServerResponse, answer: HttpRe
   if (response.destroyed || response.headersSent) return
   const type = answer.headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1]
   const more = answer.headers.filter(([name]) => name.toLowerCase() !== 'content-type').flat()
-  writeHead(request, response, { status: answer.status, type, length: answer.body.length, more })
-  response.end(answer.body)
+  writeWhole(request, response, { status: answer.status, type, more }, answer.body)
 }

@@ -14,10 +14,13 @@ import { openDecoy } from './decoy/decoy.ts'
 import { watchMembers } from './members-watch.ts'
 import { LivePacks } from './packs/live.ts'
 import { startServer } from './server.ts'
+import { Cards } from './services/cards/cards.ts'
 import { gatewayListService } from './services/gateways.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
 import { packService } from './services/packs.ts'
 import { Prekeys } from './services/prekeys/prekeys.ts'
+import { TrackerRelay } from './services/tracker/relay.ts'
+import { trackerOf } from './services/tracker/running.ts'
 import { Sessions, surroundings } from './sessions.ts'
 import type { SocketLimits } from './sockets/limits.ts'
 import { MemberSockets } from './sockets/member-sockets.ts'
@@ -52,6 +55,12 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const release = await holdStore(state.store)
   const report = (error: unknown): void => log(`fault: ${error instanceof Error ? error.message : 'unknown'}`)
   const around = surroundings(randomBytes)
+  const tracker = await trackerOf(state.folder, around.now, report).catch(async (error: unknown) => {
+    await release()
+    throw error
+  })
+  const own = tracker === undefined ? {} : { own: tracker.tracker }
+  const relay = new TrackerRelay({ folder: state.folder, root: state.packRoot, now: around.now, ...own })
   const mailbox = new Mailbox({
     store: state.store,
     now: around.now,
@@ -61,6 +70,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     onFault: report,
   })
   const prekeys = new Prekeys({ store: state.store, now: around.now, onFault: report })
+  const cards = new Cards({ store: state.store, onFault: report })
   const tokens = new TokenTable()
   let matcher = createMatcher(input.templates)
   let socketMatcher = createSocketMatcher(input.templates)
@@ -85,6 +95,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     tokens,
     services: [
       ...[mailbox.service, prekeys.service, packService(packs), gatewayListService(state.folder)],
+      ...[cards.service, relay.service],
       ...(input.services ?? []),
     ],
     pointer: (member) => packs.pointerFor(member),
@@ -108,6 +119,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     sessions.sweep(around.now())
     mailbox.sweep().catch(report)
     prekeys.sweep().catch(report)
+    cards.sweep().catch(report)
   }, SWEEP_MS)
   let certificates: Certificates | undefined
   const stopParts = async (): Promise<void> => {
@@ -117,6 +129,8 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     stopPacks()
     await sockets.close()
     await closeDecoy()
+    relay.close()
+    await tracker?.stop()
     await release()
   }
   try {

@@ -132,6 +132,8 @@ export class LiveSession implements GatewaySessionEvents {
     const isForUrgent = patience <= LITTLE_TIME && form.down.max <= LITTLE_ROOM
     const notBefore = now + this.keeper.pace(this)
     this.open.set(number, { number, form, deadline: now + patience, most, notBefore, isForUrgent })
+    // A piece of a file: the answers to those that follow bring the news, and the connection of what waits carries pieces.
+    if (patience === 0 && octets > LITTLE_ROOM) this.release()
     this.wake()
     return this.attend(number, reply)
   }
@@ -147,10 +149,11 @@ export class LiveSession implements GatewaySessionEvents {
     return () => void this.sockets.delete(end)
   }
 
+  /** Whatever waits for news is answered now, in an exchange of HTTP; not what waits for the answer to a message. */
   private release(): void {
     const now = this.around.now()
     for (const [number, open] of this.open) {
-      if (open.form.holdMs === undefined) this.open.set(number, { ...open, deadline: now })
+      if (open.form.holdMs === undefined && !open.isForUrgent) this.open.set(number, { ...open, deadline: now })
     }
     this.wake()
   }
@@ -255,7 +258,7 @@ export class LiveSession implements GatewaySessionEvents {
   }
 
   private hasFor({ isForUrgent }: Open): boolean {
-    return this.session.pending(1, isForUrgent ? Priority.normal : Priority.bulk) > 0
+    return isForUrgent ? this.session.mux.speaks : this.session.pending(1) > 0
   }
 
   /** Not for longer than a bucket takes to fill, where the clock was set back; nor at the end of the session. */
@@ -276,7 +279,7 @@ export class LiveSession implements GatewaySessionEvents {
   private answer({ number, form }: Open): void {
     this.open.delete(number)
     // What is urgent goes alone: behind it a piece of a file would hold it up until the whole answer is there.
-    const most = this.session.mux.urgent ? Priority.normal : Priority.bulk
+    const most = this.session.mux.speaks ? Priority.normal : Priority.bulk
     const wanted = this.session.pending(form.down.max, most) + PARCEL_OVERHEAD
     const parcel = this.session.answer(number, form.down.fit(wanted), bindingOf(form))
     const response = form.encodeResponse({ parcel, random: this.around.random })
@@ -334,9 +337,10 @@ export class LiveSession implements GatewaySessionEvents {
     for (const end of [...this.sockets]) end()
   }
 
-  /** Octets kept for this session: unread ones, answers for a retry, and answers on their way. */
+  /** Octets kept for this session: unread ones, those to be said, answers for a retry, and answers on their way. */
   get keptOctets(): number {
-    return this.session.mux.unread + this.answeredOctets + this.transitOctets
+    const { unread, unsettled } = this.session.mux
+    return unread + unsettled + this.answeredOctets + this.transitOctets
   }
 
   get heldCount(): number {

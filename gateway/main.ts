@@ -1,9 +1,10 @@
-/** `sotto gateway ...`, `sotto invite ...` and `sotto templates ...`: the operator's command line. */
+/** `sotto gateway|invite|templates|tracker ...`: the operator's command line. */
 import { Command } from 'commander'
 import { isSottoError } from '#protocol/errors.ts'
 import { addTemplateTools } from '../camouflage-templates/tools/commands.ts'
 import { here, registerAdminCommands } from './admin/commands.ts'
 import { registerPackCommands } from './admin/packs-commands.ts'
+import { registerTracker } from './admin/tracker-commands.ts'
 import { startGateway } from './gateway.ts'
 import { liveTemplates } from './live-templates.ts'
 import { openState } from './state.ts'
@@ -14,6 +15,7 @@ registerAdminCommands(program)
 const templates = program.command('templates').description('Make, judge and rotate what traffic looks like.')
 addTemplateTools(templates)
 registerPackCommands(templates, here)
+registerTracker(program, here, stopped)
 program.commands
   .find((command) => command.name() === 'gateway')!
   .command('run')

@@ -149,7 +149,9 @@ export class Sessions implements Keeper {
     this.exchanges.settle(live.caller.member, octets)
   }
 
+  /** A call costs as much as an exchange: one exchange may begin a hundred, and cut them at once to begin more. */
   serve(stream: Stream, live: LiveSession): void {
+    this.exchanges.take(live.caller.member, this.input.now())
     serve(stream, this.input.services, live.caller, this.input.report)
   }
 

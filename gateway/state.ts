@@ -8,6 +8,8 @@
  *     pack-root.pub    its public half, in every invite
  *     pack-signing.*   key that signs packs here, with its certificate (admin/signing-key.ts)
  *     store/           members, mail (store/store.ts)
+ *     trackers.list    trackers that members ask through this gateway (services/tracker/relay.ts)
+ *     tracker/         the tracker that this gateway is as well, where it is one (services/tracker/state.ts)
  *     acme-account.key  the gateway's account at a certificate authority (acme/keeper.ts)     0600
  *     made.json        what `gateway init` has written beside all this (deploy/made.ts)         0600
  */
@@ -22,8 +24,10 @@ import { Members } from './members.ts'
 import { MEMBER_TABLES } from './members-records.ts'
 import { Packs } from './packs/packs.ts'
 import { PACK_TABLES } from './packs/records.ts'
+import { CARD_TABLES } from './services/cards/cards.ts'
 import { MAILBOX_TABLES } from './services/mailbox/mailbox.ts'
 import { PREKEY_TABLES } from './services/prekeys/prekeys.ts'
+import { TRACKER_LIST_FILE } from './services/tracker/relay.ts'
 import { stateFault, unreadable } from './store/faults.ts'
 import { HOLDER_TABLE } from './store/holder.ts'
 import {
@@ -53,12 +57,13 @@ export const STATE_FILES: readonly string[] = [
   'certificate.pem',
   'tls.key',
   'acme-account.key',
+  TRACKER_LIST_FILE,
 ]
 
 /** Every table a gateway keeps. */
 export const STATE_TABLES: readonly string[] = [
   ...[HOLDER_TABLE, ...MEMBER_TABLES],
-  ...[...MAILBOX_TABLES, ...PREKEY_TABLES, ...PACK_TABLES],
+  ...[...MAILBOX_TABLES, ...PREKEY_TABLES, ...CARD_TABLES, ...PACK_TABLES],
 ]
 
 export interface GatewayState {

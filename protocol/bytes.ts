@@ -66,15 +66,36 @@ export function fromHex(text: string): Uint8Array | undefined {
   return new Uint8Array(Buffer.from(text, 'hex'))
 }
 
+const unpadded = { alphabet: 'base64url', omitPadding: true } as const
+
 export function base64url(bytes: Uint8Array): string {
-  return view(bytes).toString('base64url')
+  return bytes.toBase64(unpadded)
 }
 
 /** Unpadded, canonical only (RFC 4648 section 5): a second spelling of the same bytes is refused. */
 export function fromBase64url(text: string): Uint8Array | undefined {
-  const bytes = Buffer.from(text, 'base64url')
-  return bytes.toString('base64url') === text ? new Uint8Array(bytes) : undefined
+  const bytes = new Uint8Array((text.length * 3) >> 2)
+  return fromBase64urlInto(bytes, text) ? bytes : undefined
 }
+
+/** The same into `out`, which has three octets for each four characters; false where it is none. */
+export function fromBase64urlInto(out: Uint8Array, text: string): boolean {
+  // Of a last group of 2 or 3 characters the last may only be one whose lower bits are zero.
+  const ends = lastCharacters[text.length % 4]
+  if (ends === undefined || !ends.includes(text.at(-1) ?? '')) return false
+  try {
+    // White space and padding, which it lets pass, leave less than that.
+    const { read, written } = out.setFromBase64(text, unpadded)
+    return read === text.length && written === out.length
+  } catch {
+    return false
+  }
+}
+
+const base64urlAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const every = (step: number): string => [...base64urlAlphabet].filter((_, value) => value % step === 0).join('')
+/** By the number of characters in the last group, 0 for a whole one; none has 1. */
+const lastCharacters: readonly (string | undefined)[] = [base64urlAlphabet, undefined, every(16), every(4)]
 
 /** Timing depends on the lengths alone. Use wherever a secret or a MAC is compared. */
 export function constantTimeEqual(a: Uint8Array, b: Uint8Array): boolean {

@@ -50,8 +50,8 @@ export const Limits = {
   tokensBehind: 64,
   /** Answers kept for a bit-identical retry, by count. Edges retry within seconds; 16 covers all exchanges in flight twice. */
   storedReplies: 16,
-  /** Octets of answers kept for a retry, per session. Attack: memory; big answers drop out of the ring first. */
-  storedReplyBytes: 1_048_576,
+  /** Octets of answers kept for a retry, per session. Attack: memory; the oldest drop out first. Those of six connections at once, with room. */
+  storedReplyBytes: 2_097_152,
   /** Octets of answers of one session that are on their way, and not taken by the connection yet. Attack: a slow reader, 256 answers of 256 KiB. Twice what 16 exchanges in flight carry. */
   transitBytes: 8_388_608,
   /** Streams open at once in one session. Attack: memory per stream, about 1 KiB. */
@@ -60,6 +60,9 @@ export const Limits = {
   streamWindow: 2_097_152,
   /** Octets a peer may send on all streams of a session before it is granted more. Attack: as above, summed over streams. */
   sessionWindow: 4_194_304,
+  /** The same, ahead of what a reader has taken. Attack: as above. While one connection of six repeats what it lost, the others fill 8 parcels more. */
+  streamWindowOpen: 4_194_304,
+  sessionWindowOpen: 8_388_608,
   /** Acknowledgement ranges in one parcel. Attack: a long list of gaps; 32 is four times the exchanges in flight. */
   ackRanges: 32,
   /** Exchanges taken in whose answers are not acknowledged. Attack: memory of a peer that never acknowledges. */
@@ -79,13 +82,13 @@ export const Limits = {
   sessionsPerMember: 8,
   /** Sessions of one gateway. Attack: memory; 32 KiB each is 3 GiB at this bound. */
   sessions: 100_000,
-  /** Small exchanges of one member a second, over all its sessions, and at once. Attack: one member takes the gateway from the others. Those beyond wait. */
+  /** Small exchanges, and calls, of one member a second, over all its sessions, and at once. Attack: one member takes the gateway from the others. Those beyond wait. */
   memberExchanges: 500,
   memberExchangeBurst: 5_000,
   /** First contacts of one member an hour, and at once. Attack: handshakes and sessions without end. Those beyond get the website; a client tries once a minute. */
   memberContacts: 600,
   memberContactBurst: 120,
-  /** Octets that all sessions of a gateway together hold of what was not read yet, and of answers kept for a retry. Attack: many members fill a window each. Those who hold most are closed. */
+  /** Octets that all sessions of a gateway together hold: not read yet, not fetched yet, kept for a retry. Attack: many members fill a window each, or ask and fetch nothing. Those who hold most are closed. */
   heldBytes: 536_870_912,
   /** First contacts remembered against replay. Only members can fill it. Attack: memory; about 150 octets each. */
   firstContacts: 65_536,

@@ -17,6 +17,11 @@ export const errorCodes = {
   E_CONTACT_UNKNOWN: 'See who there is: sotto contacts',
   E_SECRET_IN_ARGV: 'Run sotto join without it and paste the link when asked, or give it on standard input.',
   E_NOT_JOINED: 'Join with an invite first: sotto join',
+  E_PERSON_ID: 'Ask for the whole id: sotto friend id shows it.',
+  E_PERSON_UNKNOWN: 'Ask them whether they can be found (sotto friend id), or for their card.',
+  E_TRACKER_NONE: 'Exchange cards instead (sotto card), or ask the operator of your gateway to name a tracker.',
+  E_TRACKER_UNREACHABLE: 'Try again later, or exchange cards instead: sotto card',
+  E_TRACKER_BUSY: 'Try again later: there is no harm in it.',
   E_NO_GATEWAY: 'Ask your contact for an invite to that gateway, and join it.',
   E_NOT_RECOGNISED:
     'Ask the person who invited you whether the invite is still valid, then try again or join with a new one.',
@@ -32,6 +37,8 @@ export const errorCodes = {
     'Nothing to do: connections stop without a word in this network. Sotto opens new ones; another network is quicker.',
   E_NET_THROTTLED:
     'Nothing to do: this network lets little through at a time. Messages go first; another network is quicker.',
+  E_NET_NAME:
+    'This network cuts whatever names the website: Sotto tries other ways by itself; a proxy or Tor (sotto proxy set), another gateway or another network may get through.',
   E_NET_MOVED: 'Nothing to do: this computer is on another network now. Sotto goes on there.',
   E_NET_SLEPT: 'Nothing to do: this computer has slept. Sotto goes on with new connections.',
   E_NET_CLOCK: "Set this computer's clock: it is off by minutes or more. Sotto goes by the website's clock meanwhile.",
@@ -41,6 +48,8 @@ export const errorCodes = {
   E_PATH_DNS: 'The name was not found: check the network, or ask for an invite that names addresses.',
   E_PATH_REFUSED: 'Nothing answers there, or the network forbids it: try another network or another gateway.',
   E_PATH_RESET: 'The connection was cut. Sotto tries again by itself; if it goes on, try another network or gateway.',
+  E_PATH_HELLO:
+    'The connection was cut as soon as it named the website. Sotto tries again by itself; if it goes on, the network blocks that name: try another gateway, a proxy or Tor.',
   E_PATH_TIMEOUT: 'No answer in time. Sotto tries again by itself; if it goes on, try another network or gateway.',
   E_PATH_TLS: 'Somebody on the path shows a wrong certificate: try another network, and tell the operator.',
   E_PATH_ANSWER: 'Something on the path answered with what is no usable HTTP: try another network or gateway.',

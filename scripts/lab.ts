@@ -21,3 +21,5 @@ if (load === undefined) {
 }
 const run = await load()
 print(await run(args.filter((arg) => arg !== '--json')), args.includes('--json'))
+// Everything is ended by now; a socket that the kernel has not let go of must not keep the caller waiting.
+process.stdout.write('', () => process.exit())

@@ -52,3 +52,29 @@ for (const way of ['up', 'down'] as const) {
     t.true(arrived >= (way === 'up' ? 1 : FILE), 'the file arrives all the same')
   })
 }
+
+test('while a file goes up its pieces have every place but one, and no poll waits', async (t) => {
+  const [network, tunnel] = await opened(t)
+  const { time } = network
+  const { mux } = await tunnel.session()
+  let pieces = 0
+  let most = 0
+  let small = 0
+  network.onRequest = (octets) => {
+    if (octets <= SMALL) small++
+    else most = Math.max(most, ++pieces)
+  }
+  network.onOver = (octets) => void (octets > SMALL && pieces--)
+  const stream = openStream(mux, 'bench.sink', { octets: FILE }, Priority.bulk)
+  pour(stream, FILE)
+  // Connections stand, and the poll from before has come back.
+  await time.run(() => false, 1_500)
+  small = 0
+  most = 0
+  await time.run(() => false, 500)
+  t.true(stream.held > 0, 'the file is under way')
+  t.is(small, 0)
+  t.is(most, 2)
+  await time.run(() => stream.sending.isDone, 600_000)
+  t.true(stream.sending.isDone)
+})

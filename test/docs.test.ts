@@ -7,6 +7,7 @@ import { Limits } from '#protocol/constants.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import { PackLimits } from '#protocol/pack.ts'
 import { CloseCode, FrameType } from '#protocol/session/frames.ts'
+import { TrackerLimits } from '#protocol/tracker/limits.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -84,6 +85,12 @@ test('protocol/README.md section 14 has the limits of the code', (t) => {
     return [plain(name!), numbers.length === 1 ? numbers[0] : numbers]
   })
   t.deepEqual(Object.fromEntries(written), { ...PackLimits })
+})
+
+test('protocol/README.md section 16 has the limits of the code', (t) => {
+  const table = rows(section(read('protocol/README.md'), '### 16.11 '))
+  const written = table.map(([field, value]): [string, number] => [plain(field!), Number(value!.replaceAll(',', ''))])
+  t.deepEqual(Object.fromEntries(written), { ...TrackerLimits })
 })
 
 const camelCase = (words: string): string =>

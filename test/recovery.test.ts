@@ -114,3 +114,25 @@ test('another network: what was held goes on there at once, and nothing waits fo
   await call
   t.true(tunnel.status.findings.some(({ code }) => code === 'E_NET_MOVED'))
 })
+
+test('a gateway that ends every session at once is asked for another one more and more seldom', async (t) => {
+  const { network, tunnel, until } = await scene(t, 100)
+  let ends = true
+  tunnel.onChange(({ state }) => {
+    if (ends && state.kind === 'ready') network.time.after(0, () => network.endSessions())
+  })
+  network.endSessions()
+  await until(() => false, 600_000)
+  t.true(
+    tunnel.status.sessions > 10 && tunnel.status.sessions < 80,
+    `${tunnel.status.sessions} sessions in ten minutes`,
+  )
+  ends = false
+  network.endSessions()
+  const before = tunnel.status.sessions
+  t.not(await until(() => tunnel.status.state.kind === 'ready' && tunnel.status.sessions > before, 60_000), undefined)
+  await until(() => false, 60_000)
+  // Once is nothing.
+  network.endSessions()
+  t.true((await until(() => tunnel.status.sessions > before + 1))! < 1_000)
+})

@@ -298,6 +298,26 @@ test('SocketLimits.members: beyond it a request for a socket gets the site’s, 
   t.is(await tunnel.call('test.note', 1), 1)
 })
 
+test('SocketLimits.perMember: one member does not take the sockets of the others', async (t) => {
+  const { gateway, tunnel, permit } = await open(t, 'pass', hasty, { perMember: 1 })
+  await until(tunnel, () => tunnel.status.socket)
+  const second = new Tunnel({ permit, template, clockwork: hasty, preferredAead: 1 })
+  t.teardown(() => second.stop())
+  await until(second, () => second.status.findings.some(({ code }) => code === 'E_NET_SOCKET'))
+  t.false(second.status.socket)
+  t.is(await second.call('test.note', 1), 1)
+  const other = await gateway.invite()
+  const credential = { credentialId: randomBytes(16), credentialKey: randomBytes(32) }
+  const membership = { kind: 'redeem', code: other.code, ...credential } as const
+  const keys = { gatewayKey: gateway.state.gatewayKey, cohort: other.cohort, membership }
+  const third = new Tunnel({ permit: testPermit(gateway.port, keys), template, clockwork: hasty, preferredAead: 1 })
+  t.teardown(() => third.stop())
+  await until(third, () => third.status.socket)
+  // Whose socket is over may have another.
+  await tunnel.stop()
+  await until(second, () => second.status.socket)
+})
+
 test('SocketLimits.unsentBytes: who does not take what it asked for is left, and gets it by polls', async (t) => {
   const { gateway, tunnel } = await open(t, 'pass', realClockwork, { unsentBytes: 20_000 })
   await until(tunnel, () => tunnel.status.socket)

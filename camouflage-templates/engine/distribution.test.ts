@@ -9,6 +9,7 @@ import { builtinIds, loadBuiltin } from '../builtin.ts'
 import { requestOf, responseOf } from '../test-support.ts'
 import { compileTemplate } from './compile.ts'
 import { createContext } from './context.ts'
+import { decodeText } from './encodings/text-encoding.ts'
 import type { AnyHole } from './hole.ts'
 import type { Values } from './pattern.ts'
 import { scanAll } from './pattern.ts'
@@ -139,7 +140,7 @@ function fault(data: HoleData, hole: AnyHole, values: readonly string[]): string
   }
   return hole.kind === 'filler' || hole.kind === 'host'
     ? 'a kind of its own'
-    : octetFault(hole.decode.bind(hole), values)
+    : octetFault((text) => decodeText(hole, text), values)
 }
 
 function numberFault(range: readonly [number, number], values: readonly number[]): string | undefined {

@@ -34,8 +34,9 @@ export interface Slot extends Hole {
   readonly multiple: number
   encodedLength(bytes: number): number
   encode(bytes: Uint8Array): string
-  /** undefined for anything that `encode` does not write. */
-  decode(text: string): Uint8Array | undefined
+  /** As those of a `TextEncoding`; `exact` where that is fixed. */
+  decodedLength(text: string): number
+  decodeInto(out: Uint8Array, text: string): boolean
 }
 
 /** Name of the gateway's host; written, never read. */

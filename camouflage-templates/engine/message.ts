@@ -1,11 +1,11 @@
 /** One direction of an exchange as data, and how parcels go through it. Requests and responses are the same here. */
 
 import type { Random } from '#protocol/bytes.ts'
-import { concat } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { Body } from './body.ts'
 import { readBody, writeBody } from './body.ts'
 import { createDraw } from './draw.ts'
+import { decodeText } from './encodings/text-encoding.ts'
 import type { Filler, HostHole, Slot } from './hole.ts'
 import type { Pattern, Values } from './pattern.ts'
 import { render, scanAll } from './pattern.ts'
@@ -100,8 +100,7 @@ export function readMessage(
   }
   const rest = message.body === undefined ? onlyEmpty(bytes) : readBody(message.body, bytes, values)
   if (rest === undefined || !tokenIsSound(message.token, values)) return undefined
-  const parcel = joinSlots(message.payload, rest, values)
-  return parcel !== undefined && message.sizes.classes.includes(parcel.length) ? parcel : undefined
+  return joinSlots(message, rest, values)
 }
 
 function onlyEmpty(bytes: Uint8Array): Uint8Array | undefined {
@@ -109,16 +108,22 @@ function onlyEmpty(bytes: Uint8Array): Uint8Array | undefined {
 }
 
 function tokenIsSound(token: Slot | undefined, values: Values): boolean {
-  return token === undefined || token.decode(values.get(token)!) !== undefined
+  return token === undefined || decodeText(token, values.get(token)!) !== undefined
 }
 
-function joinSlots(slots: readonly Slot[], rest: Uint8Array, values: Values): Uint8Array | undefined {
-  const parts: Uint8Array[] = []
-  for (const slot of slots) {
-    const part = slot.decode(values.get(slot)!)
-    if (part === undefined) return undefined
-    parts.push(part)
+/** What slots and file hold, each put where it belongs in the parcel; undefined where that would have no size class. */
+function joinSlots({ payload, sizes }: Message, rest: Uint8Array, values: Values): Uint8Array | undefined {
+  const lengths = payload.map((slot) => slot.decodedLength(values.get(slot)!))
+  const length = lengths.reduce((sum, each) => sum + each, rest.length)
+  if (!sizes.classes.includes(length)) return undefined
+  if (payload.length === 0) return rest
+  const parcel = new Uint8Array(length)
+  let at = 0
+  for (const [index, slot] of payload.entries()) {
+    const end = at + lengths[index]!
+    if (!slot.decodeInto(parcel.subarray(at, end), values.get(slot)!)) return undefined
+    at = end
   }
-  if (rest.length > 0) parts.push(rest)
-  return parts.length === 1 ? parts[0] : concat(...parts)
+  parcel.set(rest, at)
+  return parcel
 }

@@ -54,10 +54,8 @@ function createSlot(
     },
     encodedLength: (bytes) => encoding.encodedLength(bytes),
     encode: (bytes) => encoding.encode(bytes),
-    decode(text) {
-      const bytes = encoding.decode(text)
-      // Base64 of 16, 17 and 18 octets is equally long.
-      return exact === undefined || bytes?.length === exact ? bytes : undefined
-    },
+    // Base64 of 16, 17 and 18 octets is equally long.
+    decodedLength: (text) => exact ?? encoding.decodedLength(text),
+    decodeInto: (out, text) => encoding.decodedLength(text) === out.length && encoding.decodeInto(out, text),
   }
 }

@@ -1,5 +1,6 @@
 /** Finds a request's token without reading more of the request than it takes. */
 import { latin1 } from '#protocol/bytes.ts'
+import { decodeText } from './encodings/text-encoding.ts'
 import { TemplateLimits } from './limits.ts'
 import type { Line, Message } from './message.ts'
 import type { Pattern, Values } from './pattern.ts'
@@ -19,7 +20,7 @@ export type TokenReader = (
 export function createTokenReader(message: Message): TokenReader {
   const token = message.token!
   const decode = (values: Values, found: boolean): Uint8Array | undefined => {
-    return found ? token.decode(values.get(token)!) : undefined
+    return found ? decodeText(token, values.get(token)!) : undefined
   }
   const line = message.lines.find((each) => holesOf(each.pattern).includes(token))
   if (line !== undefined) {

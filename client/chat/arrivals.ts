@@ -57,22 +57,35 @@ export class Arrivals {
     this.parts = parts
   }
 
-  /** Stores the contact, and everything else that follows. */
-  take(opened: Contact, arrival: Arrival): void {
+  /** Stores the contact, and everything else that follows. False where there is no room for it. */
+  take(opened: Contact, arrival: Arrival): boolean {
     const { envelope, now, after } = arrival
     const contact = this.heard(opened, arrival)
     const { records } = this.parts
-    if (envelope.type === MessageType.receipt) return this.takeReceipt(contact, decodeReceipt(envelope.body), after)
+    if (envelope.type === MessageType.receipt) {
+      // Nothing was said to a stranger that could be received.
+      if (contact.status === 'request') return false
+      this.takeReceipt(contact, decodeReceipt(envelope.body), after)
+      return true
+    }
     const key = concat(contact.uid, envelope.id)
-    if (records.seen(key) !== undefined) return this.settle({ ...contact, owesReceipt: true }, arrival)
+    if (records.seen(key) !== undefined) {
+      this.settle({ ...contact, owesReceipt: true }, arrival)
+      return true
+    }
     const { counter, previous } = envelope
     const accepted = accept(contact.received, { counter, previous, hash: arrival.hash })
-    // Read, but not taken: it is asked for again when there is room.
-    if (accepted === undefined || isTooMuch(contact, envelope)) return this.parts.repairer.later(contact)
+    // It is asked for again when there is room.
+    if (accepted === undefined || isTooMuch(contact, envelope)) {
+      this.parts.repairer.later(contact)
+      return false
+    }
     records.putSeen(key, contact.uid, now)
-    const owing = { ...contact, received: accepted.received, owesReceipt: true }
+    const strange = contact.status === 'request' ? { strange: (contact.strange ?? 0) + 1 } : {}
+    const owing = { ...contact, ...strange, received: accepted.received, owesReceipt: true }
     const highest = contact.received.ahead.at(-1)?.[0] ?? contact.received.upTo
     this.settle(this.takeNew(owing, arrival, { late: counter < highest, forked: accepted.forked }), arrival)
+    return true
   }
 
   /** They answer in a session that was started because they might have lost the others: all that waits goes in it. */
@@ -228,8 +241,9 @@ function takeTimer(contact: Contact, { envelope }: Arrival): Contact {
   return timer === undefined || !isLater ? contact : { ...contact, timer, timerSet: envelope.time }
 }
 
-function isTooMuch({ status, unread }: Contact, { type }: Envelope): boolean {
-  return status === 'request' && isText(type) && unread >= ChatLimits.requestMessages
+function isTooMuch({ status, unread, strange = 0 }: Contact, { type }: Envelope): boolean {
+  if (status !== 'request') return false
+  return strange >= ChatLimits.requestEnvelopes || (isText(type) && unread >= ChatLimits.requestMessages)
 }
 
 function isReceived({ upTo, ranges }: Receipt, counter: number): boolean {

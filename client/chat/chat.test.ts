@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import test from 'ava'
 import { SealedStore, tableSchema } from '#client/store/sealed-store.ts'
 import { latin1, utf8 } from '#protocol/bytes.ts'
-import { isSottoError } from '#protocol/errors.ts'
+import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { prng } from '#test/helpers/prng.ts'
 import { Chat } from './chat.ts'
 import { decodeEnvelope, type Envelope, encodeEnvelope, pad } from './envelope.ts'
@@ -256,9 +256,9 @@ test('history comes in pages; what is read up to a message stays unread after it
 
 test('texts: all lengths up to the limit arrive, in their class; none and longer are refused', async (t) => {
   const { world, alice, bob } = await pair()
-  for (let i = 0; i < 3; i++) {
-    bob.chat.send(alice.id, 'hello')
-    alice.chat.send(bob.id, 'hello')
+  // Turns enough that keys of ML-KEM have been exchanged, whoever began: with them a message is longer.
+  for (const from of [bob, alice, bob, alice, bob, alice]) {
+    from.chat.send(from === bob ? alice.id : bob.id, 'hello')
     await world.pass(MINUTE)
   }
   const lengths = [1, 402, 403, 3_906, 3_907, ChatLimits.textBytes]
@@ -638,4 +638,100 @@ test('a gateway of a contact that is closed to us: the person is told, once', as
   await world.pass(60 * MINUTE)
   t.deepEqual(alice.problems(), ['E_NO_GATEWAY'])
   t.deepEqual(statuses(alice, bob), ['hello: pending'])
+})
+
+test('a gateway that lost all queues is asked for each of them once', async (t) => {
+  const world = new World(7)
+  const alice = new Person(world, 'Alice')
+  for (let n = 0; n < 20; n++) {
+    const contact = new Person(world, `Contact ${n}`)
+    await acquainted(world, alice, contact)
+    alice.chat.send(contact.id, 'hello')
+  }
+  await world.pass(MINUTE)
+  for (const { rid } of alice.queues()) world.gateway.forget(rid)
+  const made = alice.queues().length
+  t.true(made > 20)
+  let calls = 0
+  const create = world.gateway.create.bind(world.gateway)
+  world.gateway.create = (queue) => {
+    calls++
+    create(queue)
+  }
+  alice.restart()
+  await world.pass(MINUTE)
+  t.true(alice.queues().every((queue) => queue.made))
+  t.is(calls, made)
+})
+
+test('a disk that stays full when a message is to disappear is tried again now and then, and not all the time', async (t) => {
+  const { world, alice, bob } = await pair()
+  bob.chat.setTimer(alice.id, 60)
+  await world.pass(MINUTE)
+  bob.chat.send(alice.id, 'for a minute')
+  await world.pass(MINUTE)
+  alice.chat.markRead(bob.id)
+  await world.pass(10_000)
+  let commits = 0
+  alice.store.onStep = (phase) => {
+    if (phase === 'change') commits++
+    throw new SottoError('E_DISK_FULL', 'no space is left')
+  }
+  await world.pass(10 * MINUTE)
+  t.true(commits > 0 && commits < 50, `${commits} attempts in ten minutes`)
+  t.deepEqual(alice.texts(bob), ['for a minute'])
+  alice.store.onStep = () => undefined
+  await world.pass(20 * MINUTE)
+  t.deepEqual(alice.texts(bob), [])
+})
+
+test('a stranger who says what is no text is taken in up to a bound, and asked again once accepted', async (t) => {
+  const { world, alice, bob } = await stranger()
+  const [first] = alice.chat.history(bob.id, { limit: 1 })
+  for (let n = 0; n < 2 * ChatLimits.requestEnvelopes; n++) {
+    alice.chat.react(bob.id, first!.id, String.fromCodePoint(0x1f600 + (n % 60)))
+    await world.pass(200)
+  }
+  await world.pass(MINUTE)
+  const count = (): number => {
+    const { database } = bob as unknown as { database: DatabaseSync }
+    return Number(database.prepare('SELECT count(*) AS n FROM seen').get()!.n)
+  }
+  t.true(count() <= 2 * ChatLimits.requestEnvelopes + 4, `${count()} ids are kept`)
+  bob.chat.accept(alice.id)
+  await world.pass(30 * MINUTE)
+  const last = alice.chat.history(bob.id, { limit: 1 })[0]!.myReaction
+  t.is(bob.chat.history(alice.id, { limit: 1 })[0]!.theirReaction, last)
+})
+
+test('whoever has the card cannot make us remember what was dropped', async (t) => {
+  const { world, alice, bob } = await stranger()
+  for (let n = 1; n < ChatLimits.requestMessages; n++) {
+    alice.chat.send(bob.id, `message ${n}`)
+    await world.pass(100)
+  }
+  await world.pass(MINUTE)
+  t.is(bob.texts(alice).length, ChatLimits.requestMessages)
+  const remembered = (): number => {
+    const { database } = bob as unknown as { database: DatabaseSync }
+    return Number(database.prepare('SELECT count(*) AS n FROM seen').get()!.n)
+  }
+  const before = remembered()
+  // Octets of nobody, messages beyond what is kept of a stranger, and of somebody blocked.
+  const { gateway, sid, sauth } = bob.queues().find(({ contact }) => contact.length === 0)!
+  const throwIn = (): void => {
+    for (let n = 0; n < 20; n++) {
+      const [id, body] = [world.chance.bytes(16), world.chance.bytes(592)]
+      world.gateway.put({ gateway, sid, sauth, id, body })
+      alice.chat.send(bob.id, `beyond ${n}`)
+    }
+  }
+  throwIn()
+  await world.pass(10_000)
+  t.is(bob.texts(alice).length, ChatLimits.requestMessages)
+  bob.chat.block(alice.id)
+  throwIn()
+  await world.pass(10_000)
+  t.is(remembered(), before)
+  t.is(world.gateway.queueOf(sid)!.waiting.length, 0, 'the mailbox may forget them')
 })

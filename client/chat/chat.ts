@@ -13,6 +13,7 @@ import { numberOf } from './documents.ts'
 import { type ChatOptions, Engine } from './engine.ts'
 import type { ContactId, ContactView, MessageId, MessageView } from './events.ts'
 import type { Listener } from './events-hub.ts'
+import { type Findable, findableOf } from './findable.ts'
 import { fingerprint } from './fingerprint.ts'
 import { Journal } from './journal.ts'
 import { followingIdentity, isMasterOf, takeNewKeys } from './key-update.ts'
@@ -145,6 +146,22 @@ export class Chat {
     await queues.make(ANYBODY)
     await this.engine.shelves.first()
     return readKnownCard(card())
+  }
+
+  /** For who makes us findable: the card, and what else goes into a record. @throws as `myCard` */
+  async findable(): Promise<Findable> {
+    return findableOf(this.engine, await this.myCard())
+  }
+
+  /** Root keys of those who are accepted, by contact. */
+  friends(): { readonly id: ContactId; readonly root: Uint8Array }[] {
+    const accepted = this.engine.records.contacts().filter(({ status }) => status === 'accepted')
+    return accepted.map(({ uid, root }) => ({ id: hex(uid), root }))
+  }
+
+  /** Our own root key: who has it can look for us. */
+  get root(): Uint8Array {
+    return this.engine.self.identity.root
   }
 
   /** Adds a contact, or gives one a fresh card. @throws SottoError E_CARD_OWN, E_CARD_EXPIRED, E_CARD_CHANGED */

@@ -144,7 +144,8 @@ export class Engine {
     for (const contact of this.receipts.take(now)) {
       if (!this.guard(contact, () => this.sendReceipt(contact, now))) this.receipts.postpone(contact, now)
     }
-    if ((this.expiry.nextDue() ?? Number.POSITIVE_INFINITY) <= now) this.guard(undefined, () => this.expire(now))
+    const isGone = (this.expiry.nextDue() ?? Number.POSITIVE_INFINITY) <= now
+    if (isGone && !this.guard(undefined, () => this.expire(now))) this.expiry.postpone(now)
     if (now >= this.maintained + ChatLimits.maintenanceMs || now < this.maintained) this.maintain(now)
     this.flush()
   }

@@ -4,12 +4,15 @@
  */
 import { hex, type Millis } from '#protocol/bytes.ts'
 import type { After } from './journal.ts'
+import { ChatLimits } from './limits.ts'
 import type { Expiring } from './model.ts'
 import type { Records } from './records.ts'
 
 export class Expiry {
   private readonly records: Records
   private readonly waiting = new Map<string, Expiring>()
+  /** Nothing is due before: it could not be removed. */
+  private notBefore: Millis = Number.NEGATIVE_INFINITY
 
   constructor(records: Records) {
     this.records = records
@@ -32,7 +35,12 @@ export class Expiry {
   nextDue(): Millis | undefined {
     let next: Millis | undefined
     for (const { at } of this.waiting.values()) if (next === undefined || at < next) next = at
-    return next
+    return next === undefined ? undefined : Math.max(next, this.notBefore)
+  }
+
+  /** What is due could not be removed now (the disk is full). */
+  postpone(now: Millis): void {
+    this.notBefore = now + ChatLimits.resendMs
   }
 
   /** Removes what is due from the disk; inside a transaction. Returns it. */

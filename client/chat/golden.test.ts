@@ -69,9 +69,9 @@ test('from the card to the mailbox', (t) => {
     },
     {
       card: 'a1c318592705addf676dc08c',
-      head: '483085e211d2c63d2ccd6b9a',
-      oneTime: 'c9795f198887ce7983f37827',
-      oneTimeKem: '260099db39ef620f02b73b24',
+      head: 'd30f5ae465e269f0f3966286',
+      oneTime: 'df1b7b0a825c95593a31f4f1',
+      oneTimeKem: '7a22badd93b28cc470a9317d',
       start: '57a70cb93e047cf6d88ca986',
       root: 'eab373a1d02bda5e0408bc41',
       session: '4f4cc0e10d05eb6c',

@@ -66,6 +66,8 @@ export const ChatLimits = {
   requests: 100,
   /** Messages kept of one stranger. Attack: a stranger fills the disk; at 16 KiB each, 32 MiB over all requests. */
   requestMessages: 20,
+  /** Whatever is taken in of one stranger, changes and introductions counted. Attack: as above; ids of 400 octets each are kept for 30 days. */
+  requestEnvelopes: 100,
 
   /** Milliseconds until a message is put again, doubled each time up to the second number. */
   resendMs: 30_000,

@@ -83,6 +83,8 @@ export interface Contact extends PublicIdentity {
   readonly timer?: number
   /** Sender's clock when the timer was last set, by either side. */
   readonly timerSet?: Millis
+  /** What was taken in while they were a request. */
+  readonly strange?: number
 }
 
 /** What somebody thinks of a message. */

@@ -23,6 +23,8 @@ export class OwnQueues {
   private readonly random: Random
   /** By rid. What is stored, so that a message finds its queue without a look at the disk. */
   private readonly known = new Map<string, OwnQueue>()
+  /** By rid: those that a gateway is asked to make now. */
+  private readonly making = new Map<string, Promise<void>>()
 
   constructor(records: Records, journal: Journal, mailbox: MailboxPort, random: Random) {
     this.records = records
@@ -139,7 +141,17 @@ export class OwnQueues {
     return [...this.known.values()].filter((queue) => fastEqual(queue.contact, contact))
   }
 
-  private async makeOne(queue: OwnQueue): Promise<void> {
+  /** Whoever wants the same meanwhile waits for the same. */
+  private makeOne(queue: OwnQueue): Promise<void> {
+    const key = latin1(queue.rid)
+    const known = this.making.get(key)
+    if (known !== undefined) return known
+    const making = this.ask(queue).finally(() => this.making.delete(key))
+    this.making.set(key, making)
+    return making
+  }
+
+  private async ask(queue: OwnQueue): Promise<void> {
     await this.mailbox.create(newQueue(queue))
     this.journal.commit((after) => {
       const current = this.known.get(latin1(queue.rid))

@@ -29,6 +29,9 @@ export interface ReceiverParts {
 
 type Opened = Extract<OpenedInner, { kind: 'opened' }>
 
+/** `dropped`: read, and not to be kept. */
+type Outcome = 'taken' | 'dropped' | 'unreadable'
+
 /** Stands for the sender of what was dropped unread. */
 const NOBODY = new Uint8Array(0)
 const NONCE_LENGTH = 24
@@ -53,9 +56,12 @@ export class Receiver {
     const opened = inner && this.parts.sessions.open(inner, now)
     const from = senderOf(opened)
     const isForeign = owner !== undefined && from !== undefined && !fastEqual(owner, from)
-    const isTaken = opened?.kind === 'opened' && !isForeign && this.takeOpened(opened, now, after)
-    records.putSeen(message.id, isTaken ? from! : NOBODY, now)
-    if (!isTaken) repairer.failed(owner ?? from, now, after)
+    const isOpen = opened?.kind === 'opened' && !isForeign
+    const outcome = isOpen ? this.takeOpened(opened, now, after) : 'unreadable'
+    // Anybody may write to the queue on our card: what is dropped there leaves nothing behind.
+    if (owner !== undefined || outcome === 'taken')
+      records.putSeen(message.id, outcome === 'unreadable' ? NOBODY : from!, now)
+    if (outcome === 'unreadable') repairer.failed(owner ?? from, now, after)
   }
 
   private unbox({ contact, seal, box }: OwnQueue, message: ArrivedMessage): Uint8Array | undefined {
@@ -67,23 +73,22 @@ export class Receiver {
     return openFromAnybody(this.parts.records.prekeys().toReversed(), message.id, body)
   }
 
-  /** False where it is to be treated as unreadable. */
-  private takeOpened(opened: Opened, now: Millis, after: After): boolean {
+  private takeOpened(opened: Opened, now: Millis, after: After): Outcome {
     const { from, stamp } = opened
     const { identity, arrivals } = this.parts
     const decoded = decodeEnvelope(opened.plaintext)
-    if (decoded === undefined || fastEqual(from.uid, identity.uid)) return false
-    if (!fastEqual(decoded.envelope.chat, chatId(from.uid, identity.uid))) return false
+    if (decoded === undefined || fastEqual(from.uid, identity.uid)) return 'unreadable'
+    if (!fastEqual(decoded.envelope.chat, chatId(from.uid, identity.uid))) return 'unreadable'
     const before = this.parts.records.contact(from.uid)
     const contact = before ?? this.request(from, now)
-    if (contact.status === 'blocked') return true
+    if (contact.status === 'blocked') return 'dropped'
     const adopted = opened.isFirst ? adopt(this.parts.records, contact, from, this.parts.emit, after) : contact
-    if (adopted === undefined) return false
+    if (adopted === undefined) return 'unreadable'
     // With new keys comes a new session: this one. What waits goes in it.
     const isRenewed = adopted.begin === 'all' && adopted !== contact
     const current = isRenewed ? { ...adopted, begin: '' as const, resealBelow: stamp } : adopted
-    arrivals.take(opened.keep(current, after), { ...decoded, stamp, before, now, after })
-    return true
+    const isTaken = arrivals.take(opened.keep(current, after), { ...decoded, stamp, before, now, after })
+    return isTaken ? 'taken' : 'dropped'
   }
 
   /** Somebody new. Where too many wait, nothing is taken in, and the mailbox keeps the message. */

@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { encodeQR } from 'qr'
 import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
-import type { ChatEvent, ContactView, MessageView } from '#client/chat/events.ts'
+import type { ContactView, MessageView } from '#client/chat/events.ts'
 import { ChatLimits } from '#client/chat/limits.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import { Member } from '#client/member.ts'
@@ -13,7 +13,9 @@ import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
 import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
 import { registerDoctor } from './doctor-view.ts'
+import { registerFriend } from './friend.ts'
 import { registerIdentity } from './identity.ts'
+import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
 import { runLineProtocol } from './line-protocol.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
@@ -45,9 +47,6 @@ interface Options {
 /** Milliseconds for receipts to leave; what has not left by then goes out the next time. */
 const SETTLE_MS = 10_000
 
-/** Milliseconds to wait for a gateway before a command that needs it gives up. */
-const REACH_MS = 30_000
-
 export function registerCommands(program: Command, ground: Ground): void {
   endWithReader(ground.streams.stdout, ground.streams.stderr, () => process.exit())
   const add: AddCommand = (name, what, below = program, isDefault = false) =>
@@ -67,6 +66,7 @@ export function registerCommands(program: Command, ground: Ground): void {
     .option('--qr', 'as a QR code as well')
     .action((options) => run.card(options))
   registerContacts(add, run)
+  registerFriend(program, add, ground)
   registerIdentity(program, add, ground)
   registerWays(program, add, ground)
   registerDoctor(add, ground)
@@ -323,31 +323,6 @@ function withInviteKept(error: unknown): unknown {
   if (!isSottoError(error)) return error
   const kept = 'The invite is kept: sotto chat, or sotto join with the same link, goes on from here.'
   return new SottoError(error.code, error.message, { kept, next: error.next, cause: error })
-}
-
-function describeWaiting(why: SottoError | undefined): string {
-  const kept = why?.kept ?? 'The message is kept here, and goes out when Sotto is next connected.'
-  return why === undefined ? `Not sent yet. ${kept}` : `Not sent yet: ${why.message} (${why.code}).\n  ${kept}`
-}
-
-/** Milliseconds to wait for a message to leave. It stays in the outbox after that. */
-const LEAVE_MS = 30_000
-
-/** Resolves once a message has left this machine; with `pending` where the gateway refuses it, or after `LEAVE_MS`. */
-function leftHere(member: Member, message: MessageView): Promise<MessageView['status']> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve('pending'), LEAVE_MS)
-    const done = (act: () => void): void => {
-      clearTimeout(timer)
-      act()
-    }
-    member.chat.onEvent((event: ChatEvent) => {
-      if (event.type === 'receipt' && event.messages.includes(message.id)) done(() => resolve(event.status))
-      if (event.type === 'problem' && event.contact === message.contact) done(() => reject(event.error))
-    })
-    // Others may be refused, and this one not: wait for what is under way.
-    member.onRefusal(() => void member.settled(0, LEAVE_MS).then(() => done(() => resolve('pending'))))
-  })
 }
 
 /** Milliseconds without a message after which what waited has arrived. */

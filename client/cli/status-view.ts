@@ -8,6 +8,7 @@ import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { measureText } from '#firewall/meter-texts.ts'
 import type { DialerReport, WaysInfo } from '#firewall/permit.ts'
 import { errorCodes } from '#protocol/errors.ts'
+import { describeEdge } from './edge-view.ts'
 import type { Output } from './report.ts'
 import { describePath, timeOf } from './text.ts'
 import { describeWays } from './ways-view.ts'
@@ -81,9 +82,11 @@ function describe(report: StatusReport): string {
   const { state, since, findings, tried, holdMs, today, why, pack, flow, dialers } = report
   const unfit = dialers.filter((dialer) => dialer.unfit !== undefined)
   const isUp = state.kind === 'ready'
+  const edge = describeEdge(report.edge)
   return [
     `${describePath(report)}${pack === undefined ? '' : `, pack ${pack.serial}`}, since ${timeOf(since)}`,
     ...(isUp ? [`  looks so because ${why}; waits up to ${Math.ceil(holdMs / 1000)} s for news`] : []),
+    ...(isUp && edge !== '' ? [`  on this network ${edge}`] : []),
     ...describeWays(report.ways, report.endpoint).map((line) => `  ${line}`),
     ...unfit.map(({ family, version, unfit: cause }) => `  cannot look like ${family} ${version} here: ${cause}`),
     ...findings.map(({ code, since: seen }) => `  ${code} since ${timeOf(seen)}: ${errorCodes[code]}`),

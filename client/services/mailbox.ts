@@ -173,7 +173,8 @@ class Mailbox {
   private readonly tunnel: Tunnel
   private readonly clockwork: Clockwork
   private readonly listener: Listener
-  private subscriptions: Subscription[] = []
+  /** With the queues of each. */
+  private readonly subscriptions = new Map<Subscription, readonly QueueRef[]>()
   private queues = new Map<string, QueueRef>()
   /** Messages are taken in one after another, in the order they came. */
   private taking: Promise<void> = Promise.resolve()
@@ -202,12 +203,14 @@ class Mailbox {
     const added = queues.filter((queue) => !this.queues.has(keyOf(queue)))
     const removed = [...this.queues.keys()].some((key) => !wanted.has(key))
     this.queues = wanted
-    if (removed || (added.length > 0 && this.subscriptions.length >= SUBSCRIPTIONS)) this.readAll()
+    if (removed || (added.length > 0 && this.subscriptions.size >= SUBSCRIPTIONS)) this.readAll()
     else if (added.length > 0) this.subscribe(added)
   }
 
   private readAll(): void {
-    for (const subscription of this.subscriptions.splice(0)) subscription.cancel()
+    const before = [...this.subscriptions.keys()]
+    this.subscriptions.clear()
+    for (const subscription of before) subscription.cancel()
     this.subscribe([...this.queues.values()])
   }
 
@@ -221,20 +224,35 @@ class Mailbox {
     const args = { queues: queues.map(only) }
     const onMessage = (message: unknown): void => this.onPush(message)
     const subscription = this.tunnel.subscribe('mailbox.subscribe', () => args, onMessage)
-    this.subscriptions.push(subscription)
+    this.subscriptions.set(subscription, queues)
     void subscription.ended.then((reason) => this.onEnded(subscription, queues, reason))
   }
 
   /** A subscription is over: by us, because a newer one took its queues over, or because it was refused. */
   private onEnded(subscription: Subscription, queues: readonly QueueRef[], reason: string | undefined): void {
-    const ours = this.subscriptions.includes(subscription)
-    this.subscriptions = this.subscriptions.filter((each) => each !== subscription)
+    const ours = this.subscriptions.delete(subscription)
     if (!ours || reason === undefined || reason === 'ended') return
-    const still = queues.filter((queue) => this.queues.has(keyOf(queue)))
-    if (reason !== 'unknown') this.clockwork.after(RETRY_MS, () => this.subscribe(still))
-    // The gateway does not say which one it does not know: ask for each alone.
-    else if (still.length === 1) this.listener.lost(still[0]!.rid)
-    else for (const queue of still) this.subscribeTo([queue])
+    if (reason !== 'unknown') this.clockwork.after(RETRY_MS, () => this.subscribe(this.unread(queues)))
+    else this.divide(this.unread(queues))
+  }
+
+  /** The gateway does not say which of them it does not know: each half is asked for by itself, until one alone is left. */
+  private divide(queues: readonly QueueRef[]): void {
+    const [first] = queues
+    if (queues.length === 1) {
+      // It is new again once the gateway has it.
+      this.queues.delete(keyOf(first!))
+      this.listener.lost(first!.rid)
+      return
+    }
+    const middle = queues.length >>> 1
+    for (const half of [queues.slice(0, middle), queues.slice(middle)]) this.subscribe(half)
+  }
+
+  /** Of these, what is still to be read and stands in no subscription: a second one would end the first with all its queues. */
+  private unread(queues: readonly QueueRef[]): QueueRef[] {
+    const read = new Set([...this.subscriptions.values()].flat().map(keyOf))
+    return queues.filter((queue) => this.queues.has(keyOf(queue)) && !read.has(keyOf(queue)))
   }
 
   private onPush(message: unknown): void {

@@ -22,6 +22,8 @@ export interface ExchangePlan {
   readonly length: number
   /** Milliseconds the gateway may hold it. */
   readonly hold: number
+  /** It moves up to so many octets, whichever way is more. */
+  readonly octets: number
 }
 
 /** Who wants to know of the exchanges of one session. */
@@ -47,6 +49,8 @@ export function beginExchange(
   const { shape, hold } = plan
   const { line } = shared.socket
   const isOnSocket = line?.look.messages === shape
+  // On a socket there is no other connection to take.
+  const octets = isOnSocket ? 0 : plan.octets
   const permit = isOnSocket ? { ...shared.permit, exchange: line.exchange.bind(line) } : shared.permit
   let outgoing: Outgoing
   const encode = (): HttpRequest => {
@@ -78,7 +82,7 @@ export function beginExchange(
   const told = { accept, mayRetry, failing, probe: () => events.probe(), signal }
   const connections = attire.template.rhythm.concurrency
   const first = firstRequest(attire.template)
-  performExchange({ permit, path, clockwork, shape, first, connections, request, encodeAnew, hold, ...told })
+  performExchange({ permit, path, clockwork, shape, first, connections, request, encodeAnew, hold, octets, ...told })
     .then(async (result) => {
       await judge(shared, epoch, plan, result, outgoing.number, look)
       return result
@@ -107,7 +111,7 @@ async function judge(
   epoch.session.abandon(number)
   if (result.kind === 'unfit') {
     // Smaller parcels from now on; where there are none, another template may carry.
-    path.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
+    path.edge.fit.tooLarge(shape, length, result.said ?? false, clockwork.now())
     if (length <= shape.up.classes[0]!) look().catch(() => {})
   }
   if (result.kind !== 'stranger') return

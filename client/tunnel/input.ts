@@ -12,7 +12,7 @@ export interface TunnelInput {
   readonly permit: Permit
   readonly template: CompiledTemplate
   /** To begin with where `template` does not come through, in this order. */
-  readonly others?: readonly CompiledTemplate[]
+  readonly others?: () => readonly CompiledTemplate[]
   readonly clockwork: Clockwork
   /** Index into `aeads` of the suite this machine is quickest with. */
   readonly preferredAead: number

@@ -18,7 +18,10 @@ import { PARCEL_OVERHEAD } from './input.ts'
 const SEND_HOLD = 100
 /** Exchanges at once on a WebSocket: below what a gateway parks for a session. */
 const SOCKET_CONCURRENCY = 6
-/** A parcel down of at least this many octets means more is waiting: keep more polls open. */
+/**
+ * A parcel of more octets than this is a piece of something large. Down: more is waiting, so more polls are kept open. Up:
+ * more follows, so it is answered at once, and a gateway lets no poll wait beside it.
+ */
 const PLENTY = 8_192
 
 export interface PumpEvents {
@@ -37,9 +40,13 @@ export class Pump {
   private readonly doubts: Doubts
   private readonly ofExchanges: ExchangeEvents
   private sends = 0
+  /** Of the sends, those that are pieces of something large. */
+  private pieces = 0
   private polls = 0
   /** Polls worth keeping open while the gateway has much to say. */
   private appetite = 0
+  /** Streams for something large that were opened when that was last looked at. */
+  private expected = 0
   private soon = false
   private probing = false
   /** Ends the wait for the next exchange that the rhythm has put off. */
@@ -78,6 +85,7 @@ export class Pump {
     const { session } = epoch
     this.unwait()
     if (session.rekeyDue(now)) this.events.rekey()
+    this.expect()
     if (!epoch.refused) this.shared.socket.tend(session, this.template.socket)
     while (!epoch.isOver && session.mayTake && !epoch.refused) {
       const due = this.next(now)
@@ -133,7 +141,13 @@ export class Pump {
   }
 
   private wantsPoll(): boolean {
-    return this.polls < this.mostPolls && !this.epoch.session.mux.isClosed && !this.shared.socket.isOpening
+    const { mux } = this.epoch.session
+    return this.polls < this.mostPolls && !mux.isClosed && !this.shared.socket.isOpening && !this.isUpload
+  }
+
+  /** A file goes up: the answers to its pieces bring the news, and the place of a poll is the file's. */
+  private get isUpload(): boolean {
+    return this.pieces > 0 && this.shared.socket.line === undefined && this.epoch.session.pending(PLENTY + 1) > PLENTY
   }
 
   /** Polls to keep open: the template's, and while much comes down as many as it allows. */
@@ -150,12 +164,12 @@ export class Pump {
   }
 
   private fitsPoll(): boolean {
-    const room = this.shared.path.fit.room(this.pollShape, this.now)
+    const room = this.shared.path.room(this.pollShape)
     return this.epoch.session.pending(room) + PARCEL_OVERHEAD <= room
   }
 
   private get pollShape(): Form {
-    return this.shared.socket.line?.look.messages ?? this.shared.path.fit.pollShape(this.template, this.now)
+    return this.shared.socket.line?.look.messages ?? this.shared.path.edge.fit.pollShape(this.template, this.now)
   }
 
   /** Comes back when the earliest of what the rhythm has put off is due; sets no timer where it puts nothing off. */
@@ -175,19 +189,23 @@ export class Pump {
 
   private send(): void {
     const { session } = this.epoch
-    const { fit } = this.shared.path
-    const { now } = this
-    const bulk = this.template.shape('bulk')
-    const small = this.template.shape('send')
+    const { path } = this.shared
+    const [small, bulk] = [path.room(this.template.shape('send')), path.room(this.template.shape('bulk'))]
     // What is urgent goes alone: filled up with a file it would take as long as that.
     const most = session.mux.urgent ? Priority.normal : Priority.bulk
     const wanted = session.pending(this.form('bulk').up.max, most) + PARCEL_OVERHEAD
-    const isSmall = wanted <= fit.room(small, now) || fit.room(bulk, now) <= fit.room(small, now)
+    const isSmall = wanted <= small || bulk <= small
     const shape = this.form(isSmall ? 'send' : 'bulk')
+    const length = path.parcel(shape, wanted)
+    const isPiece = length > PLENTY
+    this.rhythm.began('send', this.now)
     this.sends++
-    this.rhythm.began('send', now)
+    if (isPiece) this.pieces++
     // A large one is followed by more: its place is worth more than an answer that rides back.
-    this.exchange(shape, fit.length(shape, wanted, now), isSmall ? SEND_HOLD : 0, () => this.sends--)
+    this.exchange(shape, length, isPiece ? 0 : SEND_HOLD, () => {
+      this.sends--
+      if (isPiece) this.pieces--
+    })
   }
 
   /** What carries exchanges of this kind now. */
@@ -198,7 +216,7 @@ export class Pump {
   /** As a send of a message, with whatever there is to say by then and otherwise nothing. */
   private cover(): void {
     const shape = this.form('send')
-    const length = this.shared.path.fit.length(shape, this.rhythm.coverBytes, this.now)
+    const length = this.shared.path.parcel(shape, this.rhythm.coverBytes)
     // What says nothing gets no answer from a service that would be worth waiting for, and must not take longer than what does.
     const hold = this.epoch.session.pending(1) > 0 ? SEND_HOLD : 0
     this.sends++
@@ -215,17 +233,20 @@ export class Pump {
     const shape = this.pollShape
     // Where sends are constant, polls are too.
     const said = this.rhythm.constant ? 0 : this.epoch.session.pending(shape.up.max)
-    const length = this.shared.path.fit.length(shape, said + PARCEL_OVERHEAD, this.now)
-    // Those beyond the template's come back soon when nothing follows, so that they do not stand in the way of sends.
-    const isExtra = this.polls++ >= this.template.rhythm.polls
+    const length = this.shared.path.parcel(shape, said + PARCEL_OVERHEAD)
+    // While much comes down, and beyond the template's, they come back soon when nothing follows: they do not stand in the
+    // way of sends, and it is known how long they take.
     const { line } = this.shared.socket
+    const isExtra = this.polls++ >= this.template.rhythm.polls || (this.appetite > 0 && line === undefined)
     const hold = isExtra ? SEND_HOLD : this.drawHold(line?.look.holdMs)
-    const number = this.exchange(shape, length, hold, (result, last) => {
+    const done = (result: ExchangeResult | undefined, last: number): void => {
       this.polls--
       this.doubts.settle(last)
+      if (result?.kind === 'authentic') this.feed(result.octets)
       const news = result !== undefined && result.octets > shape.down.classes[0]!
       if (!isExtra && line === undefined) this.rhythm.polled(this.now, news)
-    })
+    }
+    const number = this.exchange(shape, length, hold, done, isExtra ? shape.down.max : 0)
     if (said > 0 && !isExtra) this.doubts.begin(number)
   }
 
@@ -250,29 +271,42 @@ export class Pump {
     this.probing = true
     this.sends++
     this.beganBeside()
-    this.exchange(shape, this.shared.path.fit.length(shape, PARCEL_OVERHEAD, this.now), 0, () => {
+    this.exchange(shape, this.shared.path.parcel(shape, PARCEL_OVERHEAD), 0, () => {
       this.probing = false
       this.sends--
     })
   }
 
+  /** `expected`: octets that may come down. */
   private exchange(
     shape: Form,
     length: number,
     hold: number,
     done: (result: ExchangeResult | undefined, number: number) => void,
+    expected = 0,
   ): number {
     const { shared, epoch, ofExchanges } = this
-    return beginExchange(shared, epoch, { shape, length, hold }, ofExchanges, (result, number) => {
-      if (result?.kind === 'authentic') this.feed(result.octets)
+    const plan = { shape, length, hold, octets: Math.max(length, expected) }
+    return beginExchange(shared, epoch, plan, ofExchanges, (result, number) => {
       done(result, number)
       if (!epoch.isOver) this.run()
     })
   }
 
-  /** Where much comes down at once, more is asked for at a time. */
+  /** Who has just asked for something large, and sends nothing large, waits for it in every place there is. */
+  private expect(): void {
+    const { session } = this.epoch
+    if (session.mux.bulkOpened === this.expected) return
+    this.expected = session.mux.bulkOpened
+    if (session.pending(PLENTY + 1) <= PLENTY) this.appetite = this.concurrency
+  }
+
+  /** Where much comes down at once, more is asked for at a time; one by one less, as messages come between pieces of a file. */
   private feed(octets: number): void {
     const { polls } = this.template.rhythm
-    this.appetite = octets >= PLENTY ? Math.min(Math.max(this.appetite, polls) * 2, this.concurrency) : 0
+    // The more came, the more is waiting.
+    const more = Math.max(Math.max(this.appetite, polls) * 2, Math.floor(octets / PLENTY))
+    if (octets > PLENTY) this.appetite = Math.min(more, this.concurrency)
+    else this.appetite = Math.max(0, this.appetite - 1)
   }
 }

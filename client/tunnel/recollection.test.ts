@@ -34,7 +34,12 @@ function experienced(): WayRecord {
   path.note('E_NET_FROZEN')
   path.note('E_NET_SLEPT')
   path.carried(6_000, 3_200, 0)
-  path.fit.tooLarge({ binding: 'b', up: { classes: [100, 900, 5_000], max: 5_000 } } as never, 5_000, true, time.now)
+  path.edge.fit.tooLarge(
+    { binding: 'b', up: { classes: [100, 900, 5_000], max: 5_000 } } as never,
+    5_000,
+    true,
+    time.now,
+  )
   return path.record
 }
 
@@ -45,13 +50,9 @@ test('what was found out counts from the start on the next time', async (t) => {
   t.is(path.rtt, 200)
   t.true(path.adaptHold([6_000, 8_000], 7_000) < 5_000)
   t.deepEqual(path.findings.map(({ code }) => code).toSorted(), ['E_NET_FROZEN', 'E_NET_IDLE', 'E_NET_THROTTLED'])
-  t.is(path.fit.rate, 2)
+  t.is(path.edge.fit.rate, 2)
   t.is(
-    path.fit.length(
-      { binding: 'b', up: { classes: [100, 900, 5_000], max: 5_000, fit: () => 5_000 } } as never,
-      5_000,
-      0,
-    ),
+    path.parcel({ binding: 'b', up: { classes: [100, 900, 5_000], max: 5_000, fit: () => 5_000 } } as never, 5_000),
     900,
   )
   t.deepEqual(path.record, record)
@@ -63,9 +64,9 @@ test('it is found out anew in time', async (t) => {
   recollection.end()
   await time.run(() => false, 3_600_000)
   t.deepEqual(path.findings, [])
-  path.hold.range([6_000, 8_000], time.now)
+  path.edge.hold.range([6_000, 8_000], time.now)
   t.is(path.record.hold.limitMs, undefined)
-  t.is(path.fit.record(time.now).ups.length, 0)
+  t.is(path.edge.fit.record(time.now).ups.length, 0)
 })
 
 test('it is written down while it works and there is news, and at no other time', async (t) => {

@@ -54,13 +54,14 @@ export async function shift(
   epoch: Epoch,
   wear: (template: CompiledTemplate) => void,
 ): Promise<boolean> {
-  const { looks, attire } = shared
+  const { looks, attire, path, clockwork } = shared
   if (looks === undefined || epoch.shifting) return false
   epoch.shifting = true
   epoch.shiftAfter *= 2
   try {
     const before = attire.template
-    for (const template of await looks.candidates()) {
+    const candidates = path.edge.order(await looks.candidates(), clockwork.now())
+    for (const template of candidates) {
       if (template === before || (await tryTemplate(shared, epoch, template)) !== 'carried') continue
       wear(template)
       epoch.refused = false

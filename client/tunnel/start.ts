@@ -18,7 +18,9 @@ export class Starts {
   tried: readonly Tried[] = []
   private readonly shared: Shared
   private readonly preferredAead: number
-  private others: readonly CompiledTemplate[]
+  private others: () => readonly CompiledTemplate[]
+  /** What the looks had to begin with when they were last asked. */
+  private known: readonly CompiledTemplate[] = []
   private readonly wear: (template: CompiledTemplate) => void
   private clockOffset: number | undefined
   /** Failed first contacts since one succeeded, in `TRIES_EACH` for every template. */
@@ -29,13 +31,13 @@ export class Starts {
   constructor(shared: Shared, input: TunnelInput, wear: (template: CompiledTemplate) => void) {
     this.shared = shared
     this.preferredAead = input.preferredAead
-    this.others = input.others ?? []
+    this.others = input.others ?? (() => [])
     this.wear = wear
   }
 
   /** The person or a pack has chosen: this template and those of the looks, no others. */
   choose(): void {
-    this.others = []
+    this.others = () => []
     this.failures = 0
   }
 
@@ -64,7 +66,7 @@ export class Starts {
       this.failures = 0
       // A look that was chosen while this was under way stays.
       if (attire.template === before) this.wear(template)
-      if (this.postRefused && template.shape('send').method === 'GET') path.note('E_NET_METHOD')
+      this.passed(template)
       this.postRefused = false
       path.worked(introduced.rttMs, 0)
       looks?.took(template)
@@ -75,13 +77,43 @@ export class Starts {
     }
   }
 
+  /** First contact has come through in this one. */
+  private passed(template: CompiledTemplate): void {
+    const { path, clockwork } = this.shared
+    const { method } = template.shape('send')
+    const now = clockwork.now()
+    path.edge.passed({ family: template.family, method, up: 0, down: 0, isHeld: false, waitedMs: 0 }, now)
+    if (!this.postRefused || method !== 'GET') return
+    path.edge.refusedPost(now)
+    path.note('E_NET_METHOD')
+  }
+
   /** What a session begins with: the one in use, and after failures the others in turn. */
   private async nextLook(): Promise<CompiledTemplate> {
-    const { looks, attire } = this.shared
-    const known = (await looks?.candidates()) ?? [attire.template]
-    const others = this.others.filter(({ bindingId }) => known.every((each) => each.bindingId !== bindingId))
-    const all = [...known, ...others]
-    return all[Math.floor(this.failures / TRIES_EACH) % all.length] ?? attire.template
+    const { looks, attire, path, clockwork } = this.shared
+    const now = clockwork.now()
+    const known = path.edge.order((await looks?.candidates()) ?? [attire.template], now)
+    this.known = known
+    const turn = Math.floor(this.failures / TRIES_EACH)
+    const next = known[turn]
+    if (next !== undefined && !path.edge.refuses(next, now)) return next
+    // The others are compiled where they are wanted, which is seldom.
+    return inTurn(this.inOrder, turn) ?? attire.template
+  }
+
+  private get inOrder(): readonly CompiledTemplate[] {
+    const { known } = this
+    const others = this.others().filter(({ bindingId }) => known.every((each) => each.bindingId !== bindingId))
+    return this.shared.path.edge.order([...known, ...others], this.shared.clockwork.now())
+  }
+
+  /** After as many failures as any template has, one of another family is next, where there is one. */
+  private skipFamily(family: CompiledTemplate['family']): void {
+    this.failures++
+    if (this.failures % TRIES_EACH > 0) return
+    const { inOrder } = this
+    if (inOrder.every((each) => each.family === family)) return
+    while (inTurn(inOrder, this.failures / TRIES_EACH)?.family === family) this.failures += TRIES_EACH
   }
 
   private failed(template: CompiledTemplate, error: unknown, isVisited: boolean): void {
@@ -92,7 +124,13 @@ export class Starts {
     if (isRefusal && error.refused) this.postRefused = true
     // Where not even the page comes through, no other template would.
     if (isRefusal || code === 'E_NET_SIZE') this.failures += TRIES_EACH - (this.failures % TRIES_EACH)
-    else if (isVisited && code !== 'E_NET_PORTAL') this.failures++
+    // It may be how TLS looks rather than what it names, and that is the family's.
+    else if (code === 'E_PATH_HELLO') {
+      path.edge.cutAtHello(template.family)
+      this.skipFamily(template.family)
+    } else if (isVisited && code !== 'E_NET_PORTAL') this.failures++
     path.failed(error)
   }
 }
+
+const inTurn = <T>(list: readonly T[], turn: number): T | undefined => list[turn % list.length]

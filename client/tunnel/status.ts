@@ -3,6 +3,7 @@ import type { EndpointInfo } from '#firewall/permit.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { isSottoError } from '#protocol/errors.ts'
+import type { EdgeReport } from '../edge.ts'
 import type { Finding } from '../findings.ts'
 
 export type TunnelState =
@@ -30,6 +31,8 @@ export interface TunnelStatus {
   readonly sessions: number
   /** Milliseconds that the latest poll may be held. */
   readonly holdMs: number
+  /** What is known of who handles our HTTP on the way. */
+  readonly edge: EdgeReport
   /** What this path does, in the order it was found. */
   readonly findings: readonly Finding[]
   /** What was tried since the start and did not come through, oldest first, the last few. */

@@ -267,7 +267,7 @@ for (const [name, kind] of Object.entries(kinds)) {
     }
     const portOf = (server: typeof plain): number => (server.address() as AddressInfo).port
     t.is(await at(await freePort()), 'E_PATH_REFUSED,E_PATH_REFUSED')
-    t.is(await at(portOf(rude)), 'E_PATH_RESET,E_PATH_RESET')
+    t.is(await at(portOf(rude)), 'E_PATH_HELLO,E_PATH_HELLO')
     t.is(await at(portOf(plain)), 'E_PATH_TLS,E_PATH_TLS')
     t.is(await at(portOf(silent), 300), 'E_PATH_TIMEOUT,E_PATH_TIMEOUT')
   })

@@ -10,6 +10,7 @@ const texts: Readonly<Record<PathCode, string>> = {
   E_PATH_DNS: 'has no address that can be found',
   E_PATH_REFUSED: 'takes no connection',
   E_PATH_RESET: 'was cut off',
+  E_PATH_HELLO: 'was cut off as soon as TLS had named it',
   E_PATH_TIMEOUT: 'did not answer in time',
   E_PATH_TLS: 'shows a certificate that is not the right one',
   E_PATH_ANSWER: 'answered with what cannot be used',

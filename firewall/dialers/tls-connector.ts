@@ -1,8 +1,9 @@
 /** One verified TLS connection to a target: sockets of the route in turn, then the certificate, before a single octet of a request. */
-import { isIP } from 'node:net'
+import { isIP, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { connect as tlsConnect } from 'node:tls'
+import type { SottoError } from '#protocol/errors.ts'
 import { DialLimits } from '../limits.ts'
 import type { DialTarget, Reach } from './dialer.ts'
 import { reachOf } from './dialer.ts'
@@ -90,7 +91,15 @@ async function secure(raw: Duplex, reach: Reach, attempt: Attempt): Promise<TLSS
 
 function secured(raw: Duplex, reach: Reach, attempt: Attempt, late: AbortSignal): Promise<TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
+  const heard = octetsFrom(raw)
   const socket = tlsConnect({ ...connectionOptions(reach, attempt), socket: raw })
+  /** Whoever cuts here has read the ClientHello, and nobody has answered it. */
+  const cut = (cause?: Error): SottoError => {
+    const error =
+      cause === undefined ? pathError('E_PATH_RESET', reach.name, 'while connecting') : toPathError(cause, reach.name)
+    const isHello = error.code === 'E_PATH_RESET' && heard !== undefined && octetsFrom(raw) === heard
+    return isHello ? pathError('E_PATH_HELLO', reach.name, undefined, cause) : error
+  }
   const fail = (error: unknown): void => {
     socket.destroy()
     reject(error)
@@ -104,14 +113,19 @@ function secured(raw: Duplex, reach: Reach, attempt: Attempt, late: AbortSignal)
     if (attempt.tickets.length > DialLimits.tickets) attempt.tickets.shift()
   })
   // Both stay: until the HTTP client has its own, an error would have no listener.
-  socket.once('error', fail)
-  socket.once('close', () => fail(pathError('E_PATH_RESET', reach.name, 'while connecting')))
+  socket.once('error', (error) => fail(cut(error)))
+  socket.once('close', () => fail(cut()))
   socket.once('secureConnect', () => {
     if (!isPinned(socket, reach.certificate)) return fail(pathError('E_PATH_TLS', reach.name))
     verified = true
     resolve(socket)
   })
   return promise
+}
+
+/** Octets that have come on a connection; undefined where that is not known. */
+function octetsFrom(raw: Duplex): number | undefined {
+  return raw instanceof Socket ? raw.bytesRead : undefined
 }
 
 /** `rejectUnauthorized` is said outright, so that no environment variable decides. */

@@ -274,7 +274,7 @@ test('it hangs up in the TLS handshake, or speaks no TLS', async (t) => {
     plain.close()
   })
   const portOf = (which: typeof server) => (which.address() as AddressInfo).port
-  t.is(await codeOf(rig(t, { target: { port: portOf(server) } }).get('/')), 'E_PATH_RESET')
+  t.is(await codeOf(rig(t, { target: { port: portOf(server) } }).get('/')), 'E_PATH_HELLO')
   t.is(await codeOf(rig(t, { target: { port: portOf(plain) } }).get('/')), 'E_PATH_TLS')
 })
 

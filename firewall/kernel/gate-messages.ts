@@ -36,6 +36,8 @@ export const GateLimits = {
   questions: 128,
   /** Connections through the gate at a time, by count. Attack: descriptors. Eight to each of sixteen machines. */
   connections: 128,
+  /** Addresses that the resolver has given for one name, by count; the oldest go. Attack: a resolver that names others for ever. */
+  learned: 32,
   /** Time to connect, milliseconds; dialers give up earlier. Attack: parked attempts. */
   connectMs: 30_000,
 } as const

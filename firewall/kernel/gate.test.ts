@@ -4,6 +4,7 @@ import { EventEmitter, once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer, Socket as NetSocket, Server } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { setImmediate as settled } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import * as fc from 'fast-check'
@@ -12,6 +13,7 @@ import { SocketPairs } from '../socket-pairs.ts'
 import { systemWay } from '../way-out.ts'
 import { serveGate } from './gate.ts'
 import { GateList } from './gate-list.ts'
+import { GateLimits } from './gate-messages.ts'
 
 const target = (changes: Partial<DialTarget>): DialTarget => ({
   ...{ id: 'a', name: 'A', host: 'a.example', port: 443, addresses: ['192.0.2.1'], certificate: undefined },
@@ -34,12 +36,32 @@ test('the list: addresses and ports of the endpoints, their proxy or front inste
     ['a.example', 'front.example', 'b.example', 'c.example', 'other.example'].map((name) => list.mayResolve(name)),
     [true, true, false, false, false],
   )
-  t.false(list.mayConnect('192.0.2.77', 8443))
-  list.learn('front.example', ['192.0.2.77'])
-  t.true(list.mayConnect('192.0.2.77', 8443))
-  t.false(list.mayConnect('192.0.2.77', 443))
-  list.learn('other.example', ['192.0.2.78'])
-  t.false(list.mayConnect('192.0.2.78', 443))
+  t.false(list.mayConnect('1.2.3.4', 8443))
+  list.learn('front.example', ['1.2.3.4'])
+  t.true(list.mayConnect('1.2.3.4', 8443))
+  t.false(list.mayConnect('1.2.3.4', 443))
+  list.learn('other.example', ['1.2.3.5'])
+  t.false(list.mayConnect('1.2.3.5', 443))
+})
+
+test('a resolver that lies leads nowhere near, but for a proxy and this machine', (t) => {
+  const near = ['127.0.0.1', '192.168.1.1', '::ffff:10.0.0.1', 'fe80::1%wire']
+  const proxy = { ...target({ host: 'proxy.lan', port: 3128, addresses: [] }), kind: 'http' as const }
+  const list = new GateList([target({}), target({ proxy }), target({ host: 'a.localhost' })])
+  for (const host of ['a.example', 'proxy.lan', 'a.localhost']) list.learn(host, near)
+  for (const address of near) t.true(list.mayConnect(address, 3128), address)
+  t.true(list.mayConnect('127.0.0.1', 443), 'of a.localhost')
+  const other = new GateList([target({})])
+  other.learn('a.example', near)
+  for (const address of near) t.false(other.mayConnect(address, 443), address)
+})
+
+test('GateLimits.learned: the latest answers count', (t) => {
+  const list = new GateList([target({})])
+  const many = Array.from({ length: GateLimits.learned + 8 }, (_, i) => `1.2.3.${i}`)
+  for (const address of many) list.learn('a.example', [address])
+  t.is(many.filter((address) => list.mayConnect(address, 443)).length, GateLimits.learned)
+  t.true(list.mayConnect(many.at(-1)!, 443))
 })
 
 /** The channel to a broker, without the process. */
@@ -58,8 +80,18 @@ class Channel extends EventEmitter {
   }
 }
 
-async function opened(t: ExecutionContext) {
-  const server = createServer((socket) => socket.end('from outside'))
+interface Surroundings {
+  /** Null: the server says nothing, and stays. */
+  readonly said?: string | Uint8Array | null
+  readonly pair?: () => Promise<never>
+}
+
+async function opened(t: ExecutionContext, { said = 'from outside', pair }: Surroundings = {}) {
+  const gone = Promise.withResolvers<void>()
+  const server = createServer((socket) => {
+    socket.on('error', () => {}).on('close', () => gone.resolve())
+    if (said !== null) socket.end(said)
+  })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(async () => void server.close())
@@ -69,7 +101,7 @@ async function opened(t: ExecutionContext) {
   const pairs = new SocketPairs(NetSocket.prototype.connect as never, Server.prototype.listen as never)
   serveGate(channel as unknown as ChildProcess, {
     list: new GateList([target({ host: 'localhost', port, addresses: ['127.0.0.1'] })]),
-    leave: { way: systemWay, pair: () => pairs.make() } as never,
+    leave: { way: systemWay, pair: pair ?? (() => pairs.make()) } as never,
     beginning: { link: 'an invite' },
     refused: (what) => void refused.push(what),
   })
@@ -79,7 +111,7 @@ async function opened(t: ExecutionContext) {
     await answered
     return channel.answers.at(-1)!
   }
-  return { channel, refused, ask, port }
+  return { channel, refused, ask, port, gone: gone.promise }
 }
 
 test('a broker gets what is on the list, and the other end of a local socket', async (t) => {
@@ -93,6 +125,31 @@ test('a broker gets what is on the list, and the other end of a local socket', a
   t.is(await text(socket!), 'from outside')
   socket!.destroy()
   t.deepEqual(refused, [])
+})
+
+test('without a socket to hand over the connection is given up', async (t) => {
+  const pair = () => Promise.reject(Object.assign(new Error('none'), { code: 'EMFILE' }))
+  const { ask, port, gone } = await opened(t, { pair, said: new Uint8Array(40_000_000) })
+  t.deepEqual((await ask({ id: 1, ask: 'connect', address: '127.0.0.1', port })).answer, { id: 1, code: 'EMFILE' })
+  await gone
+  t.pass()
+})
+
+test('GateLimits.connections: as many, and no more until some are over', async (t) => {
+  const { ask, port, channel } = await opened(t, { said: null })
+  const connect = { ask: 'connect', address: '127.0.0.1', port }
+  for (let id = 1; id <= GateLimits.connections; id++) await ask({ ...connect, id })
+  t.deepEqual((await ask({ ...connect, id: 1_000 })).answer, { id: 1_000, code: 'EMFILE' })
+  const sockets = channel.answers.flatMap(({ socket }) => socket ?? [])
+  t.is(sockets.length, GateLimits.connections)
+  for (const socket of sockets) socket.destroy()
+  let last = await ask({ ...connect, id: 2_000 })
+  for (let id = 2_001; last.answer.code === 'EMFILE'; id++) {
+    await settled()
+    last = await ask({ ...connect, id })
+  }
+  t.is(last.answer.value, null)
+  last.socket!.destroy()
 })
 
 test('everything else is refused, and told', async (t) => {

@@ -10,6 +10,7 @@ import type { Leave } from '../lockdown.ts'
 import type { GateList } from './gate-list.ts'
 import type { Answer, Beginning, Question } from './gate-messages.ts'
 import { GateLimits, questionSchema } from './gate-messages.ts'
+import { relay } from './relay.ts'
 
 export interface GateOptions {
   readonly list: GateList
@@ -73,13 +74,16 @@ class Gate {
     if (this.connections >= GateLimits.connections) throw Object.assign(new Error('too many'), { code: 'EMFILE' })
     this.connections++
     const done = (): void => void this.connections--
+    let outer: Socket | undefined
     try {
-      const outer = await this.options.leave.way.connect(address, port, AbortSignal.timeout(GateLimits.connectMs))
-      outer.once('close', done)
+      outer = await this.options.leave.way.connect(address, port, AbortSignal.timeout(GateLimits.connectMs))
+      // Until it is relayed, an error would have no listener.
+      outer.on('error', () => {})
       const [inner, handed] = await this.options.leave.pair()
-      relay(inner, outer)
+      relay(inner, outer, done)
       return handed
     } catch (error) {
+      outer?.destroy()
       done()
       throw error
     }
@@ -94,18 +98,6 @@ class Gate {
     if (!this.broker.connected) socket?.destroy()
     else if (socket === undefined) this.broker.send(answer)
     else this.broker.send(answer, socket)
-  }
-}
-
-/** Both ways; what breaks on one side breaks on the other. */
-function relay(inner: Socket, outer: Socket): void {
-  for (const [from, to] of [
-    [inner, outer],
-    [outer, inner],
-  ] as const) {
-    from.pipe(to)
-    from.on('error', () => to.destroy())
-    from.once('close', () => to.destroy())
   }
 }
 

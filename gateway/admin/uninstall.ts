@@ -4,6 +4,7 @@ import { readdir, rm, rmdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { isSottoError } from '#protocol/errors.ts'
 import { MADE_FILE, Made } from '../deploy/made.ts'
+import { TRACKER_FOLDER } from '../services/tracker/state.ts'
 import { CONFIG_FILE, openState, STATE_FILES, STORE_FOLDER } from '../state.ts'
 import { stateFault, unreadable } from '../store/faults.ts'
 import { holdStore } from '../store/holder.ts'
@@ -28,7 +29,9 @@ export async function planUninstall(stateFolder: string): Promise<UninstallPlan>
     throw unreadable(`There is no gateway in ${folder}.`)
   await refuseRunning(folder)
   const made = await Made.open(folder)
-  const state = [...STATE_FILES, STORE_FOLDER, MADE_FILE].filter((name) => existsSync(join(folder, name)))
+  const state = [...STATE_FILES, STORE_FOLDER, TRACKER_FOLDER, MADE_FILE].filter((name) =>
+    existsSync(join(folder, name)),
+  )
   const files: string[] = []
   const edited: string[] = []
   for (const path of made.paths.filter((each) => !STATE_FILES.some((name) => each === join(folder, name)))) {

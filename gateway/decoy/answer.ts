@@ -32,8 +32,8 @@ function dateNow(): string {
   return dateText
 }
 
-/** Status line and headers, in nginx's order. */
-export function writeHead(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+/** Status line and headers, in nginx's order. Returns the octets of it all. */
+export function writeHead(request: IncomingMessage, response: ServerResponse, answer: Answer): number {
   const headers = ['Server', SERVER, 'Date', dateNow()]
   if (answer.type !== undefined) headers.push('Content-Type', answer.type)
   if (answer.length !== undefined) headers.push('Content-Length', String(answer.length))
@@ -43,9 +43,31 @@ export function writeHead(request: IncomingMessage, response: ServerResponse, an
   // nginx names the connection's fate always; named here, Node adds no Keep-Alive header of its own.
   headers.push('Connection', keepAlive ? 'keep-alive' : 'close')
   if (answer.more !== undefined) headers.push(...answer.more)
-  response.writeHead(answer.status, reasonOf(answer.status), headers)
+  const reason = reasonOf(answer.status)
+  response.writeHead(answer.status, reason, headers)
   // What is left of a body that nobody wants, so that the connection can go on.
   if (!request.complete) request.resume()
+  // A colon and a space behind each name, a line end behind each value; another behind the status line, and the last one.
+  const fields = headers.reduce((sum, text) => sum + text.length + 2, 0)
+  return `HTTP/1.1 ${answer.status} ${reason}`.length + 2 + fields + 2
+}
+
+/** Octets of a TLS record at the most (RFC 8446 section 5.1). */
+const RECORD = 16_384
+/** Octets of a body up to which copying it costs less than writing twice. */
+const COPIED = 65_536
+
+/**
+ * Head and whole body. Of a large body no more goes with the head than fills its record: what Node is given together it
+ * copies into one place before it encrypts. The records are the same as if it were written at once.
+ */
+export function writeWhole(request: IncomingMessage, response: ServerResponse, answer: Answer, body: Uint8Array): void {
+  const head = writeHead(request, response, { ...answer, length: body.length })
+  const first = RECORD - (head % RECORD)
+  if (body.length <= COPIED) return void response.end(body)
+  response.write(body.subarray(0, first))
+  response.socket?.uncork()
+  response.end(body.subarray(first))
 }
 
 /** Where nginx's words differ from Node's. */

@@ -46,6 +46,7 @@ export class MemberSockets implements Upgrades {
   private bare: BareRoom | undefined
   /** Sockets given and not closed. */
   private open = 0
+  private readonly perMember = new Map<string, number>()
 
   constructor(input: MemberSocketsInput) {
     this.input = input
@@ -63,13 +64,21 @@ export class MemberSockets implements Upgrades {
   readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const ticket = this.tickets.get(request)
     if (ticket === undefined) return this.input.upgrades?.handle(request, socket, head)
-    this.open++
+    const { member } = ticket.live.caller
+    this.count(member, 1)
     socket.once('close', () => {
-      this.open--
+      this.count(member, -1)
       ticket.gone()
     })
     const enter = this.input.upgrades?.enter ?? this.enterBare
     enter(request, socket, head, (guest) => this.serve(guest, ticket))
+  }
+
+  private count(member: string, more: 1 | -1): void {
+    this.open += more
+    const own = (this.perMember.get(member) ?? 0) + more
+    if (own === 0) this.perMember.delete(member)
+    else this.perMember.set(member, own)
   }
 
   async close(): Promise<void> {
@@ -103,8 +112,9 @@ export class MemberSockets implements Upgrades {
     if (!(token instanceof Uint8Array) || token.length !== TOKEN_LENGTH) return undefined
     const expected = this.input.tokens.find(latin1(token))
     const live = expected && this.input.sessions.of(expected.session)
-    const parcel = live && socket.upgrade.decodeRequest({ target, header, body: empty })
-    if (live === undefined || parcel === undefined) return undefined
+    if (live === undefined || (this.perMember.get(live.caller.member) ?? 0) >= this.limits.perMember) return undefined
+    const parcel = socket.upgrade.decodeRequest({ target, header, body: empty })
+    if (parcel === undefined) return undefined
     const answer = Promise.withResolvers<HttpResponse | undefined>()
     const taken = live.admit(expected!, socket.upgrade, parcel, answer.resolve)
     if (taken === undefined) return undefined

@@ -145,7 +145,7 @@ const cuts: readonly Scenario[] = [
       { afterMs: 300, rules: { resetSni: 'localhost' }, act: 'cut' },
       { afterMs: 4_300, rules: {}, heals: true },
     ],
-    names: ['E_PATH_RESET'],
+    names: ['E_NET_NAME'],
   },
   {
     name: 'sni-reset-second-address',

@@ -149,6 +149,8 @@ function serveRaw(stream: Stream, services: readonly Service[], caller: Caller, 
   if (service === undefined) return false
   stream.onData = undefined
   stream.onReset = undefined
+  // What is too large for messages must not hold up any.
+  stream.priority = Priority.bulk
   service.stream![m]!(a, caller, stream)
   return true
 }

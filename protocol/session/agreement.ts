@@ -29,16 +29,18 @@ export class ControlReader {
   private held: Uint8Array = empty
 
   push(bytes: Uint8Array): ControlMessage[] | undefined {
-    this.held = concat(this.held, bytes)
+    const all = this.held.length === 0 ? bytes : concat(this.held, bytes)
     const messages: ControlMessage[] = []
-    while (this.held.length >= 3) {
-      const length = readU16(this.held, 1)
-      if (length > CONTENT_MAX) return undefined
-      if (this.held.length < 3 + length) break
-      messages.push({ type: this.held[0]!, content: this.held.slice(3, 3 + length) })
-      this.held = this.held.slice(3 + length)
+    let at = 0
+    while (all.length - at >= 3) {
+      const stop = at + 3 + readU16(all, at + 1)
+      if (stop > at + 3 + CONTENT_MAX) return undefined
+      if (stop > all.length) break
+      messages.push({ type: all[at]!, content: all.slice(at + 3, stop) })
+      at = stop
     }
-    if (this.held.length === 0) this.held = empty
+    // Copied once, whatever was in it, and so that it keeps no parcel in memory.
+    this.held = at === all.length ? empty : all.slice(at)
     return messages
   }
 }

@@ -36,6 +36,14 @@ interface Reset {
 
 export type Role = 'client' | 'gateway'
 
+/**
+ * Streams of this side that may have begun and not be over. The peer counts up to `Limits.streams`: the rest is for those that
+ * are over here, of which it has not heard yet.
+ */
+const OWN_STREAMS = Limits.streams / 2
+/** Of a stream whose turn has not come. */
+const UNNUMBERED = -1
+
 export interface MultiplexerEvents {
   /** The peer opened a stream. Set its handlers before returning. */
   stream?(stream: Stream): void
@@ -61,6 +69,8 @@ export class Multiplexer implements StreamOwner {
   /** Service streams may be sent; before that only the control stream. */
   ready = false
   readonly control: Stream
+  /** Streams that this side has opened for something large. */
+  bulkOpened = 0
   private readonly events: MultiplexerEvents
   private readonly streams = new Map<number, Stream>()
   private readonly sent = new Map<number, Sent>()
@@ -69,6 +79,9 @@ export class Multiplexer implements StreamOwner {
   private readonly role: Role
   private nextOwn: number
   private nextPeer: number
+  /** Opened by this side; the peer knows nothing of them yet. */
+  private waiting: Stream[] = []
+  private ownStreams = 0
   private turn = 0
 
   private sendLimit: number = Limits.sessionWindow
@@ -76,6 +89,8 @@ export class Multiplexer implements StreamOwner {
   private receiveLimit: number = Limits.sessionWindow
   private receivedTotal = 0
   private consumedTotal = 0
+  /** Consumed when the latest limit of the session was told. */
+  private grantedTotal = 0
 
   /** Each once. */
   private dueWindows: Stream[] = []
@@ -114,12 +129,27 @@ export class Multiplexer implements StreamOwner {
     return this.streams.size
   }
 
+  /** Where this side has many streams already, the new one begins when others are over. */
   open(priority: Priority): Stream {
-    const stream = new Stream(this.nextOwn, priority, Limits.streamWindow, this)
-    this.nextOwn += 2
+    if (priority === Priority.bulk) this.bulkOpened++
+    const stream = new Stream(UNNUMBERED, priority, Limits.streamWindow, this)
     if (this.isClosed) queueMicrotask(() => stream.cut(CloseCode.gone))
-    else this.streams.set(stream.id, stream)
+    else {
+      this.waiting.push(stream)
+      this.beginWaiting()
+    }
     return stream
+  }
+
+  /** Numbers are given here and not before: the peer takes a number for the opening of all lower ones. */
+  private beginWaiting(): void {
+    while (this.ownStreams < OWN_STREAMS && this.waiting.length > 0 && !this.isClosed) {
+      const stream = this.waiting.shift()!
+      stream.id = this.nextOwn
+      this.nextOwn += 2
+      this.ownStreams++
+      this.streams.set(stream.id, stream)
+    }
   }
 
   // ---- sending -------------------------------------------------------------------------------------------------------
@@ -140,15 +170,18 @@ export class Multiplexer implements StreamOwner {
 
   /** True where something waits that is not bulk: it should not wait for the end of a large transfer. */
   get urgent(): boolean {
-    for (const stream of this.streams.values()) {
-      if (
-        stream.priority !== Priority.bulk &&
-        this.mayCarry(stream, this.ready) &&
-        stream.sending.sendable(this.credit) > 0
-      )
-        return true
-    }
+    if (this.speaks) return true
     return this.dueLost.length > 0 || this.dueResets.length > 0 || this.dueWindows.length > 0 || this.dueSessionWindow
+  }
+
+  /** True where a stream that is not bulk has something to say: beside it, credit for a file can wait for what goes next. */
+  get speaks(): boolean {
+    if (this.closeCode !== undefined) return true
+    for (const stream of this.streams.values()) {
+      if (stream.priority === Priority.bulk || !this.mayCarry(stream, this.ready)) continue
+      if (stream.sending.sendable(this.credit) > 0) return true
+    }
+    return false
   }
 
   private get credit(): number {
@@ -446,6 +479,13 @@ export class Multiplexer implements StreamOwner {
     return this.receivedTotal - this.consumedTotal
   }
 
+  /** Octets that were written to the streams and have not been acknowledged. */
+  get unsettled(): number {
+    let octets = 0
+    for (const { held } of this.streams.values()) octets += held
+    return octets
+  }
+
   // ---- what streams ask of their session -------------------------------------------------------------------------------
 
   wake(): void {
@@ -463,14 +503,16 @@ export class Multiplexer implements StreamOwner {
 
   consumed(octets: number): void {
     this.consumedTotal += octets
-    if (this.receiveLimit - this.consumedTotal > Limits.sessionWindow / 2) return
-    this.receiveLimit = this.consumedTotal + Limits.sessionWindow
+    if (this.consumedTotal - this.grantedTotal < Limits.sessionWindow / 4) return
+    this.grantedTotal = this.consumedTotal
+    this.receiveLimit = this.consumedTotal + Limits.sessionWindowOpen
     this.dueSessionWindow = true
     this.events.wake?.()
   }
 
   /** A stream is cut from this side. */
   cutOff(stream: Stream, code: number): void {
+    if (stream.id === UNNUMBERED) return
     const { highest, isDone } = stream.receiving
     this.consumed(stream.receiving.discard(highest))
     if (!isDone) {
@@ -487,9 +529,18 @@ export class Multiplexer implements StreamOwner {
   }
 
   settled(stream: Stream): void {
+    if (stream.id === UNNUMBERED) {
+      this.waiting = this.waiting.filter((other) => other !== stream)
+      return
+    }
     this.consumed(stream.receiving.discard(stream.receiving.highest))
     this.streams.delete(stream.id)
     this.dueWindows = this.dueWindows.filter((other) => other !== stream)
+    if (stream.id % 2 !== this.nextOwn % 2 || stream.id === 0) return
+    this.ownStreams--
+    if (this.waiting.length === 0) return
+    this.beginWaiting()
+    this.events.wake?.()
   }
 
   // ---- ending -----------------------------------------------------------------------------------------------------------
@@ -502,7 +553,7 @@ export class Multiplexer implements StreamOwner {
   private finish(code: number): void {
     if (this.isClosed) return
     this.closeCode = code
-    for (const stream of [...this.streams.values()]) stream.cut(code)
+    for (const stream of [...this.streams.values(), ...this.waiting]) stream.cut(code)
     this.events.closed?.(code)
   }
 }

@@ -54,3 +54,12 @@ test('whatever pieces come in whatever order, the octets come out once and in or
   )
   t.pass()
 })
+
+test('Limits.streamWindowOpen: who reads is sent more ahead than at first, and told of it now and then', (t) => {
+  const buffer = new ReceiveBuffer()
+  t.is(buffer.limit, Limits.streamWindow)
+  t.is(buffer.consume(Limits.streamWindow / 4 - 1), undefined)
+  t.is(buffer.consume(1), Limits.streamWindow / 4 + Limits.streamWindowOpen)
+  t.is(buffer.consume(1), undefined)
+  t.is(buffer.accept(buffer.limit, new Uint8Array(1), false), undefined, 'no octet beyond')
+})

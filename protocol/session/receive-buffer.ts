@@ -12,8 +12,9 @@ export class ReceiveBuffer {
   limit: number = Limits.streamWindow
   /** Offset of the next octet to deliver. */
   private next = 0
-  /** Octets the owner has said it is done with. */
+  /** Octets the owner has said it is done with, and of them those that the latest limit was told after. */
   private consumed = 0
+  private granted = 0
   /** Highest offset seen: what counts against the session's window. */
   private top = 0
   private final: number | undefined
@@ -112,11 +113,12 @@ export class ReceiveBuffer {
     return left
   }
 
-  /** The owner has consumed `octets`; returns a new limit to announce once half the window is used up. */
+  /** The owner has consumed `octets`; returns a new limit to announce once that is a quarter of the first window. */
   consume(octets: number): number | undefined {
     this.consumed += octets
-    if (this.final !== undefined || this.limit - this.consumed > Limits.streamWindow / 2) return undefined
-    this.limit = this.consumed + Limits.streamWindow
+    if (this.final !== undefined || this.consumed - this.granted < Limits.streamWindow / 4) return undefined
+    this.granted = this.consumed
+    this.limit = this.consumed + Limits.streamWindowOpen
     return this.limit
   }
 }

@@ -151,6 +151,27 @@ test('many readers that take nothing are stopped at the window of the session', 
   t.true(arrived <= Limits.sessionWindow && arrived > Limits.sessionWindow - 2_048, `${arrived}`)
 })
 
+test('Limits.sessionWindowOpen: readers that take everything are sent on, and no further ahead than that', async (t) => {
+  const link = new SessionLink(prng(6), calm)
+  const each = Limits.streamWindow
+  let arrived = 0
+  let taken = 0
+  let takes = true
+  link.onStream = (_, stream) => {
+    stream.onData = (bytes) => {
+      arrived += bytes.length
+      if (!takes) return
+      taken += bytes.length
+      stream.consume(bytes.length)
+      takes = taken < each
+    }
+  }
+  for (let i = 0; i < 8; i++) link.client.mux.open(Priority.bulk).write(new Uint8Array(each))
+  await link.time.run(() => false, HOUR)
+  const ahead = arrived - taken
+  t.true(ahead > Limits.sessionWindow && ahead <= Limits.sessionWindowOpen, `${ahead}`)
+})
+
 test('streams that are cut give their credit back', async (t) => {
   const link = new SessionLink(prng(5), { ...calm, loss: 0.2 })
   link.onStream = (_, stream) => {
@@ -173,6 +194,51 @@ test('streams that are cut give their credit back', async (t) => {
   link.client.mux.open(Priority.bulk).write(new Uint8Array(2_000_000))
   await link.time.run(() => whole === 2_000_000, HOUR)
   t.is(whole, 2_000_000)
+})
+
+test('more streams at once than a session may have are carried in turn, whatever the network does', async (t) => {
+  const calls = 3 * Limits.streams
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), faults, async (seed, fault) => {
+      const link = new SessionLink(prng(seed), fault)
+      const asked: number[] = []
+      let answers = 0
+      let given = 0
+      link.onStream = (_, stream) => {
+        stream.onData = (bytes) => {
+          asked.push(bytes[0]! * 256 + bytes[1]!)
+          stream.consume(bytes.length)
+        }
+        stream.onEnd = () => {
+          stream.write(Uint8Array.of(1))
+          stream.end()
+        }
+      }
+      const cut = new Set<number>()
+      for (let i = 0; i < calls; i++) {
+        const stream = link.client.mux.open(Priority.normal)
+        stream.write(Uint8Array.of(i >>> 8, i & 0xff))
+        stream.end()
+        stream.onEnd = () => answers++
+        // Some give up before their turn has come, some while they wait for an answer.
+        if (i % 5 === 4) link.time.after(i, () => stream.reset(CloseCode.cancelled))
+        stream.onReset = () => {
+          cut.add(i)
+          given++
+        }
+      }
+      await link.time.run(() => answers + given >= calls && link.client.mux.streamCount === 1, 24 * HOUR)
+      if (link.closed.client !== undefined || link.closed.gateway !== undefined)
+        throw new Error(`closed ${JSON.stringify(link.closed)}`)
+      if (answers + given !== calls) throw new Error(`${answers} answered and ${given} given up of ${calls}`)
+      if (new Set(asked).size !== asked.length) throw new Error('asked twice')
+      for (let i = 0; i < calls; i++) if (!cut.has(i) && !asked.includes(i)) throw new Error(`${i} was never asked`)
+      await link.time.run(() => link.gateway.mux.streamCount === 1, 24 * HOUR)
+      if (link.gateway.mux.streamCount !== 1) throw new Error('the gateway keeps streams that are over')
+    }),
+    { numRuns: process.env.SOTTO_LONG ? 300 : 10 },
+  )
+  t.pass()
 })
 
 test('keys are renewed hourly by a fresh handshake, unnoticed by streams', async (t) => {

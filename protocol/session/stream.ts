@@ -17,8 +17,10 @@ export interface StreamOwner {
 }
 
 export class Stream {
-  readonly id: number
-  readonly priority: Priority
+  /** Set by the session once the stream begins. */
+  id: number
+  /** Of what this side sends. Who answers a stream that the peer opened may say that it is a file. */
+  priority: Priority
   readonly sending: SendBuffer
   readonly receiving: ReceiveBuffer = new ReceiveBuffer()
   /** Called with octets in order; the session's owner gives credit back by `consume`. */

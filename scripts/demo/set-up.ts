@@ -42,6 +42,7 @@ export async function setUp(input: SetUpInput): Promise<Running> {
   const front = await startFront({ port, certificate, key, socketPath, observe: input.observe })
   try {
     await makeGateway(state, port, socketPath, tell)
+    await makeTracker(state)
     let gateway = await startGateway(state, socketPath)
     for (const member of members) await joinAs(state, member, tell)
     await befriend(state, tell)
@@ -138,6 +139,13 @@ async function makeGateway(
     '--template',
     ...TEMPLATES,
   ])
+}
+
+/** The gateway is a tracker as well: `sotto friend` finds people. The list of trackers is signed anew with each start. */
+async function makeTracker(state: string): Promise<void> {
+  const made = await runJson(gatewayMain, ['tracker', 'init', '--gateway', gatewayFolder(state)])
+  const { line } = made as { line: string }
+  await run(gatewayMain, ['gateway', 'trackers', '--state', gatewayFolder(state), line])
 }
 
 async function startGateway(state: string, socketPath: string): Promise<ChildProcess> {

@@ -12,6 +12,7 @@ import { hex, latin1 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { provesMembership } from '#protocol/handshake.ts'
 import type { Service } from '#protocol/services/service.ts'
+import { CloseCode } from '#protocol/session/frames.ts'
 import { TokenTable } from '#protocol/session/token-table.ts'
 import { cohort, credentialKey, gatewaySecret, testPermit } from './pair.ts'
 import { plainTemplate } from './plain-template.ts'
@@ -48,6 +49,10 @@ export class SimulatedNetwork {
   exchanges = 0
   /** Told of the octets of every request's body. */
   onRequest: (octets: number) => void = () => {}
+  /** Likewise, once it is over. */
+  onOver: (octets: number) => void = () => {}
+  /** Connections of these families are cut as soon as they name the website. */
+  readonly cutFamilies: Set<string> = new Set()
   private readonly timers = new MachineTimers(this.time)
   private generation = 0
   private lastBegan = Number.NEGATIVE_INFINITY
@@ -100,6 +105,11 @@ export class SimulatedNetwork {
     this.strand()
     this.connections = []
     before.end()
+  }
+
+  /** The gateway ends all sessions there are, as where somebody has too many. */
+  endSessions(): void {
+    for (const { session } of [...this.sessions.each()]) session.close(CloseCode.limit)
   }
 
   /** Sessions there are at the gateway. */
@@ -157,6 +167,7 @@ export class SimulatedNetwork {
 
   private exchange(request: ExchangeRequest, options: ExchangeOptions): Promise<ExchangeResponse> {
     this.exchanges++
+    if (this.cutFamilies.has(options.family)) return this.cutAtHello()
     this.onRequest(request.body?.length ?? 0)
     if (options.fresh) this.connections = this.connections.filter(({ busy }) => busy)
     return new Promise((resolve, reject) => {
@@ -169,6 +180,7 @@ export class SimulatedNetwork {
         this.underWay.delete(cut)
         options.signal?.removeEventListener('abort', aborted)
         if (connection !== undefined) this.leave(connection, spoils)
+        this.onOver(request.body?.length ?? 0)
         settle()
       }
       const fail = (code: 'E_PATH_TIMEOUT' | 'E_PATH_RESET' | 'E_PATH_REFUSED' | 'E_PATH_CLOSED'): void =>
@@ -190,6 +202,11 @@ export class SimulatedNetwork {
       }
       this.take(options.connections ?? 2, onward, fail, () => over)
     })
+  }
+
+  private async cutAtHello(): Promise<never> {
+    await new Promise<void>((resolve) => this.time.after(2 * this.rttMs, resolve))
+    throw new SottoError('E_PATH_HELLO', 'as simulated')
   }
 
   /** An idle connection, a new one, or the next that is free. */

@@ -1,4 +1,4 @@
-import { base64url as encode, fromBase64url } from '#protocol/bytes.ts'
+import { base64url as encode, fromBase64urlInto } from '#protocol/bytes.ts'
 import type { TextEncoding } from './text-encoding.ts'
 
 /** RFC 4648 section 5, unpadded, as URLs and tokens hold it. */
@@ -6,5 +6,6 @@ export const base64url: TextEncoding = {
   alphabet: 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_',
   encodedLength: (bytes) => Math.ceil((4 * bytes) / 3),
   encode,
-  decode: fromBase64url,
+  decodedLength: (text) => (text.length * 3) >> 2,
+  decodeInto: fromBase64urlInto,
 }

@@ -9,6 +9,7 @@ import type { EngineIoData } from '../template.ts'
 import { base64 } from './base64.ts'
 import type { PlainBinary } from './binary.ts'
 import { ATTACHMENTS } from './socketio.ts'
+import { decodeText } from './text-encoding.ts'
 
 export const SEPARATOR = '\x1e'
 /** Message (4), binary event (5). */
@@ -42,7 +43,7 @@ export function createEngineIo({ event, bytes: size }: EngineIoData, classes: re
         return undefined
       const parts: Uint8Array[] = []
       for (const [index, packet] of packets.entries()) {
-        const part = packet.startsWith('b') ? base64.decode(packet.slice(1)) : undefined
+        const part = packet.startsWith('b') ? decodeText(base64, packet.slice(1)) : undefined
         const isLast = index === packets.length - 1
         const fits = part !== undefined && (isLast ? part.length > 0 && part.length <= size : part.length === size)
         if (!fits) return undefined

@@ -1,4 +1,3 @@
-import { concat } from '#protocol/bytes.ts'
 import type { GroupData } from '../template.ts'
 import type { TextEncoding } from './text-encoding.ts'
 
@@ -15,17 +14,18 @@ export function grouped(inner: TextEncoding, group: GroupData): TextEncoding {
       for (let at = 0; at < bytes.length; at += size) items.push(inner.encode(bytes.subarray(at, at + size)))
       return items.map((item) => open + item + close).join(between)
     },
-    decode(text) {
-      if ((text.length + between.length) % step !== 0) return undefined
-      const items: Uint8Array[] = []
-      for (let at = 0; at < text.length; at += step) {
-        const item = inner.decode(text.slice(at + open.length, at + open.length + itemLength))
-        if (item === undefined) return undefined
-        items.push(item)
+    decodedLength: (text) => size * Math.floor((text.length + between.length) / step),
+    decodeInto(out, text) {
+      if ((text.length + between.length) % step !== 0) return false
+      for (let from = 0, at = 0; at < text.length; from += size, at += step) {
+        const start = at + open.length
+        const end = start + itemLength
+        const last = end + close.length === text.length
+        const around = text.startsWith(open, at) && text.startsWith(close, end)
+        if (!around || !(last || text.startsWith(between, end + close.length))) return false
+        if (!inner.decodeInto(out.subarray(from, from + size), text.slice(start, end))) return false
       }
-      const bytes = concat(...items)
-      // What stands around the values is compared by writing it again.
-      return this.encode(bytes) === text ? bytes : undefined
+      return true
     },
   }
 }

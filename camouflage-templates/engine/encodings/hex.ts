@@ -6,8 +6,11 @@ export const hex: TextEncoding = {
   alphabet: '0123456789abcdef',
   encodedLength: (bytes) => 2 * bytes,
   encode,
-  decode(text) {
+  decodedLength: (text) => text.length >> 1,
+  decodeInto(out, text) {
     const bytes = fromHex(text)
-    return bytes !== undefined && encode(bytes) === text ? bytes : undefined
+    if (bytes === undefined || encode(bytes) !== text) return false
+    out.set(bytes)
+    return true
   },
 }

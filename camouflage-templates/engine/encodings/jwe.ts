@@ -6,7 +6,7 @@
  * with octets of ours wherever the real thing has ciphertext: the wrapped key (RFC 7518 section 4.4; none for `dir`), the
  * 96-bit vector, the ciphertext and the 128-bit tag of AES-GCM. Whoever has no key sees such a token and no difference.
  */
-import { concat, base64url as encode, fromBase64url, utf8 } from '#protocol/bytes.ts'
+import { base64url as encode, utf8 } from '#protocol/bytes.ts'
 import type { JweData } from '../template.ts'
 import { base64url } from './base64url.ts'
 import type { TextEncoding } from './text-encoding.ts'
@@ -31,21 +31,30 @@ export function createJwe(data: JweData): TextEncoding {
   const overhead = jweOverhead(data)
   const partsLength =
     header.length + 4 + [key, VECTOR, TAG].reduce((sum, each) => sum + base64url.encodedLength(each), 0)
+  /** Where key, vector, ciphertext and tag stand. */
+  const cutsOf = (length: number): readonly (readonly [number, number])[] => {
+    const [vector, text, tag] = [key, key + VECTOR, length - TAG]
+    return [
+      [0, vector],
+      [vector, text],
+      [text, tag],
+      [tag, length],
+    ] as const
+  }
   return {
     alphabet: `${base64url.alphabet}.`,
     encodedLength: (bytes) => partsLength + base64url.encodedLength(bytes - overhead),
     encode(bytes) {
-      const cuts = [0, key, key + VECTOR, bytes.length - TAG, bytes.length]
-      const parts = [header]
-      for (let at = 1; at < cuts.length; at++) parts.push(encode(bytes.subarray(cuts[at - 1], cuts[at])))
-      return parts.join('.')
+      return [header, ...cutsOf(bytes.length).map(([from, to]) => encode(bytes.subarray(from, to)))].join('.')
     },
-    decode(text) {
+    decodedLength: (text) => Math.max(0, overhead + base64url.decodedLength(text.slice(partsLength))),
+    decodeInto(out, text) {
       const parts = text.split('.', 6)
-      if (parts.length !== 5 || parts[0] !== header) return undefined
-      const [wrapped, vector, ciphertext, tag] = parts.slice(1).map(fromBase64url)
-      if (wrapped?.length !== key || vector?.length !== VECTOR || tag?.length !== TAG) return undefined
-      return ciphertext === undefined || ciphertext.length === 0 ? undefined : concat(wrapped, vector, ciphertext, tag)
+      if (parts.length !== 5 || parts[0] !== header || out.length <= overhead) return false
+      return cutsOf(out.length).every(([from, to], at) => {
+        const part = parts[at + 1]!
+        return part.length === base64url.encodedLength(to - from) && base64url.decodeInto(out.subarray(from, to), part)
+      })
     },
   }
 }

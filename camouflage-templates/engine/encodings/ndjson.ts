@@ -5,6 +5,7 @@ import type { Filler, Slot } from '../hole.ts'
 import type { Pattern, Values } from '../pattern.ts'
 import { holesOf, longest, render, scanAll } from '../pattern.ts'
 import type { PlainBinary } from './binary.ts'
+import { decodeText } from './text-encoding.ts'
 
 /**
  * `line`: read without doubt. `size`: octets on every line but the last.
@@ -39,7 +40,7 @@ export function createNdjson(line: Pattern, size: number): PlainBinary {
         // A line that is shorter than the others is the last one.
         const late = parts.length > 0 && parts.at(-1)!.length !== size
         if (end < 0 || late || !scanAll(line, text.slice(at, end), values)) return undefined
-        const part = slot.decode(values.get(slot)!)
+        const part = decodeText(slot, values.get(slot)!)
         if (part === undefined || part.length === 0 || part.length > size) return undefined
         parts.push(part)
         at = end + 1

@@ -31,18 +31,17 @@ export function chunksLength(length: number, size: number): number {
   return length + CHUNK_OVERHEAD * Math.ceil(length / size)
 }
 
-/** The `length` octets in chunks that `writeChunks` wrote, otherwise undefined. `chunks` has the exact length. */
-export function readChunks(chunks: Uint8Array, type: string, length: number, size: number): Uint8Array | undefined {
+/** Puts into `data` what chunks hold that `writeChunks` wrote; false for others. `chunks` has the exact length. */
+export function readChunks(data: Uint8Array, chunks: Uint8Array, type: string, size: number): boolean {
   const name = utf8(type)
-  const data = new Uint8Array(length)
   let at = 0
-  for (let from = 0; from < length; from += size) {
-    const part = Math.min(size, length - from)
+  for (let from = 0; from < data.length; from += size) {
+    const part = Math.min(size, data.length - from)
     const checked = chunks.subarray(at + 4, at + 8 + part)
     const sound = readU32(chunks, at) === part && fastEqual(checked.subarray(0, 4), name)
-    if (!sound || readU32(chunks, at + 8 + part) !== crc32(checked)) return undefined
+    if (!sound || readU32(chunks, at + 8 + part) !== crc32(checked)) return false
     data.set(checked.subarray(4), from)
     at += CHUNK_OVERHEAD + part
   }
-  return data
+  return true
 }

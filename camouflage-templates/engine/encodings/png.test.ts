@@ -6,7 +6,7 @@ import { seeded } from '../../test-support.ts'
 import { createDraw } from '../draw.ts'
 import { createPng } from './png.ts'
 import { pngChunk } from './png-chunk.ts'
-import { adler32, readStored, writeStored } from './zlib-stream.ts'
+import { adler32, readStored, storedLength, writeStored } from './zlib-stream.ts'
 
 /** CRC-32 of PNG (ISO 3309), one bit at a time. */
 function naiveCrc(bytes: Uint8Array): number {
@@ -25,6 +25,17 @@ function naiveAdler(bytes: Uint8Array): number {
     b = (b + a) % 65_521
   }
   return b * 65_536 + a
+}
+
+function storedOf(data: Uint8Array): Uint8Array {
+  const stream = new Uint8Array(storedLength(data.length))
+  writeStored(stream, data)
+  return stream
+}
+
+function octetsOf(stream: Uint8Array, length: number): Uint8Array | undefined {
+  const data = new Uint8Array(length)
+  return readStored(data, stream) ? data : undefined
 }
 
 interface Picture {
@@ -153,6 +164,24 @@ test('a picture with a chunk more, or data in a chunk of another type, is refuse
   t.deepEqual(png.decode(file), seeded(4)(100))
 })
 
+test('pictures of all sizes one after another: none has anything of another, and what was read stays what it was', (t) => {
+  const gallery = compileBuiltins().find((template) => template.id === 'gallery')!
+  const shape = gallery.shape('bulk')
+  const made = [...shape.down.classes, ...shape.down.classes.toReversed()].map((length, at) => {
+    const parcel = seeded(at)(length)
+    return { parcel, response: shape.encodeResponse({ parcel, random: seeded(at + 50) }) }
+  })
+  const type = new Map([['content-type', 'image/png']])
+  const read = made.map(({ response }) => {
+    return shape.decodeResponse({ status: 200, header: (name) => type.get(name), body: response.body })
+  })
+  for (const [at, { parcel, response }] of made.entries()) {
+    t.deepEqual(read[at], parcel)
+    const again = shape.encodeResponse({ parcel, random: seeded(at + 50) })
+    t.is(Buffer.compare(again.body, response.body), 0)
+  }
+})
+
 test('a filter type that does not exist is refused even with right checksums', (t) => {
   // The twin of `encode`, with 5 for the first row's filter.
   const rows = new Uint8Array(6 * 19)
@@ -167,11 +196,11 @@ test('a filter type that does not exist is refused even with right checksums', (
   const length = file.readUInt32BE(at - 4)
   const reference = png.decode(file)
   t.deepEqual(reference, new Uint8Array(100))
-  file.set(writeStored(rows), at + 4)
+  file.set(storedOf(rows), at + 4)
   file.writeUInt32BE(naiveCrc(file.subarray(at, at + 4 + length)), at + 4 + length)
   t.is(png.decode(file), undefined)
   rows[0] = 4
-  file.set(writeStored(rows), at + 4)
+  file.set(storedOf(rows), at + 4)
   file.writeUInt32BE(naiveCrc(file.subarray(at, at + 4 + length)), at + 4 + length)
   t.deepEqual(png.decode(file), new Uint8Array(100))
 })
@@ -179,21 +208,24 @@ test('a filter type that does not exist is refused even with right checksums', (
 test('stored streams: lengths around the block, against zlib', (t) => {
   for (const length of [1, 2, 16_382, 16_383, 16_384, 32_766, 32_767, 100_000]) {
     const data = seeded(length)(length)
-    const stream = writeStored(data)
+    const stream = storedOf(data)
     t.is(Buffer.compare(inflateSync(stream), data), 0)
-    t.is(Buffer.compare(readStored(stream, length)!, data), 0)
+    t.deepEqual(octetsOf(stream, length), data)
     t.is(adler32(data), naiveAdler(data))
-    t.is(readStored(stream, length + 1), undefined)
-    t.is(readStored(Buffer.concat([stream, Buffer.of(0)]), length), undefined)
+    t.is(octetsOf(stream, length + 1), undefined)
+    t.is(octetsOf(Buffer.concat([stream, Buffer.of(0)]), length), undefined)
     for (const at of [0, 1, 2, 3, 5, 7, length + 4, stream.length - 4, stream.length - 1]) {
       const changed = stream.slice()
       changed[at]! ^= 0x10
-      t.is(readStored(changed, length), undefined, `octet ${at} of ${length}`)
+      t.is(octetsOf(changed, length), undefined, `octet ${at} of ${length}`)
     }
   }
 })
 
 test('Adler-32 of a known text, and where its sums are largest', (t) => {
   t.is(adler32(new TextEncoder().encode('Wikipedia')), 0x11e60398)
-  t.is(adler32(new Uint8Array(300_000).fill(255)), naiveAdler(new Uint8Array(300_000).fill(255)))
+  for (const length of [3_800, 3_801, 12_288, 12_289, 300_000]) {
+    const bytes = new Uint8Array(length).fill(255)
+    t.is(adler32(bytes), naiveAdler(bytes), `${length}`)
+  }
 })

@@ -76,32 +76,45 @@ function writePng(bytes: Uint8Array, format: Format, idat: number, draw: Draw): 
   const spare = format.rowsLength - format.height - bytes.length
   const pixels = spare === 0 ? bytes : concat(bytes, draw.bytes(spare))
   const filters = draw.bytes(format.height)
-  const rows = new Uint8Array(format.rowsLength)
+  const { rows, stream } = scratch(format)
   for (let row = 0; row < format.height; row++) {
     const at = row * (format.rowLength + 1)
     rows[at] = filters[row]! % FILTERS
     rows.set(pixels.subarray(row * format.rowLength, (row + 1) * format.rowLength), at + 1)
   }
+  writeStored(stream, rows)
   const file = new Uint8Array(format.fileLength)
   file.set(format.head)
-  writeChunks(file, format.head.length, 'IDAT', writeStored(rows), idat)
+  writeChunks(file, format.head.length, 'IDAT', stream, idat)
   file.set(format.tail, format.fileLength - format.tail.length)
   return file
 }
 
 function readPng(file: Uint8Array, format: Format, idat: number): Uint8Array | undefined {
-  const { head, tail, rowLength, rowsLength, height } = format
+  const { head, tail, rowLength, height, carries } = format
   if (file.length !== format.fileLength || !fastEqual(file.subarray(0, head.length), head)) return undefined
   if (!fastEqual(file.subarray(-tail.length), tail)) return undefined
   const chunks = file.subarray(head.length, -tail.length)
-  const stream = readChunks(chunks, 'IDAT', storedLength(rowsLength), idat)
-  const rows = stream && readStored(stream, rowsLength)
-  if (rows === undefined) return undefined
-  const pixels = new Uint8Array(rowsLength - height)
-  for (let row = 0; row < height; row++) {
-    const at = row * (rowLength + 1)
-    if (rows[at]! >= FILTERS) return undefined
-    pixels.set(rows.subarray(at + 1, at + 1 + rowLength), row * rowLength)
+  const { rows, stream } = scratch(format)
+  if (!readChunks(stream, chunks, 'IDAT', idat) || !readStored(rows, stream)) return undefined
+  for (let row = 0; row < height; row++) if (rows[row * (rowLength + 1)]! >= FILTERS) return undefined
+  const bytes = new Uint8Array(carries)
+  for (let from = 0; from < carries; from += rowLength) {
+    const at = (from / rowLength) * (rowLength + 1) + 1
+    bytes.set(rows.subarray(at, at + Math.min(rowLength, carries - from)), from)
   }
-  return pixels.subarray(0, format.carries)
+  return bytes
+}
+
+let space: Uint8Array = new Uint8Array(0)
+
+/**
+ * Rows and stream of the picture under way. One place for all of them: it is left before anybody else can come, and a fresh
+ * one of this size costs more than the copying it is for. It holds sealed octets only, and grows to the largest picture that
+ * a body may be.
+ */
+function scratch({ rowsLength }: Format): { rows: Uint8Array; stream: Uint8Array } {
+  const length = rowsLength + storedLength(rowsLength)
+  if (space.length < length) space = new Uint8Array(length)
+  return { rows: space.subarray(0, rowsLength), stream: space.subarray(rowsLength, length) }
 }

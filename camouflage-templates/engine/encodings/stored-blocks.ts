@@ -26,19 +26,18 @@ export function writeBlocks(out: Uint8Array, start: number, data: Uint8Array): n
   return at
 }
 
-/** The `length` octets in blocks that `writeBlocks` wrote, otherwise undefined. `blocks` has the exact length. */
-export function readBlocks(blocks: Uint8Array, length: number): Uint8Array | undefined {
-  const data = new Uint8Array(length)
+/** Puts into `data` what blocks hold that `writeBlocks` wrote; false for others. `blocks` has the exact length. */
+export function readBlocks(data: Uint8Array, blocks: Uint8Array): boolean {
   const expected = new Uint8Array(HEADER)
   let at = 0
-  for (let from = 0; from < length; from += BLOCK) {
-    const size = Math.min(BLOCK, length - from)
-    writeHeader(expected, 0, size, from + BLOCK >= length)
-    for (let index = 0; index < HEADER; index++) if (blocks[at + index] !== expected[index]) return undefined
+  for (let from = 0; from < data.length; from += BLOCK) {
+    const size = Math.min(BLOCK, data.length - from)
+    writeHeader(expected, 0, size, from + BLOCK >= data.length)
+    for (let index = 0; index < HEADER; index++) if (blocks[at + index] !== expected[index]) return false
     data.set(blocks.subarray(at + HEADER, at + HEADER + size), from)
     at += HEADER + size
   }
-  return data
+  return true
 }
 
 function writeHeader(out: Uint8Array, at: number, size: number, final: boolean): void {

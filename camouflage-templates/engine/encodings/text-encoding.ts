@@ -4,6 +4,17 @@ export interface TextEncoding {
   readonly alphabet: string
   encodedLength(bytes: number): number
   encode(bytes: Uint8Array): string
-  /** undefined for anything that `encode` does not write: a second spelling of the same bytes is refused. */
-  decode(text: string): Uint8Array | undefined
+  /** Octets that `text` stands for if `encode` wrote it; any number from 0 on if not. */
+  decodedLength(text: string): number
+  /** Puts them into `out`, which is as long; false for anything that `encode` does not write: no second spelling. */
+  decodeInto(out: Uint8Array, text: string): boolean
+}
+
+/** undefined for anything that `encode` does not write. */
+export function decodeText(
+  encoding: Pick<TextEncoding, 'decodedLength' | 'decodeInto'>,
+  text: string,
+): Uint8Array | undefined {
+  const out = new Uint8Array(encoding.decodedLength(text))
+  return encoding.decodeInto(out, text) ? out : undefined
 }

@@ -67,8 +67,8 @@ export function createZip(data: ZipData, name: Pattern): Binary {
       const start = LOCAL + nameLength
       if (size === 0 || file.length !== around + 2 * nameLength + packed) return undefined
       const content = file.subarray(start, start + packed)
-      const bytes = method === 0 ? content : readBlocks(content, size)
-      if (bytes === undefined) return undefined
+      const bytes = method === 0 ? content : new Uint8Array(size)
+      if (method !== 0 && !readBlocks(bytes, content)) return undefined
       const member = {
         name: file.subarray(LOCAL, start),
         stamp: view.getUint32(10, true),

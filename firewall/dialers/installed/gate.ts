@@ -41,6 +41,8 @@ export class Gate {
   private readonly server: Server
   private readonly expected: Uint8Array
   private readonly tunnels = new Set<() => void>()
+  /** Asked for, and not yet standing. */
+  private opening = 0
   private readonly closing = new AbortController()
   private last: string | undefined
 
@@ -102,7 +104,9 @@ export class Gate {
         'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="gate"\r\n\r\n',
       )
     }
-    if (this.tunnels.size >= BrowserLimits.tunnels) return void socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n')
+    if (this.tunnels.size + this.opening >= BrowserLimits.tunnels)
+      return void socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n')
+    this.opening++
     try {
       const arrival = await this.arrive()
       this.last = arrival.by
@@ -113,6 +117,8 @@ export class Gate {
       this.failure = isSottoError(cause) ? cause : toPathError(cause, this.options.target.name)
       if (!this.closing.signal.aborted) this.options.dialed(this.failure)
       socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+    } finally {
+      this.opening--
     }
   }
 
@@ -131,6 +137,8 @@ export class Gate {
   }
 
   private join(near: Duplex, far: Duplex, head: Buffer): void {
+    // Who has left meanwhile would never be heard to leave.
+    if (near.destroyed) return void far.destroy()
     const end = (): void => {
       this.tunnels.delete(end)
       near.destroy()

@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -16,9 +15,7 @@ import { temporaryFolder } from '../../fixtures/temporary.ts'
 import type { ExchangeOptions, ExchangeRequest } from '../../permit.ts'
 import type { DialEvent, Dialer, DialTarget } from '../dialer.ts'
 import { systemRoute } from '../route.ts'
-import { Gate } from './gate.ts'
 import { installedDialer } from './installed.ts'
-import { systemMachine } from './machine.ts'
 import { findBrowser, removeProfiles } from './program.ts'
 
 let gateway: TestGateway
@@ -244,32 +241,6 @@ test.serial('closing ends the browsers, what is under way, and their profiles', 
   t.is(await parked, 'E_PATH_CLOSED')
   t.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
   t.deepEqual(await readdir(folder), [])
-})
-
-test('the gate: only with the secret, only to its place; all else is refused and counted', async (t) => {
-  let refused = 0
-  const gate = await Gate.open({
-    ...{ target: target(), route, machine: systemMachine, connectMs: 5_000, doubted: new Set() },
-    ...{ dialed: () => {}, refused: () => void refused++ },
-  })
-  t.teardown(() => gate.close())
-  const ask = async (head: string): Promise<string> => {
-    const socket = connect(gate.port, '127.0.0.1')
-    socket.end(head)
-    return (await socket.toArray()).map(String).join('').split('\r\n', 1)[0]!
-  }
-  const place = `${HOST}:${gateway.site.port}`
-  const { username, password } = gate.credentials
-  const pair = (text: string): string => `Proxy-Authorization: Basic ${Buffer.from(text).toString('base64')}\r\n`
-  const right = pair(`${username}:${password}`)
-  t.regex(await ask(`CONNECT ${place} HTTP/1.1\r\nHost: x\r\n\r\n`), / 407 /)
-  t.regex(await ask(`CONNECT ${place} HTTP/1.1\r\nHost: x\r\n${pair(`${username}:guess`)}\r\n`), / 407 /)
-  t.is(refused, 0)
-  t.regex(await ask(`CONNECT elsewhere.test:443 HTTP/1.1\r\nHost: x\r\n${right}\r\n`), / 403 /)
-  t.regex(await ask(`CONNECT 127.0.0.1:${gateway.site.port} HTTP/1.1\r\nHost: x\r\n${right}\r\n`), / 403 /)
-  t.regex(await ask(`GET http://${place}/ HTTP/1.1\r\nHost: x\r\n${right}\r\n`), / 403 /)
-  t.is(refused, 3)
-  t.regex(await ask(`CONNECT ${place} HTTP/1.1\r\nHost: x\r\n${right}\r\n`), / 200 /)
 })
 
 test('a browser that is not there, or is something else', async (t) => {

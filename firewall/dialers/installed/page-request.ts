@@ -21,9 +21,12 @@ export function pageRequest(request: ExchangeRequest, target: DialTarget): PageR
   const referers = own.filter(({ lower }) => lower === 'referer')
   const origin = `https://${authority(target)}`
   if (referers.length > 1 || referers.some(({ value }) => !value.startsWith(`${origin}/`))) return undefined
+  // What a page would spell otherwise, and `//elsewhere`, which to a page is another site.
+  const url = `${origin}${request.target}`
+  if (!URL.canParse(url) || new URL(url).href !== url) return undefined
   return {
     method: request.method,
-    target: request.target,
+    url,
     headers: own.filter(({ lower }) => lower !== 'referer').map(({ name, value }) => [name, value]),
     body: request.body === undefined ? null : Buffer.from(request.body).toString('base64'),
     referrer: referers[0]?.value ?? null,

@@ -22,7 +22,7 @@ export interface Piece {
 
 export interface PageRequest {
   readonly method: string
-  readonly target: string
+  readonly url: string
   readonly headers: readonly (readonly [string, string])[]
   /** Base64; null: none. */
   readonly body: string | null
@@ -48,10 +48,10 @@ function pageFunctions(): PageFunctions {
   const exchanges = new Map<number, Exchange>()
   const codec = Uint8Array as unknown as { fromBase64(text: string): Uint8Array }
   return {
-    async begin(id, { method, target, headers, body, referrer }) {
+    async begin(id, { method, url, headers, body, referrer }) {
       const exchange: Exchange = { controller: new AbortController() }
       exchanges.set(id, exchange)
-      const response = await fetch(target, {
+      const response = await fetch(url, {
         ...{ method, headers, redirect: 'manual', signal: exchange.controller.signal },
         ...(body !== null && { body: codec.fromBase64(body) }),
         ...(referrer !== null && { referrer }),

@@ -187,7 +187,7 @@ export class Tab {
 
   /** @throws SottoError E_PATH_*; plain errors where tab or browser are gone */
   async begin(id: number, request: PageRequest): Promise<Begun> {
-    const url = new URL(request.target, originOf(this.input.target)).href
+    const { url } = request
     // What one exchange was answered is no answer to the next.
     if (request.method === 'GET') await this.session.call('Network.clearBrowserCache')
     const begun = await this.run<Begun>('begin', url, id, request)

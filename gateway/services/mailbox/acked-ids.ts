@@ -21,6 +21,7 @@ export class AckedIds {
   }
 
   add(queue: Queue, ids: readonly Uint8Array[]): void {
+    if (ids.length === 0) return
     const key = latin1(queue.rid)
     const known = this.queues.get(key) ?? new Set<string>()
     this.total -= known.size
@@ -33,6 +34,13 @@ export class AckedIds {
     this.queues.delete(key)
     this.queues.set(key, known)
     this.forgetOldest()
+  }
+
+  /** The queue is gone. */
+  clear(queue: Queue): void {
+    const key = latin1(queue.rid)
+    this.total -= this.queues.get(key)?.size ?? 0
+    this.queues.delete(key)
   }
 
   private forgetOldest(): void {

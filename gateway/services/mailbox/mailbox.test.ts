@@ -321,6 +321,21 @@ test('late repeats are remembered up to a bound', async (t) => {
   t.deepEqual(await fixture.put(one, 3), { stored: 'stored' }, 'the oldest queue is forgotten')
 })
 
+test('acknowledging what does not wait leaves nothing in memory, and nor does a queue that is gone', async (t) => {
+  const fixture = await Fixture.create(t)
+  const { acked } = fixture.mailbox as unknown as { acked: { readonly queues: ReadonlyMap<string, unknown> } }
+  for (let i = 0; i < 3; i++) {
+    const keys = await fixture.queue('ram')
+    await fixture.ack(keys, 1)
+    t.is(acked.queues.size, 0)
+    await fixture.put(keys, 1)
+    await fixture.ack(keys, 1)
+    t.is(acked.queues.size, 1)
+    await fixture.call('delete', { rid: keys.rid, rauth: keys.rauth })
+    t.is(acked.queues.size, 0)
+  }
+})
+
 test('the caller of a method is not trusted to be who made the queue', async (t) => {
   const fixture = await Fixture.create(t)
   const keys = await fixture.queue('disk', 60, anna)

@@ -162,6 +162,7 @@ export class Mailbox {
     }
     const removed = await this.store.transaction(change, { frees: true })
     this.ram.clear(queue)
+    this.acked.clear(queue)
     this.readers.get(latin1(queue.rid))?.drop(queue)
     this.readers.delete(latin1(queue.rid))
     return removed

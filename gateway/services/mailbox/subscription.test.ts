@@ -1,3 +1,4 @@
+import { queryObjects } from 'node:v8'
 import test from 'ava'
 import fc from 'fast-check'
 import { anna, bodyOf, Fixture, idOf, type Keys, refusalOf } from './fixture.ts'
@@ -18,6 +19,27 @@ function gate(): { room: () => Promise<void>; open: () => void } {
     },
   }
 }
+
+// Alone: others make promises meanwhile.
+test.serial('a subscription that has delivered much keeps nothing of it', async (t) => {
+  const fixture = await Fixture.create(t)
+  const keys = await fixture.queue('none')
+  const reader = fixture.read([keys])
+  const pass = async (from: number, count: number): Promise<void> => {
+    for (let n = from; n < from + count; n++) {
+      const id = new Uint8Array(16)
+      new DataView(id.buffer).setUint32(0, n)
+      t.deepEqual(await fixture.put(keys, 1, { id }), { stored: 'delivered' })
+    }
+  }
+  await turn()
+  await pass(0, 200)
+  const before = queryObjects(Promise, { format: 'count' })
+  await pass(200, 500)
+  const more = queryObjects(Promise, { format: 'count' }) - before
+  t.true(more < 50, `${more} promises are left of 500 deliveries`)
+  await reader.stop()
+})
 
 test('first what waits, oldest first over all queues, then what arrives', async (t) => {
   const fixture = await Fixture.create(t)

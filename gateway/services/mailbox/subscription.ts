@@ -54,9 +54,9 @@ export class Subscription {
   private readonly cursors = new Map<string, Cursor>()
   private readonly transit: Transit[] = []
   private readonly around: Surroundings
-  private readonly finished: Promise<void>
-  private finish: () => void = () => undefined
   private over = false
+  /** Ends the wait for a push that does not return. */
+  private finish: () => void = () => undefined
   private wake: () => void = () => undefined
 
   constructor(queues: readonly (readonly [Queue, Backlog])[], around: Surroundings) {
@@ -64,9 +64,6 @@ export class Subscription {
     for (const [queue, backlog] of queues) {
       this.cursors.set(latin1(queue.rid), { queue, backlog, from: 0, due: [], stale: true })
     }
-    this.finished = new Promise((resolve) => {
-      this.finish = resolve
-    })
   }
 
   get queues(): Queue[] {
@@ -131,12 +128,21 @@ export class Subscription {
     const { queue, message, settle } = taken
     try {
       const pushed = push({ rid: queue.rid, id: message.id, box: this.reseal(queue, message.body), at: message.at })
-      await Promise.race([pushed, this.finished])
+      await this.unlessOver(pushed)
       settle?.(!this.over)
     } catch (error) {
       settle?.(false)
       throw error
     }
+  }
+
+  /** Not a race against one promise for the whole subscription: that would remember every delivery until its end. */
+  private unlessOver(work: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.finish = resolve
+      work.then(resolve, reject)
+      if (this.over) resolve()
+    })
   }
 
   /** The oldest message that is due, over all queues. */

@@ -1,0 +1,148 @@
+/** `sotto friend`: being found by an id, and finding others by theirs. */
+import type { Command } from 'commander'
+import type { ContactView, MessageView } from '#client/chat/events.ts'
+import type { Found } from '#client/finding/finder.ts'
+import { presenceOf } from '#client/finding/finder.ts'
+import { parseTrackerId } from '#client/finding/tracker-id.ts'
+import { Member } from '#client/member.ts'
+import { readText } from '#firewall/prompt.ts'
+import { hex } from '#protocol/bytes.ts'
+import type { AddCommand, Ground } from './commands.ts'
+import { nameOf } from './contact-names.ts'
+import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
+import { createOutput, type Output } from './report.ts'
+import { sanitize } from './sanitize.ts'
+import { marks } from './text.ts'
+
+interface Options {
+  readonly json?: boolean
+  readonly look?: string
+}
+
+const said = {
+  online: 'is online, by their own account',
+  offline: 'is offline, by their own account',
+  unknown: 'was there; what they said of being online is too old',
+  none: 'is at no tracker',
+} as const
+
+export function registerFriend(program: Command, add: AddCommand, ground: Ground): void {
+  const friend = program.command('friend').description('Be found by an id, and find others by theirs.')
+  const run = new FriendCommands(ground)
+  add('id', 'Show the id that others find you by, and let yourself be found.', friend).action((options) =>
+    run.id(options),
+  )
+  add('hide', 'Let yourself not be found any more.', friend).action((options) => run.hide(options))
+  add('find', 'Look somebody up by their id; nothing is sent to them.', friend)
+    .argument('<id...>', 'as sotto friend id shows it')
+    .action((id, options) => run.find(id.join(' '), options))
+  add('add', 'Find somebody by their id, and write to them.', friend)
+    .argument('<id>', 'as sotto friend id shows it, in quotation marks or without spaces')
+    .argument('[text...]', 'the first message (else it is read from standard input)')
+    .action((id, text, options) => run.add(id, text, options))
+  add(
+    'state',
+    'Ask the trackers which of your contacts say that they are online (where no verb is given).',
+    friend,
+    true,
+  ).action((options) => run.state(options))
+}
+
+class FriendCommands {
+  private readonly ground: Ground
+
+  constructor(ground: Ground) {
+    this.ground = ground
+  }
+
+  private output({ json }: Options): Output {
+    return createOutput(json === true, this.ground.streams.stdout, this.ground.streams.stderr)
+  }
+
+  async id(options: Options): Promise<void> {
+    const output = this.output(options)
+    await this.reached(options, async ({ finding }) => {
+      const trackers = await finding.wish(true)
+      const where = trackers === 1 ? 'one tracker' : `${trackers} trackers`
+      output.result({ id: finding.id.replaceAll(' ', ''), trackers }, finding.id)
+      output.note(`Whoever has this id can find you from now on (${where} know it): sotto friend add "ID".`)
+      output.note('It shows them whether you are online. To end that: sotto friend hide')
+    })
+  }
+
+  async hide(options: Options): Promise<void> {
+    const output = this.output(options)
+    await this.reached(options, async ({ finding }) => {
+      const trackers = await finding.wish(false)
+      output.result(
+        { hidden: true, trackers },
+        'You cannot be found any more. Who has your card can still write to you.',
+      )
+    })
+  }
+
+  async find(id: string, options: Options): Promise<void> {
+    const output = this.output(options)
+    const root = parseTrackerId(id)
+    await this.reached(options, async ({ finding }) => {
+      const found = await finding.find(root)
+      const card = await finding.card(root, found)
+      const state = this.stateOf(found)
+      output.result({ name: card.name, uid: hex(card.uid), state }, `${sanitize(card.name)} ${said[state]}`)
+    })
+  }
+
+  async add(id: string, words: readonly string[], options: Options): Promise<void> {
+    const output = this.output(options)
+    const root = parseTrackerId(id)
+    const { stdin, stderr } = this.ground.streams
+    const text = words.length > 0 ? words.join(' ') : await readText('Message: ', stdin, stderr)
+    await this.reached(options, async (member) => {
+      const { chat, finding } = member
+      const card = await finding.card(root, await finding.find(root))
+      const contact = chat.addContact(card)
+      const message = chat.send(contact.id, text)
+      const status = await leftHere(member, message)
+      this.report(output, member, { contact, message, status })
+    })
+  }
+
+  private report(
+    output: Output,
+    member: Member,
+    sent: { contact: ContactView; message: MessageView; status: MessageView['status'] },
+  ): void {
+    const { contact, message, status } = sent
+    const why = status === 'pending' ? member.hindrance() : undefined
+    output.result({ contact, message: { ...message, status } }, `${marks[status]} ${nameOf(contact)}`)
+    if (status === 'pending') output.note(describeWaiting(why))
+    else output.note('They see it as a request, and decide whether to accept it.')
+  }
+
+  async state(options: Options): Promise<void> {
+    const output = this.output(options)
+    await this.reached(options, async ({ chat, finding }) => {
+      const presences = await finding.presences()
+      if (presences.size === 0) output.note('You have no contacts yet. Next: sotto friend add, or sotto contacts add')
+      for (const contact of chat.contacts()) {
+        const state = presences.get(contact.id)
+        if (state !== undefined) output.result({ contact: contact.id, state }, `${nameOf(contact)} ${said[state]}`)
+      }
+    })
+  }
+
+  private stateOf(found: Found): keyof typeof said {
+    return presenceOf(found, this.ground.clockwork.now())
+  }
+
+  /** Opens the state, waits for a gateway, does the work, closes whatever happens. */
+  private async reached(options: Options, work: (member: Member) => Promise<void>): Promise<void> {
+    const member = await Member.open({ ...this.ground, template: options.look, online: true })
+    try {
+      await member.reached(REACH_MS)
+      await work(member)
+    } finally {
+      await member.close()
+    }
+  }
+}
