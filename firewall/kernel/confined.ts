@@ -32,6 +32,7 @@ import { serveGate } from './gate.ts'
 import { GateList } from './gate-list.ts'
 import type { Beginning } from './gate-messages.ts'
 import { NOT_BOUND, type Plan } from './plan.ts'
+import { readReports } from './reports.ts'
 
 export interface ConfineOptions {
   readonly args: readonly string[]
@@ -43,8 +44,9 @@ export interface ConfineOptions {
 
 /** How often the kernel's counters are read, milliseconds: an event each time somebody has tried. */
 const COUNT_MS = 500
-/** Descriptor of the channel to the gate. */
+/** Descriptors of the channel to the gate, and of what the filter's supervisor tells it. */
 const CHANNEL = 3
+const REPORT = 5
 
 /**
  * Runs until the broker has ended.
@@ -67,6 +69,11 @@ export async function confined(options: ConfineOptions): Promise<CoreEnd> {
   const tell = (event: Omit<FirewallEvent, 'at'>): void => audit.record({ at: Date.now(), ...event })
   const broker = startBroker(options, state, layers)
   const counting = layers.namespace ? count(broker, tell) : () => {}
+  const reported = readReports(broker, REPORT, {
+    told: ({ call, origin }) => tell({ kind: 'refused', reason: 'kernel-denied', call, origin }),
+    // Somebody does not want told what is tried.
+    lost: () => broker.kill('SIGKILL'),
+  })
   serveGate(broker, {
     ...{ list, leave, beginning },
     refused: (what) => tell({ kind: 'refused', reason: 'kernel-denied', call: `gate.${what}`, origin: 'the broker' }),
@@ -77,6 +84,7 @@ export async function confined(options: ConfineOptions): Promise<CoreEnd> {
   } finally {
     counting()
     restore()
+    await reported
     await audit.close()
   }
 }
@@ -92,7 +100,7 @@ export function layersHere({ starting }: Pick<Leave, 'starting'>): Layers {
   const unshared = starting(() => spawnSync('unshare', [...UNSHARE, 'true'], { stdio: 'ignore' }))
   const layers = {
     namespace: unshared.status === 0,
-    filter: filterProgram(process.arch, { noSockets: true }) !== undefined,
+    filter: filterProgram(process.arch, { noSockets: true, told: false }) !== undefined,
   }
   if (!layers.namespace && !layers.filter) throw unavailable('This kernel offers nothing that would do.')
   return layers
@@ -126,6 +134,8 @@ function startBroker({ args, env, leave, main }: ConfineOptions, state: string, 
     filter: layers.filter,
     landlock: true,
     noSockets: !layers.namespace,
+    // Where the filter alone keeps the network away, nobody but the kernel answers for it.
+    ...(layers.namespace && { report: REPORT }),
     writable: [...writable(state), ...fileGrants(args).write.map(dirname)],
     fds: [CHANNEL, ...(events === undefined ? [] : [events])],
     env: { NODE_CHANNEL_FD: String(CHANNEL), NODE_CHANNEL_SERIALIZATION_MODE: 'json' },
@@ -133,7 +143,7 @@ function startBroker({ args, env, leave, main }: ConfineOptions, state: string, 
   const argv = [process.execPath, ...process.execArgv, '--no-experimental-ffi', main, ...args]
   const [command, ...rest] = boundCommand(layers, plan, argv)
   const input = wantsToJoin(args) && !process.stdin.isTTY ? 'ignore' : 'inherit'
-  const stdio = [input, 'inherit', 'inherit', 'ipc', ...(events === undefined ? [] : [EVENTS_FD])] as const
+  const stdio = [input, 'inherit', 'inherit', 'ipc', events === undefined ? 'ignore' : EVENTS_FD, 'pipe'] as const
   return leave.starting(() => spawn(command!, rest, { env, stdio: [...stdio] }))
 }
 

@@ -3,6 +3,7 @@
  * and a filter of system calls. For a process that does nothing else and then becomes the one to be bound (enter.ts).
  */
 import { closeSync, constants, openSync } from 'node:fs'
+import type { DeniedCall } from './denied-call.ts'
 
 /** What of node:ffi is used here; its types do not know the module. */
 interface Ffi {
@@ -26,6 +27,21 @@ export interface Native {
   /** Writes only below `writable`; signals and abstract sockets only within; TCP not at all where `noTcp`. */
   landlock(writable: readonly string[], noTcp: boolean): boolean
   filter(program: Uint8Array): boolean
+  /** As `filter`, for a program that tells: descriptor of what it tells; undefined where the kernel has no such thing. */
+  tellingFilter(program: Uint8Array): number | undefined
+  /** Both ends of a pipe, to read and to write; without a loop of events. */
+  pipe(): readonly [number, number] | undefined
+  /** For what reads that descriptor. `line`: a socket whose other end closes when there is nothing more to do. */
+  supervise(fd: number, line: number): Supervisor
+}
+
+/** Answers for a filter that tells (Linux, Documentation/userspace-api/seccomp_filter.rst). */
+export interface Supervisor {
+  /** Out of reach of other programs of the same user. */
+  hide(): boolean
+  /** Waits for the next call; undefined where it was given up, or the wait was. */
+  next(): (DeniedCall & { readonly id: bigint; readonly pid: number }) | 'over' | undefined
+  refuse(id: bigint, errno: number): void
 }
 
 const F_SETFD = 2
@@ -49,6 +65,14 @@ const PRCTL: Readonly<Record<string, bigint>> = { x64: 157n, arm64: 167n }
 const CAPSET: Readonly<Record<string, bigint>> = { x64: 126n, arm64: 91n }
 const SECCOMP: Readonly<Record<string, bigint>> = { x64: 317n, arm64: 277n }
 const SECCOMP_SET_MODE_FILTER = 1n
+const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8n
+/** Of include/uapi/linux/seccomp.h: `struct seccomp_notif` has 80 octets, `seccomp_notif_resp` 24. */
+const SECCOMP_IOCTL_NOTIF_RECV = 0xc0502100n
+const SECCOMP_IOCTL_NOTIF_SEND = 0xc0182101n
+const PR_SET_DUMPABLE = 4n
+const POLLIN = 0x1
+/** POLLERR, POLLHUP, POLLNVAL and POLLRDHUP. */
+const OVER = 0x2038
 
 /** Of include/uapi/linux/landlock.h: all that changes files (WRITE_FILE, REMOVE_*, MAKE_*), REFER from 2, TRUNCATE from 3. */
 const WRITES = 0b1_1111_1111_0010n
@@ -68,10 +92,18 @@ export function native(): Native | undefined {
     fcntl: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
     socket: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
     ioctl: { arguments: ['i32', 'u64', 'u64'], return: 'i32' },
+    pipe: { arguments: ['u64'], return: 'i32' },
+    poll: { arguments: ['u64', 'u64', 'i32'], return: 'i32' },
   })
   const call = (number: bigint, ...args: bigint[]): number =>
     Number(functions.syscall!(number, ...args, ...new Array<bigint>(5 - args.length).fill(0n)))
   const pointer = (bytes: Uint8Array): bigint => ffi.getRawPointer(bytes)
+  const setFilter = (program: Uint8Array, flags: bigint): number => {
+    const header = Buffer.alloc(16)
+    header.writeUInt16LE(program.length / 8, 0)
+    header.writeBigUInt64LE(pointer(program), 8)
+    return call(seccomp, SECCOMP_SET_MODE_FILTER, flags, pointer(header))
+  }
   const landlockVersion = (): number => Math.max(0, call(LANDLOCK_CREATE_RULESET, 0n, 0n, 1n))
   return {
     keep: (fds) => {
@@ -115,12 +147,45 @@ export function native(): Native | undefined {
       })
       return fits && call(LANDLOCK_RESTRICT_SELF, BigInt(rules), 0n) === 0
     },
-    filter: (program) => {
-      const header = Buffer.alloc(16)
-      header.writeUInt16LE(program.length / 8, 0)
-      header.writeBigUInt64LE(pointer(program), 8)
-      return call(seccomp, SECCOMP_SET_MODE_FILTER, 0n, pointer(header)) === 0
+    filter: (program) => setFilter(program, 0n) === 0,
+    tellingFilter: (program) => {
+      const fd = setFilter(program, SECCOMP_FILTER_FLAG_NEW_LISTENER)
+      return fd < 0 ? undefined : fd
     },
+    pipe: () => {
+      const ends = Buffer.alloc(8)
+      if (Number(functions.pipe!(pointer(ends))) !== 0) return undefined
+      return [ends.readInt32LE(0), ends.readInt32LE(4)]
+    },
+    supervise: (fd, line) => ({
+      hide: () => call(prctl, PR_SET_DUMPABLE, 0n) === 0,
+      next: () => {
+        // Twice struct pollfd.
+        const waited = Buffer.alloc(16)
+        for (const [at, each, events] of [
+          [0, fd, POLLIN],
+          [8, line, OVER],
+        ] as const) {
+          waited.writeInt32LE(each, at)
+          waited.writeInt16LE(events, at + 4)
+        }
+        if (Number(functions.poll!(pointer(waited), 2n, -1)) < 0) return undefined
+        if ((waited.readUInt16LE(14) & OVER) !== 0) return 'over'
+        // It has to be empty when it is given.
+        const notice = Buffer.alloc(80)
+        if (Number(functions.ioctl!(fd, SECCOMP_IOCTL_NOTIF_RECV, pointer(notice))) !== 0) return undefined
+        return {
+          ...{ id: notice.readBigUInt64LE(0), pid: notice.readUInt32LE(8), number: notice.readInt32LE(16) },
+          args: [notice.readUInt32LE(32), notice.readUInt32LE(40)],
+        }
+      },
+      refuse: (id, errno) => {
+        const answer = Buffer.alloc(24)
+        answer.writeBigUInt64LE(id, 0)
+        answer.writeInt32LE(-errno, 16)
+        functions.ioctl!(fd, SECCOMP_IOCTL_NOTIF_SEND, pointer(answer))
+      },
+    }),
   }
 }
 

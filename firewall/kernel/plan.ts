@@ -5,6 +5,8 @@ export interface Plan {
   readonly landlock: boolean
   /** No network namespace: the filter has to keep every socket away. */
   readonly noSockets: boolean
+  /** Descriptor for the lines of the filter's supervisor; missing where the kernel alone shall refuse. */
+  readonly report?: number
   /** Folders below which may be written. */
   readonly writable: readonly string[]
   /** Descriptors besides the three that the program keeps. */

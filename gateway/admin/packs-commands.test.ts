@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -50,6 +50,18 @@ async function place(t: ExecutionContext): Promise<Place> {
   await sotto('gateway init --domain workshop.example --listen unix:gateway.sock')
   return { folder, state, clock, sotto, json, refused }
 }
+
+test('a folder as `templates learn` makes it is packed by its name; one that holds none is refused', async (t) => {
+  const here = await place(t)
+  await here.sotto('templates delegate')
+  const learned = join(here.folder, 'shop')
+  mkdirSync(learned)
+  await here.refused(`templates pack ${learned}`, 'E_USAGE', /no template/)
+  writeFileSync(join(learned, 'template.yaml'), builtinText('beacon').replace('id: beacon', 'id: shop'))
+  t.like(await here.json('templates pack', learned), { serial: 1, templates: ['shop'] })
+  writeFileSync(join(learned, 'template.yaml'), 'format: 2')
+  await here.refused(`templates pack ${learned}`, 'E_TEMPLATE', /shop.template\.yaml:1: /)
+})
 
 function templateFile({ folder }: Place, n: number): string {
   const file = join(folder, `look-${n}.yaml`)

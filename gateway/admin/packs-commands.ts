@@ -63,7 +63,7 @@ function registerDelegate(add: Add, print: Print, now: () => number): void {
 function registerPack(add: Add, print: Print, now: () => number): void {
   const [least, most] = PackLimits.ttlSeconds
   add('pack', 'Make and sign a pack, and keep it for `rotate`.')
-    .argument('[template...]', 'built-in templates or files, best first (default: those of gateway.yaml)')
+    .argument('[template...]', 'built-in templates, files or folders, best first (default: those of gateway.yaml)')
     .option('--days <number>', 'how long it is valid', wholeNumber('--days', 1, maxDays), 30)
     .option(
       '--ttl <time>',

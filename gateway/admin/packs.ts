@@ -1,5 +1,5 @@
 /** What `sotto templates delegate|pack|rotate|status|rollback|history` do, on the state folder. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { compileTemplate } from '#engine/compile.ts'
@@ -103,7 +103,7 @@ const lineIn = async (text: string): Promise<string> => (existsSync(text) ? awai
 
 export interface PackOptions {
   readonly state: string
-  /** Ids of built-in templates, or files; none: the templates of gateway.yaml. */
+  /** Ids of built-in templates, files, or folders that hold one; none: the templates of gateway.yaml. */
   readonly templates: readonly string[]
   readonly days: number
   /** Seconds. */
@@ -166,17 +166,18 @@ async function writePack(file: string, bytes: Uint8Array): Promise<void> {
   })
 }
 
-/** Text of a built-in template, or of a file. A fault of it is told with the file's own name. */
+/** Text of a built-in template, of a file, or of the one in a folder. A fault of it is told with the file's own name. */
 async function textOf(name: string): Promise<string> {
   const known = builtinIds()
   if (known.includes(name)) return builtinText(name)
-  if (!existsSync(name)) {
-    throw new SottoError('E_USAGE', `There is no template and no file ${JSON.stringify(name)}.`, {
-      next: `Name a file, or one of ${known.join(', ')}.`,
+  const file = statSync(name, { throwIfNoEntry: false })?.isDirectory() ? join(name, 'template.yaml') : name
+  if (!existsSync(file)) {
+    throw new SottoError('E_USAGE', `There is no template and no file ${JSON.stringify(file)}.`, {
+      next: `Name a file, a folder with a template.yaml, or one of ${known.join(', ')}.`,
     })
   }
-  const text = await readFile(name, 'utf8')
-  compileTemplate(loadTemplate(text, name))
+  const text = await readFile(file, 'utf8')
+  compileTemplate(loadTemplate(text, file))
   return text
 }
 
