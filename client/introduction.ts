@@ -47,6 +47,7 @@ export async function introduce(input: {
   const timeoutMs = Math.min(TIMEOUT_MOST, TIMEOUT_FIRST * (1 + input.tries))
   const clockOffset = await visit({ ...input, timeoutMs })
   input.visited(clockOffset)
+  if (input.template.family !== 'node') await shown(input.clockwork)
   const shape = input.template.shape('send')
   const { permit, clockwork } = input
   const contact = await permit.firstContact({
@@ -122,6 +123,14 @@ async function visit(input: {
   if (input.tries === 0) await loadParts({ permit, template, host: hostOf(permit), page: answer, signal, timeoutMs })
   const date: Millis = Date.parse(answer.header('date') ?? '')
   return Number.isNaN(date) ? (input.clockOffset ?? 0) : date - clockwork.now()
+}
+
+/** Milliseconds from when a page is there until its script asks for something: it has to be read and run first. */
+const SHOWN_MS = [25, 75] as const
+
+function shown({ after, random }: Clockwork): Promise<void> {
+  const [from, to] = SHOWN_MS
+  return new Promise((resolve) => after(from + (random(1)[0]! / 255) * (to - from), resolve))
 }
 
 function isBreak(error: unknown): boolean {

@@ -15,12 +15,22 @@ const KEPT = 64
 let listener: ((denial: Origin) => void) | undefined
 let kept: Origin[] = []
 
-for (const scope of scopes) {
-  subscribe(`node:permission-model:${scope}`, () => {
-    const denial = originOf(scope)
-    if (listener !== undefined) listener(denial)
-    else if (kept.length < KEPT) kept.push(denial)
-  })
+for (const scope of scopes) subscribe(`node:permission-model:${scope}`, () => tell(originOf(scope)))
+
+/** What Node refuses without a word on its channels, and what would open a debugger in another process. */
+const silent = ['binding', '_linkedBinding', 'dlopen', '_debugProcess', '_debugEnd'] as const
+
+for (const name of silent) {
+  const value = (): never => {
+    tell(originOf(`process.${name}`))
+    throw Object.assign(new Error(`Access to process.${name} has been restricted`), { code: 'ERR_ACCESS_DENIED' })
+  }
+  Object.defineProperty(process, name, { value, writable: false, configurable: false })
+}
+
+function tell(denial: Origin): void {
+  if (listener !== undefined) listener(denial)
+  else if (kept.length < KEPT) kept.push(denial)
 }
 
 /** One listener: the pipe to the broker. */

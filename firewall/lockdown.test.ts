@@ -75,8 +75,7 @@ interface Line {
 const otherwise: Readonly<Record<string, RegExp>> = {
   // Its error event keeps the reason to itself; that nothing arrived, the trap says.
   WebSocket: /^TypeError$/,
-  'process.dlopen': /^ERR_DLOPEN_DISABLED$/,
-  'an add-on': /^(MODULE_NOT_FOUND|ERR_DLOPEN_DISABLED)$/,
+  'an add-on': /^(MODULE_NOT_FOUND|ERR_ACCESS_DENIED)$/,
   'running a module outside': /^(ERR_MODULE_NOT_FOUND|ERR_ACCESS_DENIED)$/,
   // Node freezes its paths where it judges by them.
   'another path.resolve': /^TypeError/,

@@ -9,7 +9,7 @@ import { latin1 } from '#protocol/bytes.ts'
 import { BUCKET_MS, COHORT_SLOTS, Limits } from '#protocol/constants.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import type { CohortKeys } from '#protocol/recognition.ts'
-import { bucketOf, slotTag, tagOf } from '#protocol/recognition.ts'
+import { bucketOf, slotTag, tagReader } from '#protocol/recognition.ts'
 
 export interface Cohort {
   readonly id: string
@@ -23,7 +23,7 @@ type Bucket = Map<string, Cohort>
 const PREPARE_CALLS = 200
 
 export class CohortTokens {
-  private readonly maskKey: Uint8Array
+  private readonly tagOf: (token: Uint8Array) => string
   private cohorts: readonly Cohort[] = []
   private readonly buckets = new Map<number, Bucket>()
   /** The bucket that is being prepared, and how many cohorts are in it. */
@@ -31,7 +31,7 @@ export class CohortTokens {
 
   /** `maskKey`: `maskKeyOf` the gateway's static public key. */
   constructor(maskKey: Uint8Array) {
-    this.maskKey = maskKey
+    this.tagOf = tagReader(maskKey)
   }
 
   /**
@@ -77,7 +77,7 @@ export class CohortTokens {
 
   /** The cohort whose token this is in the bucket of `now` or in one beside it: clocks differ by up to a bucket. */
   find(token: Uint8Array, now: Millis): Cohort | undefined {
-    const tag = latin1(tagOf(this.maskKey, token))
+    const tag = this.tagOf(token)
     for (const bucket of neighbours(now)) {
       const cohort = this.tags(bucket).get(tag)
       if (cohort !== undefined) return cohort

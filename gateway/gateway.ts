@@ -52,15 +52,16 @@ export interface RunningGateway {
 /** @throws SottoError E_PORT_TAKEN, E_CONFIG, E_STATE_BUSY, E_STATE_UNREADABLE */
 export async function startGateway(input: GatewayInput): Promise<RunningGateway> {
   const { state, log } = input
-  const release = await holdStore(state.store)
+  /** What runs, the latest first to end: where the start fails, nothing is left running. */
+  await using parts = new AsyncDisposableStack()
+  parts.defer(await holdStore(state.store))
   const report = (error: unknown): void => log(`fault: ${error instanceof Error ? error.message : 'unknown'}`)
   const around = surroundings(randomBytes)
-  const tracker = await trackerOf(state.folder, around.now, report).catch(async (error: unknown) => {
-    await release()
-    throw error
-  })
+  const tracker = await trackerOf(state.folder, around.now, report)
+  parts.defer(async () => await tracker?.stop())
   const own = tracker === undefined ? {} : { own: tracker.tracker }
   const relay = new TrackerRelay({ folder: state.folder, root: state.packRoot, now: around.now, ...own })
+  parts.defer(() => relay.close())
   const mailbox = new Mailbox({
     store: state.store,
     now: around.now,
@@ -102,57 +103,51 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     admit: async (claim, cohort) => await state.members.admit(claim, cohort.id, around.now()),
     report,
   })
-  const stopWatching = watchMembers(state.members, {
-    now: around.now,
-    cohorts: (cohorts) => sessions.setCohorts(cohorts.map(({ id, secret }) => ({ id, keys: deriveCohort(secret) }))),
-    revoked: (member) => sessions.revoke(member),
-    fault: report,
-  })
-  const stopPacks = packs.start()
-  const { decoy, upgrade, refusal, close: closeDecoy } = await openDecoy(state.config.decoy, report)
+  parts.defer(
+    watchMembers(state.members, {
+      now: around.now,
+      cohorts: (cohorts) => sessions.setCohorts(cohorts.map(({ id, secret }) => ({ id, keys: deriveCohort(secret) }))),
+      revoked: (member) => sessions.revoke(member),
+      fault: report,
+    }),
+  )
+  parts.defer(packs.start())
+  const { decoy, upgrade, refusal, close } = await openDecoy(state.config.decoy, report)
+  parts.defer(close)
   const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy, report })
   const sockets = new MemberSockets({
     ...{ matcher: () => socketMatcher, tokens, sessions, upgrades: upgrade, report },
     ...(input.socketLimits === undefined ? {} : { limits: input.socketLimits }),
   })
+  parts.defer(() => sockets.close())
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
     mailbox.sweep().catch(report)
     prekeys.sweep().catch(report)
     cards.sweep().catch(report)
   }, SWEEP_MS)
+  parts.defer(() => clearInterval(sweeper))
+  const { listen, acme } = state.config
   let certificates: Certificates | undefined
-  const stopParts = async (): Promise<void> => {
-    await certificates?.stop()
-    clearInterval(sweeper)
-    stopWatching()
-    stopPacks()
-    await sockets.close()
-    await closeDecoy()
-    relay.close()
-    await tracker?.stop()
-    await release()
-  }
-  try {
-    const { listen, acme } = state.config
-    if (listen.kind === 'https' && acme !== undefined)
-      certificates = await keepCertificate(state.folder, state.config, acme, listen, log)
-    const options = { refusal, upgrades: sockets }
-    const server = await startServer(listen, (request, response) => carrier.handle(request, response), options)
-    if (certificates !== undefined && listen.kind === 'https')
-      certificates.onRenewed = () => void readTlsFiles(listen).then((pair) => server.renew(pair), report)
-    return {
-      port: server.port,
-      sessions,
-      stop: async () => {
-        sessions.end()
-        await server.close(GRACE_MS)
-        await stopParts()
-      },
-    }
-  } catch (error) {
-    await stopParts()
-    throw error
+  if (listen.kind === 'https' && acme !== undefined)
+    certificates = await keepCertificate(state.folder, state.config, acme, listen, log)
+  parts.defer(async () => await certificates?.stop())
+  const options = { refusal, upgrades: sockets }
+  const server = await startServer(listen, (request, response) => carrier.handle(request, response), options)
+  if (certificates !== undefined && listen.kind === 'https')
+    certificates.onRenewed = () =>
+      void readTlsFiles(listen)
+        .then((pair) => server.renew(pair))
+        .catch(report)
+  const running = parts.move()
+  return {
+    port: server.port,
+    sessions,
+    stop: async () => {
+      sessions.end()
+      await server.close(GRACE_MS)
+      await running.disposeAsync()
+    },
   }
 }
 

@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { prng } from '#test/helpers/prng.ts'
-import { hex } from './bytes.ts'
+import { hex, latin1 } from './bytes.ts'
 import { BUCKET_MS, COHORT_SLOTS } from './constants.ts'
 import { x25519PublicKey } from './crypto/x25519.ts'
 import type { FirstContact, Membership } from './handshake.ts'
@@ -17,6 +17,7 @@ import {
   sessionToken,
   slotTag,
   tagOf,
+  tagReader,
 } from './recognition.ts'
 
 const rng = prng(11)
@@ -109,6 +110,8 @@ test('a first-contact token tells its tag to the gateway alone, is never the sam
   const tags = Array.from({ length: COHORT_SLOTS }, (_, slot) => hex(slotTag(cohort, bucketOf(now), slot)))
   const tokens = Array.from({ length: 4 * COHORT_SLOTS }, () => firstToken(cohort, maskKey, now, rng.bytes))
   for (const token of tokens) t.true(tags.includes(hex(tagOf(maskKey, token))))
+  const read = tagReader(maskKey)
+  for (const token of tokens) t.is(read(token), latin1(tagOf(maskKey, token)))
   const halves = tokens.flatMap((token) => [hex(token.subarray(0, 8)), hex(token.subarray(8))])
   t.is(new Set(halves).size, halves.length, 'neither half repeats, though slots do')
   t.false(tags.includes(hex(tagOf(maskKeyOf(rng.bytes(32)), tokens[0]!))), 'of another gateway')

@@ -10,7 +10,7 @@
  */
 
 import type { Random } from './bytes.ts'
-import { concat, empty, readU16, u16, u64, utf8 } from './bytes.ts'
+import { concat, empty, latin1, readU16, u16, u64, utf8 } from './bytes.ts'
 import {
   BINDING_LENGTH,
   BOX_NONCE_LENGTH,
@@ -22,6 +22,7 @@ import {
 } from './constants.ts'
 import { xchacha20poly1305 } from './crypto/aead.ts'
 import { hkdfSha256, hmacSha256, sha256 } from './crypto/hash.ts'
+import { preparedHmacSha256 } from './crypto/prepared-hmac.ts'
 
 /** What all invites of one cohort share. A cohort is small: one leaked invite exposes, and retiring it costs, little. */
 export interface CohortKeys {
@@ -69,6 +70,18 @@ export function firstToken(cohort: CohortKeys, maskKey: Uint8Array, now: number,
 export function tagOf(maskKey: Uint8Array, token: Uint8Array): Uint8Array {
   const nonce = token.subarray(0, TOKEN_LENGTH - SLOT_TAG_LENGTH)
   return masked(maskKey, nonce, token.subarray(TOKEN_LENGTH - SLOT_TAG_LENGTH))
+}
+
+/** As `tagOf`, again and again, and as the string that it is looked up by. */
+export function tagReader(maskKey: Uint8Array): (token: Uint8Array) => string {
+  const mask = preparedHmacSha256(maskKey)
+  const tag = new Uint8Array(SLOT_TAG_LENGTH)
+  const at = TOKEN_LENGTH - SLOT_TAG_LENGTH
+  return (token) => {
+    const over = mask(token.subarray(0, at))
+    for (let i = 0; i < tag.length; i++) tag[i] = token[at + i]! ^ over[i]!
+    return latin1(tag)
+  }
 }
 
 function masked(maskKey: Uint8Array, nonce: Uint8Array, tag: Uint8Array): Uint8Array {

@@ -136,3 +136,18 @@ test('a gateway that ends every session at once is asked for another one more an
   network.endSessions()
   t.true((await until(() => tunnel.status.sessions > before + 1))! < 1_000)
 })
+
+test('numbers that were spent in vain end the session, and another one goes on', async (t) => {
+  const { network, tunnel, until } = await scene(t, 100)
+  const session = await tunnel.session()
+  network.weather = 'silent'
+  // As sockets and looks that are tried where nothing comes through.
+  while (session.mayTake) session.abandon(session.takeBare(96).number)
+  network.weather = 'works'
+  let answered = false
+  void tunnel.call('test.echo', 'x').then(() => {
+    answered = true
+  })
+  t.not(await until(() => answered, 30_000), undefined)
+  t.is(tunnel.status.sessions, 2)
+})

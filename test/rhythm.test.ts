@@ -16,6 +16,11 @@ import { prng } from './helpers/prng.ts'
 import { VirtualTime } from './helpers/virtual-time.ts'
 
 const shape = plainTemplate.shape('poll')
+/** At the gateway: the answer to a send is short, as with the templates that there are. */
+const short = {
+  ...shape,
+  down: { ...shape.down, max: 4_096, classes: shape.down.classes.filter((each) => each <= 4_096) },
+}
 /** Round trip, milliseconds. */
 const TRIP = 40
 
@@ -23,6 +28,8 @@ interface Exchange {
   /** Milliseconds since the tunnel was ready. */
   readonly at: number
   readonly octets: number
+  /** Octets of its answer; undefined while it is held. */
+  readonly down?: number | undefined
 }
 
 interface World {
@@ -36,14 +43,21 @@ interface World {
 
 const echo: Service = { unary: { 'test.echo': (args) => args }, subscribe: {} }
 
-async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, proving = false): Promise<World> {
+interface More {
+  /** The path proves what it bears. */
+  readonly proving?: boolean
+  readonly service?: (time: VirtualTime) => Service
+}
+
+async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, more: More = {}): Promise<World> {
   const time = new VirtualTime()
   const { bytes } = prng(11)
   const now = (): number => time.now
   const soon = (run: () => void): void => void time.after(0, run)
   const tokens = new TokenTable()
   const sessions = new Sessions({
-    ...{ random: bytes, now, soon, holdMs: 120_000, gatewaySecret, preferredAead: 1, tokens, services: [echo] },
+    ...{ random: bytes, now, soon, holdMs: 120_000, gatewaySecret, preferredAead: 1, tokens },
+    services: [echo, ...(more.service === undefined ? [] : [more.service(time)])],
     schedule: (at, run) => time.after(at - time.now, run),
     admit: async (claim) =>
       claim.kind === 'credential' && provesMembership(claim, credentialKey)
@@ -52,7 +66,7 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, proving =
     report: (error) => t.fail(String(error)),
   })
   sessions.setCohorts([{ id: 'test', keys: cohort }])
-  const all: Exchange[] = []
+  const all: { at: number; octets: number; down?: number }[] = []
   const answer = async (token: Uint8Array, parcel: Uint8Array): Promise<Uint8Array> => {
     const expected = tokens.find(latin1(token))
     if (expected === undefined) {
@@ -60,16 +74,18 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, proving =
       return (await sessions.firstContact(contact))!.body
     }
     const live = sessions.of(expected.session)!
-    return await new Promise((resolve) => live.exchange(expected, shape, parcel, (answer) => resolve(answer!.body)))
+    return await new Promise((resolve) => live.exchange(expected, short, parcel, (answer) => resolve(answer!.body)))
   }
   const permit: Permit = {
     ...testPermit(0),
     exchange: async ({ target, headers, body = new Uint8Array(0) }) => {
       if (target === '/') return { status: 200, headers: [['date', new Date(time.now).toUTCString()]], body }
-      all.push({ at: time.now, octets: body.length })
+      const own: (typeof all)[number] = { at: time.now, octets: body.length }
+      all.push(own)
       const header = (name: string): string | undefined => headers.find(([each]) => each === name)?.[1]
       await new Promise<void>((resolve) => time.after(TRIP / 2, resolve))
       const back = await answer(shape.readToken(target, header, body) as Uint8Array, body)
+      own.down = back.length
       await new Promise<void>((resolve) => time.after(TRIP / 2, resolve))
       return { status: 200, headers: [['x-plain', '1']], body: back }
     },
@@ -81,7 +97,7 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, proving =
   }
   const tunnel = new Tunnel({ permit, template, clockwork, preferredAead: 1, rhythmSeed: bytes(16) })
   // What the path allows is the template's own, unless the test is about that.
-  if (!proving) tunnel.path.edge.hold.proved = () => {}
+  if (more.proving !== true) tunnel.path.edge.hold.proved = () => {}
   await time.run(() => tunnel.status.state.kind === 'ready', 60_000)
   // Whatever getting ready still takes.
   await time.run(() => false, 20_000)
@@ -93,7 +109,7 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, proving =
     await stopped
     sessions.end()
   })
-  const exchanges = (): Exchange[] => all.map(({ at, octets }) => ({ at: at - start, octets }))
+  const exchanges = (): Exchange[] => all.map((each) => ({ ...each, at: each.at - start }))
   return { time, tunnel, exchanges, pass: (ms) => time.run(() => false, ms) }
 }
 
@@ -112,7 +128,7 @@ test('without more said, a poll follows a poll at once, and is held as long as t
 })
 
 test('a path that proves to bear it has polls held longer, and no longer than a gateway holds any', async (t) => {
-  const { exchanges, pass, tunnel } = await world(t, {}, true)
+  const { exchanges, pass, tunnel } = await world(t, {}, { proving: true })
   await pass(600_000)
   const all = gaps(exchanges())
   t.true(all.at(-1)! > 20_000 + TRIP)
@@ -196,6 +212,74 @@ test('adaptive cover: some sends follow one, then none', async (t) => {
   const sends = exchanges().filter(isSend)
   t.is(sends.length, 4)
   t.true(within(gaps(sends), [5_000, 9_000]))
+})
+
+/** Tells news of 600 octets when it is asked to, and answers what it was asked a little later. */
+function telling(time: VirtualTime): Service {
+  const hearers: ((news: unknown) => Promise<void>)[] = []
+  const wait = (ms: number): Promise<void> => new Promise((resolve) => time.after(ms, resolve))
+  return {
+    unary: {
+      'test.tell': async () => {
+        await Promise.all(hearers.map((push) => push(new Uint8Array(600))))
+        await wait(30)
+        return 'x'
+      },
+    },
+    subscribe: {
+      'test.news': async (_args, _caller, push, signal) => {
+        hearers.push(push)
+        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      },
+    },
+  }
+}
+
+test('news comes where it is waited for; the answer to a send is for what is said to that', async (t) => {
+  const { exchanges, pass, tunnel } = await world(t, {}, { service: telling })
+  const heard: unknown[] = []
+  const news = tunnel.subscribe(
+    'test.news',
+    () => ({}),
+    (each) => void heard.push(each),
+  )
+  t.teardown(() => news.cancel())
+  await pass(10_000)
+  // A poll that has just begun is held for seconds.
+  for (let count = exchanges().length; exchanges().length === count; ) await pass(100)
+  const before = exchanges().length
+  const call = tunnel.call('test.tell', 'x')
+  await pass(1_000)
+  await call
+  t.is(heard.length, 1)
+  const [send] = exchanges().slice(before)
+  const poll = exchanges()[before - 1]!
+  t.is(poll.down, shape.down.fit(700), 'the poll that was held has the news')
+  t.is(send?.down, shape.down.classes[0])
+})
+
+test('what is as long as cover does not ride in a poll, what is shorter takes a near one with it', async (t) => {
+  const cover = { mode: 'adaptive', everyMs: [60_000, 60_000], tail: [1, 1], bytes: 765 } as const
+  const { exchanges, pass, tunnel } = await world(t, { cover, thinkMs: [200, 200], holdMs: [1_000, 1_000] })
+  /** Says something in the middle of the pause between two polls, and returns what began then. */
+  const say = async (octets: number): Promise<Exchange[]> => {
+    await pass(10_000)
+    while (exchanges().at(-1)?.down === undefined) await pass(10)
+    await pass(TRIP / 2 + 50)
+    const before = exchanges().length
+    const call = tunnel.call('test.echo', new Uint8Array(octets))
+    await pass(160)
+    const begun = exchanges().slice(before)
+    await pass(2_000)
+    await call
+    return begun
+  }
+  const [small, ...none] = await say(100)
+  t.is(small?.octets, shape.up.fit(300), 'in the poll')
+  t.deepEqual(none, [])
+  const [large, poll] = await say(600)
+  t.is(large?.octets, shape.up.fit(700), 'at once')
+  t.is(poll?.octets, shape.up.classes[0], 'the poll has nothing of it')
 })
 
 test('another template in the middle brings its own rhythm', async (t) => {

@@ -57,6 +57,12 @@ export function registerCommands(program: Command, ground: Ground): void {
       .addOption(new Option('--json', 'results and errors as lines of JSON'))
       .addOption(new Option('--look <template>', 'what the traffic looks like'))
       .addOption(new Option('--ipv6-only', 'dial no address of IPv4'))
+      .addOption(
+        new Option(
+          '--http2',
+          'speak HTTP/2 where the site does, in looks of Node: some inspectors take it for a tunnel',
+        ),
+      )
       .addOption(new Option('--browser <program>', 'go through an installed browser, such as chromium'))
   const run = new Commands(ground)
   add('join', 'Join a gateway with an invite; the link is asked for, or read from standard input.')

@@ -1,6 +1,7 @@
 /** One session, from introduction to its end, and what is kept of the exchanges that carry it. */
 import type { CompiledTemplate } from '#engine/compile.ts'
 import type { ClientSession } from '#protocol/session/client-session.ts'
+import { CloseCode } from '#protocol/session/frames.ts'
 
 /** At first; twice as long with every time, until something comes through. */
 const SHIFT_MS = 6_000
@@ -33,6 +34,12 @@ export class Epoch {
 
   get isOver(): boolean {
     return this.abort.signal.aborted
+  }
+
+  /** The gateway does not know this session any more, or it cannot go on. */
+  giveUp(): void {
+    this.session.mux.close(CloseCode.gone)
+    this.abort.abort()
   }
 
   /** An exchange came through. */

@@ -4,7 +4,6 @@ import type { HttpRequest } from '#engine/template.ts'
 import type { Millis } from '#protocol/bytes.ts'
 import { bindingOf } from '#protocol/recognition.ts'
 import type { Outgoing } from '#protocol/session/client-session.ts'
-import { CloseCode } from '#protocol/session/frames.ts'
 import type { ExchangeResult } from '../carrier.ts'
 import { performExchange } from '../carrier.ts'
 import { hostOf } from '../introduction.ts'
@@ -118,6 +117,5 @@ async function judge(
   // The gateway does not take this template any more, or has forgotten the session (a restart, a long sleep).
   epoch.refused = true
   if (epoch.shifting || (await look()) || epoch.isOver) return
-  epoch.session.mux.close(CloseCode.gone)
-  epoch.abort.abort()
+  epoch.giveUp()
 }

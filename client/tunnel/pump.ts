@@ -18,6 +18,10 @@ import { PARCEL_OVERHEAD } from './input.ts'
 const SEND_HOLD = 100
 /** Exchanges at once on a WebSocket: below what a gateway parks for a session. */
 const SOCKET_CONCURRENCY = 6
+/** Milliseconds by which a poll comes earlier that has a short call to carry, as an application acknowledges news at once. */
+const NEAR_MS = 250
+/** So many sends, full, are not yet worth one of the shape for files. */
+const FEW = 2
 /**
  * A parcel of more octets than this is a piece of something large. Down: more is waiting, so more polls are kept open. Up:
  * more follows, so it is answered at once, and a gateway lets no poll wait beside it.
@@ -92,6 +96,7 @@ export class Pump {
       if (due === undefined) return this.waitForRhythm(now)
       this[due]()
     }
+    if (!epoch.isOver && session.isSpent) epoch.giveUp()
   }
 
   end(): void {
@@ -124,13 +129,12 @@ export class Pump {
     // The farewell says so, once.
     if (session.mux.isClosed) return undefined
     const { concurrency } = this
-    const { pollAt, sendAt, coverAt } = this.rhythm
+    const { sendAt, coverAt } = this.rhythm
     const total = this.sends + this.polls
     // The last place is kept for what is urgent: a file under way must not delay a message.
     const room = total < concurrency - 1 || (total < concurrency && session.mux.urgent)
     const pollWanted = this.wantsPoll()
-    // Much that comes down is not waited for.
-    const pollIn = this.appetite > 0 || this.shared.socket.line !== undefined ? 0 : pollAt - now
+    const pollIn = this.pollIn(pollWanted, now)
     const pollSoon = pollIn <= 0 || (pollIn <= TemplateLimits.thinkMs && !session.mux.urgent)
     // What a poll can carry rides in one that is due anyway: most of all the credit for what a poll has just brought.
     const rides = pollWanted && pollSoon && this.fitsPoll()
@@ -138,6 +142,15 @@ export class Pump {
     if (mayStart && session.pending(1) > 0 && !rides) return 'send'
     if (pollWanted && pollIn <= 0) return 'poll'
     return room && coverAt !== undefined && coverAt <= now ? 'cover' : undefined
+  }
+
+  /** Milliseconds until the next poll: none where much comes down, or where one that is near has a short call to carry. */
+  private pollIn(wanted: boolean, now: number): number {
+    const { session } = this.epoch
+    const left = this.rhythm.pollAt - now
+    if (this.appetite > 0 || this.shared.socket.line !== undefined) return 0
+    const isCall = session.mux.urgent && this.pollRoom < this.rhythm.coverBytes
+    return wanted && isCall && left <= NEAR_MS && this.fitsPoll() ? 0 : left
   }
 
   private wantsPoll(): boolean {
@@ -164,8 +177,16 @@ export class Pump {
   }
 
   private fitsPoll(): boolean {
-    const room = this.shared.path.room(this.pollShape)
+    const room = this.pollRoom
     return this.epoch.session.pending(room) + PARCEL_OVERHEAD <= room
+  }
+
+  /** Octets of the largest parcel of a poll: what is as long as a message goes up in a send, as cover says that it does. */
+  private get pollRoom(): number {
+    const { up } = this.pollShape
+    const room = this.shared.path.room(this.pollShape)
+    if (this.shared.socket.line !== undefined) return room
+    return Math.min(room, up.classes.findLast((each) => each < this.rhythm.coverBytes) ?? room)
   }
 
   private get pollShape(): Form {
@@ -192,9 +213,10 @@ export class Pump {
     const { path } = this.shared
     const [small, bulk] = [path.room(this.template.shape('send')), path.room(this.template.shape('bulk'))]
     // What is urgent goes alone: filled up with a file it would take as long as that.
-    const most = session.mux.urgent ? Priority.normal : Priority.bulk
-    const wanted = session.pending(this.form('bulk').up.max, most) + PARCEL_OVERHEAD
-    const isSmall = wanted <= small || bulk <= small
+    const { urgent } = session.mux
+    const wanted = session.pending(this.form('bulk').up.max, urgent ? Priority.normal : Priority.bulk) + PARCEL_OVERHEAD
+    // Two messages at once are no file.
+    const isSmall = wanted <= small * (urgent ? FEW : 1) || bulk <= small
     const shape = this.form(isSmall ? 'send' : 'bulk')
     const length = path.parcel(shape, wanted)
     const isPiece = length > PLENTY
@@ -233,7 +255,7 @@ export class Pump {
     const shape = this.pollShape
     // Where sends are constant, polls are too.
     const said = this.rhythm.constant ? 0 : this.epoch.session.pending(shape.up.max)
-    const length = this.shared.path.parcel(shape, said + PARCEL_OVERHEAD)
+    const length = this.shared.path.parcel(shape, Math.min(said + PARCEL_OVERHEAD, this.pollRoom))
     // While much comes down, and beyond the template's, they come back soon when nothing follows: they do not stand in the
     // way of sends, and it is known how long they take.
     const { line } = this.shared.socket

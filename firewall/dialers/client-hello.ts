@@ -39,7 +39,15 @@ export const isGrease = (value: number): boolean => (value & 0x0f0f) === 0x0a0a 
  */
 export function readClientHello(bytes: Uint8Array): ClientHello | undefined {
   const message = handshakeMessage(bytes)
-  return message === undefined ? undefined : parse(new Reader(message.subarray(4)), message.length)
+  return message === undefined ? undefined : parseMessage(message)
+}
+
+/** A whole handshake message. @throws RangeError where it is no ClientHello, or is cut short */
+export function parseMessage(message: Uint8Array): ClientHello {
+  if (message[0] !== 1 || message.length < 4) throw new RangeError('no ClientHello')
+  const length = 4 + Buffer.from(message.subarray(1, 4)).readUIntBE(0, 3)
+  if (message.length < length) throw new RangeError('a ClientHello that is cut short')
+  return parse(new Reader(message.subarray(4, length)), length)
 }
 
 /** The first handshake message, out of one or several records. */

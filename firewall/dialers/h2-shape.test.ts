@@ -1,5 +1,7 @@
+import { once } from 'node:events'
+import { duplexPair } from 'node:stream'
 import test from 'ava'
-import { Shaper } from './h2-shape.ts'
+import { Shaper, shapedAs } from './h2-shape.ts'
 import { Priorities } from './priorities.ts'
 import { loadProfile } from './profile.ts'
 
@@ -36,6 +38,56 @@ test('a connection begins with one piece, and each frame after it is one, howeve
     t.is(out[1]!.toString('hex'), frame(1, 0x25, 1, Buffer.from('80000003db626c6f636b', 'hex')).toString('hex'))
     t.deepEqual(out[2], data)
   }
+})
+
+const request = (stream: number): Buffer => frame(1, 4, stream, Buffer.from('block'))
+const body = (stream: number): Buffer => frame(0, 1, stream, Buffer.from('body'))
+
+function begun(): Shaper {
+  const shaper = new Shaper(chromium, () => ({ priority: undefined, block: undefined }), true)
+  shaper.take(Buffer.concat([PREFACE, own, window]))
+  return shaper
+}
+
+test('HEADERS of a request with a body wait for its DATA, and nothing goes before them', (t) => {
+  const shaper = begun()
+  const ping = frame(6, 0, 0, Buffer.alloc(8))
+  t.deepEqual(shaper.take(request(1)), [])
+  t.true(shaper.keeps)
+  t.deepEqual(shaper.take(ping), [])
+  t.deepEqual(shaper.take(request(3)), [])
+  t.deepEqual(shaper.take(body(3)), [])
+  t.deepEqual(shaper.take(body(1)), [request(1), ping, request(3), body(3), body(1)])
+  t.false(shaper.keeps)
+  t.deepEqual(shaper.take(ping), [ping])
+})
+
+test('HEADERS do not wait for DATA that does not come', (t) => {
+  const shaper = begun()
+  shaper.take(request(1))
+  t.deepEqual(shaper.release(), [request(1)])
+  t.false(shaper.keeps)
+  t.deepEqual(shaper.take(body(1)), [body(1)])
+  shaper.take(request(3))
+  const reset = frame(3, 0, 3, Buffer.alloc(4))
+  t.deepEqual(shaper.take(reset), [request(3), reset])
+})
+
+test('what waits goes out all the same, and what comes behind it is written', async (t) => {
+  const [near, far] = duplexPair()
+  const stream = shapedAs(near, chromium, () => ({ priority: undefined, block: undefined }), true)
+  let heard = Buffer.alloc(0)
+  far.on('data', (chunk: Buffer) => {
+    heard = Buffer.concat([heard, chunk])
+  })
+  const first = Buffer.concat([PREFACE, own, window, request(1)])
+  stream.write(first)
+  while (heard.length < first.length) await once(far, 'data')
+  stream.write(body(1))
+  stream.end(request(3))
+  await once(far, 'end')
+  t.is(heard.subarray(-request(3).length).toString('hex'), request(3).toString('hex'), 'an end waits for nothing')
+  t.true(heard.includes(Buffer.concat([request(1), body(1)])))
 })
 
 test('Firefox adds to the window of each stream, in the same piece', (t) => {

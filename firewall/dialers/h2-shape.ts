@@ -1,8 +1,9 @@
 /**
  * Octets of an HTTP/2 client as a browser writes them. Node's own client says the same in other pieces: its preface,
  * SETTINGS and WINDOW_UPDATE in two writes, several frames in one, no priority in HEADERS, and a header block that is coded
- * in another way, and no window behind them. Every write is one TLS record, so an observer would see the difference in lengths. RFC 9113 sections 3.4,
- * 4.1, 5.3.2 and 6.2.
+ * in another way, and no window behind them. Every write is one TLS record, so an observer would see the difference in lengths. And Node has
+ * the DATA of a request some turns of its loop after the HEADERS, where a browser writes them one right after the other: HEADERS
+ * wait for it. RFC 9113 sections 3.4, 4.1, 5.3.2 and 6.2.
  */
 import type { Duplex } from 'node:stream'
 import { Duplex as DuplexStream } from 'node:stream'
@@ -26,12 +27,18 @@ export interface Opening {
 
 const HEAD = 9
 const PREFACE_LENGTH = 24
+const DATA = 0
 const HEADERS = 1
+const RESET = 3
 const SETTINGS = 4
 const ACK = 1
 const WINDOW_UPDATE = 8
+const END_STREAM = 0x01
 const PRIORITY = 0x20
 const END_HEADERS = 0x04
+
+/** Milliseconds that HEADERS wait at most for the DATA behind them: a full window may keep that back. */
+const MOST_MS = 50
 
 /**
  * A stream for Node's client to speak on, in front of `socket`.
@@ -46,23 +53,44 @@ export function shapedAs(
   ownWindow: boolean,
 ): Duplex {
   const shaper = new Shaper(http2, openingOf, ownWindow)
-  const write = (frames: readonly Buffer[], done: (error?: Error | null) => void): void => {
-    const [next, ...others] = frames
-    if (next === undefined) return done()
-    // One after another: what waits together would go out together.
-    socket.write(next, (error) => (error ? done(error) : write(others, done)))
+  const queue: Buffer[] = []
+  const dones: (() => void)[] = []
+  let isWriting = false
+  let timer: NodeJS.Timeout | undefined
+  /** One after another: what waits in the socket together would go out together. */
+  const pump = (): void => {
+    const next = queue.shift()
+    isWriting = next !== undefined
+    if (next !== undefined) socket.write(next, (error) => (error ? stream.destroy(error) : pump()))
+    else for (const done of dones.splice(0)) done()
+  }
+  const give = (pieces: readonly Buffer[]): void => {
+    queue.push(...pieces)
+    if (!isWriting) pump()
+  }
+  const release = (): void => {
+    timer = undefined
+    give(shaper.release())
   }
   const stream = new DuplexStream({
     read: () => void socket.resume(),
     write: (chunk: Buffer, _, done) => {
+      let pieces: Buffer[]
       try {
-        write(shaper.take(chunk), done)
+        pieces = shaper.take(chunk)
       } catch (error) {
-        done(error as Error)
+        return done(error as Error)
       }
+      if (shaper.keeps) timer ??= setTimeout(release, MOST_MS)
+      dones.push(done)
+      give(pieces)
     },
-    final: (done) => void socket.end(() => done()),
+    final: (done) => {
+      dones.push(() => void socket.end(() => done()))
+      give(shaper.release())
+    },
     destroy: (error, done) => {
+      clearTimeout(timer)
       socket.destroy()
       done(error)
     },
@@ -84,6 +112,9 @@ export class Shaper {
   private rest: Buffer = Buffer.alloc(0)
   /** Preface and first frames, until the WINDOW_UPDATE that ends them. */
   private opening: Buffer[] | undefined = []
+  /** Streams whose HEADERS wait for DATA, and what waits with them. */
+  private readonly bodiless = new Set<number>()
+  private readonly kept: Buffer[] = []
 
   constructor(http2: BrowserProfile['http2'], openingOf: (stream: number) => Opening | undefined, ownWindow: boolean) {
     this.http2 = http2
@@ -96,17 +127,39 @@ export class Shaper {
     this.rest = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
     const out: Buffer[] = []
     for (let frame = this.next(); frame !== undefined; frame = this.next()) {
-      if (this.opening === undefined) {
-        if (!this.ownWindow || frame[3] !== WINDOW_UPDATE || frame.readUInt32BE(5) !== 0) out.push(this.written(frame))
-      } else {
-        const isFrame = this.opening.length > 0
-        this.opening.push(isFrame && frame[3] === SETTINGS && !(frame[4]! & ACK) ? this.settings() : frame)
-        if (!isFrame || frame[3] !== WINDOW_UPDATE) continue
-        out.push(Buffer.concat(this.opening))
-        this.opening = undefined
-      }
+      if (this.opening === undefined) out.push(...this.withBody(frame))
+      else out.push(...this.opened(this.opening, frame))
     }
     return out
+  }
+
+  /** HEADERS wait for the DATA of their request. */
+  get keeps(): boolean {
+    return this.kept.length > 0
+  }
+
+  /** What waits, for whoever does not wait any longer. */
+  release(): Buffer[] {
+    this.bodiless.clear()
+    return this.kept.splice(0)
+  }
+
+  private opened(opening: Buffer[], frame: Buffer): Buffer[] {
+    const isFrame = opening.length > 0
+    opening.push(isFrame && frame[3] === SETTINGS && !(frame[4]! & ACK) ? this.settings() : frame)
+    if (!isFrame || frame[3] !== WINDOW_UPDATE) return []
+    this.opening = undefined
+    return [Buffer.concat(opening)]
+  }
+
+  /** In the order in which they came; nothing goes before HEADERS that wait. */
+  private withBody(frame: Buffer): Buffer[] {
+    const [kind, stream] = [frame[3]!, frame.readUInt32BE(5)]
+    if (this.ownWindow && kind === WINDOW_UPDATE && stream === 0) return []
+    if (kind === HEADERS && !(frame[4]! & END_STREAM)) this.bodiless.add(stream)
+    else if (kind === DATA || kind === RESET) this.bodiless.delete(stream)
+    this.kept.push(this.written(frame))
+    return this.bodiless.size > 0 ? [] : this.release()
   }
 
   private next(): Buffer | undefined {

@@ -17,6 +17,7 @@ import { pathError } from './path-error.ts'
 import { Priorities } from './priorities.ts'
 import type { BrowserProfile } from './profile.ts'
 import { ReceivedWindow } from './received-window.ts'
+import { Turns } from './turns.ts'
 
 interface NextStream {
   setNextStreamID(id: number): void
@@ -36,6 +37,8 @@ export class Http2Connection implements Protocol {
   private readonly headers = new Map<ClientHttp2Stream, readonly (readonly [string, string])[]>()
   /** So many octets of bodies have come. */
   private readonly wasRead: (octets: number) => void
+  /** Of Chromium alone, as was measured. */
+  private readonly turns: Turns | undefined
   private isClosing = false
   /** Asked for before the session stood; undefined once it stands. */
   private early: (() => void)[] | undefined = []
@@ -48,6 +51,7 @@ export class Http2Connection implements Protocol {
     this.priorities = new Priorities(profile.family)
     const shaped = shapedAs(socket, http2, (stream) => this.openingOf(stream), isChromium)
     this.encoder = isChromium ? new HpackEncoder() : undefined
+    this.turns = isChromium ? new Turns() : undefined
     const window = new ReceivedWindow(FIRST_WINDOW + http2.window, performance.now())
     this.wasRead = (octets) => {
       const increment = isChromium ? window.read(octets, performance.now()) : 0
@@ -94,8 +98,10 @@ export class Http2Connection implements Protocol {
   }
 
   request(request: ExchangeRequest, answer: Answer): void {
-    if (this.early === undefined || this.session.destroyed) this.write(request, answer)
-    else this.early.push(() => this.write(request, answer))
+    const write = (): void => this.write(request, answer)
+    if (this.early !== undefined && !this.session.destroyed) this.early.push(write)
+    else if (this.turns !== undefined && isOfScript(request)) this.turns.add(write)
+    else write()
   }
 
   private write(request: ExchangeRequest, answer: Answer): void {
@@ -140,6 +146,10 @@ export class Http2Connection implements Protocol {
     return undefined
   }
 }
+
+/** What a script of the page asks for, and not the browser itself. */
+const isOfScript = ({ headers }: ExchangeRequest): boolean =>
+  headers.some(([name, value]) => name.toLowerCase() === 'sec-fetch-dest' && value === 'empty')
 
 /** Tells the answer of everything, and once. */
 function relay(

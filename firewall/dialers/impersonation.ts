@@ -97,19 +97,33 @@ interface ExtensionSpec {
   readonly data?: Buffer
 }
 
+/** OpenSSL names so many formats of points, whatever is wanted. */
+const POINT_FORMATS = 3
+
+/**
+ * Octets by which OpenSSL's greeting is shorter than the browser's, since it has no GREASE in its lists: two in each, five for a
+ * key share. They are added to the last extension, which says nothing either, so that the greeting has one of the browser's lengths.
+ */
+function shortfall({ ciphers, groups, signatures, versions, shares, pointFormats }: BrowserProfile['tls']): number {
+  const greases = (list: readonly string[]): number => list.filter((each) => each === 'grease').length
+  const inLists = [ciphers, groups, signatures, versions].reduce((sum, list) => sum + 2 * greases(list), 0)
+  return inLists + 5 * greases(shares) - (POINT_FORMATS - pointFormats.length)
+}
+
 /** In the order of the wire, as far as OpenSSL heeds it: its own extensions come behind the others, in its own order. */
 function extensionsOf(tls: BrowserProfile['tls'], draw: Draw): ExtensionSpec[] {
   const grease = draw.grease(2)
-  const list = tls.extensions.map(([type, content]): ExtensionSpec => {
-    if (type === 'grease') return { type: grease.pop()!, ...data(content) }
+  const last = tls.extensions.length - 1
+  const list = tls.extensions.map(([type, content], at): ExtensionSpec => {
+    if (type === 'grease') return { type: grease.pop()!, ...data(content, at === last ? shortfall(tls) : 0) }
     if (number(type) === ECH) return { type: ECH, data: draw.ech(tls.echLengths) }
     return { type: number(type), ...data(content) }
   })
   return tls.order === 'fixed' ? list : draw.permuted(list)
 }
 
-const data = (content: string | null): { data?: Buffer } =>
-  content === null ? {} : { data: Buffer.from(content, 'hex') }
+const data = (content: string | null, more = 0): { data?: Buffer } =>
+  content === null ? {} : { data: Buffer.concat([Buffer.from(content, 'hex'), Buffer.alloc(more)]) }
 
 /** What a browser leaves to chance. */
 class Draw {

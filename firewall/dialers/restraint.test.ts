@@ -29,25 +29,26 @@ const outcome = (work: Promise<unknown>): Promise<string> =>
     (error: SottoError) => error.code,
   )
 
-/** Connections that stand or are coming about, and the most there ever were. */
+/** Connections that stand or are coming about, and the most there ever were. What is not wanted any more ends in this turn of the loop. */
 class Census {
   most = 0
   readonly began: number[] = []
-  private pending = 0
+  private readonly pending = new Set<AbortSignal | undefined>()
   private readonly sockets: TLSSocket[] = []
 
   watch(connect: Connect): Connect {
     return async (unwanted) => {
       this.began.push(performance.now())
-      this.pending++
+      this.pending.add(unwanted)
       const standing = this.sockets.filter(({ destroyed }) => !destroyed).length
-      this.most = Math.max(this.most, standing + this.pending)
+      const coming = [...this.pending].filter((signal) => !signal?.aborted).length
+      this.most = Math.max(this.most, standing + coming)
       try {
         const socket = await connect(unwanted)
         this.sockets.push(socket)
         return socket
       } finally {
-        this.pending--
+        this.pending.delete(unwanted)
       }
     }
   }

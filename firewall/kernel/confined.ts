@@ -5,9 +5,11 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, readlinkSync, realpathSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 import { AUDIT_FILES, AuditLog } from '../audit.ts'
+import { readableParts } from '../core-process.ts'
 import { fileGrants } from '../file-grants.ts'
 import { privateFolder } from '../folder.ts'
 import { wantsToJoin } from '../join.ts'
@@ -32,6 +34,7 @@ import { serveGate } from './gate.ts'
 import { GateList } from './gate-list.ts'
 import type { Beginning } from './gate-messages.ts'
 import { NOT_BOUND, type Plan } from './plan.ts'
+import { readReports } from './reports.ts'
 
 export interface ConfineOptions {
   readonly args: readonly string[]
@@ -39,12 +42,16 @@ export interface ConfineOptions {
   readonly leave: Leave
   /** Main module of the bound broker, and arguments for it. */
   readonly main: string
+  /** Main module of the core, and the program's folder: what may be read. */
+  readonly entry: string
+  readonly root: string
 }
 
 /** How often the kernel's counters are read, milliseconds: an event each time somebody has tried. */
 const COUNT_MS = 500
-/** Descriptor of the channel to the gate. */
+/** Descriptors of the channel to the gate, and of what the filter's supervisor tells it. */
 const CHANNEL = 3
+const REPORT = 5
 
 /**
  * Runs until the broker has ended.
@@ -67,6 +74,11 @@ export async function confined(options: ConfineOptions): Promise<CoreEnd> {
   const tell = (event: Omit<FirewallEvent, 'at'>): void => audit.record({ at: Date.now(), ...event })
   const broker = startBroker(options, state, layers)
   const counting = layers.namespace ? count(broker, tell) : () => {}
+  const reported = readReports(broker, REPORT, {
+    told: ({ call, origin }) => tell({ kind: 'refused', reason: 'kernel-denied', call, origin }),
+    // Somebody does not want told what is tried.
+    lost: () => broker.kill('SIGKILL'),
+  })
   serveGate(broker, {
     ...{ list, leave, beginning },
     refused: (what) => tell({ kind: 'refused', reason: 'kernel-denied', call: `gate.${what}`, origin: 'the broker' }),
@@ -77,6 +89,7 @@ export async function confined(options: ConfineOptions): Promise<CoreEnd> {
   } finally {
     counting()
     restore()
+    await reported
     await audit.close()
   }
 }
@@ -92,7 +105,7 @@ export function layersHere({ starting }: Pick<Leave, 'starting'>): Layers {
   const unshared = starting(() => spawnSync('unshare', [...UNSHARE, 'true'], { stdio: 'ignore' }))
   const layers = {
     namespace: unshared.status === 0,
-    filter: filterProgram(process.arch, { noSockets: true }) !== undefined,
+    filter: filterProgram(process.arch, { noSockets: true, told: false }) !== undefined,
   }
   if (!layers.namespace && !layers.filter) throw unavailable('This kernel offers nothing that would do.')
   return layers
@@ -120,20 +133,24 @@ async function prepare(
   }
 }
 
-function startBroker({ args, env, leave, main }: ConfineOptions, state: string, layers: Layers): ChildProcess {
+function startBroker(options: ConfineOptions, state: string, layers: Layers): ChildProcess {
+  const { args, env, leave, main } = options
   const events = eventsDescriptor(args)
   const plan: Plan = {
     filter: layers.filter,
     landlock: true,
     noSockets: !layers.namespace,
+    // Where the filter alone keeps the network away, nobody but the kernel answers for it.
+    ...(layers.namespace && { report: REPORT }),
     writable: [...writable(state), ...fileGrants(args).write.map(dirname)],
+    readable: readable(options, state),
     fds: [CHANNEL, ...(events === undefined ? [] : [events])],
     env: { NODE_CHANNEL_FD: String(CHANNEL), NODE_CHANNEL_SERIALIZATION_MODE: 'json' },
   }
   const argv = [process.execPath, ...process.execArgv, '--no-experimental-ffi', main, ...args]
   const [command, ...rest] = boundCommand(layers, plan, argv)
   const input = wantsToJoin(args) && !process.stdin.isTTY ? 'ignore' : 'inherit'
-  const stdio = [input, 'inherit', 'inherit', 'ipc', ...(events === undefined ? [] : [EVENTS_FD])] as const
+  const stdio = [input, 'inherit', 'inherit', 'ipc', events === undefined ? 'ignore' : EVENTS_FD, 'pipe'] as const
   return leave.starting(() => spawn(command!, rest, { env, stdio: [...stdio] }))
 }
 
@@ -147,8 +164,26 @@ export function boundCommand({ namespace }: Layers, plan: Plan, argv: readonly s
   ]
 }
 
-/** The state of the two halves, and the devices: a terminal, `/dev/null`. */
-const writable = (state: string): string[] => [join(state, 'core'), join(state, 'firewall'), '/dev']
+/** The state of the two halves, and devices: our own terminal, `/dev/null` and its like. */
+function writable(state: string): string[] {
+  const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'].map((name) => `/dev/${name}`)
+  const own = [0, 1, 2]
+    .map((fd) => readlinkSync(`/proc/self/fd/${fd}`))
+    .filter((path) => /^\/dev\/(pts\/|tty)/.test(path))
+  const all = [...new Set([...devices, ...own])].filter((path) => existsSync(path))
+  return [join(state, 'core'), join(state, 'firewall'), ...all]
+}
+
+/** What programs need of the system, where it is there: libraries, settings, the kernel's own files. */
+const ofSystem = ['/usr', '/lib', '/lib64', '/bin', '/sbin', '/etc', '/nix', '/gnu', '/proc', '/sys'] as const
+
+/** The system's files, the program's and those that the person has named: not the user's own. */
+function readable({ args, entry, root }: ConfineOptions, state: string): string[] {
+  const program = readableParts({ root: realpathSync(root), state: realpathSync(state), entry: realpathSync(entry) })
+  const named = fileGrants(args).read.filter((path) => existsSync(path))
+  const runtime = dirname(realpathSync(process.execPath))
+  return [...ofSystem.filter((path) => existsSync(path)), ...program, runtime, ...named]
+}
 
 function count(broker: ChildProcess, tell: (event: Omit<FirewallEvent, 'at'>) => void): () => void {
   // The kernel tries a few packets of its own when the loopback comes up: not before the broker is there.

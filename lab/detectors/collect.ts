@@ -2,11 +2,12 @@
 import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CompiledTemplate } from '#engine/compile.ts'
-import type { Session, Spoken, Visit } from './capture/session.ts'
-import { readSessions } from './capture/session.ts'
+import type { Session, Visit } from './capture/session.ts'
+import { readSessions, WATCHED_MS } from './capture/session.ts'
 import type { Guest } from './drivers/guest.ts'
 import type { SiteName } from './ground/site.ts'
 import { SITES } from './ground/site.ts'
+import { Talk } from './talk.ts'
 import type { GuestKind, World } from './world.ts'
 
 /** What is wanted: so many sessions of this kind on the site that attackers train on, and on the one held out. */
@@ -26,15 +27,8 @@ export interface CollectInput {
   readonly tell: (line: string) => void
 }
 
-/** Milliseconds: of a session from when its guest can speak, of talking in it, and in which the guests of a round come. */
-const SESSION_MS = 11_000
-const TALK_MS = 8_000
+/** Milliseconds in which the guests of a round come. */
 const ARRIVAL_MS = 4_000
-/** Between two things that one side says, on average, and the most letters of one. */
-const GAP_MS = 2_400
-const LETTERS = 120
-/** When somebody's program says that it has got something: a little after the first thing, and once for all of them. */
-const RECEIPT_MS = [1_000, 5_000] as const
 
 interface Place {
   readonly wanted: Wanted
@@ -108,7 +102,7 @@ async function visit({ wanted, site, host, guest }: Place, random: () => number)
     await guest.leave().catch(() => {})
     return undefined
   }
-  const endedAt = Date.now() + SESSION_MS
+  const endedAt = Date.now() + WATCHED_MS
   const talk = new Talk(guest, wanted.kind === 'ours' ? undefined : wanted.template, random)
   talk.begin()
   await pause(endedAt - Date.now())
@@ -117,92 +111,5 @@ async function visit({ wanted, site, host, guest }: Place, random: () => number)
   const { kind, template } = wanted
   return { kind, site, template: template.id, host, beganAt, endedAt, said: talk.said, heard: talk.heard }
 }
-
-/**
- * Two people who write now and then. Programs tell each other that something has arrived, and say something more after each
- * message where the template's rhythm has cover. Ours do by themselves; for genuine visitors, of `application`, it is done here.
- */
-class Talk {
-  readonly said: Spoken[] = []
-  readonly heard: Spoken[] = []
-  private readonly guest: Guest
-  private readonly application: CompiledTemplate | undefined
-  private readonly random: () => number
-  private readonly timers = new Set<NodeJS.Timeout>()
-  private readonly owed = { say: false, hear: false }
-  private notice: NodeJS.Timeout | undefined
-  /** Of this visitor: milliseconds between notices. Half as wide as all visitors' together. */
-  private readonly everyMs: readonly [number, number]
-
-  constructor(guest: Guest, application: CompiledTemplate | undefined, random: () => number) {
-    this.guest = guest
-    this.application = application
-    this.random = random
-    const [from, to] = application?.rhythm.cover?.everyMs ?? [0, 0]
-    const least = from + (random() * (to - from)) / 2
-    this.everyMs = [least, least + (to - from) / 2]
-  }
-
-  begin(): void {
-    // What opens a room is a send as well.
-    this.plan()
-    for (const side of ['say', 'hear'] as const)
-      for (let at = this.gap(); at < TALK_MS; at += this.gap()) this.after(at, () => this.speak(side))
-  }
-
-  end(): void {
-    clearTimeout(this.notice)
-    for (const timer of this.timers) clearTimeout(timer)
-  }
-
-  private speak(side: Side): void {
-    const letters = 1 + Math.floor(this.random() * LETTERS)
-    ;(side === 'say' ? this.said : this.heard).push({ at: Date.now(), letters })
-    this.pass(side, letters)
-    const other = side === 'say' ? 'hear' : 'say'
-    if (this.application === undefined || this.owed[other]) return
-    this.owed[other] = true
-    this.after(this.draw(RECEIPT_MS), () => {
-      this.owed[other] = false
-      this.pass(other, 1)
-    })
-  }
-
-  private pass(side: Side, letters: number): void {
-    this.guest[side](letters)
-    if (side === 'say') this.plan()
-  }
-
-  /** After a send so many notices follow, and begin anew with the next send. */
-  private plan(): void {
-    const { cover } = this.application?.rhythm ?? {}
-    clearTimeout(this.notice)
-    if (cover?.mode !== 'adaptive') return
-    const [from, to] = cover.tail ?? [1, 1]
-    this.follow(from + Math.floor(this.random() * (to - from + 1)))
-  }
-
-  private follow(left: number): void {
-    if (left === 0) return
-    this.notice = setTimeout(() => {
-      this.guest.notice()
-      this.follow(left - 1)
-    }, this.draw(this.everyMs))
-  }
-
-  private draw([from, to]: readonly [number, number]): number {
-    return from + this.random() * (to - from)
-  }
-
-  private gap(): number {
-    return -Math.log(1 - this.random()) * GAP_MS + 300
-  }
-
-  private after(ms: number, run: () => void): void {
-    this.timers.add(setTimeout(run, ms))
-  }
-}
-
-type Side = 'say' | 'hear'
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)))

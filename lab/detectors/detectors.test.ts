@@ -13,6 +13,7 @@ import { missingForLearning, missingForWire } from './missing.ts'
 import { looksOf } from './report/judge.ts'
 import { openWorld } from './world.ts'
 
+const line = { delayMs: 4, jitterMs: 1, upMbit: 20, downMbit: 50, tap: 'isp' } as const
 const wire = missingForWire()
 const learning = missingForLearning()
 const onWire = wire.length === 0 ? test : test.skip
@@ -22,7 +23,7 @@ onWire(`a member and a visitor are seen on the wire and read whole${lacking(wire
   const owner = new SharedOwner()
   t.teardown(() => owner.end())
   const [template] = compileBuiltins().filter(({ id }) => id === 'support-chat')
-  const world = await openWorld(owner, { delayMs: 4, jitterMs: 1 }, [template!], false)
+  const world = await openWorld(owner, line, [template!], false)
   const share = { template: template!, sessions: 1, heldOut: 0 }
   const wanted = [
     { ...share, kind: 'ours' as const },

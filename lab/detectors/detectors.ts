@@ -1,5 +1,6 @@
 /**
- * `npm run -s lab -- detectors [--template ID ...] [--sessions N] [--places N] [--long] [--peers no] [--reports FOLDER] [--json]`
+ * `npm run -s lab -- detectors [--template ID ...] [--sessions N] [--places N] [--long] [--peers no] [--tap isp|home]
+ *     [--reports FOLDER] [--json]`
  * How to read the report: docs/lab.md.
  */
 import { mkdirSync } from 'node:fs'
@@ -28,10 +29,11 @@ export interface DetectorOptions {
   readonly places: number
   readonly peers: boolean
   readonly reports: string
+  readonly tap: 'isp' | 'home'
 }
 
-/** One way, milliseconds, and what comes on top on average. */
-const WIRE = { delayMs: 6, jitterMs: 1.5 }
+/** A line as people have it, to a place that is near. */
+const WIRE = { delayMs: 6, jitterMs: 1.5, upMbit: 10, downMbit: 50 } as const
 /** Of these the report speaks where nobody says otherwise: those of browsers, and one of a program. */
 const PROGRAM = 'support-chat'
 
@@ -44,6 +46,7 @@ function optionsOf(args: readonly string[]): DetectorOptions {
       places: { type: 'string', default: '40' },
       long: { type: 'boolean', default: false },
       peers: { type: 'string', default: 'yes' },
+      tap: { type: 'string', default: 'isp' },
       reports: { type: 'string', default: join(import.meta.dirname, '..', 'reports') },
     },
   })
@@ -51,9 +54,11 @@ function optionsOf(args: readonly string[]): DetectorOptions {
   if (!Number.isInteger(sessions) || sessions < 4) throw new RangeError('--sessions: a whole number from 4')
   if (!Number.isInteger(places) || places < 2) throw new RangeError('--places: a whole number from 2')
   if (values.peers !== 'yes' && values.peers !== 'no') throw new RangeError('--peers: yes or no')
+  const { tap, reports } = values
+  if (tap !== 'isp' && tap !== 'home') throw new RangeError('--tap: isp or home')
   const browsers = compileBuiltins().filter(({ family }) => family === 'chromium')
   const templates = values.template ?? [...browsers.map(({ id }) => id), PROGRAM]
-  return { templates, sessions, places, peers: values.peers === 'yes', reports: values.reports }
+  return { templates, sessions, places, peers: values.peers === 'yes', reports, tap }
 }
 
 export async function detectors(args: readonly string[]): Promise<Report> {
@@ -67,9 +72,10 @@ export async function detectors(args: readonly string[]): Promise<Report> {
   const interrupted = (): void => void owner.end().finally(() => process.exit(130))
   process.once('SIGINT', interrupted)
   try {
+    const wire = { ...WIRE, tap: options.tap }
     const wanted = templates.flatMap((template, at) => wantedOf(template, options, at === 0))
     const withBrowser = wanted.some(({ kind }) => kind === 'browser')
-    const world = await openWorld(owner, WIRE, templates, withBrowser)
+    const world = await openWorld(owner, wire, templates, withBrowser)
     const began = Date.now()
     const sessions = await collect({ world, wanted, places: options.places, random: prng(1).next, tell })
     const peers = options.peers ? await watchPeers(owner, world, tell) : []
@@ -78,7 +84,7 @@ export async function detectors(args: readonly string[]): Promise<Report> {
     const pairs = pairsOf(templates, sessions, peers)
     const figures = await learn(pairs, world.folder, options.reports)
     const minutes = (Date.now() - began) / 60_000
-    const verdict = { wire: WIRE, minutes, figures, ...judge(templates, sessions, peers) }
+    const verdict = { wire, minutes, figures, ...judge(templates, sessions, peers) }
     writeReport(options.reports, verdict)
     return toReport(verdict)
   } finally {

@@ -1,5 +1,5 @@
 /** Network, site and everybody who comes to it, for one run of the lab. */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +16,9 @@ import type { Network, Wire } from './ground/network.ts'
 import { inside, openNetwork, SERVER } from './ground/network.ts'
 import type { Site } from './ground/site.ts'
 import { openSite } from './ground/site.ts'
+
+/** Where there is no disk that many members at once would keep waiting, which would show in times. */
+const MEMORY = '/dev/shm'
 
 /** `ours`: a member. `browser`, `program`: a genuine visitor in Chromium, or in a program on Node's own fetch. */
 export type GuestKind = 'ours' | 'browser' | 'program'
@@ -36,7 +39,7 @@ export async function openWorld(
   templates: readonly CompiledTemplate[],
   withBrowser: boolean,
 ): Promise<World> {
-  const folder = await mkdtemp(join(tmpdir(), 'sotto-lab-'))
+  const folder = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'sotto-lab-'))
   owner.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }))
   const network = await openNetwork(owner, wire)
   const site = await openSite(owner, { network, folder, templates })
@@ -45,7 +48,12 @@ export async function openWorld(
   const browsers = withBrowser
     ? startBrowsers(owner, { namespace: network.clients, folder, spki: site.spki, keys: browserKeys })
     : undefined
-  const near = await members(owner, network.clients, folder, 'near', keysOf('near'))
+  const keys = [...(withBrowser ? [browserKeys] : []), keysOf('program')]
+  // Each watched member is a process, as with people: what one does must not wait for what another does.
+  const near = async (name: string): Promise<Calls> => {
+    keys.push(keysOf(name))
+    return await members(owner, network.clients, folder, name, keysOf(name))
+  }
   const far = await members(owner, network.server, folder, 'far', keysOf('far'))
   const program = await startProgram(owner, network.clients, 'visitor.ts', keysOf('program'), [
     site.certificate,
@@ -55,7 +63,7 @@ export async function openWorld(
   return {
     ...{ folder, network, site },
     guest: (kind, template, place) => guestOf(parts, kind, template, place),
-    keys: [...(withBrowser ? [browserKeys] : []), keysOf('near'), keysOf('program')],
+    keys,
   }
 }
 
@@ -84,7 +92,7 @@ function members(owner: Owner, namespace: string, folder: string, name: string, 
 
 interface Parts {
   readonly site: Site
-  readonly near: Calls
+  readonly near: (name: string) => Promise<Calls>
   readonly far: Calls
   readonly program: Calls
   readonly browsers: Browsers | undefined
@@ -94,11 +102,14 @@ async function guestOf(parts: Parts, kind: GuestKind, template: CompiledTemplate
   const { site, program, browsers } = parts
   if (kind === 'ours') return await memberOf(parts, template, place)
   const { host } = place
-  site.application.tell({ room: host, template: template.id })
+  const open = (): void => site.application.tell({ room: host, template: template.id })
   const hear = (): void => site.application.tell({ room: host, news: MESSAGE_OCTETS })
-  if (kind === 'browser') return browserGuest(browsers!, template, place, hear)
+  if (kind === 'browser') return browserGuest(browsers!, template, place, { open, hear })
   return {
-    enter: async () => void (await program.call({ run: 'enter', host, template: template.id })),
+    enter: async () => {
+      open()
+      await program.call({ run: 'enter', host, template: template.id })
+    },
     say: () => program.tell({ run: 'say', host, kind: 'send' }),
     notice: () => program.tell({ run: 'say', host, kind: 'notice' }),
     hear,
@@ -106,8 +117,10 @@ async function guestOf(parts: Parts, kind: GuestKind, template: CompiledTemplate
   }
 }
 
-async function memberOf({ site, near, far }: Parts, template: CompiledTemplate, { host }: GuestPlace): Promise<Guest> {
+async function memberOf(parts: Parts, template: CompiledTemplate, { host }: GuestPlace): Promise<Guest> {
+  const { site, far } = parts
   const name = host
+  const near = await parts.near(name)
   const join = async (calls: Calls): Promise<string> => {
     const { card } = await calls.call({ run: 'join', name, link: await site.invite(host, template.id) })
     return card as string

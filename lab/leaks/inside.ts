@@ -15,6 +15,7 @@ import { makeCertificates, startSite } from '#firewall/fixtures/site.ts'
 import { boundCommand, layersHere } from '#firewall/kernel/confined.ts'
 import { serveGate } from '#firewall/kernel/gate.ts'
 import { GateList } from '#firewall/kernel/gate-list.ts'
+import { type Report, readReports } from '#firewall/kernel/reports.ts'
 import { SocketPairs } from '#firewall/socket-pairs.ts'
 import { systemBroker } from '#firewall/system-broker.ts'
 import { systemWay } from '#firewall/way-out.ts'
@@ -28,6 +29,8 @@ import type { Place, TriedLine } from './lines.ts'
 import { plant } from './planted.ts'
 
 const HOST = 'gateway.test'
+/** Descriptor for what the supervisor of the filter tells. */
+const REPORT = 5
 const here = (name: string): string => join(import.meta.dirname, name)
 const folder = mkdtempSync(join(tmpdir(), 'sotto-leaks-'))
 const say = (value: object): void => void process.stdout.write(`${JSON.stringify(value)}\n`)
@@ -116,18 +119,35 @@ async function kernel(link: string): Promise<void> {
   const list = new GateList(broker.targets())
   await broker.close()
   const plan = {
-    ...{ filter: layers.filter, landlock: true, noSockets: !layers.namespace, writable: [state, '/dev'], fds: [3] },
+    ...{
+      filter: layers.filter,
+      landlock: true,
+      noSockets: !layers.namespace,
+      writable: [state, '/dev/null'],
+      fds: [3],
+    },
+    ...(layers.namespace && { report: REPORT }),
     env: { NODE_CHANNEL_FD: '3', NODE_CHANNEL_SERIALIZATION_MODE: 'json' },
   }
   const argv = [process.execPath, '--no-warnings', here('bound.ts'), state]
   const [command, ...rest] = boundCommand(layers, plan, argv)
-  const child = spawn(command!, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = spawn(command!, rest, { stdio: ['ignore', 'pipe', 'inherit', 'ipc', 'ignore', 'pipe'] })
+  const reports: Report[] = []
+  const lost = (): never => {
+    throw new Error('the supervisor of the filter has ended')
+  }
+  const reported = readReports(child, REPORT, { told: (report) => reports.push(report), lost })
   const pairs = new SocketPairs(Socket.prototype.connect as never, Server.prototype.listen as never)
   serveGate(child, {
     ...{ list, beginning: { link }, refused: (what) => console.error(`the gate refused: ${what}`) },
     leave: { ...leave, way: systemWay, pair: () => pairs.make(), listen: async () => {}, onAttempt: () => {} },
   })
-  await ended(child)
+  const [out] = await Promise.all([text(child.stdout!), ended(child), reported])
+  for (const line of out.split('\n').filter((each) => each.startsWith('{'))) {
+    const tried: TriedLine = JSON.parse(line)
+    if (!('told' in tried)) say(tried)
+    else say({ ...tried, told: tried.told + reports.filter(({ at }) => at >= tried.from && at <= tried.to).length })
+  }
 }
 
 interface ClientLine {

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { empty, fromHex, hex, utf8 } from '../bytes.ts'
 import * as native from './hash.ts'
 import * as noble from './noble.ts'
+import { preparedHmacSha256 } from './prepared-hmac.ts'
 
 const numRuns = process.env.SOTTO_LONG ? 5000 : 200
 const parts = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 4 })
@@ -70,6 +71,9 @@ test('HMAC-SHA-256: native equals noble, and parts equal the whole', (t) => {
       const expected = noble.hmacSha256(key, ...list)
       t.deepEqual(native.hmacSha256(key, ...list), expected)
       t.deepEqual(native.hmacSha256(key, Buffer.concat(list)), expected)
+      const prepared = preparedHmacSha256(key)
+      prepared(Buffer.concat([key, ...list]))
+      t.deepEqual(prepared(Buffer.concat(list)), expected, 'whatever was asked before')
     }),
     { numRuns },
   )

@@ -1,7 +1,7 @@
 /**
  * SHA-256 (FIPS 180-4), HMAC-SHA-256 and HMAC-SHA-512 (RFC 2104), HKDF-SHA-256 (RFC 5869), on OpenSSL through node:crypto.
  *
- * No keyed object: an HMAC prepared in JavaScript takes 1.2 us for a token against 1.9 us here, and loses from 200 octets on.
+ * No keyed object: for many short messages under one key there is `prepared-hmac.ts`.
  */
 import { createHash, createHmac, hash, hkdfSync } from 'node:crypto'
 import { plain } from './plain.ts'

@@ -9,13 +9,18 @@ import type { Stream } from '../session/stream.ts'
 import { Reader, varintLength, writeVarint } from '../varint.ts'
 import { decodeMessage, encodeMessage } from './codec.ts'
 
-/** @throws RangeError where the message is over `Limits.messageBytes`: a mistake of the caller */
+/** @throws as `frameMessage` */
 export function writeMessage(stream: Stream, message: unknown): void {
+  stream.write(frameMessage(message))
+}
+
+/** @throws RangeError where the message is over `Limits.messageBytes`: a mistake of the caller */
+export function frameMessage(message: unknown): Uint8Array {
   const body = encodeMessage(message)
   if (body.length > Limits.messageBytes) throw new RangeError(`a message of ${body.length} octets is too long`)
   const head = new Uint8Array(varintLength(body.length))
   writeVarint(head, 0, body.length)
-  stream.write(concat(head, body))
+  return concat(head, body)
 }
 
 /**

@@ -11,7 +11,7 @@ import { Limits } from '../constants.ts'
 import { CloseCode } from '../session/frames.ts'
 import type { Stream } from '../session/stream.ts'
 import { Priority } from '../session/stream.ts'
-import { readMessages, writeMessage } from './message-stream.ts'
+import { frameMessage, readMessages, writeMessage } from './message-stream.ts'
 import type { Caller, Service } from './service.ts'
 import { ServiceFailure } from './service.ts'
 
@@ -50,6 +50,7 @@ export function call(
   signal?: AbortSignal,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
+    const question = frameMessage({ m: method, a: args })
     const stream = source.open(priority ?? Priority.urgent)
     const fail = (error: Error): void => {
       reject(error)
@@ -67,7 +68,7 @@ export function call(
     stream.onEnd = () => reject(new CallInterrupted(CloseCode.done))
     stream.onReset = (code) => reject(new CallInterrupted(code))
     signal?.addEventListener('abort', () => stream.reset(CloseCode.cancelled), { once: true })
-    writeMessage(stream, { m: method, a: args })
+    stream.write(question)
     stream.end()
   })
 }
@@ -88,6 +89,7 @@ export function subscribe(
   args: unknown,
   onMessage: (message: unknown) => void,
 ): Subscription {
+  const question = frameMessage({ m: method, a: args })
   const stream = source.open(Priority.urgent)
   const ended = new Promise<string | undefined>((resolve) => {
     readMessages(
@@ -105,7 +107,7 @@ export function subscribe(
     }
     stream.onReset = () => resolve(undefined)
   })
-  writeMessage(stream, { m: method, a: args })
+  stream.write(question)
   return { ended, cancel: () => stream.reset(CloseCode.cancelled) }
 }
 
@@ -114,8 +116,9 @@ const PUSH_AHEAD = 65_536
 
 /** One question, then raw octets both ways: for what is too large for messages. Spec section 8.3. */
 export function openStream(source: StreamSource, method: string, args: unknown, priority: Priority): Stream {
+  const question = frameMessage({ m: method, a: args })
   const stream = source.open(priority)
-  writeMessage(stream, { m: method, a: args })
+  stream.write(question)
   return stream
 }
 

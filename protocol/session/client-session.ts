@@ -93,6 +93,11 @@ export class ClientSession {
     return this.number < this.confirmed + Limits.tagWindow && this.flights.size < Limits.parkedExchanges
   }
 
+  /** True where no number is left and nothing is under way that could bring one: the session cannot go on. */
+  get isSpent(): boolean {
+    return this.flights.size === 0 && !this.mayTake
+  }
+
   /** False where the gateway may not expect `number` any more: others went on without it, or its keys end. Give it up. */
   mayRetry(now: Millis, number: number): boolean {
     const isOld = (this.flights.get(number)?.epoch ?? this.epoch) !== this.epoch

@@ -46,6 +46,9 @@ export interface Session extends Visit {
   readonly connections: readonly SeenConnection[]
 }
 
+/** Milliseconds that a visit is watched from its first packet, so that how slowly somebody comes in decides nothing else. */
+export const WATCHED_MS = 11_000
+
 /** `keys`: files with secrets of TLS, where they are. Visits of which nothing was seen are left out. */
 export async function readSessions(
   tape: string,
@@ -62,8 +65,12 @@ export async function readSessions(
   const sessions: Session[] = []
   for (const visit of visits) {
     const mine = seen.filter(({ connection, hello }) => hello?.serverName === visit.host && isWithin(connection, visit))
-    const connections = await Promise.all(mine.map((each) => look(each.connection, each.hello, secrets, visit.endedAt)))
-    if (connections.length > 0) sessions.push({ ...visit, connections })
+    const [first] = mine.flatMap(({ connection }) => connection.packets.slice(0, 1))
+    if (first === undefined) continue
+    const endedAt = Math.min(visit.endedAt, first.at + WATCHED_MS)
+    const within = mine.filter(({ connection }) => connection.packets[0]!.at < endedAt)
+    const connections = await Promise.all(within.map((each) => look(each.connection, each.hello, secrets, endedAt)))
+    sessions.push({ ...visit, endedAt, connections })
   }
   return sessions
 }

@@ -43,6 +43,16 @@ export function startBrowsers(owner: Owner, input: BrowserInput): Browsers {
   }
 }
 
+/**
+ * What Chromium would do beside the page: a renderer for its own windows with every visit, which costs more than the page, and
+ * what playwright leaves out (a later list replaces its own).
+ */
+const LEFT_OUT = [
+  ...['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup', 'SpareRendererForSitePerProcess', 'MediaRouter', 'PaintHolding'],
+  ...['DestroyProfileOnBrowserClose', 'HttpsUpgrades', 'HttpsFirstBalancedModeAutoEnable', 'OptimizationHints'],
+  ...['NetworkTimeServiceQuerying', 'AimEnabled', 'PreconnectToSearch', 'LensOverlay'],
+]
+
 async function launch(input: BrowserInput): Promise<Browser> {
   const [command, args] = inside(input.namespace, CHROMIUM, [])
   const wrapper = join(input.folder, 'chromium')
@@ -52,6 +62,9 @@ async function launch(input: BrowserInput): Promise<Browser> {
     executablePath: wrapper,
     args: [
       ...['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-pings'],
+      // Each page stands for one that somebody looks at.
+      '--disable-renderer-priority-management',
+      `--disable-features=${LEFT_OUT.join(',')}`,
       `--host-resolver-rules=${rules}`,
       `--ignore-certificate-errors-spki-list=${input.spki}`,
       `--ssl-key-log-file=${input.keys}`,
@@ -64,38 +77,60 @@ export function browserGuest(
   browsers: Browsers,
   template: CompiledTemplate,
   { host }: GuestPlace,
-  hears: (letters: number) => void,
+  { open, hear }: { readonly open: () => void; readonly hear: Guest['hear'] },
 ): Guest {
   let context: BrowserContext | undefined
   let page: Page | undefined
   return {
     enter: async () => {
+      open()
       const browser = await browsers()
       context = await browser.newContext({
         userAgent: agentOf(browser.version()),
         viewport: { width: 1280, height: 720 },
       })
       page = await context.newPage()
-      await page.exposeFunction('seal', (kind: RequestKind) => sealed(template, kind, host))
+      await page.addInitScript(`globalThis.supply = ${JSON.stringify(supplyOf(template, host))}`)
       await page.goto(`https://${host}${template.page}`, { waitUntil: 'load' })
-      const { thinkMs = [0, 0] } = template.rhythm
-      const habits = { think: thinkMs, quiet: quietOctets(template), opening: OPENING }
-      await page.evaluate(`room.enter(seal, ${JSON.stringify(habits)})`)
+      await page.evaluate('room.entered')
     },
-    say: () => void page?.evaluate('void room.say(seal)').catch(() => {}),
-    notice: () => void page?.evaluate('void room.say(seal, "notice")').catch(() => {}),
-    hear: hears,
+    say: () => void page?.evaluate('void room.say("send")').catch(() => {}),
+    notice: () => void page?.evaluate('void room.say("notice")').catch(() => {}),
+    hear,
     leave: async () => {
       await context?.close()
     },
   }
 }
 
+/** More than a visit needs, of each kind. */
+const SUPPLY: Readonly<Record<RequestKind, number>> = {
+  hello: 2,
+  open: 1,
+  send: 32,
+  notice: 48,
+  poll: 64,
+  acknowledge: 48,
+}
+
+/**
+ * What the page takes to seal by itself: so nothing that it does waits for whoever drives the browser, as it would not with
+ * code of its own.
+ */
+function supplyOf(template: CompiledTemplate, host: string): object {
+  const { thinkMs = [0, 0] } = template.rhythm
+  const sealed = Object.entries(SUPPLY).map(([kind, count]) => [
+    kind,
+    Array.from({ length: count }, () => sealedRequest(template, kind as RequestKind, host)),
+  ])
+  return { think: thinkMs, quiet: quietOctets(template), opening: OPENING, sealed: Object.fromEntries(sealed) }
+}
+
 /** What only a browser itself may write, or writes anyway. */
 const its =
   /^(host|connection|content-length|user-agent|origin|referer|accept-(encoding|language)|priority|sec-.*|cookie|te)$/i
 
-function sealed(template: CompiledTemplate, kind: RequestKind, host: string): object {
+function sealedRequest(template: CompiledTemplate, kind: RequestKind, host: string): object {
   const { method, target, headers, body } = requestOf(template, kind, host)
   return {
     ...{ method, target },

@@ -1,5 +1,5 @@
 /**
- * Members of ours, with firewall and chat as the product has them, many in one process. Lines of JSON, answered in any order:
+ * Members of ours, with firewall and chat as the product has them, one or many in one process. Lines of JSON, answered in any order:
  *     {id, run: 'join', name, link}        -> {id, card}   joins, and stays open
  *     {id, run: 'add', name, card}         -> {id}         takes somebody in
  *     {id, run: 'open', name, template}    -> {id}         resolves once the gateway is reached
@@ -15,7 +15,7 @@ import { createInterface } from 'node:readline'
 import { cardLink, parseCard } from '#client/chat/card-text.ts'
 import { realClockwork } from '#client/clockwork.ts'
 import { Member } from '#client/member.ts'
-import type { LocalBroker } from '#firewall/library.ts'
+import type { LocalBroker } from '#firewall/local-broker.ts'
 import { systemBroker } from '#firewall/system-broker.ts'
 
 interface Command {

@@ -44,15 +44,21 @@ class Visitor {
       options: { readonly all?: boolean },
       done: (error: null, ...found: unknown[]) => void,
     ) => (options.all ? done(null, [{ address, family: 4 }]) : done(null, address, 4))) as never
-    this.agent = new Agent({ connect: { ca, lookup } })
+    // As Node 24 has it; Node 26 would offer HTTP/2.
+    this.agent = new Agent({ connect: { ca, lookup }, allowH2: false })
   }
 
   async enter(): Promise<void> {
     await this.get(this.template.page)
     const [first, ...others] = OPENING
     await this.ask(first!)
+    const asked = this.askAll(others)
     void this.listen()
-    for (const kind of others) await this.ask(kind)
+    await asked
+  }
+
+  private async askAll(kinds: readonly RequestKind[]): Promise<void> {
+    for (const kind of kinds) await this.ask(kind)
   }
 
   say(kind: RequestKind): void {

@@ -3,7 +3,7 @@
  * browser. A visitor polls for news and sends; this holds polls and answers in the form of the template, with random octets
  * where sealed ones stand. Listens on a unix socket.
  *     application.ts SOCKET
- *     {room: HOST, template}          a visitor is about to come to this host
+ *     {room: HOST, template}          a visitor is about to come to this host, anew
  *     {room: HOST, news: OCTETS}      somebody has written to the visitor there
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -20,7 +20,7 @@ const templates = new Map(compileBuiltins().map((each) => [each.id, each]))
 
 /** Octets of a greeting, with its padding; and of what is told about a room to somebody who opens it. */
 const HELLO_OCTETS = 512
-const PAST_OCTETS = 2_400
+const PAST_OCTETS = 1_300
 
 interface Held {
   readonly answer: (octets: number) => void
@@ -68,11 +68,17 @@ class Room {
     return shape === this.template.shape('poll') && octets === shape.up.classes[0]
   }
 
-  /** Who comes opens the room with the first long request, and gets what was said before. */
+  /** Who comes opens the room with the first long request, and gets what was said before; later what nobody waits for. */
   private answerTo(shape: Shape, octets: number): number {
-    if (this.isOpen || octets <= HELLO_OCTETS) return 0
+    if (this.isOpen || octets <= HELLO_OCTETS) return this.isOpen ? Math.min(this.take(), shape.down.max) : 0
     this.isOpen = true
     return shape.down.fit(PAST_OCTETS)
+  }
+
+  private take(): number {
+    const octets = this.news.reduce((sum, each) => sum + each, 0)
+    this.news = []
+    return octets
   }
 
   private hold(shape: Shape, response: ServerResponse): void {
@@ -88,9 +94,7 @@ class Room {
   /** Who waits hears all that there is. */
   private serve(): void {
     if (this.held === undefined || this.news.length === 0) return
-    const octets = this.news.reduce((sum, each) => sum + each, 0)
-    this.news = []
-    this.answer(octets)
+    this.answer(this.take())
   }
 
   private answer(octets: number): void {

@@ -16,6 +16,11 @@ export interface Wire {
   /** One way, milliseconds, and what comes on top on average. */
   readonly delayMs: number
   readonly jitterMs: number
+  /** Of the access line of each connection, megabits a second. */
+  readonly upMbit: number
+  readonly downMbit: number
+  /** Where somebody watches: behind the access line, or at the client's own device. */
+  readonly tap: 'isp' | 'home'
 }
 
 export interface Network {
@@ -38,7 +43,7 @@ export function inside(namespace: string, command: string, args: readonly string
 
 let made = 0
 
-export async function openNetwork(owner: Owner, { delayMs, jitterMs }: Wire): Promise<Network> {
+export async function openNetwork(owner: Owner, wanted: Wire): Promise<Network> {
   const name = `sotto-lab-${process.pid}-w${made}`
   const device = `sw${process.pid % 100_000}x${made++}`
   const [clients, server] = [`${name}-c`, `${name}-s`]
@@ -48,7 +53,9 @@ export async function openNetwork(owner: Owner, { delayMs, jitterMs }: Wire): Pr
     ip('-n', namespace, 'link', 'set', 'lo', 'up')
   }
   const script = join(import.meta.dirname, 'wire.py')
-  const wire = startLines(PYTHON, [script, `${device}c`, `${device}s`, String(delayMs), String(jitterMs)])
+  const { delayMs, jitterMs, upMbit, downMbit, tap } = wanted
+  const numbers = [delayMs, jitterMs, upMbit, downMbit].map(String)
+  const wire = startLines(PYTHON, [script, `${device}c`, `${device}s`, ...numbers, tap])
   owner.teardown(() => wire.end())
   await wire.line()
   connect(clients, `${device}c`, `${CLIENT}/24`, '10.90.0.0/24')

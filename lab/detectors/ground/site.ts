@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generate } from 'selfsigned'
 import type { CompiledTemplate } from '#engine/compile.ts'
@@ -109,6 +109,20 @@ async function appears(file: string): Promise<void> {
   }
 }
 
+/** Folder with the files of a site, the script of its room in its page. */
+function publish(site: SiteName, folder: string): string {
+  const sites = join(import.meta.dirname, 'sites')
+  const place = join(folder, site)
+  cpSync(join(sites, site), place, { recursive: true })
+  const page = readFileSync(join(place, 'index.html'), 'utf8')
+  const script = readFileSync(join(sites, 'room.js'), 'utf8')
+  writeFileSync(
+    join(place, 'index.html'),
+    page.replace(' src="room.js">', () => `>\n${script}`),
+  )
+  return place
+}
+
 async function startFront(
   owner: Owner,
   network: Network,
@@ -124,7 +138,7 @@ async function startFront(
     ssl_certificate_key ${folder}/key.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
     keepalive_timeout 75s;
-${websiteText(join(import.meta.dirname, 'sites', site), '@application')}
+${websiteText(publish(site, folder), '@application')}
     location @application {
       proxy_pass http://unix:${sockets.application};
       proxy_http_version 1.1;

@@ -1,6 +1,6 @@
 /** Names, letters and order of header fields by kind of request, and whether everything that names the client agrees. */
 
-import { isGrease } from '../capture/client-hello.ts'
+import { isGrease } from '#firewall/dialers/client-hello.ts'
 import type { Exchange } from '../capture/exchanges.ts'
 import type { SeenConnection, Session } from '../capture/session.ts'
 
@@ -42,7 +42,7 @@ export function contradictions(connection: SeenConnection): string[] {
   if (chrome !== undefined) {
     check(greases, 'Chrome without GREASE')
     check(hello.echLength !== undefined, 'Chrome without ECH')
-    check(hello.protocols[0] === 'h2', 'Chrome that does not prefer HTTP/2')
+    check(hello.alpn[0] === 'h2', 'Chrome that does not prefer HTTP/2')
     check(protocol !== 'h2' || start?.window === 15_663_105, 'Chrome with another window')
     check(of('sec-ch-ua')?.includes(`"${chrome}"`) === true, 'version of hints')
     check(systemOf(agent) === of('sec-ch-ua-platform')?.replaceAll('"', ''), 'system of hints')

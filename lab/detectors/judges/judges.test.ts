@@ -169,7 +169,8 @@ test('who calls itself a browser has to greet like one', (t) => {
       ciphers: [0x1301],
       extensions: [],
       serverName: 'a',
-      protocols: ['http/1.1'],
+      alpn: ['http/1.1'],
+      shares: [],
     },
     ...{
       signatures: [],

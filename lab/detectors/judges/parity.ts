@@ -3,7 +3,7 @@
  * client against those of the genuine one. Bodies are as long in both; what differs is how headers are written, and how
  * what is written is cut into records.
  */
-import { median } from '../../../scripts/bench/report.ts'
+import { HpackEncoder } from '#firewall/dialers/hpack.ts'
 import type { Exchange } from '../capture/exchanges.ts'
 import type { Session } from '../capture/session.ts'
 
@@ -11,7 +11,7 @@ export interface Parity {
   readonly kind: string
   readonly ours: number
   readonly genuine: number
-  /** Difference of the medians of octets in records, ours less theirs. */
+  /** Difference of octets in records beside body and target, the most common, ours less theirs. */
   readonly up: number
   readonly down: number
   /** Ways in which each is cut: counts of records up and down, the most common one. */
@@ -66,17 +66,23 @@ export function kindOf({ method, target, body, answer }: Exchange): string {
   return `${method} ${path}${said} -> ${bucket(answer)}`
 }
 
-/** Octets in records that are not content: its median. */
+/** Octets in records that are not content: the most common number. */
 function beside(list: readonly Exchange[], way: 'up' | 'down'): number {
-  const content = (each: Exchange): number => (way === 'up' ? each.body.length : each.answer)
-  return median(list.map((each) => each[way].reduce((sum, length) => sum + length, 0) - content(each)))
+  const content = (each: Exchange): number => (way === 'up' ? each.body.length + targetOctets(each) : each.answer)
+  return mostCommon(list.map((each) => each[way].reduce((sum, length) => sum + length, 0) - content(each)))
 }
 
-function cutOf(list: readonly Exchange[]): string {
-  const counts = new Map<string, number>()
-  for (const { up, down } of list) {
-    const cut = `${up.length}+${down.length}`
-    counts.set(cut, (counts.get(cut) ?? 0) + 1)
-  }
+/** What the target takes on the wire: its random parts are of several lengths, in Huffman's code too. */
+function targetOctets({ target, headers }: Exchange): number {
+  const isHttp2 = headers[0]?.[0].startsWith(':') === true
+  return isHttp2 ? new HpackEncoder().encode([[':path', target]]).length : target.length
+}
+
+const cutOf = (list: readonly Exchange[]): string =>
+  mostCommon(list.map(({ up, down }) => `${up.length}+${down.length}`))
+
+function mostCommon<T>(values: readonly T[]): T {
+  const counts = new Map<T, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
   return [...counts].toSorted(([, a], [, b]) => b - a)[0]![0]
 }

@@ -1,9 +1,10 @@
 /** Everything that is judged without training, by template: ours beside the genuine client and, where it helps, beside peers. */
 import type { CompiledTemplate } from '#engine/compile.ts'
+import { ja4 } from '#firewall/dialers/client-hello.ts'
 import { median, quantile, round } from '../../../scripts/bench/report.ts'
 import type { Interval } from '../../prober/statistics.ts'
 import { auc, folded, mean, share } from '../../prober/statistics.ts'
-import { ja3, ja4 } from '../capture/client-hello.ts'
+import { ja3 } from '../capture/client-hello.ts'
 import type { SeenConnection, Session } from '../capture/session.ts'
 import { beaconScore } from '../judges/beacon.ts'
 import { callsOf } from '../judges/calls.ts'
@@ -121,7 +122,7 @@ export function looksOf(sessions: readonly Session[]): Looks {
     blocked: connections.filter(({ first }) => first.length > 0 && exemptionOf(first) === undefined).length,
     tlsInTls: share(flagged, Math.max(1, connections.length)),
     ja4: common(fresh.map((hello) => ja4(hello))),
-    ja4WithGrease: new Set(fresh.map((hello) => ja4(hello, true))).size,
+    ja4WithGrease: new Set(fresh.map((hello) => `${ja4(hello)} ${hello.signatures}`)).size,
     ja3Variety: new Set(fresh.map((hello) => ja3(hello))).size / Math.max(1, fresh.length),
     echLengths: [...new Set(fresh.map(({ echLength }) => echLength ?? 0))].toSorted((a, b) => a - b),
     helloLengths: [Math.min(...lengths), Math.max(...lengths)],

@@ -3,11 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { round } from '../../../scripts/bench/report.ts'
 import type { Interval } from '../../prober/statistics.ts'
+import type { Wire } from '../ground/network.ts'
 import type { Figures, FlowResult } from '../learn.ts'
 import type { Comparison, Judged, Looks } from './judge.ts'
 
 export interface Verdict extends Judged {
-  readonly wire: { readonly delayMs: number; readonly jitterMs: number }
+  readonly wire: Wire
   readonly minutes: number
   readonly figures: Figures
 }
@@ -30,7 +31,7 @@ export function reportText(verdict: Verdict): string {
     '',
     'Written by `npm run -s lab -- detectors`; how to read it: [docs/lab.md](../../docs/lab.md#detectors-somebody-who-watches-the-wire).',
     '',
-    `Wire: ${wire.delayMs} ms each way and ${wire.jitterMs} ms of jitter on average, MTU 1,500, no loss. ${Math.round(minutes)} minutes. Cover: ${covers}.`,
+    `Wire: access lines of ${wire.upMbit} and ${wire.downMbit} Mbit/s, ${wire.delayMs} ms each way and ${wire.jitterMs} ms of jitter on average, MTU 1,500, no loss; watched ${wire.tap === 'isp' ? 'behind the access line' : 'at the client’s own device'}. ${Math.round(minutes)} minutes. Cover: ${covers}.`,
     '',
     ...flows(verdict),
     ...connections(verdict),
@@ -200,7 +201,7 @@ function parity(comparisons: readonly Comparison[]): string[] {
   return [
     '## Exchanges of the steady state',
     '',
-    'Octets in records beside the bodies, medians, ours less the genuine; records up and down of the most common cut.',
+    'Octets in records beside bodies and targets, the most common numbers, ours less the genuine; records up and down of the most common cut.',
     '',
     ...table(['template', 'kind', 'count', 'up', 'down', 'our cut', 'genuine cut'], rows),
     `Exchanges of kinds that only we have: ${alone}.`,

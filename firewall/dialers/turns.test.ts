@@ -1,0 +1,22 @@
+import test from 'ava'
+import { Turns } from './turns.ts'
+
+test('what is asked for in one turn leaves together, later, and in the order of asking', async (t) => {
+  const turns = new Turns()
+  const left: string[] = []
+  const leaves = (name: string): Promise<void> =>
+    new Promise((resolve) =>
+      turns.add(() => {
+        left.push(name)
+        resolve()
+      }),
+    )
+  const first = leaves('one')
+  const second = leaves('two')
+  t.deepEqual(left, [])
+  await first
+  t.deepEqual(left, ['one', 'two'], 'both')
+  await second
+  await leaves('three')
+  t.deepEqual(left, ['one', 'two', 'three'])
+})
