@@ -7,12 +7,13 @@ import type { KeyObject } from 'node:crypto'
 import { createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto'
 import { constantTimeEqual } from '../bytes.ts'
 import { KEY_LENGTH } from '../constants.ts'
+import { sha256 } from './hash.ts'
 import { requireLength } from './lengths.ts'
 import { plain } from './plain.ts'
 
 interface Known {
-  /** Octets that the key was read from. */
-  readonly octets: Uint8Array
+  /** SHA-256 of the octets that the key was read from: no second copy of them stays behind. */
+  readonly hash: Uint8Array
   readonly key: KeyObject
 }
 
@@ -23,10 +24,10 @@ interface Known {
 const known = new WeakMap<Uint8Array, Known>()
 
 function privateKey(secret: Uint8Array): KeyObject {
-  const before = known.get(secret)
-  if (before !== undefined && constantTimeEqual(before.octets, secret)) return before.key
+  const [before, hash] = [known.get(secret), sha256(secret)]
+  if (before !== undefined && constantTimeEqual(before.hash, hash)) return before.key
   const key = createPrivateKey({ key: secret, format: 'raw-private', asymmetricKeyType: 'x25519' })
-  known.set(secret, { octets: new Uint8Array(secret), key })
+  known.set(secret, { hash, key })
   return key
 }
 
