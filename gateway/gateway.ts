@@ -26,6 +26,7 @@ import { MemberSockets } from './sockets/member-sockets.ts'
 import type { GatewayState } from './state.ts'
 import { holdStore } from './store/holder.ts'
 import { readTlsFiles } from './tls-files.ts'
+import { UsedContacts } from './used-contacts.ts'
 
 /** How long a stopping gateway lets answers under way finish. */
 const GRACE_MS = 3_000
@@ -86,8 +87,10 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     log,
     fault: report,
   })
+  const used = new UsedContacts(state.store)
   const sessions: Sessions = new Sessions({
     ...around,
+    used,
     gatewaySecret: state.gatewaySecret,
     preferredAead: preferred(),
     holdMs: state.config.holdMs,
@@ -120,6 +123,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   parts.defer(() => sockets.close())
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
+    used.sweep(around.now()).catch(report)
     mailbox.sweep().catch(report)
     cards.sweep().catch(report)
   }, SWEEP_MS)
