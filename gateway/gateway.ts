@@ -18,6 +18,7 @@ import { Cards } from './services/cards/cards.ts'
 import { gatewayListService } from './services/gateways.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
 import { packService } from './services/packs.ts'
+import { Prekeys } from './services/prekeys/prekeys.ts'
 import { TrackerRelay } from './services/tracker/relay.ts'
 import { trackerOf } from './services/tracker/running.ts'
 import { Sessions, surroundings } from './sessions.ts'
@@ -69,6 +70,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     limits: state.config.mailboxLimits,
     onFault: report,
   })
+  const prekeys = new Prekeys({ store: state.store, now: around.now, onFault: report })
   const cards = new Cards({ store: state.store, onFault: report })
   const tokens = new TokenTable()
   let matcher = createMatcher(input.templates)
@@ -93,7 +95,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     holdMs: state.config.holdMs,
     tokens,
     services: [
-      ...[mailbox.service, packService(packs), gatewayListService(state.folder)],
+      ...[mailbox.service, prekeys.service, packService(packs), gatewayListService(state.folder)],
       ...[cards.service, relay.service],
       ...(input.services ?? []),
     ],
@@ -121,6 +123,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
     mailbox.sweep().catch(report)
+    prekeys.sweep().catch(report)
     cards.sweep().catch(report)
   }, SWEEP_MS)
   parts.defer(() => clearInterval(sweeper))
