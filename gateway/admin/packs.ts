@@ -162,7 +162,7 @@ function sealed(make: () => Uint8Array): Uint8Array {
 
 async function writePack(file: string, bytes: Uint8Array): Promise<void> {
   await writeFile(file, bytes).catch((error: unknown) => {
-    throw stateFault(error, `write ${file}`)
+    throw fileFault(error, `write ${file}`)
   })
 }
 
@@ -204,11 +204,17 @@ export async function rotatePack(choice: RotateChoice, now: Millis): Promise<Pac
   })
 }
 
+/** A file that the operator has named is none of the state. */
+function fileFault(error: unknown, doing: string): SottoError {
+  const fault = stateFault(error, doing)
+  return fault.code === 'E_DISK_FULL' ? fault : new SottoError('E_FILE', fault.message, { cause: error })
+}
+
 async function fileOf(file: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await readFile(file))
   } catch (error) {
-    throw stateFault(error, `read ${file}`)
+    throw fileFault(error, `read ${file}`)
   }
 }
 
