@@ -53,7 +53,7 @@ test('a path that has failed, or that is slow, is waited for longer', (t) => {
   t.is(path.timeout(0), 6_000)
   path.worked(100, 0)
   path.carried(6_000, 3_100, 0)
-  t.is(path.timeout(0, 8_000), 3_000 + 8_000 / 2)
+  t.is(path.timeout(0, 8_000), 3_000 + (6_000 + 8_000) / 2)
 })
 
 test('doubt reaches what is held, once, and nothing else', (t) => {

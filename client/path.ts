@@ -41,6 +41,8 @@ const HELLOS = 3
 const FRESH_OCTETS = 8_000
 /** Slowest upload that is waited for where none was measured, octets a millisecond; else an eighth of what was, or all of little. */
 const SLOWEST_UPLOAD = 8
+/** Octets of a TLS handshake, both ways: on a slow path a new connection, which an exchange may have to wait for, takes its time. */
+const HANDSHAKE = 6_000
 
 /** Octets that crossed, HTTP counted and TLS not. */
 export interface Octets {
@@ -134,7 +136,8 @@ export class Path {
     const { rate } = this.edge.fit
     const upload =
       rate === Number.POSITIVE_INFINITY ? SLOWEST_UPLOAD : Math.max(Math.min(SLOWEST_UPLOAD, rate), rate / 8)
-    return hold + octets / upload + patience * (this.failures > 1 ? 2 : 1)
+    const handshake = rate < SLOWEST_UPLOAD ? HANDSHAKE / rate : 0
+    return hold + handshake + octets / upload + patience * (this.failures > 1 ? 2 : 1)
   }
 
   /** As `Edge.lateAfter`; undefined also for what is small, and for what may be held for long. */

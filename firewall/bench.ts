@@ -10,7 +10,7 @@ import { tlsConnector } from './dialers/tls-connector.ts'
 import { undiciDialer } from './dialers/undici.ts'
 import { makeCertificates, startSite } from './fixtures/site.ts'
 import { launch } from './launcher.ts'
-import type { LocalBroker } from './library.ts'
+import type { LocalBroker } from './local-broker.ts'
 import type { ExchangeResponse, Permit } from './permit.ts'
 import { refusalError } from './refusals.ts'
 

@@ -4,9 +4,9 @@
  * more than `PipeLimits`.
  */
 import { isSottoError, SottoError } from '#protocol/errors.ts'
-import type { LocalBroker } from './library.ts'
 import { PipeLimits } from './limits.ts'
 import type { PipeSocket } from './line.ts'
+import type { LocalBroker } from './local-broker.ts'
 import type { CallName, Calls, Failure } from './messages.ts'
 import { argsSchemas, FrameType, flat, given, pairs, shaped } from './messages.ts'
 import type { ExchangeRequest, FirstContact, Permit, Rekey } from './permit.ts'

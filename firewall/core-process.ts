@@ -67,10 +67,10 @@ const parts: readonly string[] = [
 ]
 
 /**
- * Parts of the program, with that of its main module, but for the one that the state lies in: the core must not read the
+ * Parts of the program (all real paths), with that of its main module, but for the one that the state lies in: the core must not read the
  * broker's part. Where a package manager installed us, the dependencies lie beside us.
  */
-function readableParts({ root, state, entry }: Readonly<Record<'root' | 'state' | 'entry', string>>): string[] {
+export function readableParts({ root, state, entry }: Readonly<Record<'root' | 'state' | 'entry', string>>): string[] {
   const own = contains(root, entry) ? relative(root, entry).split(sep, 1) : []
   const paths = [...new Set([...parts, ...own])].sort().map((name) => join(root, name))
   // The loader asks for real paths: an entry that is a link is read where it leads.

@@ -3,7 +3,7 @@
  * the person or the script gave, and never what a hostile core made up; and the core does not see the link.
  */
 import { INVITE_PREFIX } from '#protocol/invite.ts'
-import type { LocalBroker } from './library.ts'
+import type { LocalBroker } from './local-broker.ts'
 import { readText } from './prompt.ts'
 
 export interface Console {

@@ -5,15 +5,20 @@
  */
 import { join } from 'node:path'
 import type { Millis, Random } from '#protocol/bytes.ts'
-import { hex, utf8 } from '#protocol/bytes.ts'
+import { utf8 } from '#protocol/bytes.ts'
 import { hmacSha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { AllowList, compact } from './allow-list.ts'
 import { AUDIT_FILES, AuditLog } from './audit.ts'
+import { ChosenWays } from './chosen-ways.ts'
 import type { Dialer, DialTarget } from './dialers/dialer.ts'
+import type { UnfitDialer } from './dialers/dialer-set.ts'
+import { DialerSet } from './dialers/dialer-set.ts'
 import { privateFolder } from './folder.ts'
 import type { Change } from './journal.ts'
 import { DialLimits, PipeLimits } from './limits.ts'
+import { Load } from './load.ts'
+import type { AttemptDetail, LocalBroker } from './local-broker.ts'
 import { localPermit } from './local-permit.ts'
 import { lockFolder } from './lock.ts'
 import type { FlowView, Metered, MeterNews } from './meter.ts'
@@ -21,7 +26,6 @@ import type { Wait } from './metering.ts'
 import { Metering } from './metering.ts'
 import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
 import type {
-  Broker,
   DialerReport,
   EndpointInfo,
   Family,
@@ -35,7 +39,6 @@ import { decideDial, publicInfo } from './policy.ts'
 import { refusalError, unfitError } from './refusals.ts'
 import { Vault } from './vault.ts'
 import type { WayChange } from './ways.ts'
-import { changed, pruned, targetOf, waysInfo, withRemembered } from './ways.ts'
 import { WaysFile } from './ways-file.ts'
 
 export interface BrokerOptions {
@@ -55,47 +58,6 @@ export interface BrokerOptions {
   readonly network?: () => string | Promise<string>
   /** True: the dialer dials no address of IPv4, and that is told. */
   readonly ipv6Only?: boolean
-}
-
-/** There is no such dialer, and why. */
-export interface UnfitDialer extends DialerReport {
-  readonly unfit: string
-}
-
-/** Of an attempt to get past: what is known of it. */
-export type AttemptDetail = Pick<FirewallEvent, 'call' | 'origin' | 'count'>
-
-export interface LocalBroker extends Broker {
-  /**
-   * Adds the gateways of an invite to the allow-list; the same invite again changes nothing. For who holds the firewall
-   * itself, never over the pipe.
-   * @throws SottoError E_INVITE_*, E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
-   */
-  admitInvite(link: string): Promise<EndpointInfo[]>
-  /**
-   * Takes back the latest change of the allow-list. For the person, never over the pipe.
-   * @throws SottoError E_FIREWALL_REFUSED (nothing to take back, no room), E_DISK_FULL, E_STATE_UNREADABLE
-   */
-  undo(): Promise<Change>
-  /** What the flow meter has measured of an endpoint; undefined for one that is not on the list. */
-  view(endpointId: string): FlowView | undefined
-  /** The person says that an endpoint is well, whatever was measured. @throws SottoError E_FIREWALL_REFUSED */
-  allow(endpointId: string): void
-  /** What the core says of answers (`Judgements.take`). */
-  judged(endpointId: string, judged: readonly number[]): void
-  /**
-   * Takes another way out. For who holds the firewall itself, never over the pipe. How it went, `ways` tells as well.
-   * @throws SottoError E_USAGE, E_SECRET_IN_ARGV, E_DISK_FULL, E_STATE_UNREADABLE
-   */
-  changeWays(change: Promise<WayChange>): Promise<void>
-  /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
-  refuse(reason: Refusal, endpoint?: string): SottoError
-  /** Everywhere that connections may go: endpoints, fronts and proxies. For who holds the firewall itself (the gate). */
-  targets(): readonly DialTarget[]
-  /** Writes down that something tried to get past: who, or how often where only the kernel has seen it. */
-  attempted(reason: 'closed-road' | 'core-denied' | 'kernel-denied', attempt: AttemptDetail): void
-  /** Closes connections, log, vault and lock. */
-  close(): Promise<void>
 }
 
 /**
@@ -133,10 +95,8 @@ function meteredOf({ id, kind, source, code }: Endpoint): Metered {
 
 class Firewall implements LocalBroker {
   private readonly vault: Vault
-  private readonly waysFile: WaysFile
-  private readonly ipv6Only: boolean
-  private readonly byFamily: ReadonlyMap<Family, Dialer>
-  private readonly unfit: readonly UnfitDialer[]
+  private readonly chosen: ChosenWays
+  private readonly all: DialerSet
   private readonly now: () => Millis
   private readonly random: Random
   private readonly facts: () => string | Promise<string>
@@ -144,39 +104,38 @@ class Firewall implements LocalBroker {
   private readonly unlock: () => void
   private readonly metering: Metering
   private readonly list: AllowList
-  /** Exchanges under way, by endpoint. */
-  private readonly load = new Map<string, number>()
-  /** WebSockets, by endpoint. */
-  private readonly sockets = new Map<string, number>()
+  private readonly exchanges = new Load(DialLimits.exchanges)
+  private readonly sockets = new Load(DialLimits.sockets)
   private readonly listeners: ((event: FirewallEvent) => void)[] = []
   private admission: Promise<EndpointInfo[]> | undefined
-  private wayChange: Promise<void> | undefined
   private closing: Promise<void> | undefined
 
   constructor(options: BrokerOptions, { vault, metering, ways, unlock }: Parts) {
     this.vault = vault
     this.metering = metering
-    this.waysFile = ways
-    this.ipv6Only = options.ipv6Only ?? false
     this.unlock = unlock
-    this.byFamily = new Map(options.dialers.map((dialer) => [dialer.describe().family, dialer]))
-    this.unfit = options.unfit ?? []
+    this.all = new DialerSet(options.dialers, options.unfit)
     this.now = options.now
     this.random = options.random
     this.facts = options.network ?? networkFacts
     this.audit = new AuditLog(join(options.folder, AUDIT_FILES[0]))
-    for (const dialer of this.byFamily.values()) {
+    for (const dialer of options.dialers) {
       dialer.onRefusal?.((reason, endpoint) => this.emit('refused', endpoint, reason))
       dialer.onDial(({ endpoint, code, address }) => {
         this.dialed(endpoint, code)
         if (address !== undefined) this.remember(endpoint, address)
       })
     }
+    const disconnect = (endpointId: string): Promise<void> => this.all.forget(endpointId)
+    this.chosen = new ChosenWays({
+      ...{ vault, file: ways, ipv6Only: options.ipv6Only ?? false, random: this.random, disconnect },
+      emit: (kind, proxyId) => this.emit(kind, proxyId),
+    })
     this.list = new AllowList(vault, {
       ...{ now: this.now, random: this.random },
       emit: (kind, endpoint, reason) => this.emit(kind, endpoint, reason),
       refuse: (reason) => this.refuse(reason),
-      disconnect: (endpoint) => this.forgetConnections(endpoint),
+      disconnect,
     })
     metering.onNews = (news) => this.measured(news)
     metering.onAllowed = (id) => this.emit('allowed', id)
@@ -191,36 +150,20 @@ class Firewall implements LocalBroker {
   /** What is cut loses its connections at once, with whatever is still coming on them. */
   private measured({ endpoint, kind, reason }: MeterNews): void {
     this.emit(kind, endpoint, reason)
-    if (kind === 'cut') this.forgetConnections(endpoint).catch(() => {})
+    if (kind === 'cut') this.all.forget(endpoint).catch(() => {})
   }
 
-  async ways(): Promise<WaysInfo> {
-    await this.wayChange
-    return waysInfo(this.waysFile.ways, this.ipv6Only)
+  ways(): Promise<WaysInfo> {
+    return this.chosen.info()
   }
 
   changeWays(change: Promise<WayChange>): Promise<void> {
-    this.wayChange = this.takeWay(change)
-    return this.wayChange
+    return this.chosen.take(change)
   }
 
-  private async takeWay(change: Promise<WayChange>): Promise<void> {
-    const wanted = await change
-    const before = this.waysFile.ways.proxy
-    const id = hex(this.random(8))
-    await this.waysFile.update((ways) => pruned(changed(ways, this.vault.endpoints, wanted, id), this.vault.endpoints))
-    // What stands leads the old way.
-    for (const endpoint of this.vault.endpoints.keys()) await this.forgetConnections(endpoint)
-    if (wanted.kind !== 'proxy') return
-    if (before !== undefined) this.emit('forgotten', before.id)
-    if (wanted.proxy !== undefined) this.emit('admitted', id)
-  }
-
-  /** Not on disk at once where the disk is full: it is only a help. */
   private remember(endpointId: string, address: string): void {
     const endpoint = this.vault.endpoints.get(endpointId)
-    if (endpoint === undefined || this.closing !== undefined) return
-    this.waysFile.update((ways) => withRemembered(ways, endpoint, address)).catch(() => {})
+    if (endpoint !== undefined && this.closing === undefined) this.chosen.remember(endpoint, address)
   }
 
   async endpoints(): Promise<EndpointInfo[]> {
@@ -281,10 +224,10 @@ class Firewall implements LocalBroker {
     this.emit('permitted', endpointId)
     return localPermit(publicInfo(endpoint), {
       decide: () => this.decide(endpointId),
-      reach: (present) => targetOf(present, this.waysFile.ways),
+      reach: (present) => this.chosen.targetOf(present),
       refuse: (reason) => this.refuse(reason, endpointId),
-      enter: () => this.enter(endpointId, this.load, DialLimits.exchanges, 'too-many-exchanges'),
-      enterSocket: () => this.enter(endpointId, this.sockets, DialLimits.sockets, 'too-many-sockets'),
+      enter: () => this.entered(this.exchanges, endpointId, 'too-many-exchanges'),
+      enterSocket: () => this.entered(this.sockets, endpointId, 'too-many-sockets'),
       clear: (signal) => this.metering.clear({ ...metered, name: endpoint.name }, signal),
       carried: (request, response) => this.metering.carried({ ...metered, host: endpoint.host }, request, response),
       failed: (error) => this.metering.failed(metered, error),
@@ -298,11 +241,7 @@ class Firewall implements LocalBroker {
   }
 
   async dialers(): Promise<DialerReport[]> {
-    return [...[...this.byFamily.values()].map((dialer) => dialer.describe()), ...this.unfit]
-  }
-
-  private async forgetConnections(endpointId: string): Promise<void> {
-    await Promise.all([...this.byFamily.values()].map((dialer) => dialer.forget(endpointId)))
+    return this.all.reports()
   }
 
   async network(): Promise<Uint8Array> {
@@ -319,7 +258,7 @@ class Firewall implements LocalBroker {
   }
 
   targets(): readonly DialTarget[] {
-    return [...this.vault.endpoints.values()].map((endpoint) => targetOf(endpoint, this.waysFile.ways))
+    return [...this.vault.endpoints.values()].map((endpoint) => this.chosen.targetOf(endpoint))
   }
 
   attempted(reason: Refusal, { call, origin, count }: AttemptDetail): void {
@@ -336,10 +275,10 @@ class Firewall implements LocalBroker {
   }
 
   private async closeAll(): Promise<void> {
-    await Promise.all([...this.byFamily.values()].map((dialer) => dialer.close()))
+    await this.all.close()
     await this.metering.close()
     await this.audit.close()
-    await this.waysFile.close()
+    await this.chosen.close()
     await this.vault.close()
     this.unlock()
   }
@@ -352,24 +291,18 @@ class Firewall implements LocalBroker {
     return decision.value
   }
 
-  /** What claims to be a client must come from the dialer that looks like it, and from no other. */
   private dialerFor(family: Family, endpointId: string): Dialer {
-    const dialer = this.byFamily.get(family)
+    const dialer = this.all.of(family)
     if (dialer !== undefined) return dialer
     const refusal = this.refuse('no-dialer', endpointId)
-    const unfit = this.unfit.find((each) => each.family === family)
+    const unfit = this.all.whyNot(family)
     throw unfit === undefined ? refusal : unfitError(unfit)
   }
 
-  private enter(endpointId: string, load: Map<string, number>, most: number, reason: Refusal): () => void {
-    const before = load.get(endpointId) ?? 0
-    if (before >= most) throw this.refuse(reason, endpointId)
-    load.set(endpointId, before + 1)
-    return () => {
-      const left = load.get(endpointId)! - 1
-      if (left > 0) load.set(endpointId, left)
-      else load.delete(endpointId)
-    }
+  private entered(load: Load, endpointId: string, reason: Refusal): () => void {
+    const leave = load.enter(endpointId)
+    if (leave === undefined) throw this.refuse(reason, endpointId)
+    return leave
   }
 
   /** Not after `close`: a connection that comes about then is closed at once and is nobody's business. */

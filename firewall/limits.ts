@@ -78,6 +78,8 @@ export const BrowserLimits = {
   startMs: 30_000,
   /** From the first connection until the site's page is shown, milliseconds. A page of 1 MB at 20 kB/s. */
   visitMs: 60_000,
+  /** From when a page hears that its request failed until the browser says why, milliseconds. Attack: none; without it the code would depend on which came first. */
+  reasonMs: 2_000,
   /** From the wish that it ends until its processes are killed, milliseconds. */
   endMs: 3_000,
   /** Connections to the gate, by count. Attack: another program of this machine. More than a browser opens to one proxy (32). */

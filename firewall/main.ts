@@ -14,5 +14,6 @@ const entry = join(import.meta.dirname, '..', 'client', `main${extname(import.me
 const root = dirname(findPackageJSON('..', import.meta.url) ?? entry)
 const args = process.argv.slice(2)
 if (isForFirewall(args)) await runFirewall(args, process.env)
-else if (isConfined(args)) await runConfined({ args: withoutConfine(args), env: process.env, leave, main: bound })
+else if (isConfined(args))
+  await runConfined({ args: withoutConfine(args), env: process.env, leave, main: bound, entry, root })
 else await run({ entry, root, args, env: process.env, leave })

@@ -76,8 +76,17 @@ export function eventsDescriptor(args: readonly string[]): typeof EVENTS_FD | un
 
 /** True where the person wants no address of IPv4 to be dialed in this run. */
 export function isIpv6Only(args: readonly string[]): boolean {
+  return hasFlag(args, '--ipv6-only')
+}
+
+/** True where looks of Node are to speak HTTP/2 in this run. */
+export function wantsHttp2(args: readonly string[]): boolean {
+  return hasFlag(args, '--http2')
+}
+
+function hasFlag(args: readonly string[], name: string): boolean {
   const end = args.indexOf('--')
-  return args.slice(0, end < 0 ? args.length : end).includes('--ipv6-only')
+  return args.slice(0, end < 0 ? args.length : end).includes(name)
 }
 
 /** The browser that the person wants to go through, by its name or file. @throws SottoError E_USAGE without a value */

@@ -6,9 +6,9 @@ import { isSottoError } from '#protocol/errors.ts'
 import type { ConfineOptions } from './kernel/confined.ts'
 import type { CoreEnd, LaunchOptions } from './launcher.ts'
 import { launch } from './launcher.ts'
-import type { LocalBroker } from './library.ts'
+import type { LocalBroker } from './local-broker.ts'
 import type { Leave } from './lockdown.ts'
-import { browserOption, isIpv6Only } from './options.ts'
+import { browserOption, isIpv6Only, wantsHttp2 } from './options.ts'
 
 export interface RunOptions extends Omit<LaunchOptions, 'openBroker' | 'starting'> {
   /** Of the lockdown of this process, from before anything else was loaded. */
@@ -52,6 +52,7 @@ export async function run({ leave, ...options }: RunOptions): Promise<never> {
     const { systemBroker } = await import('./system-broker.ts')
     const broker = await systemBroker(folder, leave.way, {
       ipv6Only: isIpv6Only(options.args),
+      http2: wantsHttp2(options.args),
       browser: browserOption(options.args),
       machine: leave,
     })

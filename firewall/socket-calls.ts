@@ -1,7 +1,7 @@
 /** The WebSockets that the core at the other end of the pipe holds, by number. They end with the pipe. */
 import { SottoError } from '#protocol/errors.ts'
-import type { LocalBroker } from './library.ts'
 import { DialLimits, PipeLimits } from './limits.ts'
+import type { LocalBroker } from './local-broker.ts'
 import type { MessageSocket, SocketMessage, SocketOptions, SocketRequest } from './message-socket.ts'
 import type { Permit } from './permit.ts'
 

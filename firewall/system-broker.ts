@@ -2,13 +2,14 @@
 import { randomBytes } from '#protocol/crypto/random.ts'
 import type { Machine } from './dialers/installed/machine.ts'
 import { openDialers } from './dialers/open-dialers.ts'
-import type { LocalBroker } from './library.ts'
 import { openBroker } from './library.ts'
+import type { LocalBroker } from './local-broker.ts'
 import type { WayOut } from './way-out.ts'
 import { systemWay } from './way-out.ts'
 
 export interface SystemOptions {
   readonly ipv6Only?: boolean
+  readonly http2?: boolean
   readonly meterTimes?: number
   /** As `DialersInput`. */
   readonly browser?: string | undefined
@@ -22,9 +23,9 @@ export interface SystemOptions {
 export async function systemBroker(
   folder: string,
   way: WayOut = systemWay,
-  { ipv6Only = false, meterTimes, browser, machine }: SystemOptions = {},
+  { ipv6Only = false, http2, meterTimes, browser, machine }: SystemOptions = {},
 ): Promise<LocalBroker> {
-  const dialers = await openDialers({ way, ipv6Only, random: randomBytes, browser, machine, folder })
+  const dialers = await openDialers({ way, ipv6Only, http2, random: randomBytes, browser, machine, folder })
   const rest = { now: Date.now, random: randomBytes, network: way.facts, ipv6Only, meterTimes }
   return await openBroker({ folder, ...dialers, ...rest })
 }

@@ -3,7 +3,6 @@
  * answered and may be asked for again. Knows forms and answers, not connections.
  */
 import type { Form } from '#engine/shape.ts'
-import type { HttpResponse } from '#engine/template.ts'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { Limits, PARCEL_MIN } from '#protocol/constants.ts'
 import { bindingOf } from '#protocol/recognition.ts'
@@ -13,9 +12,9 @@ import type { GatewaySession, GatewaySessionEvents } from '#protocol/session/gat
 import type { Stream } from '#protocol/session/stream.ts'
 import { Priority } from '#protocol/session/stream.ts'
 import type { Expected } from '#protocol/session/token-table.ts'
-
-/** Where the answer of one exchange goes. undefined: nobody waits for it any more, and its connection is to be ended. */
-export type Reply = (response: HttpResponse | undefined) => void
+import type { Reply } from './connections.ts'
+import { Connections } from './connections.ts'
+import { KeptAnswers } from './kept-answers.ts'
 
 interface Open {
   readonly number: number
@@ -70,13 +69,9 @@ export class LiveSession implements GatewaySessionEvents {
   private readonly keeper: Keeper
   /** Taken in and not answered yet. */
   private readonly open = new Map<number, Open>()
-  /** Requests whose connections are there, answered or not. Without one, an open exchange waits for a retry. */
-  private readonly replies = new Map<number, readonly Reply[]>()
-  private readonly answered = new Map<number, HttpResponse>()
-  private answeredOctets = 0
-  /** Octets of answers that connections have been given and not taken whole, by number, oldest first. */
-  private readonly transit = new Map<number, number>()
-  private transitOctets = 0
+  /** Without one, an open exchange waits for a retry. */
+  private readonly connections = new Connections()
+  private readonly kept = new KeptAnswers()
   private cancelTimer: (() => void) | undefined
   private flushing = false
   private toldPointer: PackPointer | undefined
@@ -138,7 +133,7 @@ export class LiveSession implements GatewaySessionEvents {
     // A piece of a file: the answers to those that follow bring the news, and the connection of what waits carries pieces.
     if (patience === 0 && octets > LITTLE_ROOM) this.release()
     this.wake()
-    return this.attend(number, reply)
+    return this.connections.attend(number, reply)
   }
 
   /**
@@ -161,39 +156,18 @@ export class LiveSession implements GatewaySessionEvents {
     this.wake()
   }
 
-  /** One more connection that waits for the answer of `number`, or is being given it. */
-  private attend(number: number, reply: Reply): { readonly gone: () => void } {
-    const before = this.replies.get(number) ?? []
-    if (before.length >= Limits.copies) before[0]!(undefined)
-    this.replies.set(number, [...before.slice(1 - Limits.copies), reply])
-    return { gone: () => this.leave(number, reply) }
-  }
-
-  private leave(number: number, reply: Reply): void {
-    const left = (this.replies.get(number) ?? []).filter((other) => other !== reply)
-    if (left.length > 0) this.replies.set(number, left)
-    else this.forsake(number)
-  }
-
-  /** No connection is there for this exchange any more. */
-  private forsake(number: number): void {
-    this.replies.delete(number)
-    this.transitOctets -= this.transit.get(number) ?? 0
-    this.transit.delete(number)
-  }
-
   /** A retry gets the identical answer, waits for it with the first try, or is answered now where the first was cut. */
   private repeat(number: number, form: Form, reply: Reply): { readonly gone: () => void } | undefined {
-    const earlier = this.answered.get(number)
+    const earlier = this.kept.get(number)
     // Otherwise its answer was given and is not kept any more; it cannot be made a second time.
     const open = this.open.get(number)
     if (earlier === undefined && open === undefined) return undefined
     if (open !== undefined) {
-      const deadline = this.replies.has(number) ? open.deadline : this.around.now()
+      const deadline = this.connections.has(number) ? open.deadline : this.around.now()
       this.open.set(number, { ...open, form, deadline })
       this.wake()
     }
-    const attending = this.attend(number, reply)
+    const attending = this.connections.attend(number, reply)
     if (earlier !== undefined) reply(earlier)
     return attending
   }
@@ -210,30 +184,21 @@ export class LiveSession implements GatewaySessionEvents {
 
   /** The client has this answer, or will never ask for it again. */
   acknowledged(number: number): void {
-    const answered = this.answered.get(number)
-    if (answered === undefined) return
-    this.answered.delete(number)
-    this.answeredOctets -= answered.body.length
+    this.kept.drop(number)
   }
 
   /** The client has given up on this exchange: whatever connection still waits or takes the answer slowly is ended. */
   abandoned(number: number): void {
     this.open.delete(number)
-    this.acknowledged(number)
-    this.endConnections(number)
-  }
-
-  private endConnections(number: number): void {
-    const replies = this.replies.get(number) ?? []
-    this.forsake(number)
-    for (const reply of replies) reply(undefined)
+    this.kept.drop(number)
+    this.connections.end(number)
   }
 
   /** The keys of this exchange are about to go. Without a connection there is nobody to answer. */
   expiring(number: number): void {
     const open = this.open.get(number)
     if (open === undefined) return
-    if (this.replies.has(number)) this.answer(open)
+    if (this.connections.has(number)) this.answer(open)
     else this.open.delete(number)
   }
 
@@ -289,7 +254,7 @@ export class LiveSession implements GatewaySessionEvents {
   }
 
   private get held(): Open[] {
-    return [...this.open.values()].filter(({ number }) => this.replies.has(number))
+    return [...this.open.values()].filter(({ number }) => this.connections.has(number))
   }
 
   private answer({ number, form }: Open): void {
@@ -300,31 +265,9 @@ export class LiveSession implements GatewaySessionEvents {
     const parcel = this.session.answer(number, form.down.fit(wanted), bindingOf(form))
     const response = form.encodeResponse({ parcel, random: this.around.random })
     this.keeper.moved(this, parcel.length)
-    this.keep(number, response)
-    this.give(number, response)
-  }
-
-  /** Who reads too slowly loses the oldest connection; its answer is kept for a retry as any other. */
-  private give(number: number, response: HttpResponse): void {
-    const replies = this.replies.get(number) ?? []
-    if (replies.length > 0) {
-      this.transit.set(number, response.body.length)
-      this.transitOctets += response.body.length
-    }
-    for (const reply of replies) reply(response)
-    for (const oldest of this.transit.keys()) {
-      if (this.transitOctets <= Limits.transitBytes) return
-      this.endConnections(oldest)
-    }
-  }
-
-  private keep(number: number, response: HttpResponse): void {
-    this.answered.set(number, response)
-    this.answeredOctets += response.body.length
-    for (const old of this.answered.keys()) {
-      if (this.answered.size <= Limits.storedReplies && this.answeredOctets <= Limits.storedReplyBytes) return
-      this.acknowledged(old)
-    }
+    this.kept.keep(number, response)
+    // Where its connection is lost, it is kept for a retry as any other.
+    this.connections.give(number, response)
   }
 
   /** One timer for the exchange whose patience ends first. */
@@ -356,7 +299,7 @@ export class LiveSession implements GatewaySessionEvents {
   /** Octets kept for this session: unread ones, those to be said, answers for a retry, and answers on their way. */
   get keptOctets(): number {
     const { unread, unsettled } = this.session.mux
-    return unread + unsettled + this.answeredOctets + this.transitOctets
+    return unread + unsettled + this.kept.octets + this.connections.octets
   }
 
   get heldCount(): number {

@@ -11,6 +11,7 @@ const benches: Record<string, () => Promise<() => Promise<Report>>> = {
   decoy: async () => (await import('./bench/decoy.ts')).decoy,
   open: async () => (await import('./bench/open.ts')).open,
   ratchet: async () => (await import('./bench/ratchet.ts')).ratchet,
+  tracker: async () => (await import('./bench/tracker.ts')).tracker,
   templates: async () => (await import('./bench/templates.ts')).templates,
 }
 

@@ -29,7 +29,7 @@ test('a stranger is found by an id, and their card is theirs', async (t) => {
   const [ada, ben] = [world.person('ada'), world.person('ben')]
   const root = parseTrackerId(ada.finding.id)
   await t.throwsAsync(ben.finding.find(root), { code: 'E_PERSON_UNKNOWN' }, 'nobody is found who did not ask for it')
-  t.is(await ada.finding.wish(true), 2)
+  t.is(await ada.finding.wish('online'), 2)
   t.deepEqual(counts(world), [1, 1])
   const found = await ben.finding.find(root)
   t.is(found.head.state, 'online')
@@ -44,7 +44,7 @@ test('a stranger is found by an id, and their card is theirs', async (t) => {
 test('two of four trackers have a record, the same two for everybody; one that is down is done without', async (t) => {
   const world = await World.create(t, 4)
   const [ada, ben] = [world.person('ada'), world.person('ben')]
-  await ada.finding.wish(true)
+  await ada.finding.wish('online')
   const keys = ranked(
     ada.chat.root,
     world.trackers.map(({ tracker }) => tracker.publicKey),
@@ -74,7 +74,7 @@ test('a record is written when something changes, in a new week, and before its 
   }
   const written = async (): Promise<number> => {
     writes.count = 0
-    t.is(await ada.finding.wish(true), 2)
+    t.is(await ada.finding.wish('online'), 2)
     return writes.count
   }
   t.is(await written(), 4, 'two trackers, each asks for work first')
@@ -100,7 +100,7 @@ test('a record is written when something changes, in a new week, and before its 
 test('who was away for three weeks is still found, and nobody says that they are online', async (t) => {
   const world = await World.create(t)
   const [ada, ben] = [world.person('ada'), world.person('ben')]
-  await ada.finding.wish(true)
+  await ada.finding.wish('online')
   world.now += 21 * DAY
   t.is(await add(ben, ada.finding.id), 'ada')
   t.deepEqual(
@@ -115,7 +115,7 @@ test('friends: what they say is asked for many at once, and what is known is not
   const ben = world.person('ben')
   const people = ['ada', 'cleo', 'dan'].map((name) => world.person(name))
   for (const person of people) {
-    await person.finding.wish(true)
+    await person.finding.wish('online')
     await add(ben, person.finding.id)
   }
   const answers: number[] = []
@@ -129,7 +129,7 @@ test('friends: what they say is asked for many at once, and what is known is not
   const states = async (): Promise<string[]> => [...(await ben.finding.presences()).values()]
   t.deepEqual(await states(), ['online', 'online', 'online'])
   t.deepEqual(answers, [1 + 8 + 16], 'one question, an octet for each of eight keys: known, or none')
-  await people[1]!.finding.wish(false)
+  await people[1]!.finding.wish('hidden')
   t.deepEqual((await states()).toSorted(), ['offline', 'online', 'online'])
   t.is(answers.at(-1), 1 + 8 + 512 + 16)
   world.now += DAY + HOUR
@@ -139,23 +139,33 @@ test('friends: what they say is asked for many at once, and what is known is not
 test('hiding: the record says offline and nothing more; who never wished to be found leaves none', async (t) => {
   const world = await World.create(t)
   const [ada, ben, cleo] = [world.person('ada'), world.person('ben'), world.person('cleo')]
-  await ada.finding.wish(true)
-  t.true(ada.finding.wished)
-  await ada.finding.wish(false)
-  t.false(ada.finding.wished)
+  await ada.finding.wish('online')
+  t.is(ada.finding.wished, 'online')
+  await ada.finding.wish('hidden')
+  t.is(ada.finding.wished, 'hidden')
   const found = await ben.finding.find(ada.chat.root)
   t.is(found.head.state, 'offline')
   t.deepEqual(found.contents.queues, [])
   await t.throwsAsync(ben.finding.card(ada.chat.root, found), { code: 'E_PERSON_UNKNOWN' })
-  await cleo.finding.wish(false)
+  await cleo.finding.wish('hidden')
   t.deepEqual(counts(world), [1, 1])
+})
+
+test('found, and not said to be online', async (t) => {
+  const world = await World.create(t)
+  const [ada, ben] = [world.person('ada'), world.person('ben')]
+  await ada.finding.wish('online')
+  await ada.finding.wish('offline')
+  t.is((await ben.finding.find(ada.chat.root)).head.state, 'offline')
+  t.is(await add(ben, ada.finding.id), 'ada')
+  t.deepEqual([...(await ben.finding.presences()).values()], ['offline'])
 })
 
 test('a person who receives elsewhere is found, and it is said where one needs an invite', async (t) => {
   const world = await World.create(t, 2, 2)
   const [one, other] = world.gateways
   const [ada, ben] = [world.person('ada', [one!]), world.person('ben', [other!])]
-  await ada.finding.wish(true)
+  await ada.finding.wish('online')
   const error = await t.throwsAsync(add(ben, ada.finding.id), { code: 'E_NO_GATEWAY' })
   t.regex(error!.message, /g0\.example:443/)
 })
@@ -163,7 +173,9 @@ test('a person who receives elsewhere is found, and it is said where one needs a
 test('of two gateways one is enough: to ask, and to have the card', async (t) => {
   const world = await World.create(t, 2, 2)
   const [ada, ben] = [world.person('ada'), world.person('ben')]
-  await ada.finding.wish(true)
+  // One queue is enough for a card; here there are to be both.
+  while ((await ada.chat.findable()).queues.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  await ada.finding.wish('online')
   world.gateways[0]!.ready = false
   t.is(await add(ben, ada.finding.id), 'ada')
   world.gateways[1]!.ready = false
@@ -177,7 +189,7 @@ test('a gateway that turned: another card, an old card, made-up answers, and lis
   const old = (await ada.chat.myCard()).bytes
   world.now += 10 * DAY
   ada.chat.tick(world.now)
-  await ada.finding.wish(true)
+  await ada.finding.wish('online')
   const instead = (method: string, answer: unknown): void => {
     gateway!.before = (asked) => (asked === method ? answer : undefined)
   }
@@ -235,11 +247,11 @@ test('a list of trackers is kept, and no older one is taken after it', async (t)
 test('a tracker that lost everything, or has a newer record than ours, is written to again', async (t) => {
   const world = await World.create(t)
   const [ada, ben] = [world.person('ada'), world.person('ben')]
-  await ada.finding.wish(true)
+  await ada.finding.wish('online')
   for (const { store } of world.trackers) await store.sweep(world.now + 90 * DAY, 10)
   t.deepEqual(counts(world), [0, 0])
   world.now += 20 * HOUR
-  t.is(await ada.finding.wish(true), 2, 'refused without work, then with it')
+  t.is(await ada.finding.wish('online'), 2, 'refused without work, then with it')
   t.is(await add(ben, ada.finding.id), 'ada')
 })
 

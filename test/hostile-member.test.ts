@@ -2,7 +2,9 @@
 import test from 'ava'
 import { Limits } from '#protocol/constants.ts'
 import { Epoch } from '#protocol/session/epoch.ts'
-import { CloseCode } from '#protocol/session/frames.ts'
+import { BodyWriter, CloseCode } from '#protocol/session/frames.ts'
+import { Multiplexer } from '#protocol/session/multiplexer.ts'
+import type { Stream } from '#protocol/session/stream.ts'
 import { Priority } from '#protocol/session/stream.ts'
 import { MemberByHand } from './helpers/member-by-hand.ts'
 
@@ -153,4 +155,26 @@ test('a firewall that fails in a renewal of keys ends the client’s session, an
   await member.exchange(4_096)
   t.is(asked, 1)
   t.true(member.client.mux.isClosed)
+})
+
+test('streams cut here whose end was known, though not all of them had come, are forgotten', (t) => {
+  const gateway = new Multiplexer('gateway', { stream: (stream) => streams.push(stream) })
+  const streams: Stream[] = []
+  gateway.ready = true
+  let number = 0
+  const say = (id: number, offset: number, end: boolean): void => {
+    const writer = new BodyWriter(64)
+    writer.acks([])
+    writer.stream(id, offset, 1, end, () => {})
+    gateway.accept(++number, writer.finish(), true)
+  }
+  for (let id = 2; id <= 4 * Limits.streams; id += 2) {
+    say(id, 1, true)
+    streams.pop()!.reset(CloseCode.cancelled)
+    // What was missing, said again: all of the stream has arrived, and so its end is not named once more.
+    say(id, 0, false)
+    gateway.build(number, 4_096, true)
+    gateway.acknowledge(number)
+  }
+  t.false(gateway.isClosed)
 })

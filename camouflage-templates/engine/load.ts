@@ -21,5 +21,5 @@ function expectationOf(issue: v.BaseIssue<unknown>): string {
   if (!issue.message.startsWith('Invalid ')) return issue.message
   if (issue.expected === 'never') return 'no such key'
   if (issue.message.startsWith('Invalid key')) return `the key ${issue.expected}`
-  return `a value of type ${issue.expected}`
+  return issue.expected === 'Object' ? 'a mapping' : `a value of type ${issue.expected}`
 }

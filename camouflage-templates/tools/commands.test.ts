@@ -83,6 +83,28 @@ test('learn: a file that is none, or none that can be used', async (t) => {
   writeFileSync(bad, 'log')
   await t.throwsAsync(run('learn', bad), { code: 'E_HAR' })
   await t.throwsAsync(run('learn', join(fixtures, 'absent')), { code: 'E_USAGE' })
+  writeFileSync(bad, '{"log":{}}')
+  await t.throwsAsync(run('learn', bad), { code: 'E_HAR', message: `${bad}: log.entries is missing` })
+})
+
+test('learn: a folder that cannot be made is a matter of the file system, and said so', async (t) => {
+  const file = join(folder(t), 'file')
+  writeFileSync(file, 'of somebody')
+  await t.throwsAsync(run('learn', chat, '--out', join(file, 'below')), { code: 'E_FILE', message: /file.below/ })
+  t.is(readFileSync(file, 'utf8'), 'of somebody')
+})
+
+test('lint: what is wrong with the file as a whole is said of the template', async (t) => {
+  const file = join(folder(t), 'bad.yaml')
+  for (const [text, found] of [
+    ['format: [', 'template: expected valid YAML'],
+    ['just words', 'template: expected a mapping'],
+  ] as const) {
+    writeFileSync(file, text)
+    const { out, status } = await run('lint', file)
+    t.is(status, 1)
+    t.true(out.includes(`\n  ${found}`), out)
+  }
 })
 
 test('lint: status 0 without errors, 1 with; lines for people, one value for programs', async (t) => {

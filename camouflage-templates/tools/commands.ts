@@ -103,9 +103,13 @@ function readRecording(file: string): string {
 }
 
 function write(folder: string, { text, samples }: Learned): void {
-  mkdirSync(join(folder, 'samples'), { recursive: true })
-  writeFileSync(join(folder, 'template.yaml'), text)
-  for (const [name, sample] of samples) writeFileSync(join(folder, 'samples', name), sample)
+  try {
+    mkdirSync(join(folder, 'samples'), { recursive: true })
+    writeFileSync(join(folder, 'template.yaml'), text)
+    for (const [name, sample] of samples) writeFileSync(join(folder, 'samples', name), sample)
+  } catch (cause) {
+    throw new SottoError('E_FILE', `the template cannot be put into ${folder}: ${(cause as Error).message}`, { cause })
+  }
 }
 
 // ---- lint --------------------------------------------------------------------------------------------------------------

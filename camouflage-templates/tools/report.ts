@@ -8,7 +8,7 @@ export function findingLines(findings: readonly Finding[]): string {
   return findings
     .map(
       ({ severity, rule, file, line, path, found, mend }) =>
-        `${file}:${line}: ${severity} ${rule}\n  ${path}: ${found}\n  ${mend}\n`,
+        `${file}:${line}: ${severity} ${rule}\n  ${path || 'template'}: ${found}\n  ${mend}\n`,
     )
     .join('')
 }

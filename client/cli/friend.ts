@@ -29,9 +29,9 @@ const said = {
 export function registerFriend(program: Command, add: AddCommand, ground: Ground): void {
   const friend = program.command('friend').description('Be found by an id, and find others by theirs.')
   const run = new FriendCommands(ground)
-  add('id', 'Show the id that others find you by, and let yourself be found.', friend).action((options) =>
-    run.id(options),
-  )
+  add('id', 'Show the id that others find you by, and let yourself be found.', friend)
+    .option('--offline', 'without saying that you are online')
+    .action((options) => run.id(options))
   add('hide', 'Let yourself not be found any more.', friend).action((options) => run.hide(options))
   add('find', 'Look somebody up by their id; nothing is sent to them.', friend)
     .argument('<id...>', 'as sotto friend id shows it')
@@ -59,21 +59,22 @@ class FriendCommands {
     return createOutput(json === true, this.ground.streams.stdout, this.ground.streams.stderr)
   }
 
-  async id(options: Options): Promise<void> {
+  async id(options: Options & { readonly offline?: boolean }): Promise<void> {
     const output = this.output(options)
     await this.reached(options, async ({ finding }) => {
-      const trackers = await finding.wish(true)
+      const trackers = await finding.wish(options.offline ? 'offline' : 'online')
       const where = trackers === 1 ? 'one tracker' : `${trackers} trackers`
       output.result({ id: finding.id.replaceAll(' ', ''), trackers }, finding.id)
       output.note(`Whoever has this id can find you from now on (${where} know it): sotto friend add "ID".`)
-      output.note('It shows them whether you are online. To end that: sotto friend hide')
+      if (!options.offline) output.note('It shows them when you are online. Without that: sotto friend id --offline')
+      output.note('To end it: sotto friend hide')
     })
   }
 
   async hide(options: Options): Promise<void> {
     const output = this.output(options)
     await this.reached(options, async ({ finding }) => {
-      const trackers = await finding.wish(false)
+      const trackers = await finding.wish('hidden')
       output.result(
         { hidden: true, trackers },
         'You cannot be found any more. Who has your card can still write to you.',

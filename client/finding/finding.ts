@@ -7,7 +7,7 @@ import type { Store } from '#client/store/store.ts'
 import { hex, utf8 } from '#protocol/bytes.ts'
 import { TrackerLimits } from '#protocol/tracker/limits.ts'
 import { Finder, type Found, type Presence } from './finder.ts'
-import { Publisher } from './publisher.ts'
+import { Publisher, type Wish } from './publisher.ts'
 import { trackerId } from './tracker-id.ts'
 import { type GatewayWay, Trackers } from './trackers.ts'
 
@@ -15,6 +15,7 @@ import { type GatewayWay, Trackers } from './trackers.ts'
 const LOOK_MS = 3_600_000
 
 const WISH = utf8('wish')
+const wishes: readonly Wish[] = ['hidden', 'online', 'offline']
 
 export class Finding {
   private readonly chat: Chat
@@ -45,19 +46,19 @@ export class Finding {
     return trackerId(this.chat.root)
   }
 
-  /** Whether the person wishes to be found. Nobody is before they said so. */
-  get wished(): boolean {
-    return this.store.get('finding', WISH)?.[0] === 1
+  /** What the person wishes. Nobody is found before they said so. */
+  get wished(): Wish {
+    return wishes[this.store.get('finding', WISH)?.[0] ?? 0] ?? 'hidden'
   }
 
   /**
-   * From now on the person can be found by their id, or not any more.
+   * What the person wishes from now on.
    * @returns how many trackers know of it now; the others hear of it later
    * @throws SottoError E_TRACKER_*; the wish is kept
    */
-  async wish(found: boolean): Promise<number> {
-    this.store.transaction(() => this.store.put('finding', WISH, Uint8Array.of(found ? 1 : 0)))
-    return await this.publisher.publish(!found)
+  async wish(wish: Wish): Promise<number> {
+    this.store.transaction(() => this.store.put('finding', WISH, Uint8Array.of(wishes.indexOf(wish))))
+    return await this.publisher.publish(wish)
   }
 
   /** @throws SottoError E_PERSON_*, E_TRACKER_* */
@@ -82,7 +83,7 @@ export class Finding {
   connected(): void {
     this.cancel?.()
     // What cannot be published now is tried again with the next look.
-    if (this.wished) void this.publisher.publish(false).catch(() => {})
+    if (this.wished !== 'hidden') void this.publisher.publish(this.wished).catch(() => {})
     this.cancel = this.clockwork.after(LOOK_MS, () => this.connected())
   }
 

@@ -27,6 +27,12 @@ const CARD_MS = 15_000
 /** Hashes between two looks at what else there is to do: 5 ms. */
 const WORK_SLICE = 2_000
 
+/**
+ * online: found, and said to be there; offline: found, and not said to be there; hidden: a record that says offline and
+ * nothing more.
+ */
+export type Wish = 'online' | 'offline' | 'hidden'
+
 /** What we know of our record at one tracker. */
 interface Written {
   readonly epoch: number
@@ -66,12 +72,12 @@ export class Publisher {
 
   /**
    * Brings card and records up to date; one run at a time. Returns how many trackers have our record now.
-   * @param hidden the record says that we are offline, and nothing more
+   * @param wish what the record says
    * @throws SottoError E_TRACKER_NONE, E_TRACKER_UNREACHABLE, E_TRACKER_BUSY where no tracker has it
    */
-  async publish(hidden: boolean): Promise<number> {
+  async publish(wish: Wish): Promise<number> {
     while (this.running !== undefined) await this.running.catch(() => {})
-    this.running = this.publishNow(hidden)
+    this.running = this.publishNow(wish)
     try {
       return await this.running
     } finally {
@@ -79,14 +85,12 @@ export class Publisher {
     }
   }
 
-  private async publishNow(hidden: boolean): Promise<number> {
+  private async publishNow(wish: Wish): Promise<number> {
     const findable = await this.chat.findable()
-    const queues = hidden ? [] : await this.layCards(findable)
+    const queues = wish === 'hidden' ? [] : await this.layCards(findable)
     const contents = contentsOf(findable, queues)
     const trackers = ranked(findable.root, await this.trackers.known()).slice(0, TRACKERS_USED)
-    const results = await Promise.allSettled(
-      trackers.map((tracker) => this.writeTo(tracker, findable, contents, hidden)),
-    )
+    const results = await Promise.allSettled(trackers.map((tracker) => this.writeTo(tracker, findable, contents, wish)))
     const failed = results.filter((result) => result.status === 'rejected')
     if (failed.length === results.length) throw failed[0]!.reason
     return results.length - failed.length
@@ -109,21 +113,21 @@ export class Publisher {
     this.store.transaction(() => this.store.put('finding', name, hash))
   }
 
-  private async writeTo(tracker: Uint8Array, findable: Findable, contents: Contents, hidden: boolean): Promise<void> {
+  private async writeTo(tracker: Uint8Array, findable: Findable, contents: Contents, wish: Wish): Promise<void> {
     const now = this.clockwork.now()
     const before = this.written(tracker)
-    if (before === undefined && hidden) return
+    if (before === undefined && wish === 'hidden') return
     const place = { tracker, epoch: epochOf(findable.root, now) }
     const plain = encodeContents(contents)
-    const said = sha256(Uint8Array.of(hidden ? 1 : 0), plain)
+    const said = sha256(utf8(`${wish}\0`), plain)
     const isThere = before !== undefined && before.epoch === place.epoch && fastEqual(before.said, said)
-    if (isThere && (hidden || before.leaseEnd - now > RENEW_MS)) return
+    if (isThere && (wish !== 'online' || before.leaseEnd - now > RENEW_MS)) return
     // Seconds since 1970 rise above whatever another device, or this one before a backup, has used.
     const seq = Math.max(Math.floor(now / 1000), (before?.seq ?? 0) + 1)
     const leaseEnd = now + LEASE_MS
     const signer = findable.signer(place)
     const author = { root: findable.root, place, signer }
-    const state = hidden ? 'offline' : 'online'
+    const state = wish === 'online' ? 'online' : 'offline'
     const record = signRecord(author, { state, seq, leaseEnd }, plain, this.clockwork.random)
     const proof = this.proofOf(record, place, findable, before)
     this.note(tracker, {

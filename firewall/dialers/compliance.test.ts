@@ -1,7 +1,14 @@
-/** What every dialer does, whatever it looks like: one suite over all of them, on both protocols where they speak both. */
+/**
+ * What every dialer does, whatever it looks like: one suite over all of them, on both protocols where they speak both. What a
+ * browser decides itself, since it is one, is left to it (`isPage`).
+ */
 import { once } from 'node:events'
+import { mkdtempSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import type { SottoError } from '#protocol/errors.ts'
@@ -10,11 +17,14 @@ import { makeCertificates } from '../fixtures/site.ts'
 import type { BothSite } from '../fixtures/site-both.ts'
 import { BODY, startBothSite } from '../fixtures/site-both.ts'
 import { DialLimits } from '../limits.ts'
-import type { ExchangeOptions, ExchangeRequest } from '../permit.ts'
+import type { DialerDescription, ExchangeOptions, ExchangeRequest } from '../permit.ts'
 import { browserDialer, resumes } from './browser.ts'
 import type { DialEvent, Dialer, DialTarget } from './dialer.ts'
 import { impersonation } from './impersonation.ts'
+import { installedDialer } from './installed/installed.ts'
+import { findBrowser } from './installed/program.ts'
 import { loadProfile } from './profile.ts'
+import { systemRoute } from './route.ts'
 import type { ConnectorOptions } from './tls-connector.ts'
 import { tlsConnector } from './tls-connector.ts'
 import { undiciAlpn, undiciDialer } from './undici.ts'
@@ -27,22 +37,29 @@ interface Timing {
 }
 
 interface Kind {
+  readonly family: DialerDescription['family']
+  /** The exchanges are those of a page: order of fields, number of connections and what comes first are the browser's. */
+  readonly isPage?: boolean
   /** The site speaks HTTP/2, and the dialer takes it. */
   readonly h2: boolean
+  /** The dialer offers HTTP/2; browsers always do. */
+  readonly offers?: boolean
   readonly resumes: boolean
   make(connector: ConnectorOptions, timing: Timing): Promise<Dialer>
 }
 
-const undici = (h2: boolean): Kind => ({
-  ...{ h2, resumes: true },
-  make: async (options, timing) =>
-    undiciDialer({ connector: tlsConnector({ ...options, alpn: undiciAlpn(h2) }), h2, apartMs: 0, ...timing }),
+const undici = (h2: boolean, offers = h2): Kind => ({
+  ...{ family: 'node', h2, offers, resumes: true },
+  make: async (options, timing) => {
+    const connector = tlsConnector({ ...options, alpn: undiciAlpn(offers) })
+    return undiciDialer({ connector, h2: offers, apartMs: 0, ...timing })
+  },
 })
 
 function browser(family: 'chromium' | 'firefox', h2: boolean): Kind {
   const profile = loadProfile(family)
   return {
-    ...{ h2, resumes: resumes(profile) },
+    ...{ family, h2, resumes: resumes(profile) },
     make: async (options, timing) => {
       const style = await impersonation(profile, randomBytes)
       const connector = tlsConnector({ ...options, style: style!, resumes: resumes(profile) })
@@ -51,13 +68,35 @@ function browser(family: 'chromium' | 'firefox', h2: boolean): Kind {
   }
 }
 
+/** One folder, where the profiles lie while browsers run. */
+const folder = mkdtempSync(join(tmpdir(), 'sotto-compliance-'))
+test.after.always(() => rm(folder, { recursive: true, force: true }))
+
+const page: Kind = {
+  ...{ family: 'chromium', isPage: true, h2: true, resumes: true },
+  make: async ({ connectMs, ...options }, timing) => {
+    const browser = await findBrowser(undefined, process.env)
+    const own = await mkdtemp(join(folder, 'own-'))
+    return installedDialer({
+      browser,
+      folder: own,
+      route: systemRoute(options),
+      ...(connectMs && { connectMs }),
+      ...timing,
+    })
+  },
+}
+
 const kinds: Readonly<Record<string, Kind>> = {
   'undici, HTTP/1.1': undici(false),
   'undici, HTTP/2': undici(true),
+  'undici, HTTP/2 where there is none': undici(false, true),
   'chromium, HTTP/1.1': browser('chromium', false),
   'chromium, HTTP/2': browser('chromium', true),
   'firefox, HTTP/1.1': browser('firefox', false),
   'firefox, HTTP/2': browser('firefox', true),
+  // Each of its tests is a browser or two: installed/installed.test.ts has the short ones.
+  ...(process.env.SOTTO_LONG && { 'browser, HTTP/2': page }),
 }
 
 let certificates: Certificates
@@ -95,7 +134,7 @@ async function rig(t: { teardown(fn: () => Promise<void>): void }, kind: Kind, s
     dialer.exchange(
       target,
       { method: 'GET', target: '/', headers: [], body: undefined, ...request },
-      { family, timeoutMs: 20_000, connections: DialLimits.connections, ...options },
+      { family, timeoutMs: kind.isPage ? 60_000 : 20_000, connections: DialLimits.connections, ...options },
     )
   return { dialer, dials, site, send, get: (path, options) => send({ target: path }, options) }
 }
@@ -117,16 +156,19 @@ async function freePort(): Promise<number> {
 }
 
 for (const [name, kind] of Object.entries(kinds)) {
-  test(`${name}: it says what it is`, async (t) => {
+  /** Browsers one after the other: each is some processes. */
+  const check = kind.isPage ? test.serial : test
+
+  check(`${name}: it says what it is`, async (t) => {
     const { dialer } = await rig(t, kind)
     const { family, version, os, alpn, knownLeaks } = dialer.describe()
-    t.true(name.startsWith(family === 'node' ? 'undici' : family))
+    t.is(family, kind.family)
     t.regex(version, /^\d+$/)
     t.true(os.length > 0 && alpn.includes('http/1.1') && knownLeaks.length > 0)
-    t.is(alpn.includes('h2'), kind.h2 || family !== 'node')
+    t.is(alpn.includes('h2'), kind.offers ?? true)
   })
 
-  test(`${name}: fields keep their order, host and length are the dialer’s`, async (t) => {
+  check(`${name}: fields keep their order, host and length are the dialer’s`, async (t) => {
     const { send, site } = await rig(t, kind)
     const headers: [string, string][] = [
       ['X-Zulu', '1'],
@@ -141,14 +183,13 @@ for (const [name, kind] of Object.entries(kinds)) {
       i % 2 ? [] : [[field.toLowerCase(), all[i + 1]]],
     )
     t.like(seen, { method: 'POST', target: '/a?b=%20', octets: 5 })
-    t.deepEqual(
-      pairs.filter(([field]) => /^(x-|accept$)/.test(field!)),
-      [
-        ['x-zulu', '1'],
-        ['accept', '*/*'],
-        ['x-alpha', 'two words'],
-      ],
-    )
+    const ours = pairs.filter(([field]) => /^(x-|accept$)/.test(field!))
+    t.deepEqual(kind.isPage ? ours.toSorted().toReversed() : ours, [
+      ['x-zulu', '1'],
+      ...(kind.isPage ? [['x-alpha', 'two words']] : []),
+      ['accept', '*/*'],
+      ...(kind.isPage ? [] : [['x-alpha', 'two words']]),
+    ])
     const host = pairs.filter(([field]) => field === 'host' || field === ':authority').map(([, value]) => value)
     t.deepEqual([...new Set(host)], [`${HOST}:${site.port}`])
     t.deepEqual(
@@ -157,7 +198,7 @@ for (const [name, kind] of Object.entries(kinds)) {
     )
   })
 
-  test(`${name}: bodies: none, empty, large both ways, of unknown length`, async (t) => {
+  check(`${name}: bodies: none, empty, large both ways, of unknown length`, async (t) => {
     const { send, get } = await rig(t, kind)
     t.is(json(await send({ method: 'POST' })).octets, 0)
     t.is(json(await send({ method: 'POST', body: new Uint8Array(0) })).octets, 0)
@@ -171,16 +212,19 @@ for (const [name, kind] of Object.entries(kinds)) {
     t.is((await get('/redirect')).status, 302, 'a redirect is an answer like any other')
   })
 
-  test(`${name}: one connection is used again, and shared where the protocol shares`, async (t) => {
+  check(`${name}: one connection is used again, and shared where the protocol shares`, async (t) => {
     const { get, dials } = await rig(t, kind)
-    for (let i = 0; i < 4; i++) await get('/')
-    t.like(dials, [{ endpoint: 'e1' }])
-    t.is(dials.length, 1)
+    await get('/')
+    const before = dials.length
+    for (let i = 0; i < 3; i++) await get('/')
+    t.like(dials[0], { endpoint: 'e1' })
+    t.is(dials.length, before)
+    if (!kind.isPage) t.is(before, 1)
     await Promise.all([get('/late'), get('/late'), get('/late')])
-    t.is(dials.length, kind.h2 ? 1 : 3)
+    t.is(dials.length, kind.h2 ? before : 3)
   })
 
-  test(`${name}: never more connections than are allowed, while they fail`, async (t) => {
+  check(`${name}: never more connections than are allowed, while they fail`, async (t) => {
     const { get, site } = await rig(t, kind)
     const paths = ['/', '/late', '/reset', '/reset-in-body', '/', '/large']
     const codes = await Promise.all(
@@ -188,7 +232,7 @@ for (const [name, kind] of Object.entries(kinds)) {
         codeOf(get(paths[i % paths.length]!, { connections: 3, timeoutMs: 15_000 })),
       ),
     )
-    t.true(site.most() <= 3, `${site.most()} at once`)
+    t.true(site.most() <= (kind.isPage ? DialLimits.connections : 3), `${site.most()} at once`)
     t.true(codes.includes('E_PATH_RESET'))
     t.true(
       codes.every((code) => code === 'fine' || code === 'E_PATH_RESET'),
@@ -197,7 +241,7 @@ for (const [name, kind] of Object.entries(kinds)) {
     t.is((await get('/')).status, 200)
   })
 
-  test(`${name}: given up before it began, while connecting, and on the way`, async (t) => {
+  check(`${name}: given up before it began, while connecting, and on the way`, async (t) => {
     const { get, dials, site } = await rig(t, kind)
     t.is(await codeOf(get('/', { signal: AbortSignal.abort() })), 'E_PATH_CLOSED')
     t.is(dials.length, 0)
@@ -217,11 +261,12 @@ for (const [name, kind] of Object.entries(kinds)) {
   const ends: Readonly<Record<string, string>> = {
     '/reset': 'E_PATH_RESET',
     '/reset-in-body': 'E_PATH_RESET',
-    '/big-head': 'E_PATH_ANSWER',
+    // Browsers take larger ones.
+    ...(kind.isPage ? {} : { '/big-head': 'E_PATH_ANSWER' }),
     '/huge': 'E_PATH_ANSWER',
     '/huge-chunked': 'E_PATH_ANSWER',
   }
-  test(`${name}: what goes wrong has a code, and the next exchange works`, async (t) => {
+  check(`${name}: what goes wrong has a code, and the next exchange works`, async (t) => {
     const { get } = await rig(t, kind)
     for (const [path, code] of Object.entries(ends)) {
       const error = await t.throwsAsync(get(path), { code }, path)
@@ -230,7 +275,7 @@ for (const [name, kind] of Object.entries(kinds)) {
     }
   })
 
-  test(`${name}: time runs out before the answer, in a stall, and in an answer that never ends`, async (t) => {
+  check(`${name}: time runs out before the answer, in a stall, and in an answer that never ends`, async (t) => {
     const { get } = await rig(t, kind, { stallMs: 1_000, answerMs: 2_500 })
     await get('/')
     const late = async (path: string, where: RegExp): Promise<void> => {
@@ -243,68 +288,85 @@ for (const [name, kind] of Object.entries(kinds)) {
     await late('/drip', /middle of the answer/)
   })
 
-  test(`${name}: an answer that has begun may take its time; a silence makes the next one connect anew`, async (t) => {
+  check(`${name}: an answer that has begun may take its time; a silence makes the next one connect anew`, async (t) => {
     const { get, dials } = await rig(t, kind)
     await get('/')
+    const before = dials.length
     t.is((await get('/slow', { timeoutMs: 4_000 })).body.length, 25)
-    t.is(dials.length, 1)
+    t.is(dials.length, before)
     t.is(await codeOf(get('/silent', { timeoutMs: 300 })), 'E_PATH_TIMEOUT')
     await get('/')
-    t.is(dials.length, 2)
+    const after = dials.length
+    t.true(kind.isPage ? after > before : after === before + 1)
     await get('/', { fresh: true })
-    t.is(dials.length, 3, 'as what is asked to be fresh does')
+    t.true(kind.isPage ? dials.length > after : dials.length === after + 1, 'as what is asked to be fresh does')
   })
 
-  test(`${name}: nothing listens, or hangs up in the TLS handshake, or speaks no TLS, or says nothing`, async (t) => {
+  check(`${name}: nothing listens, or hangs up in the TLS handshake, or speaks no TLS, or says nothing`, async (t) => {
     const silent = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1')
     const rude = createServer((socket) => socket.once('data', () => socket.destroy())).listen(0, '127.0.0.1')
-    const plain = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1')
+    const plain = createServer((socket) => {
+      socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    }).listen(0, '127.0.0.1')
     await Promise.all([silent, rude, plain].map((server) => once(server, 'listening')))
     t.teardown(async () => [silent, rude, plain].forEach((server) => void server.close()))
     const at = async (port: number, connectMs = 20_000): Promise<string> => {
       const { get } = await rig(t, kind, { target: { port }, connector: { connectMs } })
-      return (await Promise.all([codeOf(get('/')), codeOf(get('/'))])).join()
+      // A browser waits for TLS for as long as the exchange does.
+      const options = kind.isPage && connectMs < 1_000 ? { timeoutMs: 5_000 } : {}
+      return (await Promise.all([codeOf(get('/', options)), codeOf(get('/', options))])).join()
     }
     const portOf = (server: typeof plain): number => (server.address() as AddressInfo).port
     t.is(await at(await freePort()), 'E_PATH_REFUSED,E_PATH_REFUSED')
-    t.is(await at(portOf(rude)), 'E_PATH_HELLO,E_PATH_HELLO')
+    t.is(await at(portOf(rude)), kind.isPage ? 'E_PATH_RESET,E_PATH_RESET' : 'E_PATH_HELLO,E_PATH_HELLO')
     t.is(await at(portOf(plain)), 'E_PATH_TLS,E_PATH_TLS')
     t.is(await at(portOf(silent), 300), 'E_PATH_TIMEOUT,E_PATH_TIMEOUT')
   })
 
-  test(`${name}: a pinned certificate is the only one taken; without a pin an authority must vouch for this very name`, async (t) => {
-    const authorities = [certificates.authority]
-    const other = certificates.pin.map((octet) => octet ^ 1)
-    const code = async (target: Partial<DialTarget>, connector: ConnectorOptions = {}): Promise<string> => {
-      const { get } = await rig(t, kind, { target, connector })
-      return codeOf(get('/'))
-    }
-    t.is(await code({}), 'fine', 'no authority needed')
-    t.is(await code({ certificate: other }, { authorities }), 'E_PATH_TLS')
-    t.is(await code({ certificate: undefined }, { authorities }), 'fine')
-    t.is(await code({ certificate: undefined }), 'E_PATH_TLS')
-    t.is(await code({ certificate: undefined, host: 'other.test' }, { authorities }), 'E_PATH_TLS')
-  })
+  check(
+    `${name}: a pinned certificate is the only one taken; without a pin an authority must vouch for this very name`,
+    async (t) => {
+      const authorities = [certificates.authority]
+      const other = certificates.pin.map((octet) => octet ^ 1)
+      const code = async (target: Partial<DialTarget>, connector: ConnectorOptions = {}): Promise<string> => {
+        const { get } = await rig(t, kind, { target, connector })
+        return codeOf(get('/'))
+      }
+      t.is(await code({}), 'fine', 'no authority needed')
+      t.is(await code({ certificate: other }, { authorities }), 'E_PATH_TLS')
+      // A browser asks the system's authorities, whatever we say.
+      if (!kind.isPage) t.is(await code({ certificate: undefined }, { authorities }), 'fine')
+      t.is(await code({ certificate: undefined }), 'E_PATH_TLS')
+      t.is(await code({ certificate: undefined, host: 'other.test' }, { authorities }), 'E_PATH_TLS')
+    },
+  )
 
-  test(`${name}: a second connection resumes the session of the first where the browser can be matched`, async (t) => {
-    const { get, site } = await rig(t, kind)
-    for (let i = 0; i < 3; i++) await get('/', { fresh: true })
-    t.deepEqual(site.resumed, [false, kind.resumes, kind.resumes])
-  })
+  if (!kind.isPage) {
+    check(
+      `${name}: a second connection resumes the session of the first where the browser can be matched`,
+      async (t) => {
+        const { get, site } = await rig(t, kind)
+        for (let i = 0; i < 3; i++) await get('/', { fresh: true })
+        t.deepEqual(site.resumed, [false, kind.resumes, kind.resumes])
+      },
+    )
+  }
 
-  test(`${name}: what comes first on a new connection comes first, and only there`, async (t) => {
-    const { get, site } = await rig(t, kind)
-    const first: ExchangeRequest = { method: 'GET', target: '/page', headers: [], body: undefined }
-    await get('/a', { first })
-    await get('/b', { first })
-    await get('/c', { first, fresh: true })
-    t.deepEqual(site.asked, [
-      ['/page', '/a', '/b'],
-      ['/page', '/c'],
-    ])
-  })
+  if (!kind.isPage) {
+    check(`${name}: what comes first on a new connection comes first, and only there`, async (t) => {
+      const { get, site } = await rig(t, kind)
+      const first: ExchangeRequest = { method: 'GET', target: '/page', headers: [], body: undefined }
+      await get('/a', { first })
+      await get('/b', { first })
+      await get('/c', { first, fresh: true })
+      t.deepEqual(site.asked, [
+        ['/page', '/a', '/b'],
+        ['/page', '/c'],
+      ])
+    })
+  }
 
-  test(`${name}: forgetting an endpoint ends what is under way and closes its connections`, async (t) => {
+  check(`${name}: forgetting an endpoint ends what is under way and closes its connections`, async (t) => {
     const { get, dialer, dials } = await rig(t, kind)
     await get('/')
     const parked = codeOf(get('/silent'))
@@ -313,11 +375,11 @@ for (const [name, kind] of Object.entries(kinds)) {
     t.is(await parked, 'E_PATH_CLOSED')
     const before = dials.length
     await get('/')
-    t.is(dials.length, before + 1)
+    t.true(dials.length > before)
   })
 
-  if (!name.startsWith('undici')) {
-    test(`${name}: packed answers are unpacked, within bounds`, async (t) => {
+  if (kind.family !== 'node') {
+    check(`${name}: packed answers are unpacked, within bounds`, async (t) => {
       const { get } = await rig(t, kind)
       const { body, headers } = await get('/packed')
       t.is(Buffer.compare(body, BODY), 0)

@@ -17,6 +17,10 @@ const decoders: Readonly<Record<string, Decoder>> = {
 /** Fields that tell of the body as it came. */
 const ofBody: ReadonlySet<string> = new Set(['content-encoding', 'content-length'])
 
+/** What is said of an answer whose body has been unpacked. */
+export const unpackedFields = (headers: ExchangeResponse['headers']): ExchangeResponse['headers'] =>
+  headers.filter(([field]) => !ofBody.has(field.toLowerCase()))
+
 /**
  * Bounded by `DialLimits.responseBytes`, whatever it claims to unpack to. `name`: the endpoint's, for error texts.
  * @throws SottoError E_PATH_ANSWER
@@ -31,7 +35,7 @@ export async function decoded(response: ExchangeResponse, name: string): Promise
   if (decode === undefined) throw pathError('E_PATH_ANSWER', name, 'it is packed in a way that was not asked for')
   try {
     const body = await decode(response.body, { maxOutputLength: DialLimits.responseBytes })
-    const headers = response.headers.filter(([field]) => !ofBody.has(field.toLowerCase()))
+    const headers = unpackedFields(response.headers)
     return { ...response, headers, body: new Uint8Array(body.buffer, body.byteOffset, body.length) }
   } catch (cause) {
     throw pathError('E_PATH_ANSWER', name, 'it cannot be unpacked', cause)

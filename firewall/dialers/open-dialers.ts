@@ -1,8 +1,8 @@
 /** The dialers of this machine: Node's own, and those of browsers as far as they look like them here. */
 import type { Random } from '#protocol/bytes.ts'
-import type { UnfitDialer } from '../library.ts'
 import { browserDialer, describeProfile, resumes } from './browser.ts'
 import type { Dialer } from './dialer.ts'
+import type { UnfitDialer } from './dialer-set.ts'
 import { impersonation } from './impersonation.ts'
 import { installedDialer } from './installed/installed.ts'
 import type { Machine } from './installed/machine.ts'
@@ -14,7 +14,7 @@ import type { RouteOptions } from './route.ts'
 import { systemRoute } from './route.ts'
 import { checkStyle } from './self-check.ts'
 import { tlsConnector } from './tls-connector.ts'
-import { undiciDialer } from './undici.ts'
+import { undiciAlpn, undiciDialer } from './undici.ts'
 
 export interface Dialers {
   readonly dialers: readonly Dialer[]
@@ -23,6 +23,8 @@ export interface Dialers {
 
 export interface DialersInput extends RouteOptions {
   readonly random: Random
+  /** Node's own looks speak HTTP/2 where the server has it. */
+  readonly http2?: boolean | undefined
   /** The person's browser, by file or name: then it is the only dialer. */
   readonly browser?: string | undefined
   /** The broker's own. */
@@ -42,9 +44,14 @@ export async function openDialers(input: DialersInput): Promise<Dialers> {
   }
   const browsers = await Promise.all((['chromium', 'firefox'] as const).map((family) => openBrowser(family, input)))
   return {
-    dialers: [undiciDialer({ connector: tlsConnector(input) }), ...browsers.flatMap(({ dialer }) => dialer ?? [])],
+    dialers: [nodeDialer(input), ...browsers.flatMap(({ dialer }) => dialer ?? [])],
     unfit: browsers.flatMap(({ unfit }) => unfit ?? []),
   }
+}
+
+function nodeDialer(input: DialersInput): Dialer {
+  const { http2: h2 = false } = input
+  return undiciDialer({ connector: tlsConnector({ ...input, alpn: undiciAlpn(h2) }), h2 })
 }
 
 async function openBrowser(

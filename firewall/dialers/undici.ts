@@ -19,7 +19,7 @@ import type { Connector } from './tls-connector.ts'
 export interface UndiciDialerOptions {
   /** Offers what `h2` says. */
   readonly connector: Connector
-  /** HTTP/2 where the server has it. False unless said: chat bursts over it look like TLS inside TLS to nDPI. */
+  /** HTTP/2 where the server has it. False unless the person says so: chat bursts over it look like TLS inside TLS to nDPI. */
   readonly h2?: boolean
   /** Milliseconds between two pieces of an answer. */
   readonly stallMs?: number
@@ -66,12 +66,17 @@ function describe(h2: boolean): DialerDescription {
 }
 
 class UndiciClient implements HttpClient {
-  readonly capacity: number
+  /** undefined until it is known which protocol the server has chosen. */
+  capacity: number | undefined
   private readonly client: Dispatcher
 
   constructor(options: UndiciDialerOptions, target: DialTarget, connect: OpenConnection, events: HttpClientEvents) {
-    this.capacity = options.h2 ? STREAMS : 1
-    this.client = makeClient(options, target, connect)
+    this.capacity = options.h2 ? undefined : 1
+    this.client = makeClient(options, target, connect, (protocol) => {
+      if (!options.h2) return
+      this.capacity = protocol === 'h2' ? STREAMS : 1
+      events.ready()
+    })
     // Both come after the requests that were under way have been told.
     this.client.on('disconnect', events.gone)
     this.client.on('connectionError', events.gone)
@@ -86,16 +91,25 @@ class UndiciClient implements HttpClient {
   }
 }
 
-function makeClient(options: UndiciDialerOptions, target: DialTarget, connect: OpenConnection): Dispatcher {
+function makeClient(
+  options: UndiciDialerOptions,
+  target: DialTarget,
+  connect: OpenConnection,
+  connected: (protocol: string | false | null) => void,
+): Dispatcher {
   const make = options.client ?? ((origin, clientOptions) => new Client(origin, clientOptions))
   return make(`https://${authority(target)}`, {
     connect: (_, callback) => {
       connect().then(
-        (socket) => callback(null, socket),
+        (socket) => {
+          callback(null, socket)
+          connected(socket.alpnProtocol)
+        },
         (error: unknown) => callback(toPathError(error, target.name), null),
       )
     },
     allowH2: options.h2 ?? false,
+    // Over HTTP/1.1 no more than one is given to it at a time.
     pipelining: options.h2 ? STREAMS : 1,
     keepAliveTimeout: DialLimits.idleMs,
     keepAliveMaxTimeout: DialLimits.idleMs,

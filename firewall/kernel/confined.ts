@@ -5,9 +5,11 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, readlinkSync, realpathSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 import { AUDIT_FILES, AuditLog } from '../audit.ts'
+import { readableParts } from '../core-process.ts'
 import { fileGrants } from '../file-grants.ts'
 import { privateFolder } from '../folder.ts'
 import { wantsToJoin } from '../join.ts'
@@ -40,6 +42,9 @@ export interface ConfineOptions {
   readonly leave: Leave
   /** Main module of the bound broker, and arguments for it. */
   readonly main: string
+  /** Main module of the core, and the program's folder: what may be read. */
+  readonly entry: string
+  readonly root: string
 }
 
 /** How often the kernel's counters are read, milliseconds: an event each time somebody has tried. */
@@ -128,7 +133,8 @@ async function prepare(
   }
 }
 
-function startBroker({ args, env, leave, main }: ConfineOptions, state: string, layers: Layers): ChildProcess {
+function startBroker(options: ConfineOptions, state: string, layers: Layers): ChildProcess {
+  const { args, env, leave, main } = options
   const events = eventsDescriptor(args)
   const plan: Plan = {
     filter: layers.filter,
@@ -137,6 +143,7 @@ function startBroker({ args, env, leave, main }: ConfineOptions, state: string, 
     // Where the filter alone keeps the network away, nobody but the kernel answers for it.
     ...(layers.namespace && { report: REPORT }),
     writable: [...writable(state), ...fileGrants(args).write.map(dirname)],
+    readable: readable(options, state),
     fds: [CHANNEL, ...(events === undefined ? [] : [events])],
     env: { NODE_CHANNEL_FD: String(CHANNEL), NODE_CHANNEL_SERIALIZATION_MODE: 'json' },
   }
@@ -157,8 +164,26 @@ export function boundCommand({ namespace }: Layers, plan: Plan, argv: readonly s
   ]
 }
 
-/** The state of the two halves, and the devices: a terminal, `/dev/null`. */
-const writable = (state: string): string[] => [join(state, 'core'), join(state, 'firewall'), '/dev']
+/** The state of the two halves, and devices: our own terminal, `/dev/null` and its like. */
+function writable(state: string): string[] {
+  const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'].map((name) => `/dev/${name}`)
+  const own = [0, 1, 2]
+    .map((fd) => readlinkSync(`/proc/self/fd/${fd}`))
+    .filter((path) => /^\/dev\/(pts\/|tty)/.test(path))
+  const all = [...new Set([...devices, ...own])].filter((path) => existsSync(path))
+  return [join(state, 'core'), join(state, 'firewall'), ...all]
+}
+
+/** What programs need of the system, where it is there: libraries, settings, the kernel's own files. */
+const ofSystem = ['/usr', '/lib', '/lib64', '/bin', '/sbin', '/etc', '/nix', '/gnu', '/proc', '/sys'] as const
+
+/** The system's files, the program's and those that the person has named: not the user's own. */
+function readable({ args, entry, root }: ConfineOptions, state: string): string[] {
+  const program = readableParts({ root: realpathSync(root), state: realpathSync(state), entry: realpathSync(entry) })
+  const named = fileGrants(args).read.filter((path) => existsSync(path))
+  const runtime = dirname(realpathSync(process.execPath))
+  return [...ofSystem.filter((path) => existsSync(path)), ...program, runtime, ...named]
+}
 
 function count(broker: ChildProcess, tell: (event: Omit<FirewallEvent, 'at'>) => void): () => void {
   // The kernel tries a few packets of its own when the loopback comes up: not before the broker is there.

@@ -20,7 +20,7 @@ if (kernel !== undefined) {
 }
 if (plan.filter && (kernel === undefined || !isBoundBy(kernel))) end('the filter')
 // After the supervisor was started, which is not to be reached from within.
-if (kernel !== undefined && plan.landlock && !kernel.landlock(plan.writable, plan.noSockets)) end('Landlock')
+if (kernel !== undefined && plan.landlock && !kernel.landlock(plan)) end('Landlock')
 process.execve!(program!, [program!, ...args], env)
 
 function isBoundBy(kernel: Native): boolean {

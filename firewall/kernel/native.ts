@@ -2,8 +2,9 @@
  * The three things that a process asks of Linux to bind itself and what it starts, by node:ffi: no new privileges, Landlock,
  * and a filter of system calls. For a process that does nothing else and then becomes the one to be bound (enter.ts).
  */
-import { closeSync, constants, openSync } from 'node:fs'
+import { closeSync, constants, openSync, statSync } from 'node:fs'
 import type { DeniedCall } from './denied-call.ts'
+import type { Plan } from './plan.ts'
 
 /** What of node:ffi is used here; its types do not know the module. */
 interface Ffi {
@@ -24,8 +25,8 @@ export interface Native {
   dropCapabilities(): boolean
   /** Version of Landlock's interface; 0 where there is none. */
   landlockVersion(): number
-  /** Writes only below `writable`; signals and abstract sockets only within; TCP not at all where `noTcp`. */
-  landlock(writable: readonly string[], noTcp: boolean): boolean
+  /** Writes and reads only as the plan says; signals and abstract sockets only within; TCP not at all where there are to be no sockets. */
+  landlock(plan: Pick<Plan, 'writable' | 'readable' | 'noSockets'>): boolean
   filter(program: Uint8Array): boolean
   /** As `filter`, for a program that tells: descriptor of what it tells; undefined where the kernel has no such thing. */
   tellingFilter(program: Uint8Array): number | undefined
@@ -76,9 +77,15 @@ const OVER = 0x2038
 
 /** Of include/uapi/linux/landlock.h: all that changes files (WRITE_FILE, REMOVE_*, MAKE_*), REFER from 2, TRUNCATE from 3. */
 const WRITES = 0b1_1111_1111_0010n
+/** EXECUTE, READ_FILE, READ_DIR; of a file, all but the last. */
+const READS = 0b1101n
+const FILE_READS = 0b101n
+const WRITE_FILE = 0b10n
 const REFER = 1n << 13n
 const TRUNCATE = 1n << 14n
 const BIND_TCP_AND_CONNECT_TCP = 3n
+/** Names a file without opening it, which does things to devices. */
+const O_PATH = 0o10000000
 const SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS = 3n
 
 /** undefined where this Node has no node:ffi, or the machine is of another kind. */
@@ -128,23 +135,27 @@ export function native(): Native | undefined {
       return call(capset, pointer(header), pointer(Buffer.alloc(24))) === 0
     },
     landlockVersion,
-    landlock: (writable, noTcp) => {
+    landlock: ({ writable, readable, noSockets }) => {
       const version = landlockVersion()
       if (version < 1) return false
       const writes = WRITES | (version >= 2 ? REFER : 0n) | (version >= 3 ? TRUNCATE : 0n)
-      const tcp = noTcp && version >= 4 ? BIND_TCP_AND_CONNECT_TCP : 0n
+      const reads = readable === undefined ? 0n : READS
+      const tcp = noSockets && version >= 4 ? BIND_TCP_AND_CONNECT_TCP : 0n
       const scopes = version >= 6 ? SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS : 0n
-      const attributes = words([writes, tcp, scopes])
+      const attributes = words([writes | reads, tcp, scopes])
       // Older kernels refuse a structure that is longer than what they know.
       const size = version >= 6 ? 24n : version >= 4 ? 16n : 8n
       const rules = call(LANDLOCK_CREATE_RULESET, pointer(attributes), size, 0n)
       if (rules < 0) return false
-      const fits = writable.every((path) => {
+      const ofFile = (version >= 3 ? TRUNCATE : 0n) | WRITE_FILE | (reads & FILE_READS)
+      const allow = (path: string, ofFolder: bigint): boolean => {
         const rule = Buffer.alloc(12)
-        rule.writeBigUInt64LE(writes, 0)
-        rule.writeInt32LE(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY), 8)
+        rule.writeBigUInt64LE(statSync(path).isDirectory() ? ofFolder : ofFolder & ofFile, 0)
+        rule.writeInt32LE(openSync(path, constants.O_RDONLY | O_PATH), 8)
         return call(LANDLOCK_ADD_RULE, BigInt(rules), LANDLOCK_RULE_PATH_BENEATH, pointer(rule), 0n) === 0
-      })
+      }
+      const fits =
+        writable.every((path) => allow(path, writes | reads)) && (readable ?? []).every((path) => allow(path, READS))
       return fits && call(LANDLOCK_RESTRICT_SELF, BigInt(rules), 0n) === 0
     },
     filter: (program) => setFilter(program, 0n) === 0,

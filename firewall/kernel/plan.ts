@@ -7,8 +7,10 @@ export interface Plan {
   readonly noSockets: boolean
   /** Descriptor for the lines of the filter's supervisor; missing where the kernel alone shall refuse. */
   readonly report?: number
-  /** Folders below which may be written. */
+  /** Folders below which, and files that, may be written. */
   readonly writable: readonly string[]
+  /** Folders and files that may be read besides; missing where everything may. */
+  readonly readable?: readonly string[]
   /** Descriptors besides the three that the program keeps. */
   readonly fds: readonly number[]
   /** Variables that Node takes away when it starts, to be set again. */

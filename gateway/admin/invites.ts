@@ -24,13 +24,19 @@ export interface CreatedInvite extends InviteInfo {
 
 /** @throws SottoError E_STATE_UNREADABLE, E_CONFIG, E_DISK_FULL, E_USAGE */
 export async function createInvites(options: CreateOptions, now: Millis): Promise<CreatedInvite[]> {
-  return await withState(options.state, async (state) => {
-    const certificate = certificateOf(state.config)
-    const pin = certificate === undefined ? undefined : await certificatePin({ certificate })
-    const { count, name, uses, days, role } = options
-    const created = await state.members.createInvites(count, { name, uses, days, role }, now)
-    return created.map((invite) => ({ ...invite.info, link: linkOf(state, invite, pin) }))
-  })
+  return await withState(options.state, (state) => createInvitesIn(state, options, now))
+}
+
+/** As `createInvites`, where the state is open: a process opens its store once. @throws SottoError E_DISK_FULL, E_USAGE */
+export async function createInvitesIn(
+  state: GatewayState,
+  { count, name, uses, days, role }: Omit<CreateOptions, 'state'>,
+  now: Millis,
+): Promise<CreatedInvite[]> {
+  const certificate = certificateOf(state.config)
+  const pin = certificate === undefined ? undefined : await certificatePin({ certificate })
+  const created = await state.members.createInvites(count, { name, uses, days, role }, now)
+  return created.map((invite) => ({ ...invite.info, link: linkOf(state, invite, pin) }))
 }
 
 /** Oldest first. @throws SottoError E_STATE_UNREADABLE, E_CONFIG */

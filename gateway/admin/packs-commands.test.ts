@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -50,6 +50,30 @@ async function place(t: ExecutionContext): Promise<Place> {
   await sotto('gateway init --domain workshop.example --listen unix:gateway.sock')
   return { folder, state, clock, sotto, json, refused }
 }
+
+test('status says of a canary that nobody has tried that it waits, once its time is over', async (t) => {
+  const { sotto, clock } = await place(t)
+  await sotto('templates delegate')
+  await sotto('templates pack beacon')
+  t.regex(await sotto('templates rotate --watch 1h'), /Tried by 10% of the members until 2026-05-01 13:00:00:\n/)
+  clock.now += 3_600_000
+  t.regex(
+    await sotto('templates status'),
+    /Tried by 10% of the members; none has said yet whether it works, so it waits:\n/,
+  )
+})
+
+test('a folder as `templates learn` makes it is packed by its name; one that holds none is refused', async (t) => {
+  const here = await place(t)
+  await here.sotto('templates delegate')
+  const learned = join(here.folder, 'shop')
+  mkdirSync(learned)
+  await here.refused(`templates pack ${learned}`, 'E_USAGE', /no template/)
+  writeFileSync(join(learned, 'template.yaml'), builtinText('beacon').replace('id: beacon', 'id: shop'))
+  t.like(await here.json('templates pack', learned), { serial: 1, templates: ['shop'] })
+  writeFileSync(join(learned, 'template.yaml'), 'format: 2')
+  await here.refused(`templates pack ${learned}`, 'E_TEMPLATE', /shop.template\.yaml:1: /)
+})
 
 function templateFile({ folder }: Place, n: number): string {
   const file = join(folder, `look-${n}.yaml`)
@@ -155,7 +179,8 @@ test('each refusal has its code and its reason', async (t) => {
   await refused('templates rotate 5 --now', 'E_PACK_EXPIRED', /not valid now/)
   writeFileSync(join(folder, 'junk'), 'junk')
   await refused(`templates rotate --file ${join(folder, 'junk')}`, 'E_PACK_FORMAT', /no template pack/)
-  await refused(`templates rotate --file ${join(folder, 'absent')}`, 'E_STATE_UNREADABLE', /read/)
+  await refused(`templates rotate --file ${join(folder, 'absent')}`, 'E_FILE', /read/)
+  await refused(`templates pack beacon --out ${join(folder, 'absent', 'pack')}`, 'E_FILE', /write/)
 })
 
 test('a pack travels as a file, and is the same on every gateway of its root', async (t) => {

@@ -27,14 +27,14 @@ export function registerPackCommands(templates: Command, { out, now }: AdminSurr
   add('status', 'Show which pack members use, which is tried, and which are still accepted.').action(
     async ({ state, json }: Flags) => {
       const status = await packStatus(state)
-      print(json, status, describe(status))
+      print(json, status, describe(status, now()))
     },
   )
   add('rollback', 'End a canary; or go back to the pack before, or to the one named.')
     .argument('[pack]', 'serial, or the beginning of its hash')
     .action(async (pack: string | undefined, { state, json }: Flags) => {
       const status = await rollBackPack(state, pack, now())
-      print(json, status, describe(status))
+      print(json, status, describe(status, now()))
     })
   add('history', 'Show every rotation there was, oldest first.').action(async ({ state, json }: Flags) => {
     const lines = await packHistory(state)
@@ -63,7 +63,7 @@ function registerDelegate(add: Add, print: Print, now: () => number): void {
 function registerPack(add: Add, print: Print, now: () => number): void {
   const [least, most] = PackLimits.ttlSeconds
   add('pack', 'Make and sign a pack, and keep it for `rotate`.')
-    .argument('[template...]', 'built-in templates or files, best first (default: those of gateway.yaml)')
+    .argument('[template...]', 'built-in templates, files or folders, best first (default: those of gateway.yaml)')
     .option('--days <number>', 'how long it is valid', wholeNumber('--days', 1, maxDays), 30)
     .option(
       '--ttl <time>',
@@ -100,7 +100,7 @@ function registerRotate(add: Add, print: Print, now: () => number): void {
       const { state, json, file, watch: watchSeconds } = options
       const choice: RotateChoice = { state, pack, file, now: options.now, watchSeconds }
       const status = await rotatePack(choice, now())
-      print(json, status, describe(status))
+      print(json, status, describe(status, now()))
     })
 }
 
@@ -127,13 +127,20 @@ function row({ serial, hash, verdict, templates, until, applied, failed }: PackI
   return `${String(serial).padStart(4)}  ${hash.slice(0, 12)}  ${verdict.padEnd(9)}  until ${day(until)}  ${templates.join(' ')}${said}\n`
 }
 
-function describe({ floor, current, canary, retiring, others, certificate }: PackStatus): string {
+/** Nobody may have been there to try it: then it waits, however long that takes. */
+function canaryState({ over, applied, failed }: NonNullable<PackStatus['canary']>, now: number): string {
+  const waits = Date.parse(over) <= now && applied + failed === 0
+  return waits ? '; none has said yet whether it works, so it waits' : ` until ${second(over)}`
+}
+
+function describe(status: PackStatus, now: number): string {
+  const { floor, current, canary, retiring, others, certificate } = status
   return [
     'In use:\n',
     current === null ? '      the templates of gateway.yaml\n' : row(current),
     ...(canary === null
       ? []
-      : [`Tried by ${canary.canary}% of the members until ${second(canary.over)}:\n`, row(canary)]),
+      : [`Tried by ${canary.canary}% of the members${canaryState(canary, now)}:\n`, row(canary)]),
     ...(retiring.length === 0 ? [] : ['Still accepted:\n', ...retiring.map(row)]),
     ...(others.length === 0 ? [] : ['Not in use:\n', ...others.map(row)]),
     `Floor: ${floor}. `,

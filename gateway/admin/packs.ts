@@ -1,5 +1,5 @@
 /** What `sotto templates delegate|pack|rotate|status|rollback|history` do, on the state folder. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { compileTemplate } from '#engine/compile.ts'
@@ -103,7 +103,7 @@ const lineIn = async (text: string): Promise<string> => (existsSync(text) ? awai
 
 export interface PackOptions {
   readonly state: string
-  /** Ids of built-in templates, or files; none: the templates of gateway.yaml. */
+  /** Ids of built-in templates, files, or folders that hold one; none: the templates of gateway.yaml. */
   readonly templates: readonly string[]
   readonly days: number
   /** Seconds. */
@@ -162,21 +162,22 @@ function sealed(make: () => Uint8Array): Uint8Array {
 
 async function writePack(file: string, bytes: Uint8Array): Promise<void> {
   await writeFile(file, bytes).catch((error: unknown) => {
-    throw stateFault(error, `write ${file}`)
+    throw fileFault(error, `write ${file}`)
   })
 }
 
-/** Text of a built-in template, or of a file. A fault of it is told with the file's own name. */
+/** Text of a built-in template, of a file, or of the one in a folder. A fault of it is told with the file's own name. */
 async function textOf(name: string): Promise<string> {
   const known = builtinIds()
   if (known.includes(name)) return builtinText(name)
-  if (!existsSync(name)) {
-    throw new SottoError('E_USAGE', `There is no template and no file ${JSON.stringify(name)}.`, {
-      next: `Name a file, or one of ${known.join(', ')}.`,
+  const file = statSync(name, { throwIfNoEntry: false })?.isDirectory() ? join(name, 'template.yaml') : name
+  if (!existsSync(file)) {
+    throw new SottoError('E_USAGE', `There is no template and no file ${JSON.stringify(file)}.`, {
+      next: `Name a file, a folder with a template.yaml, or one of ${known.join(', ')}.`,
     })
   }
-  const text = await readFile(name, 'utf8')
-  compileTemplate(loadTemplate(text, name))
+  const text = await readFile(file, 'utf8')
+  compileTemplate(loadTemplate(text, file))
   return text
 }
 
@@ -203,11 +204,17 @@ export async function rotatePack(choice: RotateChoice, now: Millis): Promise<Pac
   })
 }
 
+/** A file that the operator has named is none of the state. */
+function fileFault(error: unknown, doing: string): SottoError {
+  const fault = stateFault(error, doing)
+  return fault.code === 'E_DISK_FULL' ? fault : new SottoError('E_FILE', fault.message, { cause: error })
+}
+
 async function fileOf(file: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await readFile(file))
   } catch (error) {
-    throw stateFault(error, `read ${file}`)
+    throw fileFault(error, `read ${file}`)
   }
 }
 

@@ -119,7 +119,13 @@ async function kernel(link: string): Promise<void> {
   const list = new GateList(broker.targets())
   await broker.close()
   const plan = {
-    ...{ filter: layers.filter, landlock: true, noSockets: !layers.namespace, writable: [state, '/dev'], fds: [3] },
+    ...{
+      filter: layers.filter,
+      landlock: true,
+      noSockets: !layers.namespace,
+      writable: [state, '/dev/null'],
+      fds: [3],
+    },
     ...(layers.namespace && { report: REPORT }),
     env: { NODE_CHANNEL_FD: '3', NODE_CHANNEL_SERIALIZATION_MODE: 'json' },
   }

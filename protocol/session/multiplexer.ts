@@ -5,44 +5,24 @@
 import { Limits } from '../constants.ts'
 import type { Range } from '../ranges.ts'
 import { RangeSet } from '../ranges.ts'
-import { varintLength } from '../varint.ts'
 import type { Frame, PackPointer } from './frames.ts'
 import { BodyWriter, CloseCode, decodeBody, FrameType } from './frames.ts'
-import type { Segment } from './send-buffer.ts'
-import type { StreamOwner } from './stream.ts'
-import { Priority, Stream } from './stream.ts'
-
-interface SentSegment extends Segment {
-  readonly stream: Stream
-}
+import type { Reset, Said } from './notices.ts'
+import { Notices } from './notices.ts'
+import type { SentSegment } from './outflow.ts'
+import { Outflow } from './outflow.ts'
+import { SessionWindow } from './session-window.ts'
+import type { Stream, StreamOwner } from './stream.ts'
+import { Priority } from './stream.ts'
+import type { Role } from './stream-table.ts'
+import { StreamTable } from './stream-table.ts'
 
 /** What one sent parcel held, so that it can be sent again or forgotten. */
 interface Sent {
-  readonly segments: SentSegment[]
-  readonly windows: Stream[]
-  readonly resets: Reset[]
-  readonly lost: number[]
+  segments: readonly SentSegment[]
   readonly acks: readonly Range[]
-  sessionWindow: boolean
-  /** Sequence of the pack pointer. */
-  pointer: number | undefined
+  said: Said | undefined
 }
-
-interface Reset {
-  readonly id: number
-  readonly final: number
-  readonly code: number
-}
-
-export type Role = 'client' | 'gateway'
-
-/**
- * Streams of this side that may have begun and not be over. The peer counts up to `Limits.streams`: the rest is for those that
- * are over here, of which it has not heard yet.
- */
-const OWN_STREAMS = Limits.streams / 2
-/** Of a stream whose turn has not come. */
-const UNNUMBERED = -1
 
 export interface MultiplexerEvents {
   /** The peer opened a stream. Set its handlers before returning. */
@@ -72,48 +52,24 @@ export class Multiplexer implements StreamOwner {
   /** Streams that this side has opened for something large. */
   bulkOpened = 0
   private readonly events: MultiplexerEvents
-  private readonly streams = new Map<number, Stream>()
+  private readonly streams: StreamTable
+  private readonly window = new SessionWindow()
+  private readonly outflow: Outflow
+  private readonly notices = new Notices()
   private readonly sent = new Map<number, Sent>()
   /** Exchanges whose parcels arrived and whose arrival the peer may not know yet. */
   private readonly arrived = new RangeSet()
   private readonly role: Role
-  private nextOwn: number
-  private nextPeer: number
-  /** Opened by this side; the peer knows nothing of them yet. */
-  private waiting: Stream[] = []
-  private ownStreams = 0
-  private turn = 0
-
-  private sendLimit: number = Limits.sessionWindow
-  private sentTotal = 0
-  private receiveLimit: number = Limits.sessionWindow
-  private receivedTotal = 0
-  private consumedTotal = 0
-  /** Consumed when the latest limit of the session was told. */
-  private grantedTotal = 0
-
-  /** Each once. */
-  private dueWindows: Stream[] = []
-  private dueSessionWindow = false
-  private dueResets: Reset[] = []
-  private dueLost: number[] = []
-  /** Resets due or under way: what the peer has made us say and not heard yet. */
-  private openResets = 0
   private closeCode: number | undefined
-  /** Gateway: the newest one said. Client: sequence of the newest one heard. Answers overtake each other. */
-  private pointer: PackPointer | undefined
-  private pointerSequence = 0
-  private pointerDue = false
-  /** Streams cut from this side whose end the peer has not named yet, with the octets counted so far. */
-  private cutStreams: Map<number, number> | undefined
+  /** Client: sequence of the newest pack pointer heard. Answers overtake each other. */
+  private heardPointer = 0
 
   constructor(role: Role, events: MultiplexerEvents) {
     this.role = role
     this.events = events
-    this.control = new Stream(0, Priority.control, Limits.streamWindow, this)
-    this.streams.set(0, this.control)
-    this.nextOwn = role === 'client' ? 2 : 1
-    this.nextPeer = role === 'client' ? 1 : 2
+    this.streams = new StreamTable(role, this)
+    this.outflow = new Outflow(this.streams, this.window)
+    this.control = this.streams.control
   }
 
   get isClosed(): boolean {
@@ -132,64 +88,29 @@ export class Multiplexer implements StreamOwner {
   /** Where this side has many streams already, the new one begins when others are over. */
   open(priority: Priority): Stream {
     if (priority === Priority.bulk) this.bulkOpened++
-    const stream = new Stream(UNNUMBERED, priority, Limits.streamWindow, this)
+    const stream = this.streams.make(priority)
     if (this.isClosed) queueMicrotask(() => stream.cut(CloseCode.gone))
-    else {
-      this.waiting.push(stream)
-      this.beginWaiting()
-    }
+    else this.streams.add(stream)
     return stream
-  }
-
-  /** Numbers are given here and not before: the peer takes a number for the opening of all lower ones. */
-  private beginWaiting(): void {
-    while (this.ownStreams < OWN_STREAMS && this.waiting.length > 0 && !this.isClosed) {
-      const stream = this.waiting.shift()!
-      stream.id = this.nextOwn
-      this.nextOwn += 2
-      this.ownStreams++
-      this.streams.set(stream.id, stream)
-    }
   }
 
   // ---- sending -------------------------------------------------------------------------------------------------------
 
   /** Octets worth sending now, of streams up to priority `most`; stops counting at `enough`. */
   pending(enough: number, most: Priority = Priority.bulk): number {
-    let octets = this.dueLost.length * 9 + this.dueResets.length * 20 + this.dueWindows.length * 13
-    if (this.dueSessionWindow) octets += 9
+    const { octets } = this.notices
     if (this.closeCode !== undefined) return octets + 2
-    for (const stream of this.streams.values()) {
-      if (octets >= enough) break
-      if (stream.priority > most || !this.mayCarry(stream, this.ready)) continue
-      const bytes = stream.sending.sendable(this.credit)
-      if (bytes > 0) octets += bytes + headLength(stream.id, stream.sending.sent, bytes)
-    }
-    return octets
+    return this.outflow.pending(this.ready, octets, enough, most)
   }
 
   /** True where something waits that is not bulk: it should not wait for the end of a large transfer. */
   get urgent(): boolean {
-    if (this.speaks) return true
-    return this.dueLost.length > 0 || this.dueResets.length > 0 || this.dueWindows.length > 0 || this.dueSessionWindow
+    return this.speaks || this.notices.octets > 0
   }
 
   /** True where a stream that is not bulk has something to say: beside it, credit for a file can wait for what goes next. */
   get speaks(): boolean {
-    if (this.closeCode !== undefined) return true
-    for (const stream of this.streams.values()) {
-      if (stream.priority === Priority.bulk || !this.mayCarry(stream, this.ready)) continue
-      if (stream.sending.sendable(this.credit) > 0) return true
-    }
-    return false
-  }
-
-  private get credit(): number {
-    return Math.max(0, this.sendLimit - this.sentTotal)
-  }
-
-  private mayCarry(stream: Stream, services: boolean): boolean {
-    return services || stream.id === 0
+    return this.isClosed || this.outflow.speaks(this.ready)
   }
 
   /**
@@ -217,47 +138,12 @@ export class Multiplexer implements StreamOwner {
     const writer = new BodyWriter(length)
     const ranges = this.arrived.list()
     const acks = ranges.slice(0, writer.acks(ranges))
-    const none = { segments: [], windows: [], resets: [], lost: [] }
-    return { writer, sent: { ...none, acks, sessionWindow: false, pointer: undefined } }
+    return { writer, sent: { segments: [], acks, said: undefined } }
   }
 
   private fill(writer: BodyWriter, sent: Sent, services: boolean): void {
-    this.fillLost(writer, sent)
-    this.fillResets(writer, sent)
-    this.fillWindows(writer, sent)
-    if (services) this.fillPointer(writer, sent)
-    for (const stream of this.inOrder(services)) this.fillStream(writer, sent, stream)
-  }
-
-  private fillLost(writer: BodyWriter, sent: Sent): void {
-    while (this.dueLost.length > 0 && writer.numbers(FrameType.lost, this.dueLost[0]!))
-      sent.lost.push(this.dueLost.shift()!)
-  }
-
-  private fillResets(writer: BodyWriter, sent: Sent): void {
-    for (let reset = this.dueResets[0]; reset !== undefined; reset = this.dueResets[0]) {
-      if (!writer.numbers(FrameType.reset, reset.id, reset.final, reset.code)) return
-      sent.resets.push(reset)
-      this.dueResets.shift()
-    }
-  }
-
-  private fillWindows(writer: BodyWriter, sent: Sent): void {
-    if (this.dueSessionWindow && writer.numbers(FrameType.sessionWindow, this.receiveLimit)) {
-      sent.sessionWindow = true
-      this.dueSessionWindow = false
-    }
-    for (let stream = this.dueWindows[0]; stream !== undefined; stream = this.dueWindows[0]) {
-      if (!writer.numbers(FrameType.window, stream.id, stream.receiving.limit)) return
-      sent.windows.push(stream)
-      this.dueWindows.shift()
-    }
-  }
-
-  private fillPointer(writer: BodyWriter, sent: Sent): void {
-    if (!this.pointerDue || !writer.pointer(this.pointerSequence, this.pointer!)) return
-    sent.pointer = this.pointerSequence
-    this.pointerDue = false
+    sent.said = this.notices.fill(writer, this.window.limit, services)
+    sent.segments = this.outflow.fill(writer, services)
   }
 
   /**
@@ -265,31 +151,7 @@ export class Multiplexer implements StreamOwner {
    * that are answered at one moment would say that something has happened here.
    */
   point(pointer: PackPointer): void {
-    this.pointer = pointer
-    this.pointerSequence++
-    this.pointerDue = true
-  }
-
-  /** By priority; among equals a different one begins each time. */
-  private inOrder(services: boolean): Stream[] {
-    const all = [...this.streams.values()].filter((stream) => this.mayCarry(stream, services))
-    const turn = this.turn++ % Math.max(1, all.length)
-    const rotated = [...all.slice(turn), ...all.slice(0, turn)]
-    return rotated.sort((a, b) => a.priority - b.priority)
-  }
-
-  private fillStream(writer: BodyWriter, sent: Sent, stream: Stream): void {
-    for (;;) {
-      const before = stream.sending.sent
-      const room = writer.streamRoom(stream.id, before)
-      if (room <= 0) return
-      const segment = stream.sending.take(room, this.credit)
-      if (segment === undefined) return
-      this.sentTotal += stream.sending.sent - before
-      const { offset, length, end } = segment
-      writer.stream(stream.id, offset, length, end, (target, at) => stream.sending.copy(offset, length, target, at))
-      sent.segments.push({ ...segment, stream })
-    }
+    this.notices.point(pointer)
   }
 
   /** The parcel of exchange `number` that this side sent has arrived. */
@@ -297,14 +159,10 @@ export class Multiplexer implements StreamOwner {
     const sent = this.sent.get(number)
     if (sent === undefined) return
     this.sent.delete(number)
-    this.openResets -= sent.resets.length
+    if (sent.said !== undefined) this.notices.heard(sent.said)
     for (const [start, end] of sent.acks) this.arrived.remove(start, end)
     this.forgetArrival(number)
-    for (const segment of sent.segments) {
-      segment.stream.sending.onAcked(segment)
-      segment.stream.onDrain?.()
-      segment.stream.settle()
-    }
+    this.outflow.heard(sent.segments)
     this.events.acknowledged?.(number)
   }
 
@@ -318,17 +176,13 @@ export class Multiplexer implements StreamOwner {
     const sent = this.sent.get(number)
     if (sent === undefined) return
     this.sent.delete(number)
-    for (const segment of sent.segments) if (!segment.stream.isClosed) segment.stream.sending.onLost(segment)
-    for (const stream of sent.windows) if (!stream.isClosed) this.windowDue(stream)
-    this.dueResets.push(...sent.resets)
-    this.dueLost.push(...sent.lost)
-    if (sent.sessionWindow) this.dueSessionWindow = true
-    if (sent.pointer === this.pointerSequence) this.pointerDue = true
+    this.outflow.again(sent.segments)
+    if (sent.said !== undefined) this.notices.again(sent.said)
   }
 
   /** Client: tell the gateway that the answer of `number` will never be seen. */
   sayLost(number: number): void {
-    this.dueLost.push(number)
+    this.notices.lostDue(number)
     this.events.wake?.()
   }
 
@@ -351,7 +205,7 @@ export class Multiplexer implements StreamOwner {
       else if (!this.acceptFrame(frame, services)) return this.violation()
       if (this.isClosed) return undefined
     }
-    if (this.openResets > Limits.resets) this.close(CloseCode.limit)
+    if (this.notices.openResets > Limits.resets) this.close(CloseCode.limit)
     return { hold }
   }
 
@@ -371,7 +225,7 @@ export class Multiplexer implements StreamOwner {
       case 'window':
         return this.acceptWindow(frame.id, frame.max)
       case 'sessionWindow':
-        this.sendLimit = Math.max(this.sendLimit, frame.max)
+        this.window.raise(frame.max)
         this.events.wake?.()
         return true
       case 'reset':
@@ -389,8 +243,8 @@ export class Multiplexer implements StreamOwner {
   private acceptStream(frame: Extract<Frame, { kind: 'stream' }>): boolean {
     const stream = this.incoming(frame.id)
     const stop = frame.offset + frame.data.length
-    if (stream === undefined) return this.wasOpened(frame.id) && this.bury(frame.id, stop, frame.end)
-    if (!this.account(stop - stream.receiving.highest)) return false
+    if (stream === undefined) return this.bury(frame.id, stop, frame.end)
+    if (!this.window.receive(stop - stream.receiving.highest)) return false
     const before = stream.receiving.fragmentCount
     if (!stream.accept(frame.offset, frame.data, frame.end)) return false
     return stream.receiving.fragmentCount <= before || this.fragments <= Limits.sessionFragments
@@ -403,15 +257,9 @@ export class Multiplexer implements StreamOwner {
     return count
   }
 
-  /** Counts octets against the session's window; false where the peer went beyond it. */
-  private account(octets: number): boolean {
-    this.receivedTotal += Math.max(0, octets)
-    return this.receivedTotal <= this.receiveLimit
-  }
-
   private acceptWindow(id: number, max: number): boolean {
     const stream = this.streams.get(id)
-    if (stream === undefined) return this.wasOpened(id)
+    if (stream === undefined) return this.streams.wasOpened(id)
     stream.sending.limit = Math.max(stream.sending.limit, max)
     this.events.wake?.()
     return true
@@ -419,30 +267,28 @@ export class Multiplexer implements StreamOwner {
 
   private acceptReset({ id, final, code }: Reset): boolean {
     const stream = this.incoming(id)
-    if (stream === undefined) return this.wasOpened(id) && this.bury(id, final, true)
-    if (id === 0 || final < stream.receiving.highest || !this.account(final - stream.receiving.highest)) return false
+    if (stream === undefined) return this.bury(id, final, true)
+    const growth = final - stream.receiving.highest
+    if (id === 0 || growth < 0 || !this.window.receive(growth)) return false
     this.consumed(stream.receiving.discard(final))
     if (!stream.sending.isDone) this.reset(stream, code)
     stream.cut(code)
     return true
   }
 
-  /** Octets of a stream that was cut here still count against the session's window until the peer names the end. */
+  /** Of a stream that is over; false where it never was, or its octets go beyond the window. */
   private bury(id: number, stop: number, end: boolean): boolean {
-    const counted = this.cutStreams?.get(id)
-    if (counted === undefined) return true
-    const growth = Math.max(0, stop - counted)
-    if (!this.account(growth)) return false
-    this.consumed(growth)
-    if (end) this.cutStreams!.delete(id)
-    else this.cutStreams!.set(id, counted + growth)
+    if (!this.streams.wasOpened(id)) return false
+    const octets = this.streams.afterCut(id, stop, end)
+    if (!this.window.receive(octets)) return false
+    this.consumed(octets)
     return true
   }
 
   private acceptPointer(frame: Extract<Frame, { kind: 'packPointer' }>, services: boolean): boolean {
     if (this.role === 'gateway' || !services) return false
-    if (frame.sequence <= this.pointerSequence) return true
-    this.pointerSequence = frame.sequence
+    if (frame.sequence <= this.heardPointer) return true
+    this.heardPointer = frame.sequence
     this.events.pointed?.(frame.pointer)
     return true
   }
@@ -455,28 +301,13 @@ export class Multiplexer implements StreamOwner {
     return true
   }
 
-  /** The stream of a frame; opens it, and those before it, where it is a new one of the peer's. */
   private incoming(id: number): Stream | undefined {
-    const known = this.streams.get(id)
-    if (known !== undefined || id < this.nextPeer || id % 2 !== this.nextPeer % 2) return known
-    while (this.nextPeer <= id) {
-      if (this.streams.size + (this.cutStreams?.size ?? 0) > Limits.streams) return undefined
-      const stream = new Stream(this.nextPeer, Priority.normal, Limits.streamWindow, this)
-      this.streams.set(stream.id, stream)
-      this.nextPeer += 2
-      this.events.stream?.(stream)
-    }
-    return this.streams.get(id)
-  }
-
-  /** A frame of a stream that is over is harmless; one of a stream that never was is not. */
-  private wasOpened(id: number): boolean {
-    return id % 2 === this.nextPeer % 2 ? id < this.nextPeer : id < this.nextOwn
+    return this.streams.incoming(id, (stream) => this.events.stream?.(stream))
   }
 
   /** Octets that came and were not taken by who reads the streams. */
   get unread(): number {
-    return this.receivedTotal - this.consumedTotal
+    return this.window.unread
   }
 
   /** Octets that were written to the streams and have not been acknowledged. */
@@ -493,54 +324,33 @@ export class Multiplexer implements StreamOwner {
   }
 
   announceWindow(stream: Stream): void {
-    this.windowDue(stream)
+    this.notices.windowDue(stream)
     this.events.wake?.()
   }
 
-  private windowDue(stream: Stream): void {
-    if (!this.dueWindows.includes(stream)) this.dueWindows.push(stream)
-  }
-
   consumed(octets: number): void {
-    this.consumedTotal += octets
-    if (this.consumedTotal - this.grantedTotal < Limits.sessionWindow / 4) return
-    this.grantedTotal = this.consumedTotal
-    this.receiveLimit = this.consumedTotal + Limits.sessionWindowOpen
-    this.dueSessionWindow = true
+    if (!this.window.consume(octets)) return
+    this.notices.sessionWindowDue()
     this.events.wake?.()
   }
 
   /** A stream is cut from this side. */
   cutOff(stream: Stream, code: number): void {
-    if (stream.id === UNNUMBERED) return
-    const { highest, isDone } = stream.receiving
-    this.consumed(stream.receiving.discard(highest))
-    if (!isDone) {
-      this.cutStreams ??= new Map()
-      this.cutStreams.set(stream.id, highest)
-    }
+    if (!this.streams.hasBegun(stream)) return
+    this.streams.cutHere(stream)
+    this.consumed(stream.receiving.discard(stream.receiving.highest))
     this.reset(stream, code)
   }
 
-  private reset(stream: Stream, code: number): void {
-    this.openResets++
-    this.dueResets.push({ id: stream.id, final: stream.sending.sent, code })
+  private reset({ id, sending }: Stream, code: number): void {
+    this.notices.resetDue({ id, final: sending.sent, code })
     this.events.wake?.()
   }
 
   settled(stream: Stream): void {
-    if (stream.id === UNNUMBERED) {
-      this.waiting = this.waiting.filter((other) => other !== stream)
-      return
-    }
     this.consumed(stream.receiving.discard(stream.receiving.highest))
-    this.streams.delete(stream.id)
-    this.dueWindows = this.dueWindows.filter((other) => other !== stream)
-    if (stream.id % 2 !== this.nextOwn % 2 || stream.id === 0) return
-    this.ownStreams--
-    if (this.waiting.length === 0) return
-    this.beginWaiting()
-    this.events.wake?.()
+    this.notices.drop(stream)
+    if (this.streams.remove(stream)) this.events.wake?.()
   }
 
   // ---- ending -----------------------------------------------------------------------------------------------------------
@@ -553,16 +363,8 @@ export class Multiplexer implements StreamOwner {
   private finish(code: number): void {
     if (this.isClosed) return
     this.closeCode = code
-    for (const stream of [...this.streams.values(), ...this.waiting]) stream.cut(code)
+    this.streams.close()
+    for (const stream of this.streams.all()) stream.cut(code)
     this.events.closed?.(code)
   }
-}
-
-/**
- * Octets in front of so much data in a stream frame. To the octet: a message that seems a few longer than it is takes the next
- * class, and that is twice as long.
- */
-function headLength(id: number, offset: number, length: number): number {
-  // The writer chooses the width of the length by the room that there is, itself included.
-  return 1 + varintLength(id) + varintLength(offset) + varintLength(length + varintLength(length))
 }

@@ -29,6 +29,11 @@ export class ReceiveBuffer {
     return this.final !== undefined && this.next === this.final
   }
 
+  /** The peer has named its last octet, whether all of them are here or not. */
+  get isEndKnown(): boolean {
+    return this.final !== undefined
+  }
+
   /** Fragments held out of order. */
   get fragmentCount(): number {
     return this.fragments.length

@@ -202,6 +202,7 @@ test('work is found, and is for one key at one tracker', (t) => {
   const others = Array.from({ length: 64 }, () => isWork(tracker, randomBytes(16), nonce, 30))
   t.false(others.some(Boolean))
   t.is(seekWork(tracker, key, 0, 10, 32), undefined)
+  t.true(isWork(tracker, key, randomBytes(8), 0), 'a tracker that asks for none')
 })
 
 test('everybody who knows the same trackers looks at the same two; one more moves few people', (t) => {

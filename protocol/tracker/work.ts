@@ -21,7 +21,7 @@ export function isWork(
   return nonce.length === WORK_LENGTH && isLow(sha256(concat(LABEL, tracker, recordKey, nonce)), bits)
 }
 
-const isLow = (digest: Uint8Array, bits: number): boolean => readU32(digest) >>> (32 - bits) === 0
+const isLow = (digest: Uint8Array, bits: number): boolean => Math.clz32(readU32(digest)) >= bits
 
 /** Tries `count` nonces from `from` on; undefined where none of them will do. */
 export function seekWork(

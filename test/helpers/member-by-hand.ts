@@ -1,5 +1,5 @@
 /** A member whose requests are made and delivered one by one, with a changed client if need be, to a real live session. */
-import type { Reply } from '#gateway/live-session.ts'
+import type { Reply } from '#gateway/connections.ts'
 import { LiveSession } from '#gateway/live-session.ts'
 import { latin1 } from '#protocol/bytes.ts'
 import { Limits } from '#protocol/constants.ts'

@@ -87,6 +87,8 @@ export function readHar(text: string, file: string): Exchange[] {
   if (!parsed.success) {
     const [issue] = parsed.issues
     const at = (issue.path ?? []).map(({ key }) => key).join('.')
+    // Of a key that is not there the library tells what its object should have been.
+    if (issue.expected === `"${issue.path?.at(-1)?.key}"`) fail(file, `${at} is missing`)
     const expected = issue.message.startsWith('Invalid ') ? `a value of type ${issue.expected}` : issue.message
     return fail(file, `${at || 'the file'}: expected ${expected}`)
   }

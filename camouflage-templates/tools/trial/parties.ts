@@ -8,8 +8,9 @@ import { Member } from '#client/member.ts'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { systemBroker } from '#firewall/system-broker.ts'
 import { initGateway } from '#gateway/admin/init.ts'
-import { createInvites } from '#gateway/admin/invites.ts'
+import { createInvitesIn } from '#gateway/admin/invites.ts'
 import { startGateway } from '#gateway/gateway.ts'
+import type { GatewayState } from '#gateway/state.ts'
 import { openState } from '#gateway/state.ts'
 import type { Relay } from './relay.ts'
 import { startRelay } from './relay.ts'
@@ -32,8 +33,8 @@ export async function startParties(folder: string, template: CompiledTemplate, u
   const port = await freePort()
   const relay = await startRelay(() => port)
   undo.push(() => relay.close())
-  const state = join(folder, 'gateway')
-  await startTrialGateway(state, port, relay.port, template, undo)
+  const stateFolder = join(folder, 'gateway')
+  const state = await startTrialGateway(stateFolder, port, relay.port, template, undo)
   const members: Member[] = []
   for (const name of NAMES) members.push(await admit(folder, state, name, template, undo))
   const [a, b] = members as [Member, Member]
@@ -41,7 +42,7 @@ export async function startParties(folder: string, template: CompiledTemplate, u
   const [cardOfA, cardOfB] = [await a.chat.myCard(), await b.chat.myCard()]
   a.chat.addContact(cardOfB)
   b.chat.addContact(cardOfA)
-  return { relay, certificate: join(state, 'certificate.pem'), members: [a, b] }
+  return { relay, certificate: join(stateFolder, 'certificate.pem'), members: [a, b] }
 }
 
 async function startTrialGateway(
@@ -50,7 +51,7 @@ async function startTrialGateway(
   publicPort: number,
   template: CompiledTemplate,
   undo: Undo,
-): Promise<void> {
+): Promise<GatewayState> {
   const listen = `https://127.0.0.1:${port}`
   const where = {
     domain: 'localhost',
@@ -67,17 +68,19 @@ async function startTrialGateway(
   undo.push(() => state.close())
   const gateway = await startGateway({ state, templates: [template], log: () => {} })
   undo.push(() => gateway.stop())
+  return state
 }
 
 async function admit(
   folder: string,
-  state: string,
+  state: GatewayState,
   name: string,
   template: CompiledTemplate,
   undo: Undo,
 ): Promise<Member> {
-  const options = { state, name, count: 1, uses: 1, days: 1, role: 'member' } as const
-  const [invite] = await createInvites(options, Date.now())
+  // Not by the command's own way, which opens the store: twice in one process, a write of one waits for ever for the other's.
+  const options = { name, count: 1, uses: 1, days: 1, role: 'member' } as const
+  const [invite] = await createInvitesIn(state, options, Date.now())
   const broker = await systemBroker(join(folder, name, 'firewall'))
   undo.push(() => broker.close())
   await broker.admitInvite(invite!.link)

@@ -145,7 +145,9 @@ export class Gate {
       far.destroy()
     }
     this.tunnels.add(end)
-    for (const socket of [near, far]) socket.on('error', end).on('close', end)
+    near.on('error', end).on('close', end)
+    // What has come from there still reaches the browser: why the connection ended may be in it.
+    far.on('error', end).on('close', () => near.end(end))
     near.write('HTTP/1.1 200 Connection established\r\n\r\n')
     far.write(head)
     near.pipe(far).pipe(near)

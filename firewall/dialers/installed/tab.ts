@@ -46,11 +46,13 @@ interface Sent {
 
 /** A session of the protocol with one tab, and what was heard of its requests. */
 class Session {
-  readonly sent = new Map<string, Sent>()
+  private readonly sent = new Map<string, Sent>()
   /** Of the latest answer. */
   details: string | undefined
   onLoad: () => void = () => {}
   onDetails: (details: string) => void = () => {}
+  /** Called after every event. */
+  private readonly onEvent = new Set<() => void>()
   private readonly input: TabInput
   private readonly id: string
   private readonly tab: string
@@ -103,7 +105,32 @@ class Session {
     this.input.cdp.call('Target.closeTarget', { targetId: this.tab }).catch(() => {})
   }
 
-  private heard({ method, params }: CdpEvent): void {
+  /** Of what was asked of this address last. */
+  latest(url: string): Sent | undefined {
+    return [...this.sent.values()].findLast((sent) => sent.url === url)
+  }
+
+  /** Why the latest request to this address failed: the page may hear that it did before we hear why. */
+  async failureOf(url: string): Promise<string | undefined> {
+    const told = Promise.withResolvers<void>()
+    const look = (): void => {
+      if (this.latest(url)?.failure !== undefined) told.resolve()
+    }
+    this.onEvent.add(look)
+    const late = setTimeout(told.resolve, BrowserLimits.reasonMs)
+    look()
+    await told.promise
+    clearTimeout(late)
+    this.onEvent.delete(look)
+    return this.latest(url)?.failure
+  }
+
+  private heard(event: CdpEvent): void {
+    this.take(event)
+    for (const look of this.onEvent) look()
+  }
+
+  private take({ method, params }: CdpEvent): void {
     const { requestId } = params as { requestId: string }
     const sent = this.sent.get(requestId)
     if (method === 'Fetch.requestPaused') this.tell('Fetch.continueRequest', { requestId })
@@ -192,7 +219,7 @@ export class Tab {
     if (request.method === 'GET') await this.session.call('Network.clearBrowserCache')
     const begun = await this.run<Begun>('begin', url, id, request)
     if (begun.type !== 'opaqueredirect') return begun
-    const { status = 302, headers = {} } = this.latest(url) ?? {}
+    const { status = 302, headers = {} } = this.session.latest(url) ?? {}
     return { ...begun, status, headers: Object.entries(headers) }
   }
 
@@ -208,10 +235,6 @@ export class Tab {
     this.session.close()
   }
 
-  private latest(url: string): Sent | undefined {
-    return [...this.session.sent.values()].findLast((sent) => sent.url === url)
-  }
-
   private async run<T>(name: keyof PageFunctions, url: string | undefined, ...args: unknown[]): Promise<T> {
     interface Outcome {
       readonly result: { readonly value: T }
@@ -225,7 +248,7 @@ export class Tab {
     })
     if (exceptionDetails === undefined) return result.value
     // The page hears no more than that it failed; the browser tells us why.
-    const failure = url === undefined ? undefined : this.latest(url)?.failure
+    const failure = url === undefined ? undefined : await this.session.failureOf(url)
     throw this.input.gate.failure ?? netError(failure ?? '', this.input.target.name)
   }
 }

@@ -4,6 +4,7 @@ import type { SottoError } from '#protocol/errors.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import { BrowserLimits, DialLimits } from '../../limits.ts'
 import type { ExchangeOptions, ExchangeResponse } from '../../permit.ts'
+import { unpackedFields } from '../decoded.ts'
 import type { DialTarget } from '../dialer.ts'
 import { pathError } from '../path-error.ts'
 import { Gate } from './gate.ts'
@@ -88,7 +89,10 @@ export class Visitor {
       received += pieces.at(-1)!.length
       if (received > DialLimits.responseBytes) throw pathError('E_PATH_ANSWER', target.name, 'it is too large')
     }
-    return { status, headers, body: pieces.length === 1 ? pieces[0]! : concat(...pieces) }
+    const isPacked = headers.some(([field]) => field.toLowerCase() === 'content-encoding')
+    const body = pieces.length === 1 ? pieces[0]! : concat(...pieces)
+    // The browser has unpacked it.
+    return { status, headers: isPacked ? unpackedFields(headers) : headers, body }
   }
 
   /** As one of our errors: what is none is the browser's, or its tab's, that is gone. */

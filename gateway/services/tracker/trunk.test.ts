@@ -4,19 +4,21 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { empty } from '#protocol/bytes.ts'
+import { empty, fastEqual } from '#protocol/bytes.ts'
 import { ed25519PublicKey } from '#protocol/crypto/ed25519.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
+import { initiate } from '#protocol/noise.ts'
 import { type Caller, ServiceFailure } from '#protocol/services/service.ts'
 import type { TrackerLimits } from '#protocol/tracker/limits.ts'
 import { sealQuery } from '#protocol/tracker/query.ts'
 import { type ListedTracker, openTrackerList, sealTrackerList } from '#protocol/tracker/tracker-list.ts'
+import { encodeItem, TrunkSealer } from '#protocol/tracker/trunk.ts'
 import { Buckets } from './buckets.ts'
 import { Fixture, Person } from './fixture.ts'
 import { networkOf } from './network-of.ts'
 import { type RelayOptions, TRACKER_LIST_FILE, TrackerRelay } from './relay.ts'
 import { Trunk } from './trunk.ts'
-import { startTrunkServer, type TrunkServer } from './trunk-server.ts'
+import { startTrunkServer, TRUNK_PROLOGUE, type TrunkServer } from './trunk-server.ts'
 
 const anna: Caller = { member: 'anna', role: 'member' }
 const HOST = '127.0.0.1'
@@ -133,6 +135,79 @@ test('TrackerLimits.trunksPerNetwork, .trunks: more are closed at once', async (
     await cutOff(place.port)
     for (const trunk of kept) t.truthy(await trunk.ask(query(place.key).box), 'those that are there stay')
   }
+})
+
+/** A trunk by hand, which reads nothing after the greeting. */
+async function deaf(
+  t: ExecutionContext,
+  place: Stage['place'],
+): Promise<{ socket: Socket; send: (box: Uint8Array) => void }> {
+  const socket = connect(place.port, HOST)
+  t.teardown(() => socket.destroy())
+  socket.on('error', () => {})
+  const ephemeral = randomBytes(32)
+  const step = initiate({ prologue: TRUNK_PROLOGUE, responderStatic: place.key, ephemeral, payload: () => empty })!
+  socket.write(step.message)
+  await once(socket, 'readable')
+  const sealer = new TrunkSealer(step.finish(new Uint8Array(socket.read(48)))!.initiatorKey)
+  let id = 0
+  return { socket, send: (bytes) => void socket.write(sealer.seal([encodeItem({ id: id++, bytes })])) }
+}
+
+/** What has arrived by now has been looked at: answers of another trunk took their turn behind it. */
+async function looked(t: ExecutionContext, place: Stage['place']): Promise<void> {
+  const trunk = trunkTo(t, place)
+  for (let i = 0; i < 5; i++) await trunk.ask(query(place.key).box)
+}
+
+test('TrackerLimits.openQueries: nothing more is read from a trunk until some are answered', async (t) => {
+  const { fixture, place } = await stage(t, { openQueries: 2 })
+  const { send } = await deaf(t, place)
+  const { tracker } = fixture
+  const answer = tracker.answer.bind(tracker)
+  const held: (() => void)[] = []
+  const garbage = Array.from({ length: 6 }, () => randomBytes(100))
+  tracker.answer = async (box, network) => {
+    if (garbage.some((each) => fastEqual(each, box))) await new Promise<void>((go) => held.push(go))
+    return await answer(box, network)
+  }
+  for (const box of garbage) {
+    send(box)
+    await looked(t, place)
+  }
+  t.is(held.length, 3, 'one too many is noticed, and no further one read')
+  while (held.length < garbage.length) {
+    held.at(-1)!()
+    held[held.length - 2]!()
+    await looked(t, place)
+  }
+  t.is(held.length, garbage.length)
+})
+
+test('TrackerLimits.unsentBytes: who does not read answers is not read from', async (t) => {
+  const { fixture, place } = await stage(t, { unsentBytes: 100_000 })
+  const person = new Person()
+  await fixture.publish(fixture.record(person))
+  const wanted = Array.from({ length: 32 }, () => ({ key: fixture.keyOf(person.root), seq: 0 }))
+  const { socket, send } = await deaf(t, place)
+  const { tracker } = fixture
+  const answer = tracker.answer.bind(tracker)
+  const { box } = sealQuery(place.key, { kind: 'lookup', wanted }, randomBytes(32))!
+  let answered = 0
+  tracker.answer = (each, network) => {
+    if (fastEqual(each, box)) answered++
+    return answer(each, network)
+  }
+  // The kernel takes as much as it likes, some tens of megabytes; then the tracker stops.
+  let asked = 0
+  while (answered === asked && asked < 20_000) {
+    for (let i = 0; i < 200; i++, asked++) send(box)
+    await looked(t, place)
+  }
+  t.true(answered < asked, `all of ${asked} were answered`)
+  socket.resume()
+  while (answered < asked) await looked(t, place)
+  t.is(answered, asked)
 })
 
 test('networks: /24 of IPv4, also written as IPv6, and /48 of IPv6', (t) => {

@@ -15,7 +15,7 @@ import { createInterface } from 'node:readline'
 import { cardLink, parseCard } from '#client/chat/card-text.ts'
 import { realClockwork } from '#client/clockwork.ts'
 import { Member } from '#client/member.ts'
-import type { LocalBroker } from '#firewall/library.ts'
+import type { LocalBroker } from '#firewall/local-broker.ts'
 import { systemBroker } from '#firewall/system-broker.ts'
 
 interface Command {
