@@ -1,5 +1,13 @@
 /** Sees what goes through the mailboxes: whether something is under way, and whether a gateway has no room for it. */
-import type { MailboxPort, NewQueue, OutgoingMessage, QueueRef } from '#client/chat/ports.ts'
+import type {
+  MailboxPort,
+  NewQueue,
+  OutgoingMessage,
+  QueueRef,
+  Shelf,
+  ShelfQuestion,
+  ShelfStock,
+} from '#client/chat/ports.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { ServiceFailure } from '#protocol/services/service.ts'
 
@@ -52,6 +60,18 @@ export class MailboxWatch implements MailboxPort {
 
   remove(queue: QueueRef): Promise<void> {
     return this.watch(this.inner.remove(queue))
+  }
+
+  stock(queue: QueueRef): Promise<ShelfStock> {
+    return this.watch(this.inner.stock(queue))
+  }
+
+  publish(queue: QueueRef, shelf: Shelf): Promise<void> {
+    return this.watch(this.inner.publish(queue, shelf))
+  }
+
+  bundle(question: ShelfQuestion): ReturnType<MailboxPort['bundle']> {
+    return this.watch(this.inner.bundle(question))
   }
 
   setQueues(queues: readonly QueueRef[]): void {

@@ -7,7 +7,7 @@ import { preferredAead } from '#protocol/crypto/measure.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { SuiteId } from '#protocol/parcel.ts'
 import { builtins as allBuiltins, type Builtin } from '../camouflage-templates/builtin.ts'
-import { Chat } from './chat/chat.ts'
+import { type Backup, Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
 import { Finding } from './finding/finding.ts'
@@ -46,7 +46,7 @@ export interface MemberInput {
   /** Makes an identity with this name where there is none. */
   readonly newName?: string
   /** Of a backup: the identity that is made is this one. */
-  readonly master?: Uint8Array
+  readonly backup?: Backup
 }
 
 export class Member {
@@ -123,7 +123,7 @@ export class Member {
       const { random, now } = clockwork
       const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
       const chat =
-        Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName, input.master))
+        Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName, input.backup))
       if (chat === undefined) throw notJoined()
       const flows = await Flows.open(input.broker)
       const network = (): Promise<Uint8Array> => input.broker.network()

@@ -18,6 +18,7 @@ import { Cards } from './services/cards/cards.ts'
 import { gatewayListService } from './services/gateways.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
 import { packService } from './services/packs.ts'
+import { Prekeys } from './services/prekeys/prekeys.ts'
 import { TrackerRelay } from './services/tracker/relay.ts'
 import { trackerOf } from './services/tracker/running.ts'
 import { Sessions, surroundings } from './sessions.ts'
@@ -26,6 +27,7 @@ import { MemberSockets } from './sockets/member-sockets.ts'
 import type { GatewayState } from './state.ts'
 import { holdStore } from './store/holder.ts'
 import { readTlsFiles } from './tls-files.ts'
+import { UsedContacts } from './used-contacts.ts'
 
 /** How long a stopping gateway lets answers under way finish. */
 const GRACE_MS = 3_000
@@ -69,6 +71,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     limits: state.config.mailboxLimits,
     onFault: report,
   })
+  const prekeys = new Prekeys({ store: state.store, now: around.now, onFault: report })
   const cards = new Cards({ store: state.store, onFault: report })
   const tokens = new TokenTable()
   let matcher = createMatcher(input.templates)
@@ -86,14 +89,16 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     log,
     fault: report,
   })
+  const used = new UsedContacts(state.store)
   const sessions: Sessions = new Sessions({
     ...around,
+    used,
     gatewaySecret: state.gatewaySecret,
     preferredAead: preferred(),
     holdMs: state.config.holdMs,
     tokens,
     services: [
-      ...[mailbox.service, packService(packs), gatewayListService(state.folder)],
+      ...[mailbox.service, prekeys.service, packService(packs), gatewayListService(state.folder)],
       ...[cards.service, relay.service],
       ...(input.services ?? []),
     ],
@@ -120,7 +125,9 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   parts.defer(() => sockets.close())
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
+    used.sweep(around.now()).catch(report)
     mailbox.sweep().catch(report)
+    prekeys.sweep().catch(report)
     cards.sweep().catch(report)
   }, SWEEP_MS)
   parts.defer(() => clearInterval(sweeper))

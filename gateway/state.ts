@@ -26,6 +26,7 @@ import { Packs } from './packs/packs.ts'
 import { PACK_TABLES } from './packs/records.ts'
 import { CARD_TABLES } from './services/cards/cards.ts'
 import { MAILBOX_TABLES } from './services/mailbox/mailbox.ts'
+import { PREKEY_TABLES } from './services/prekeys/prekeys.ts'
 import { TRACKER_LIST_FILE } from './services/tracker/relay.ts'
 import { stateFault, unreadable } from './store/faults.ts'
 import { HOLDER_TABLE } from './store/holder.ts'
@@ -38,6 +39,7 @@ import {
   type SecretKind,
 } from './store/secret-file.ts'
 import { openStore, type Store } from './store/store.ts'
+import { USED_CONTACT_TABLES } from './used-contacts.ts'
 
 export const CONFIG_FILE = 'gateway.yaml'
 export const STORE_FOLDER = 'store'
@@ -61,8 +63,8 @@ export const STATE_FILES: readonly string[] = [
 
 /** Every table a gateway keeps. */
 export const STATE_TABLES: readonly string[] = [
-  ...[HOLDER_TABLE, ...MEMBER_TABLES],
-  ...[...MAILBOX_TABLES, ...CARD_TABLES, ...PACK_TABLES],
+  ...[HOLDER_TABLE, ...MEMBER_TABLES, ...USED_CONTACT_TABLES],
+  ...[...MAILBOX_TABLES, ...PREKEY_TABLES, ...CARD_TABLES, ...PACK_TABLES],
 ]
 
 export interface GatewayState {

@@ -78,6 +78,12 @@ export const errorCodes = {
   E_CARD_OWN: 'Give this card to others; add theirs.',
   E_CARD_CHANGED:
     'Compare the 60 digits over another way. If the new card is genuine, remove the contact and add it again.',
+  E_PREKEYS_NONE:
+    'Nothing to do: Sotto asks again. If it goes on, ask your contact for a fresh card, or tell the operator of their gateway.',
+  E_PREKEYS_FALSE:
+    'Their gateway may be trying to read along, and was not let. Tell your contact over another way; Sotto asks again by itself.',
+  E_PREKEYS_STALE:
+    'Nothing to do: Sotto asks again. If it goes on, your contact has been away for a month, or their gateway shows old keys.',
   E_CHAT_NAME: 'Choose a name of 1 to 64 octets without control characters.',
   E_CHAT_CONTACT: 'Look at the list of contacts for the right one.',
   E_CHAT_BLOCKED: 'Accept the contact first.',
@@ -90,6 +96,7 @@ export const errorCodes = {
     'Serious connection error: nothing to do at once, Sotto tries again within the hour. Compare the 60 digits if it goes on.',
   E_CHAT_REQUESTS_FULL: 'Accept or block some of the waiting requests.',
   E_IDENTITY_EXISTS: 'Name another folder with --state, or move this one away if you are sure.',
+  E_IDENTITY_UPDATE: 'Make a new identity in another folder, and give your contacts its card.',
   E_IDENTITY_BACKED_UP: 'Use the backup you have. Without it, the identity lives on this device alone.',
   E_BACKUP_FORMAT: 'Compare with the paper or the file, and give it again.',
   E_BACKUP_VERSION: 'Update Sotto, then read the backup again.',

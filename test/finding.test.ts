@@ -173,6 +173,8 @@ test('a person who receives elsewhere is found, and it is said where one needs a
 test('of two gateways one is enough: to ask, and to have the card', async (t) => {
   const world = await World.create(t, 2, 2)
   const [ada, ben] = [world.person('ada'), world.person('ben')]
+  // One queue is enough for a card; here there are to be both.
+  while ((await ada.chat.findable()).queues.length < 2) await new Promise((resolve) => setImmediate(resolve))
   await ada.finding.wish('online')
   world.gateways[0]!.ready = false
   t.is(await add(ben, ada.finding.id), 'ada')

@@ -110,3 +110,27 @@ test('the core opens the files that were named, and no other', async (t) => {
   t.is(status, 2)
   t.regex(err, /E_USAGE/)
 })
+
+test('rotate: new keys from the backup, the same id; a restore names how often', async (t) => {
+  const { folder, state, run, uid } = await home(t)
+  const file = join(folder, 'backup.txt')
+  told(t, await run(['backup', '--file', file], PASSWORD))
+  t.is(code(await run(['rotate', '--file', file], 'another password\n')), 'E_BACKUP_LOCKED')
+  t.is(told(t, await run(['show'])).updates, 0)
+  t.is(told(t, await run(['rotate', '--file', file], PASSWORD)).updates, 1)
+  t.like(told(t, await run(['show'])), { uid, updates: 1 })
+  t.is(told(t, await run(['rotate', '--file', file], PASSWORD)).updates, 2)
+  told(t, await run(['prove', '--file', file], PASSWORD))
+
+  const restore = (count: string): Promise<Outcome> => {
+    const args = ['identity', 'restore', '--file', file, '--name', 'Ada', '--updates', count, '--json']
+    return member(t, `${state}-2`, args, PASSWORD)
+  }
+  t.is(code(await restore('16')), 'E_USAGE')
+  t.is(told(t, await restore('2')).uid, uid)
+  t.like(told(t, await member(t, `${state}-2`, ['identity', '--json'])), { uid, updates: 2 })
+
+  told(t, await member(t, `${state}-3`, ['identity', 'new', '--name', 'Ben', '--json']))
+  const foreign = await member(t, `${state}-3`, ['identity', 'rotate', '--file', file, '--json'], PASSWORD)
+  t.is(code(foreign), 'E_BACKUP_OTHER')
+})

@@ -1,11 +1,12 @@
 /** What follows from an authentic envelope, by its type. Every method is for the inside of a transaction. */
 import { concat, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
 import { decodeHello, decodeReceipt, decodeResend, decodeText, type Receipt } from './bodies.ts'
-import { readKnownCard } from './card.ts'
+import { keptCard } from './card.ts'
 import { changed, type SaidChange } from './changes.ts'
 import { contactView, withCard } from './contacts.ts'
 import { type Envelope, isText, MessageType } from './envelope.ts'
 import type { Emit } from './events.ts'
+import { adopt } from './identities.ts'
 import type { After } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import { messageView } from './message-view.ts'
@@ -36,7 +37,7 @@ export interface ArrivalParts {
 }
 
 /** What of a contact is worth telling the views when something of it has come. */
-const shown = ['name', 'ownName', 'unread', 'timer'] as const
+const shown = ['name', 'ownName', 'unread', 'timer', 'changed'] as const
 
 export interface Arrival {
   readonly envelope: Envelope
@@ -168,11 +169,13 @@ export class Arrivals {
   private takeHello(contact: Contact, { envelope, after }: Arrival): Contact {
     const hello = decodeHello(envelope.body)
     if (hello === undefined || envelope.counter < contact.helloCounter) return contact
-    if (!fastEqual(hello.card.root, contact.root) || !fastEqual(hello.card.dh, contact.dh)) return contact
-    const current = contact.card.length === 0 ? undefined : readKnownCard(contact.card)
+    if (!fastEqual(hello.card.uid, contact.uid)) return contact
+    const adopted = adopt(this.parts.records, contact, hello.card, this.parts.emit, after)
+    if (adopted === undefined) return contact
+    const current = keptCard(contact.card)
     after(() => this.parts.onReachable(contact.uid))
     const { addresses } = hello
-    return { ...withCard(contact, hello.card, current), addresses, helloCounter: envelope.counter }
+    return { ...withCard(adopted, hello.card, current), addresses, helloCounter: envelope.counter }
   }
 
   /** Everything they have not received is sealed anew when it is put next, the oldest of it now. */

@@ -1,29 +1,31 @@
 /**
  * What a person gives to others so that they can write to them, signed by the person.
  *
- *     card = version 1 || issued 8 || name length 1 || name || root 32 || dh 32
+ *     card = version 1 || issued 8 || name length 1 || name || document count 1 || documents
  *         || prekey id 4 || prekey 32 || expires 8 || starts count 1 || starts || addresses || signature 64
  *
- * Times are milliseconds. `starts` are the ways to start a session that the owner knows, ascending; the one in use and the
- * whole list are bound into the session. The signature, Ed25519, is over "sotto/1/card" and everything before it. One card
+ * Times are milliseconds. `starts` are the ways to start a session with the owner (start.ts), ascending: the highest one is
+ * taken, and the whole list is bound into the session. The signature, Ed25519, is over "sotto/1/card" and everything before it. One card
  * has one spelling. Addresses: address.ts.
  */
 import { concat, fromUtf8, type Millis, u32, u64, utf8 } from '#protocol/bytes.ts'
 import { ed25519Sign, ed25519Verify } from '#protocol/crypto/ed25519.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { type Address, encodeAddresses, readAddresses } from './address.ts'
-import { type Identity, type PublicIdentity, publicIdentity } from './identity.ts'
+import { encodeChain, type PublicIdentity, readChain, readKnownChain, takeChain } from './documents.ts'
+import type { Identity } from './identity.ts'
 import { isCanonicalKey } from './keys.ts'
 import { ChatLimits } from './limits.ts'
 import { Reader } from './reader.ts'
+import { Way } from './start.ts'
 
-export const CARD_VERSION = 1
+export const CARD_VERSION = 2
 const SIGNATURE_LENGTH = 64
 
 export interface SignedPrekey {
   readonly id: number
   readonly key: Uint8Array
-  /** From then on no session is started with it. */
+  /** From then on no session is started with it. What a shelf offers has a date of its own. */
   readonly expires: Millis
   readonly starts: Uint8Array
 }
@@ -62,8 +64,7 @@ export function signCard(identity: Identity, content: CardContent): Uint8Array {
     u64(content.issued),
     Uint8Array.of(name.length),
     name,
-    identity.root,
-    identity.dh,
+    encodeChain(identity.chain),
     concat(u32(prekey.id), prekey.key, u64(prekey.expires), Uint8Array.of(prekey.starts.length), prekey.starts),
     encodeAddresses(content.addresses),
   )
@@ -82,7 +83,7 @@ export function readCard(bytes: Uint8Array): Card {
   if (version !== CARD_VERSION) {
     throw new SottoError('E_CARD_VERSION', `The card has version ${version}; this Sotto reads version ${CARD_VERSION}.`)
   }
-  const card = readFields(bytes)
+  const card = readFields(bytes, readChain)
   const signature = bytes.subarray(-SIGNATURE_LENGTH)
   if (!ed25519Verify(card.root, signature, signedText(bytes.subarray(0, -SIGNATURE_LENGTH)))) {
     throw new SottoError(
@@ -93,23 +94,29 @@ export function readCard(bytes: Uint8Array): Card {
   return card
 }
 
-/** A card that was verified when it came. @throws SottoError E_CARD_FORMAT */
-export function readKnownCard(bytes: Uint8Array): Card {
-  return readFields(bytes)
+/** A contact's card as it is kept; undefined where none is, or one of a version before this. @throws SottoError E_CARD_FORMAT */
+export function keptCard(bytes: Uint8Array): Card | undefined {
+  return bytes[0] === CARD_VERSION ? readKnownCard(bytes) : undefined
 }
 
-function readFields(bytes: Uint8Array): Card {
+/** A card that was verified when it came. @throws SottoError E_CARD_FORMAT */
+export function readKnownCard(bytes: Uint8Array): Card {
+  return readFields(bytes, readKnownChain)
+}
+
+function readFields(bytes: Uint8Array, read: (chain: Uint8Array) => PublicIdentity | undefined): Card {
   const reader = new Reader(bytes.subarray(1))
   const issued = reader.u64()
   const name = fromUtf8(reader.take(reader.u8()))
-  const identity = publicIdentity(reader.take(32), reader.take(32))
+  const chain = takeChain(reader)
   const prekey = readPrekey(reader)
   const addresses = readAddresses(reader)
   reader.take(SIGNATURE_LENGTH)
   if (!reader.end()) throw malformed('it is cut off, or something follows it')
   if (name === undefined || !isName(name)) throw malformed('its name is not acceptable')
   if (Number.isNaN(issued) || Number.isNaN(prekey.expires)) throw malformed('its dates are not acceptable')
-  if (!isCanonicalKey(identity.dh) || !isCanonicalKey(prekey.key)) throw malformed('its keys are not well-formed')
+  const identity = read(chain)
+  if (identity === undefined || !isCanonicalKey(prekey.key)) throw malformed('its keys are not well-formed')
   if (!isAscending(prekey.starts)) throw malformed('its ways to start are not in order')
   if (addresses === undefined) throw malformed('its addresses are not acceptable')
   return { ...identity, name, issued, prekey, addresses, bytes }
@@ -124,9 +131,14 @@ function isAscending(starts: Uint8Array): boolean {
   return starts.length >= 1 && starts.every((start, i) => i === 0 || start > starts[i - 1]!)
 }
 
+/** True where fresh keys wait at the owner's gateway: such a card does not grow old. */
+export function hasShelf({ prekey }: Card): boolean {
+  return prekey.starts.includes(Way.bundle)
+}
+
 /** @throws SottoError E_CARD_EXPIRED */
 export function requireFresh(card: Card, now: Millis): void {
-  if (now < card.prekey.expires) return
+  if (now < card.prekey.expires || hasShelf(card)) return
   const day = new Date(card.prekey.expires).toISOString().slice(0, 10)
   throw new SottoError('E_CARD_EXPIRED', `The card of ${card.name} was good until ${day}.`)
 }

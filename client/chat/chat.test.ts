@@ -7,7 +7,7 @@ import { prng } from '#test/helpers/prng.ts'
 import { Chat } from './chat.ts'
 import { decodeEnvelope, type Envelope, encodeEnvelope, pad } from './envelope.ts'
 import { Gateway } from './fixtures/mailbox.ts'
-import { cardFrom } from './fixtures/people.ts'
+import { cardFrom, contentFrom } from './fixtures/people.ts'
 import { acquainted, cards, Person, World } from './fixtures/world.ts'
 import { ChatLimits } from './limits.ts'
 import { CHAT_TABLES } from './records.ts'
@@ -274,7 +274,7 @@ test('texts: all lengths up to the limit arrive, in their class; none and longer
   }
   t.deepEqual(
     classes,
-    [592, 592, 4_096, 4_096, 16_896, 16_896].map((length) => length),
+    [592, 592, 4_096, 4_096, 22_016, 22_016].map((length) => length),
   )
   t.deepEqual(
     bob
@@ -405,12 +405,12 @@ test('cards: our own, too old, and with another key', async (t) => {
     'E_CARD_OWN',
   )
   t.is(
-    codeOf(() => alice.chat.addContact(cardFrom(9, { prekey: { ...own!.prekey, expires: world.time.now } }))),
+    codeOf(() => alice.chat.addContact(cardFrom(9, { prekey: { ...contentFrom(9).prekey, expires: world.time.now } }))),
     'E_CARD_EXPIRED',
   )
   const [card] = await cards(world, bob)
   t.is(
-    codeOf(() => alice.chat.addContact({ ...card!, dh: own!.dh })),
+    codeOf(() => alice.chat.addContact({ ...card!, chain: cardFrom(9).chain })),
     'E_CARD_CHANGED',
   )
   t.is(
@@ -432,8 +432,11 @@ test('without a gateway there is no card and nothing to send with', async (t) =>
   t.deepEqual(lonely.chat.history(bob.id, { limit: 1 }), [])
 })
 
-test('prekeys: replaced every week, contacts hear of it, old cards work for 30 days, then a fresh one mends it', async (t) => {
-  const { world, alice, bob } = await pair()
+test('without a shelf: prekeys are replaced every week, contacts hear of it, old cards work for 30 days, then a fresh one mends it', async (t) => {
+  const world = new World(1)
+  world.gateway.hasShelves = false
+  const [alice, bob] = [new Person(world, 'Alice'), new Person(world, 'Bob')]
+  await acquainted(world, alice, bob)
   alice.chat.send(bob.id, 'hello')
   bob.chat.send(alice.id, 'hello')
   await world.pass(MINUTE)

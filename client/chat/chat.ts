@@ -2,20 +2,21 @@
  * The chat: contacts, messages, and everything that keeps them going. It opens no socket, reads no clock and sets no
  * timer: a store, a mailbox, the time, chance, and somebody who calls `tick` are handed in.
  */
-import { constantTimeEqual, fromHex, hex, type Millis, wipe } from '#protocol/bytes.ts'
+import { fromHex, hex, type Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { encodeText } from './bodies.ts'
 import { type Card, isName, readKnownCard } from './card.ts'
 import { changed, mayChange } from './changes.ts'
 import { ContactBook } from './contact-book.ts'
 import { contactView } from './contacts.ts'
+import { numberOf } from './documents.ts'
 import { type ChatOptions, Engine } from './engine.ts'
 import type { ContactId, ContactView, MessageId, MessageView } from './events.ts'
 import type { Listener } from './events-hub.ts'
 import { type Findable, findableOf } from './findable.ts'
 import { fingerprint } from './fingerprint.ts'
-import { deriveSecrets } from './identity.ts'
 import { Journal } from './journal.ts'
+import { followingIdentity, isMasterOf, takeNewKeys } from './key-update.ts'
 import { ChatLimits } from './limits.ts'
 import { messageView } from './message-view.ts'
 import type { Contact, StoredMessage } from './model.ts'
@@ -30,6 +31,13 @@ export interface SendOptions {
   readonly answers?: MessageId
   /** No gateway may store it: it waits here until the contact is there. */
   readonly noStore?: boolean
+}
+
+/** What an identity is made from again. */
+export interface Backup {
+  readonly master: Uint8Array
+  /** Key updates there have been. */
+  readonly updates: number
 }
 
 export interface HistoryOptions {
@@ -49,16 +57,18 @@ export class Chat {
 
   /**
    * Makes a new identity in an empty store, or that of a backup's master secret, and opens it.
-   * @throws SottoError E_CHAT_NAME; RangeError where there is an identity already
+   * @throws SottoError E_CHAT_NAME; RangeError where there is an identity already, or for `updates` beyond what there can be
    */
-  static create(options: ChatOptions, name: string, master?: Uint8Array): Chat {
+  static create(options: ChatOptions, name: string, backup?: Backup): Chat {
     requireName(name)
+    const { updates } = backup ?? { updates: 0 }
+    if (!Number.isInteger(updates) || updates < 0 || updates >= ChatLimits.documents) throw new RangeError('updates')
     const records = new Records(options.store)
     if (records.profile() !== undefined) throw new RangeError('the store holds an identity already')
     const [now, { random }] = [Math.floor(options.now()), options]
     new Journal(options.store).commit(() => {
-      if (master === undefined) createProfile(records, name, now, random)
-      else restoreProfile(records, name, master, now, random)
+      if (backup === undefined) createProfile(records, name, now, random)
+      else restoreProfile(records, { name, ...backup }, now, random)
     })
     return Chat.open(options)!
   }
@@ -89,11 +99,32 @@ export class Chat {
    */
   proveBackup(master: Uint8Array): boolean {
     const { records, self } = this.engine
-    const { rootSeed, dhSecret } = deriveSecrets(master)
-    const isOurs = constantTimeEqual(rootSeed, self.identity.rootSeed)
-    wipe(rootSeed, dhSecret)
+    const isOurs = isMasterOf(self.identity, master)
     if (isOurs) this.engine.change(() => records.deleteMaster())
     return isOurs
+  }
+
+  /** Key updates there have been. */
+  get updates(): number {
+    return numberOf(this.engine.self.identity.chain)
+  }
+
+  /**
+   * New keys from the master secret, for somebody whose device may have been copied: those that our newest document has
+   * committed to. Nothing of before is used any more; contacts hear of it when the chat is next open and connected. It is
+   * closed then: open it anew.
+   * @returns whether `master` is of this identity; false: nothing was changed
+   * @throws SottoError E_IDENTITY_UPDATE (no key can follow), E_DISK_FULL
+   */
+  updateKeys(master: Uint8Array): boolean {
+    const { engine } = this
+    if (!isMasterOf(engine.self.identity, master)) return false
+    const next = followingIdentity(engine.self.identity, master)
+    engine.change((after) => {
+      takeNewKeys(engine, next, engine.now(), after)
+      after(() => engine.close())
+    })
+    return true
   }
 
   /** Contacts hear of it. @throws SottoError E_CHAT_NAME, E_DISK_FULL */
@@ -110,9 +141,11 @@ export class Chat {
    */
   async myCard(): Promise<Card> {
     const { self, queues } = this.engine
-    const bytes = this.engine.change((after) => self.card(this.engine.now(), after))
+    const card = (): Uint8Array => this.engine.change((after) => self.card(this.engine.now(), after))
+    card()
     await queues.make(ANYBODY)
-    return readKnownCard(bytes)
+    await this.engine.shelves.first()
+    return readKnownCard(card())
   }
 
   /** For who makes us findable: the card, and what else goes into a record. @throws as `myCard` */
@@ -168,7 +201,7 @@ export class Chat {
 
   /** The person has compared the digits, or takes that back. @throws SottoError E_CHAT_CONTACT */
   verify(id: ContactId, verified: boolean): ContactView {
-    return this.book.update(id, (contact) => ({ ...contact, verified }))
+    return this.book.update(id, (contact) => ({ ...contact, verified, changed: false }))
   }
 
   /** Whether they may know what we have seen. @throws SottoError E_CHAT_CONTACT */
@@ -176,9 +209,11 @@ export class Chat {
     return this.book.update(id, (contact) => ({ ...contact, readReceipts }))
   }
 
-  /** 60 digits, the same for both, to compare over another way. @throws SottoError E_CHAT_CONTACT */
+  /** 60 digits, the same for both, to compare over another way. @throws SottoError E_CHAT_CONTACT, E_CARD_EXPIRED */
   fingerprint(id: ContactId): string {
-    return fingerprint(this.engine.self.identity, this.book.find(id))
+    const contact = this.book.find(id)
+    if (contact.chain.length === 0) throw new SottoError('E_CARD_EXPIRED', 'Their fresh card has not arrived yet.')
+    return fingerprint(this.engine.self.identity, contact)
   }
 
   /**

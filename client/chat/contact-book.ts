@@ -1,10 +1,11 @@
 /** What the person does with contacts. */
 import { fastEqual, fromHex, type Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
-import { type Card, readKnownCard, requireFresh } from './card.ts'
+import { type Card, keptCard, requireFresh } from './card.ts'
 import { contactView, newContact, withCard } from './contacts.ts'
 import type { Engine } from './engine.ts'
 import type { ContactId, ContactView } from './events.ts'
+import { adopt } from './identities.ts'
 import type { After } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import type { Contact } from './model.ts'
@@ -32,13 +33,14 @@ export class ContactBook {
     const known = this.engine.records.contact(card.uid)
     if (known === undefined)
       return this.change((after) => this.store(withCard(newContact(card, 'accepted', now), card, undefined), after))
-    if (!fastEqual(known.dh, card.dh)) {
-      throw new SottoError('E_CARD_CHANGED', `The card of ${card.name} has another key than the one you know.`)
-    }
-    const current = known.card.length === 0 ? undefined : readKnownCard(known.card)
-    return this.change((after) =>
-      this.renew(this.welcome(withCard(known, card, current), now, after), card, now, after),
-    )
+    const current = keptCard(known.card)
+    return this.change((after) => {
+      const adopted = adopt(this.engine.records, known, card, (event) => this.engine.hub.emit(event), after)
+      if (adopted === undefined) {
+        throw new SottoError('E_CARD_CHANGED', `The card of ${card.name} has other keys than those you know.`)
+      }
+      return this.renew(this.welcome(withCard(adopted, card, current), now, after), card, now, after)
+    })
   }
 
   accept(id: ContactId): ContactView {
@@ -108,10 +110,9 @@ export class ContactBook {
     const inUse = contact.sessions.at(-1)
     const session = inUse && records.session(inUse.id)
     if (session === undefined || session.start.length === 0) return contact
-    if (prekeyIdOf(session.start) === card.prekey.id || !fastEqual(contact.card, card.bytes)) return contact
-    const { contact: begun, session: fresh } = sessions.start(contact, now)
+    if (prekeyIdOf(session.start) >= card.prekey.id || !fastEqual(contact.card, card.bytes)) return contact
     after(() => outbox.hurryContact(contact.uid, ChatLimits.resealed))
-    return this.store({ ...begun, resealBelow: fresh.stamp }, after)
+    return this.store(sessions.toBegin(contact, 'all', now), after)
   }
 
   private withdrawAll(contact: Contact, after: After): void {

@@ -1,20 +1,21 @@
 /** Contacts: how one begins, and what the views see of it. */
 import { hex, type Millis } from '#protocol/bytes.ts'
 import type { Card } from './card.ts'
+import type { PublicIdentity } from './documents.ts'
 import { NO_HASH } from './envelope.ts'
 import type { ContactView } from './events.ts'
-import type { PublicIdentity } from './identity.ts'
 import type { Contact, ContactStatus } from './model.ts'
 import { NOTHING_RECEIVED } from './sequence.ts'
 
 const none = new Uint8Array(0)
 
 /** Our series begins at the time it begins, so that it is above an earlier one that we have forgotten. */
-export function newContact({ uid, root, dh }: PublicIdentity, status: ContactStatus, now: Millis): Contact {
+export function newContact({ uid, root, dh, chain }: PublicIdentity, status: ContactStatus, now: Millis): Contact {
   return {
     uid,
     root,
     dh,
+    chain,
     name: '',
     petname: '',
     status,
@@ -46,7 +47,8 @@ export function withCard(contact: Contact, card: Card, current: Card | undefined
 }
 
 export function contactView(contact: Contact): ContactView {
-  const { uid, name, petname, status, verified, unread, readReceipts, added, timer = 0 } = contact
+  const { uid, name, petname, status, verified, unread, readReceipts, added, timer = 0, changed = false } = contact
   const shown = petname === '' ? name : petname
-  return { id: hex(uid), name: shown, ownName: name, status, verified, unread, readReceipts, added, timer }
+  const shows = { id: hex(uid), name: shown, ownName: name, status, verified, changed }
+  return { ...shows, unread, readReceipts, added, timer }
 }

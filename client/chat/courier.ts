@@ -2,8 +2,9 @@
 import { latin1, type Millis } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import type { Address, BoxedAddress } from './address.ts'
+import type { Beginnings } from './beginnings.ts'
 import { sealForAnybody, sealForContact } from './box.ts'
-import { readKnownCard } from './card.ts'
+import { keptCard } from './card.ts'
 import { MessageType } from './envelope.ts'
 import type { After, Journal } from './journal.ts'
 import { keyPair } from './keys.ts'
@@ -21,6 +22,7 @@ export interface CourierParts {
   readonly journal: Journal
   readonly mailbox: MailboxPort
   readonly queues: OwnQueues
+  readonly beginnings: Beginnings
   readonly sender: () => Sender
   readonly sessions: () => Sessions
   readonly now: () => Millis
@@ -29,6 +31,9 @@ export interface CourierParts {
   /** A failure that is not the network's. */
   readonly onFault: (error: unknown, contact: Uint8Array) => void
 }
+
+/** Beginnings of codes that people hear of. */
+const news = ['E_NO_GATEWAY', 'E_PREKEYS', 'E_CARD'] as const
 
 type PutAnswer = Awaited<ReturnType<MailboxPort['put']>>
 
@@ -39,7 +44,7 @@ export class Courier {
   private readonly parts: CourierParts
   /** Contacts whose queues for us are gone; their card's address serves until they tell a new one. */
   private readonly stranded = new Set<string>()
-  /** Contacts about whose gateway the person was told. */
+  /** Contacts about whose gateway the person was told, with what was told. */
   private readonly told = new Set<string>()
 
   constructor(parts: CourierParts) {
@@ -56,10 +61,12 @@ export class Courier {
     }
   }
 
-  /** That a gateway of theirs is closed to us is for the person to mend; once is enough. */
+  /** That a gateway of theirs is closed to us, or hands out no sound keys, is for people to mend; once is enough. */
   private news({ cause }: NotPut, { key }: Readonly<Slot>): unknown {
-    if (!isSottoError(cause, 'E_NO_GATEWAY') || this.told.has(key)) return undefined
-    this.told.add(key)
+    const isNews = isSottoError(cause) && news.some((code) => cause.code.startsWith(code))
+    const said = isNews ? `${key}${cause.code}` : ''
+    if (!isNews || this.told.has(said)) return undefined
+    this.told.add(said)
     return cause
   }
 
@@ -72,23 +79,25 @@ export class Courier {
     const { records, queues } = this.parts
     const contact = records.contact(slot.contact)
     if (contact === undefined) return 'done'
-    const entry = this.currentEntry(slot, contact)
+    const entry = await this.currentEntry(slot, contact)
     if (entry === undefined) return 'done'
     if (slot.type === MessageType.hello) {
       // Nobody may hear of a queue that does not exist yet.
       await network(queues.make(ANYBODY))
       await network(queues.make(slot.contact))
     }
-    const result = await this.carry(contact, entry, slot)
+    const result = await this.carry(entry, slot)
     if (result === 'duplicate' && this.isUnheard(slot)) {
-      const anew = this.parts.journal.commit((after) => this.probe(entry, after))
-      if (anew !== undefined) await this.carry(contact, anew, slot)
+      const anew = await this.probe(entry)
+      if (anew !== undefined) await this.carry(anew, slot)
     }
     return slot.type === MessageType.receipt ? this.finish(entry) : 'waiting'
   }
 
   /** To one of the contact's queues for us; where its gateways have none any more, to where anybody may write. */
-  private async carry(contact: Contact, entry: OutboxEntry, { puts, failures }: Readonly<Slot>): Promise<PutAnswer> {
+  private async carry(entry: OutboxEntry, { puts, failures }: Readonly<Slot>): Promise<PutAnswer> {
+    const contact = this.parts.records.contact(entry.contact)
+    if (contact === undefined) throw new NotPut('the contact is gone')
     const key = latin1(contact.uid)
     const attempt = puts + failures
     if (contact.addresses.length > 0 && !this.stranded.has(key)) {
@@ -98,9 +107,11 @@ export class Courier {
       if (!result.every((failure) => reasonOf(failure) === 'unknown')) throw result[0]!
       this.stranded.add(key)
     }
-    if (contact.card.length === 0) throw new NotPut('the contact has told no address yet')
-    const card = readKnownCard(contact.card)
-    const body = sealForAnybody(card.prekey.key, keyPair(entry.ephemeral), entry.id, entry.inner)
+    const card = keptCard(contact.card)
+    if (card === undefined) throw new NotPut('the contact has told no address yet')
+    // The prekey of a card may be gone; that of the shelf is newer.
+    const prekey = contact.shelf !== undefined && contact.shelf.id > card.prekey.id ? contact.shelf : card.prekey
+    const body = sealForAnybody(prekey.key, keyPair(entry.ephemeral), entry.id, entry.inner)
     if (body === undefined) throw new SottoError('E_CARD_FORMAT', `A key in the card of ${card.name} cannot be used.`)
     const result = await this.toAny(entry, turned(card.addresses, attempt), () => body)
     if (typeof result === 'string') return result
@@ -136,17 +147,14 @@ export class Courier {
   }
 
   /** One copy, in a session that the contact can open whatever it has lost; `Arrivals` does the rest when it answers. */
-  private probe(entry: OutboxEntry, after: After): OutboxEntry | undefined {
-    const { records, sessions, now } = this.parts
-    const contact = records.contact(entry.contact)
-    if (contact === undefined) return undefined
+  private async probe(entry: OutboxEntry): Promise<OutboxEntry | undefined> {
     try {
-      const { contact: begun, session } = sessions().start(contact, now())
-      records.putContact({ ...begun, probing: session.stamp })
+      await this.parts.beginnings.begin(entry.contact, true)
     } catch (error) {
-      if (!isSottoError(error, 'E_CARD_EXPIRED')) throw error
+      // The copies under the old id go on, and the next probe comes.
+      if (!isSottoError(error, 'E_CARD_EXPIRED')) return undefined
     }
-    return this.reseal(entry, after)
+    return this.parts.journal.commit((after) => this.reseal(entry, after))
   }
 
   /** undefined where a receipt came meanwhile. */
@@ -154,14 +162,28 @@ export class Courier {
     const { records, sender, now } = this.parts
     const entry = records.outboxEntry(sequence)
     const contact = entry && records.contact(entry.contact)
-    return contact && sender().reseal(entry, contact, now(), after)
+    const sealed = contact && sender().reseal(entry, contact, now(), after)
+    // Something has come in between that wants another session first.
+    if (sealed?.inner.length === 0) throw new NotPut('there is no session to seal in')
+    return sealed
   }
 
-  /** As stored; sealed anew first where the contact has asked for it. */
-  private currentEntry(slot: Readonly<Slot>, contact: Contact): OutboxEntry | undefined {
-    const entry = this.parts.records.outboxEntry(slot.sequence)
-    if (entry === undefined || entry.stamp >= contact.resealBelow) return entry
-    return this.parts.journal.commit((after) => this.reseal(entry, after))
+  /** As stored; sealed first where that had to wait for a session, and anew where the contact has asked for it. */
+  private async currentEntry({ sequence }: Readonly<Slot>, { uid }: Contact): Promise<OutboxEntry | undefined> {
+    const { records, sessions, journal, beginnings } = this.parts
+    const stored = records.outboxEntry(sequence)
+    if (stored === undefined || !this.isToSeal(stored)) return stored
+    const contact = records.contact(uid)
+    if (contact !== undefined && sessions().inUse(contact) === undefined) await network(beginnings.begin(uid))
+    return journal.commit((after) => {
+      const entry = records.outboxEntry(sequence)
+      return entry !== undefined && this.isToSeal(entry) ? this.reseal(entry, after) : entry
+    })
+  }
+
+  private isToSeal({ contact: uid, inner, stamp }: OutboxEntry): boolean {
+    const { begin, resealBelow = 0 } = this.parts.records.contact(uid) ?? {}
+    return inner.length === 0 || stamp < resealBelow || begin === 'all'
   }
 
   private finish(entry: OutboxEntry): PutResult {

@@ -22,7 +22,11 @@ async function begin(): Promise<Scene> {
 function sendOnce(person: Person, contact: Person, text: string): void {
   const isStored = (): boolean =>
     person.chat.history(contact.id, { limit: 99 }).some((message) => message.text === text)
-  while (!isStored()) person.survive(() => person.chat.send(contact.id, text))
+  for (;;) {
+    if (person.dead) person.restart()
+    if (isStored()) return
+    person.survive(() => person.chat.send(contact.id, text))
+  }
 }
 
 /** Both write, both answer, both read. */
@@ -32,7 +36,6 @@ async function play({ world, alice, bob }: Scene): Promise<void> {
     [bob, alice, 'two'],
     [alice, bob, 'three'],
   ] as const) {
-    if (person.dead) person.restart()
     sendOnce(person, contact, text)
     await world.pass(10_000)
   }

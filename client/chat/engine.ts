@@ -4,6 +4,7 @@ import { hex, type Millis, type Random } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { Acks } from './acks.ts'
 import { Arrivals } from './arrivals.ts'
+import { Beginnings } from './beginnings.ts'
 import { Courier } from './courier.ts'
 import { isText } from './envelope.ts'
 import type { Emit, MessageView } from './events.ts'
@@ -15,6 +16,7 @@ import { ChatLimits } from './limits.ts'
 import { Maintenance } from './maintenance.ts'
 import { messageView } from './message-view.ts'
 import type { Contact, Profile, StoredMessage } from './model.ts'
+import { SHELF_SIZE, type ShelfSize } from './one-time.ts'
 import { Outbox, type Slot } from './outbox.ts'
 import { OwnQueues } from './own-queues.ts'
 import type { ArrivedMessage, MailboxPort, Wake } from './ports.ts'
@@ -26,6 +28,7 @@ import { Repairer } from './repairer.ts'
 import { Self } from './self.ts'
 import { Sender } from './sender.ts'
 import { Sessions } from './sessions.ts'
+import { Shelves } from './shelves.ts'
 import { sottoSuite } from './sotto-suite.ts'
 
 export interface ChatOptions {
@@ -37,6 +40,8 @@ export interface ChatOptions {
   readonly wake: Wake
   /** Default: the product's. */
   readonly suite?: RatchetSuite
+  /** One-time keys that are kept ready for others. Default: as `ChatLimits` says. */
+  readonly shelf?: ShelfSize
 }
 
 export class Engine {
@@ -49,6 +54,7 @@ export class Engine {
   readonly repairer: Repairer
   readonly sessions: Sessions
   readonly expiry: Expiry
+  readonly shelves: Shelves
   readonly hub: EventsHub = new EventsHub()
   private readonly options: ChatOptions
   private readonly receiver: Receiver
@@ -67,8 +73,12 @@ export class Engine {
     const queues = new OwnQueues(records, journal, mailbox, random)
     const self = new Self(records, profile, queues, random)
     const sessions = new Sessions(records, options.suite ?? sottoSuite, self.identity, random)
+    const beginnings = new Beginnings({
+      ...{ records, journal, mailbox, random, now, emit: this.emit },
+      sessions: () => this.sessions,
+    })
     const courier = new Courier({
-      ...{ records, journal, mailbox, queues, now },
+      ...{ records, journal, mailbox, queues, beginnings, now },
       sender: () => this.sender,
       sessions: () => this.sessions,
       oldest: (contact) => this.outbox.oldest(contact),
@@ -97,7 +107,11 @@ export class Engine {
     this.repairer = repairer
     this.sessions = sessions
     this.expiry = new Expiry(records)
-    this.receiver = new Receiver({ identity: self.identity, records, sessions, arrivals, repairer })
+    this.receiver = new Receiver({ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit })
+    this.shelves = new Shelves({
+      ...{ records, journal, mailbox, queues, self, random, now },
+      size: options.shelf ?? SHELF_SIZE,
+    })
     this.maintenance = new Maintenance({ records, journal, self, queues, sender, repairer })
     this.acks = new Acks(mailbox)
     this.receipts = new ReceiptTimer(random)
@@ -113,6 +127,10 @@ export class Engine {
     }
     this.queues.subscribe()
     this.schedule()
+  }
+
+  get random(): Random {
+    return this.options.random
   }
 
   /** Whole milliseconds. */
@@ -160,7 +178,7 @@ export class Engine {
   connected(): void {
     if (this.closed) return
     this.outbox.hurry()
-    void this.queues.makeAll().catch((error: unknown) => this.report(error))
+    void this.attendGateways()
     this.flush()
   }
 
@@ -168,7 +186,7 @@ export class Engine {
   maintain(now: Millis): void {
     this.maintained = now
     this.guard(undefined, () => this.maintenance.run(now))
-    void this.queues.makeAll().catch((error: unknown) => this.report(error))
+    void this.attendGateways()
     this.guard(undefined, () => this.options.store.tidy())
   }
 
@@ -225,7 +243,20 @@ export class Engine {
 
   private lost(rid: Uint8Array): void {
     this.guard(undefined, () => this.queues.lost(rid))
-    void this.queues.makeAll().catch((error: unknown) => this.report(error))
+    void this.attendGateways()
+  }
+
+  /** Has queues made and shelves filled that are not yet; a gateway out of reach is asked again with the next round. */
+  private async attendGateways(): Promise<void> {
+    try {
+      await this.queues.makeAll()
+      if (this.closed) return
+      const failures = await this.shelves.keep()
+      const full = failures.find((failure) => isSottoError(failure, 'E_DISK_FULL'))
+      if (full !== undefined) this.report(full)
+    } catch (error) {
+      this.report(error)
+    }
   }
 
   private landed({ type, puts, contact, message }: Readonly<Slot>): void {

@@ -10,6 +10,7 @@ import {
   encodeReceipt,
   encodeResend,
 } from './bodies.ts'
+import { DOCUMENT_LENGTH } from './documents.ts'
 import { decodeEnvelope, type Envelope, encodeEnvelope, envelopeHash, MessageType, pad } from './envelope.ts'
 import { cardFrom, contentFrom } from './fixtures/people.ts'
 import { ChatLimits } from './limits.ts'
@@ -78,7 +79,7 @@ test('receipts: as encoded, ascending, within ChatLimits.receiptRanges', (t) => 
   const full = Array.from({ length: ChatLimits.receiptRanges }, (_, i) => [20 + i * 3, 21 + i * 3] as const)
   const receipt = { upTo: 10, read: 7, ranges: full }
   t.deepEqual(decodeReceipt(encodeReceipt(receipt)), receipt)
-  t.is(paddedLength(ENVELOPE_HEADER + encodeReceipt(receipt).length, false), paddedLength(1, false))
+  t.is(paddedLength(ENVELOPE_HEADER + encodeReceipt(receipt).length, 0), paddedLength(1, 0))
   for (const ranges of [
     [[10, 11]],
     [[12, 11]],
@@ -115,14 +116,15 @@ test('text: UTF-8 of 1 to ChatLimits.textBytes octets', (t) => {
 })
 
 test('lengths on the wire are those that the tables state', (t) => {
-  t.deepEqual(INNER_LENGTHS, [544, 4_048, 16_848])
-  const padded = (withStart: boolean): (number | undefined)[] =>
-    [1, 479, 4_000].map((length) => paddedLength(length, withStart))
-  t.deepEqual(padded(false), [478, 3_982, 16_782])
-  t.deepEqual(padded(true), [305, 3_809, 16_609])
-  t.is(paddedLength(16_783, false), undefined)
-  // A text of the greatest length fits even the first message of a session.
-  t.true(ENVELOPE_HEADER + ChatLimits.textBytes <= 16_609)
+  t.deepEqual(INNER_LENGTHS, [544, 4_048, 21_968])
+  const padded = (start: number): (number | undefined)[] => [1, 479, 4_000].map((length) => paddedLength(length, start))
+  t.deepEqual(padded(0), [478, 3_982, 21_902])
+  t.deepEqual(padded(273), [205, 3_709, 21_629])
+  t.deepEqual(padded(1_849), [2_133, 2_133, 20_053])
+  t.is(paddedLength(21_903, 0), undefined)
+  // A text of the greatest length fits even the first message of a session, after as many key updates as there may be.
+  const longest = 1_849 + (ChatLimits.documents - 1) * DOCUMENT_LENGTH
+  t.is(paddedLength(ENVELOPE_HEADER + ChatLimits.textBytes, longest), 21_902 - longest)
   // And the class of a short text leaves room for the call around it in a parcel of 768.
   t.true(SEALED_LENGTHS[0]! <= 700)
 })

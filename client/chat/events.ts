@@ -16,6 +16,8 @@ export interface ContactView {
   readonly ownName: string
   readonly status: ContactStatus
   readonly verified: boolean
+  /** They have other keys than before, and the digits were not compared since. */
+  readonly changed: boolean
   readonly unread: number
   readonly readReceipts: boolean
   readonly added: Millis
@@ -63,6 +65,8 @@ export type ChatEvent =
     }
   /** Added, a request, or changed. */
   | { readonly type: 'contact'; readonly contact: ContactView }
+  /** They have updated their keys: the digits are others now. */
+  | { readonly type: 'keys'; readonly contact: ContactView }
   | { readonly type: 'removed'; readonly contact: ContactId }
   | { readonly type: 'problem'; readonly contact?: ContactId; readonly error: SottoError }
 

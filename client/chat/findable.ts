@@ -5,6 +5,7 @@ import type { BlindedSigner } from '#protocol/crypto/blinded.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { type Place, placeSigner } from '#protocol/tracker/epoch.ts'
 import type { Card } from './card.ts'
+import { documentHash } from './documents.ts'
 import type { Engine } from './engine.ts'
 import { ANYBODY } from './own-queues.ts'
 import type { QueueRef } from './ports.ts'
@@ -19,7 +20,7 @@ export interface Findable {
   /** Ed25519. */
   readonly root: Uint8Array
   readonly card: Card
-  /** SHA-256 of what our keys are signed in. */
+  /** SHA-256 of our newest document. */
   readonly document: Uint8Array
   /** First 16 octets of SHA-256 of the name. */
   readonly profile: Uint8Array
@@ -29,11 +30,11 @@ export interface Findable {
 }
 
 export function findableOf({ self, queues }: Engine, card: Card): Findable {
-  const { root, rootSeed, statement } = self.identity
+  const { root, rootSeed } = self.identity
   return {
     root,
     card,
-    document: sha256(statement),
+    document: documentHash(self.identity),
     profile: sha256(utf8(card.name)).slice(0, 16),
     queues: queues.inUse(ANYBODY).filter(({ made }) => made),
     signer: (place) => placeSigner(rootSeed, place),

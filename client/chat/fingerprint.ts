@@ -8,7 +8,7 @@
  */
 import { sha512 } from '@noble/hashes/sha2.js'
 import { concat, u16 } from '#protocol/bytes.ts'
-import type { PublicIdentity } from './identity.ts'
+import { documentHash, type PublicIdentity } from './documents.ts'
 
 const VERSION = 0
 const ITERATIONS = 5200
@@ -34,8 +34,8 @@ function digits(digest: Uint8Array): string {
   return Array.from({ length: GROUPS }, (_, i) => group(i * 5)).join('')
 }
 
-/** 60 digits for two people; they cover both keys of each. */
+/** 60 digits for two people; they cover the newest document of each, and so both keys. */
 export function fingerprint(a: PublicIdentity, b: PublicIdentity): string {
-  const digest = ({ uid, root, dh }: PublicIdentity): Uint8Array => fingerprintDigest(concat(root, dh), uid)
+  const digest = (person: PublicIdentity): Uint8Array => fingerprintDigest(documentHash(person), person.uid)
   return displayDigits(digest(a), digest(b))
 }

@@ -2,7 +2,9 @@
 import test from 'ava'
 import { hex, utf8 } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
+import { mlkem1024 } from '#protocol/crypto/mlkem.ts'
 import { sealForAnybody, sealForContact } from './box.ts'
+import { signHead, signOneTime } from './bundle.ts'
 import { chatId, encodeEnvelope, MessageType, pad } from './envelope.ts'
 import { cardFrom, identityFrom } from './fixtures/people.ts'
 import { OFFERING } from './healing.ts'
@@ -10,7 +12,7 @@ import { encodeInner } from './inner.ts'
 import { keyPair } from './keys.ts'
 import { sealStep, startSending } from './ratchet.ts'
 import { sottoSuite } from './sotto-suite.ts'
-import { encodeStart, STARTS, startSession } from './start.ts'
+import { encodeStart, startSession } from './start.ts'
 
 const filled = (octet: number, length = 32): Uint8Array => new Uint8Array(length).fill(octet)
 const short = (octets: Uint8Array): string => hex(sha256(octets)).slice(0, 24)
@@ -18,13 +20,16 @@ const short = (octets: Uint8Array): string => hex(sha256(octets)).slice(0, 24)
 test('from the card to the mailbox', (t) => {
   const [alice, bob] = [identityFrom(1), identityFrom(2)]
   const prekey = keyPair(filled(3))
-  const offer = { id: 9, key: prekey.publicKey, expires: 0, starts: STARTS }
+  const oneTime = { id: 11, key: keyPair(filled(10)).publicKey }
+  const kem = { id: 12, key: mlkem1024.keygen(filled(11, 64)).publicKey }
+  const offer = { prekey: { id: 9, key: prekey.publicKey }, bundle: { oneTime, kem } }
   const { header, secrets } = startSession({
     identity: alice,
     to: bob,
-    prekey: offer,
+    offer,
     ephemeral: keyPair(filled(4)),
     stamp: 12_345,
+    random: (length) => filled(12, length),
   })!
   const contexts = { sendContext: secrets.context, receiveContext: secrets.context }
   const ratchet = startSending(sottoSuite, {
@@ -43,11 +48,14 @@ test('from the card to the mailbox', (t) => {
     type: MessageType.text,
     body: utf8('hello'),
   })
-  const sealed = sealStep(sottoSuite, ratchet, pad(envelope, 305))
+  const sealed = sealStep(sottoSuite, ratchet, pad(envelope, 2_133))
   const inner = encodeInner(secrets.id, encodeStart(header), sealed.message)
   t.deepEqual(
     {
       card: short(cardFrom(1).bytes),
+      head: short(signHead(bob, { made: 1, expires: 2, prekey: offer.prekey, kem: kem.key })),
+      oneTime: short(signOneTime(bob, 'dh', [oneTime])[0]!.key),
+      oneTimeKem: short(signOneTime(bob, 'kem', [kem])[0]!.key),
       start: short(encodeStart(header)),
       root: short(secrets.root),
       session: hex(secrets.id),
@@ -60,17 +68,20 @@ test('from the card to the mailbox', (t) => {
       forAnybody: short(sealForAnybody(prekey.publicKey, keyPair(filled(9)), filled(8, 16), inner)!),
     },
     {
-      card: 'e2cb8e0d2c78459b93673f09',
-      start: 'b6242bb2846f04ab63a42938',
-      root: 'e4286a149dd73e0d4f1bd0f0',
-      session: '608a9ffa19c4306c',
-      context: 'eb9f519ac4f50bbdb0459011',
+      card: 'a1c318592705addf676dc08c',
+      head: 'd30f5ae465e269f0f3966286',
+      oneTime: 'df1b7b0a825c95593a31f4f1',
+      oneTimeKem: '7a22badd93b28cc470a9317d',
+      start: '57a70cb93e047cf6d88ca986',
+      root: 'eab373a1d02bda5e0408bc41',
+      session: '4f4cc0e10d05eb6c',
+      context: '22da075e88fbf67466b145a0',
       envelope: '48cc4239df239f7a4b77c27f',
-      message: 'f1d9f9af1dd9a95fe07bef13',
-      nextChain: '2186b1fdececd0e241294026',
-      inner: 'eaff9cabd2a7f828e95b2103',
-      forContact: '9d6f04cc6b6cc6c63dc2dd16',
-      forAnybody: '17cb73db517e51b996c472ec',
+      message: '4b1a88897c149b318c0149d0',
+      nextChain: '0123fc7822cbe5380e12df25',
+      inner: '0d6cb67747455087cfcd9f4d',
+      forContact: '3045ab809fe14acb1ac41f27',
+      forAnybody: '844f4627686652585c39b19d',
     },
   )
 })

@@ -1,10 +1,10 @@
 /**
  * What is in the box: a ratchet message, which session it belongs to, and until that session is answered how it starts.
  *
- *     inner = kind 1 || session 8 || [start 173] || ratchet message         kind 1: without a start, kind 2: with it
+ *     inner = kind 1 || session 8 || [start] || ratchet message         kind 1: without a start, kind 2: with it
  */
 import { concat } from '#protocol/bytes.ts'
-import { PREFIX_LENGTH, START_LENGTH } from './sizes.ts'
+import { PREFIX_LENGTH } from './sizes.ts'
 import { decodeStart, type StartHeader } from './start.ts'
 
 const PLAIN = 1
@@ -22,17 +22,12 @@ export function encodeInner(session: Uint8Array, start: Uint8Array | undefined, 
   return concat(Uint8Array.of(WITH_START), session, start, message)
 }
 
-/** undefined where it is malformed, or its start is not signed. */
+/** undefined where it is malformed, or the documents in its start are not sound. */
 export function decodeInner(inner: Uint8Array): Inner | undefined {
   const kind = inner[0]
   const session = inner.slice(1, PREFIX_LENGTH)
-  if (kind === PLAIN) return { session, start: undefined, message: inner.subarray(PREFIX_LENGTH) }
-  const messageAt = PREFIX_LENGTH + START_LENGTH
-  const start = kind === WITH_START ? decodeStart(inner.subarray(PREFIX_LENGTH, messageAt)) : undefined
-  return start === undefined ? undefined : { session, start, message: inner.subarray(messageAt) }
-}
-
-/** True for a message that brings its session with it. */
-export function hasStart(inner: Uint8Array): boolean {
-  return inner[0] === WITH_START
+  const rest = inner.subarray(PREFIX_LENGTH)
+  if (kind === PLAIN) return { session, start: undefined, message: rest }
+  const start = kind === WITH_START ? decodeStart(rest) : undefined
+  return start && { session, start: start.header, message: rest.subarray(start.length) }
 }

@@ -22,6 +22,15 @@ export const ChatLimits = {
   prekeyKeptMs: 2_592_000_000,
   /** Milliseconds from making a prekey until cards with it are refused: 30 days. A message sent on the last day has 7 to arrive. */
   prekeyValidMs: 2_592_000_000,
+  /** One-time keys on a full shelf; with fewer than 25 left, new ones are made. Who finds none gets the last resort. */
+  oneTime: 100,
+  /** The same of ML-KEM-1024, 34 kB on the shelf; with fewer than 5 left, new ones are made. */
+  oneTimeKem: 20,
+  /** One-time keys kept for one shelf, with those given away that may still begin something. Attack: who drains it makes us keep keys without end. */
+  oneTimeKept: 400,
+  oneTimeKemKept: 80,
+  /** Documents of one person: the first, and one for each key update. Attack: chains that take long to verify; 2 ms at this bound. */
+  documents: 16,
 
   /** Octets of a name, UTF-8. Attack: names that fill the screen. */
   nameBytes: 64,

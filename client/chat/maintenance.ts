@@ -61,8 +61,9 @@ export class Maintenance {
   private attend(contact: Contact, now: Millis): void {
     if (contact.status !== 'accepted') return
     const { journal, repairer, sender } = this.parts
+    const isGreeted = contact.sessions.length > 0 || contact.announced.length > 0 || contact.begin === 'all'
     journal.commit((after) => {
-      const greeted = contact.sessions.length > 0 ? sender.greet(contact, now, after) : contact
+      const greeted = isGreeted ? sender.greet(contact, now, after) : contact
       if (greeted.repair.due) repairer.repair(greeted, now, after)
     })
   }

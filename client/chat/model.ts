@@ -1,8 +1,9 @@
 /** What the chat keeps, in the forms its parts work with. All of it is replaced, never changed in place. */
 import type { Millis } from '#protocol/bytes.ts'
 import type { BoxedAddress } from './address.ts'
+import type { SeenBundle } from './bundle.ts'
+import type { PublicIdentity } from './documents.ts'
 import type { MessageType } from './envelope.ts'
-import type { PublicIdentity } from './identity.ts'
 import type { QueueRef } from './ports.ts'
 import type { ActiveRatchet } from './ratchet.ts'
 
@@ -70,6 +71,12 @@ export interface Contact extends PublicIdentity {
   readonly repair: Repair
   /** What was sealed in a session with a lower stamp must be sealed anew: they asked for it. */
   readonly resealBelow: number
+  /** A session must be begun before anything is sealed: for what comes from now on, or for all that waits. Missing: none. */
+  readonly begin?: '' | 'new' | 'all'
+  /** Newest that was seen on their shelf. */
+  readonly shelf?: SeenBundle
+  /** Their keys were updated, and the person has not compared the digits since. */
+  readonly changed?: boolean
   /** Stamp of a session that was started because nothing was heard for long, until something comes in it; else 0. */
   readonly probing: number
   /** What is said from now on disappears so many seconds after it was read; missing or 0: it stays. */
@@ -137,8 +144,9 @@ export interface OutboxEntry {
   readonly counter: number
   /** Without padding, to seal it anew should the session be lost. */
   readonly envelope: Uint8Array
+  /** Empty until there is a session to seal it in. */
   readonly inner: Uint8Array
-  /** Stamp of the session it is sealed in. */
+  /** Stamp of the session it is sealed in; 0 before. */
   readonly stamp: number
   /** Id in the mailbox: one for each `inner`. */
   readonly id: Uint8Array
@@ -160,6 +168,8 @@ export interface OwnQueue extends QueueRef {
   readonly created: Millis
   /** When it was replaced; 0 while in use. */
   readonly retired: Millis
+  /** Of a queue on our card: number of the document under which its shelf was last filled; -1: the gateway has no shelves. */
+  readonly shelf?: number
 }
 
 /** What is kept of ourselves. */
@@ -167,6 +177,10 @@ export interface Profile {
   readonly name: string
   readonly rootSeed: Uint8Array
   readonly dhSecret: Uint8Array
+  /** Our documents; missing in a profile from before there were any. */
+  readonly chain?: Uint8Array
+  /** Number of the next one-time key. */
+  readonly oneTimeNext?: number
   readonly card: Uint8Array
   /** Hash of what the card was made from. */
   readonly cardBasis: Uint8Array

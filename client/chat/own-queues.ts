@@ -111,6 +111,22 @@ export class OwnQueues {
     if (queue?.made) this.journal.commit((after) => this.store({ ...queue, made: false }, after))
   }
 
+  /** Those on our card, now or before, that a gateway has: each may have a shelf. */
+  onCard(): OwnQueue[] {
+    return this.of(ANYBODY).filter(({ made }) => made)
+  }
+
+  /** Inside a transaction. */
+  noteShelf(rid: Uint8Array, shelf: number, after: After): void {
+    const queue = this.byRid(rid)
+    if (queue !== undefined) this.store({ ...queue, shelf }, after)
+  }
+
+  /** Replaces every queue: who stole our keys knows how to read them. Inside a transaction. */
+  retireAll(now: Millis, after: After): void {
+    for (const queue of this.known.values()) if (queue.retired === 0) this.store({ ...queue, retired: now }, after)
+  }
+
   /** Tells the mailbox which queues to read. */
   subscribe(): void {
     const made = [...this.known.values()].filter((queue) => queue.made)
@@ -169,6 +185,7 @@ export class OwnQueues {
   /** The gateway forgets a queue that nobody reads by itself, so one attempt is enough. */
   private drop(queue: OwnQueue, after: After): void {
     this.records.deleteQueue(queue.rid)
+    this.records.deleteOneTimeKeys(queue.rid)
     after(() => {
       this.known.delete(latin1(queue.rid))
       this.subscribe()

@@ -5,8 +5,11 @@ import { SottoError } from '#protocol/errors.ts'
 import type { Arrivals } from './arrivals.ts'
 import { openFromAnybody, openFromContact } from './box.ts'
 import { newContact } from './contacts.ts'
+import type { PublicIdentity } from './documents.ts'
 import { chatId, decodeEnvelope, MESSAGE_ID_LENGTH } from './envelope.ts'
-import type { Identity, PublicIdentity } from './identity.ts'
+import type { Emit } from './events.ts'
+import { adopt } from './identities.ts'
+import type { Identity } from './identity.ts'
 import type { After } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import type { Contact, OwnQueue } from './model.ts'
@@ -21,6 +24,7 @@ export interface ReceiverParts {
   readonly sessions: Sessions
   readonly arrivals: Arrivals
   readonly repairer: Repairer
+  readonly emit: Emit
 }
 
 type Opened = Extract<OpenedInner, { kind: 'opened' }>
@@ -78,8 +82,12 @@ export class Receiver {
     const before = this.parts.records.contact(from.uid)
     const contact = before ?? this.request(from, now)
     if (contact.status === 'blocked') return 'dropped'
-    if (!fastEqual(contact.dh, from.dh)) return 'unreadable'
-    const isTaken = arrivals.take(opened.keep(contact, after), { ...decoded, stamp, before, now, after })
+    const adopted = opened.isFirst ? adopt(this.parts.records, contact, from, this.parts.emit, after) : contact
+    if (adopted === undefined) return 'unreadable'
+    // With new keys comes a new session: this one. What waits goes in it.
+    const isRenewed = adopted.begin === 'all' && adopted !== contact
+    const current = isRenewed ? { ...adopted, begin: '' as const, resealBelow: stamp } : adopted
+    const isTaken = arrivals.take(opened.keep(current, after), { ...decoded, stamp, before, now, after })
     return isTaken ? 'taken' : 'dropped'
   }
 

@@ -1,12 +1,14 @@
 /** The chat's tables in the store, with types. Writing is for transactions alone. */
 import type { Store } from '#client/store/store.ts'
-import { concat, type Millis, u64, utf8 } from '#protocol/bytes.ts'
+import { concat, empty, type Millis, u64, utf8 } from '#protocol/bytes.ts'
+import type { OneTimeKind } from './bundle.ts'
 import type { SaidChange } from './changes.ts'
 import type { Contact, Expiring, OutboxEntry, OwnQueue, Profile, Session, StoredMessage } from './model.ts'
+import { findKey, NO_KEYS, type OneTimeKey, type OneTimeKeys, withoutKeys } from './one-time.ts'
 import { pack, unpack } from './pack.ts'
 import type { Prekey } from './prekeys.ts'
 import { decodeSession, encodeKept, encodeSession, sameKept } from './session-codec.ts'
-import { SESSION_ID_LENGTH } from './start.ts'
+import { type Quantum, SESSION_ID_LENGTH } from './start.ts'
 
 /** Tables that the store must be opened with. */
 export const CHAT_TABLES: readonly string[] = [
@@ -20,6 +22,7 @@ export const CHAT_TABLES: readonly string[] = [
   'seen',
   'orphans',
   'expiring',
+  'shelves',
 ]
 
 const ALL = utf8('all')
@@ -73,12 +76,43 @@ export class Records {
     this.store.put('self', PREKEYS, pack({ list }))
   }
 
+  /** Our one-time keys for the shelf of a queue. */
+  oneTimeKeys(rid: Uint8Array): OneTimeKeys {
+    return this.one<OneTimeKeys>('shelves', rid) ?? NO_KEYS
+  }
+
+  putOneTimeKeys(rid: Uint8Array, keys: OneTimeKeys): void {
+    this.store.put('shelves', rid, pack(keys), { group: ALL, position: this.placeOf('shelves', rid) })
+  }
+
+  deleteOneTimeKeys(rid: Uint8Array): void {
+    this.store.delete('shelves', rid)
+  }
+
+  /** On whichever shelf; numbers are used once over all of them. */
+  oneTimeKey(kind: OneTimeKind, id: number): OneTimeKey | undefined {
+    for (const keys of this.all<OneTimeKeys>('shelves')) {
+      const key = findKey(keys, kind, id)
+      if (key !== undefined) return key
+    }
+    return undefined
+  }
+
+  /** They have begun a session, and begin no other. */
+  useOneTimeKeys({ oneTimeId, kemId }: Quantum): void {
+    for (const { rid } of this.queues()) {
+      const keys = this.oneTimeKeys(rid)
+      const left = withoutKeys(keys, { dh: oneTimeId, kem: kemId })
+      if (left.dh.length + left.kem.length < keys.dh.length + keys.kem.length) this.putOneTimeKeys(rid, left)
+    }
+  }
+
   contact(uid: Uint8Array): Contact | undefined {
-    return this.one<Contact>('contacts', uid)
+    return withChain(this.one<Contact>('contacts', uid))
   }
 
   contacts(): Contact[] {
-    return this.all<Contact>('contacts')
+    return this.all<Contact>('contacts').map(withChain)
   }
 
   putContact(contact: Contact): void {
@@ -237,6 +271,11 @@ export class Records {
   private all<T extends object>(table: string): T[] {
     return this.store.list(table, ALL, { order: 'ascending', limit: EVERY }).map(({ value }) => unpack<T>(value))
   }
+}
+
+/** A contact from before there were documents has none. */
+function withChain<T extends Contact | undefined>(contact: T): T {
+  return contact === undefined || contact.chain !== undefined ? contact : { ...contact, chain: empty }
 }
 
 function dayGroup(day: number): Uint8Array {

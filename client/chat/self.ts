@@ -1,14 +1,18 @@
 /** Ourselves: identity, name, prekeys, and the card made from them. */
-import { concat, fastEqual, type Millis, type Random, u32, utf8, wipe } from '#protocol/bytes.ts'
+import { concat, empty, fastEqual, type Millis, type Random, u32, utf8, wipe } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { encodeAddresses } from './address.ts'
 import { isName, signCard } from './card.ts'
-import { deriveSecrets, type Identity, identityOf, MASTER_LENGTH } from './identity.ts'
+import { extendChain, NO_NEXT } from './documents.ts'
+import { commitmentOf, deriveIdentity, type Identity, identityOf, MASTER_LENGTH } from './identity.ts'
 import type { After } from './journal.ts'
+import { keyPair } from './keys.ts'
 import type { Profile } from './model.ts'
 import { ANYBODY, type OwnQueues } from './own-queues.ts'
 import { offerOf, rotatePrekeys } from './prekeys.ts'
 import { dayOf, type Records } from './records.ts'
+import { NO_SHELF } from './shelves.ts'
+import { Way } from './start.ts'
 
 /**
  * Makes a new identity and stores it. Inside a transaction. What is kept: the two secrets derived from the master secret;
@@ -17,16 +21,27 @@ import { dayOf, type Records } from './records.ts'
 export function createProfile(records: Records, name: string, now: Millis, random: Random): void {
   const master = random(MASTER_LENGTH)
   records.putMaster(master)
-  restoreProfile(records, name, master, now, random)
+  restoreProfile(records, { name, master, updates: 0 }, now, random)
   wipe(master)
 }
 
-/** The identity of a master secret, which is not kept: it came out of a backup. Inside a transaction. */
-export function restoreProfile(records: Records, name: string, master: Uint8Array, now: Millis, random: Random): void {
-  const { rootSeed, dhSecret } = deriveSecrets(master)
+/** The identity of a master secret after so many key updates; the secret is not kept: it came out of a backup. Inside a transaction. */
+export function restoreProfile(
+  records: Records,
+  { name, master, updates }: { readonly name: string; readonly master: Uint8Array; readonly updates: number },
+  now: Millis,
+  random: Random,
+): void {
   const none = new Uint8Array(0)
-  records.putProfile({ name, rootSeed, dhSecret, card: none, cardBasis: none, seenSince: dayOf(now) })
+  records.putProfile({ name, ...deriveIdentity(master, updates), card: none, cardBasis: none, seenSince: dayOf(now) })
   records.putPrekeys(rotatePrekeys([], now, random))
+}
+
+/** Of a profile from before there were documents. Without the master secret, no other document can follow. */
+function firstChain(records: Records, { rootSeed, dhSecret }: Profile): Uint8Array {
+  const master = records.master()
+  const next = master === undefined ? NO_NEXT : commitmentOf(master, 1)
+  return extendChain(empty, { rootSeed, dh: keyPair(dhSecret).publicKey, next })
 }
 
 export class Self {
@@ -39,7 +54,7 @@ export class Self {
     this.records = records
     this.queues = queues
     this.random = random
-    this.identity = identityOf(profile)
+    this.identity = identityOf({ ...profile, chain: profile.chain ?? firstChain(records, profile) })
   }
 
   get name(): string {
@@ -66,11 +81,13 @@ export class Self {
   card(now: Millis, after: After): Uint8Array {
     this.rotatePrekeys(now)
     const profile = this.records.profile()!
-    const prekey = offerOf(this.records.prekeys().at(-1)!)
-    const addresses = this.queues.ensure(ANYBODY, now, after)
-    const basis = sha256(utf8(`${profile.name}\0`), u32(prekey.id), encodeAddresses(addresses)).slice(0, 16)
+    const queues = this.queues.ensure(ANYBODY, now, after)
+    const way = queues.some(({ shelf = NO_SHELF }) => shelf !== NO_SHELF) ? Way.bundle : Way.card
+    const prekey = offerOf(this.records.prekeys().at(-1)!, way)
+    const made = concat(u32(prekey.id), prekey.starts, this.identity.chain, encodeAddresses(queues))
+    const basis = sha256(utf8(`${profile.name}\0`), made).slice(0, 16)
     if (fastEqual(basis, profile.cardBasis)) return profile.card
-    const card = signCard(this.identity, { name: profile.name, issued: now, prekey, addresses })
+    const card = signCard(this.identity, { name: profile.name, issued: now, prekey, addresses: queues })
     this.records.putProfile({ ...profile, card, cardBasis: basis })
     return card
   }

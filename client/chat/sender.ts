@@ -103,9 +103,9 @@ export class Sender {
     return this.enqueue({ ...contact, owesReceipt: false }, receipt, envelope, now, after)
   }
 
-  /** Asks, in a new session, for everything that we have not received. */
+  /** Asks, in a new session, for everything that we have not received. @throws as `Sessions.seal` */
   resend(contact: Contact, now: Millis, after: After): Sent {
-    const { contact: fresh } = this.parts.sessions.start(contact, now)
+    const fresh = this.parts.sessions.toBegin(contact, 'new', now)
     const body = encodeResend({ upTo: contact.received.upTo, cardHash: shortHash(contact.card) })
     return this.counted(fresh, MessageType.resend, body, now, now, after)
   }

@@ -6,26 +6,29 @@
  */
 import { type Millis, type Random, wipe } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
-import { readKnownCard } from './card.ts'
+import { hasShelf, keptCard, requireFresh } from './card.ts'
+import type { PublicIdentity } from './documents.ts'
 import { pad } from './envelope.ts'
 import { ANSWERING, OFFERING } from './healing.ts'
-import type { Identity, PublicIdentity } from './identity.ts'
+import type { Identity } from './identity.ts'
 import { decodeInner, encodeInner, type Inner } from './inner.ts'
 import type { After } from './journal.ts'
-import { keyPair } from './keys.ts'
+import { type KeyPair, keyPair } from './keys.ts'
 import { ChatLimits } from './limits.ts'
 import type { Contact, Session, SessionRef } from './model.ts'
+import { pairOf } from './one-time.ts'
 import { carriedNext, openStep, type RatchetState, sealStep, startReceiving, startSending } from './ratchet.ts'
 import type { RatchetSuite } from './ratchet-suite.ts'
 import type { Records } from './records.ts'
 import { paddedLength } from './sizes.ts'
 import { carriedLength } from './sotto-suite.ts'
-import { acceptSession, canStart, encodeStart, type StartHeader, startSession } from './start.ts'
+import { acceptSession, encodeStart, type Named, type Offer, type StartHeader, startSession, Way } from './start.ts'
 
 export interface SealedEnvelope {
   readonly contact: Contact
+  /** Empty where a session must be begun first. */
   readonly inner: Uint8Array
-  /** Of the session it is sealed in. */
+  /** Of the session it is sealed in; 0 where there is none. */
   readonly stamp: number
 }
 
@@ -36,6 +39,8 @@ export type OpenedInner =
       readonly plaintext: Uint8Array
       /** Stamp of the session it came in. */
       readonly stamp: number
+      /** The session began with it. */
+      readonly isFirst: boolean
       /** Stores the session's new state. */
       keep(contact: Contact, after: After): Contact
     }
@@ -60,52 +65,67 @@ export class Sessions {
   }
 
   /**
-   * Seals an encoded envelope in the session in use, or in a new one. Inside a transaction.
-   * @throws SottoError E_CARD_EXPIRED, E_CARD_VERSION where a session would have to be started and cannot
+   * Seals an encoded envelope in the session in use. Where one must be begun first, with keys that are fetched, the envelope
+   * stays as it is. Inside a transaction.
+   * @throws SottoError E_CARD_EXPIRED, E_CARD_VERSION where a session would have to be begun and cannot
    */
   seal(contact: Contact, envelope: Uint8Array, now: Millis, after: After): SealedEnvelope {
-    const inUse = contact.sessions.at(-1)
-    const session = inUse === undefined ? undefined : this.records.session(inUse.id)
+    const session = this.inUse(contact)
     if (session !== undefined) return this.sealIn(session, contact, envelope, after)
-    const started = this.start(contact, now)
-    return this.sealIn(started.session, started.contact, envelope, after)
+    this.requireWay(contact, now)
+    return { contact, inner: new Uint8Array(0), stamp: 0 }
   }
 
-  /** Starts a session that comes after all others. Inside a transaction. @throws as `seal` */
-  start(contact: Contact, now: Millis): { session: Session; contact: Contact } {
-    const session = this.begin(contact, now)
+  /** The session to seal in; undefined where one must be begun first. */
+  inUse(contact: Contact): Session | undefined {
+    const last = contact.begin ? undefined : contact.sessions.at(-1)
+    return last && this.records.session(last.id)
+  }
+
+  /** From now on nothing is sealed before a session is begun. @throws as `seal` */
+  toBegin(contact: Contact, what: 'new' | 'all', now: Millis): Contact {
+    this.requireWay(contact, now)
+    return { ...contact, begin: contact.begin === 'all' ? 'all' : what }
+  }
+
+  /**
+   * Begins a session that comes after all others, with keys from the contact's shelf or card. Inside a transaction.
+   * @throws SottoError E_CARD_FORMAT
+   */
+  start(contact: Contact, offer: Offer, now: Millis): { session: Session; contact: Contact } {
+    const session = this.begin(contact, offer, now)
     this.records.putSession(session)
     return { session, contact: this.remember(contact, session) }
   }
 
-  private begin(contact: Contact, now: Millis): Session {
-    const { prekey, name } = this.cardOf(contact)
-    if (!canStart(prekey)) {
-      throw new SottoError('E_CARD_VERSION', `The card of ${name} names no way to begin that this Sotto knows.`)
-    }
-    if (now >= prekey.expires) throw new SottoError('E_CARD_EXPIRED', `The card of ${name} is too old to begin with.`)
+  private begin(contact: Contact, offer: Offer, now: Millis): Session {
+    const { random } = this
     const stamp = Math.max(now, (contact.sessions.at(-1)?.stamp ?? 0) + 1)
-    const ephemeral = keyPair(this.random(32))
-    const started = startSession({ identity: this.identity, to: contact, prekey, ephemeral, stamp })
+    const ephemeral = keyPair(random(32))
+    const started = startSession({ identity: this.identity, to: contact, offer, ephemeral, stamp, random })
     wipe(ephemeral.secret)
-    const { context, root, id } = started?.secrets ?? unusable(name)
+    const { context, root, id } = started?.secrets ?? unusable(contact.name)
     const contexts = { sendContext: context, receiveContext: context }
-    const own = keyPair(this.random(32))
-    const healing = OFFERING
-    const ratchet = startSending(this.suite, { root, remote: prekey.key, own, healing, ...contexts }) ?? unusable(name)
+    const input = { root, remote: offer.prekey.key, own: keyPair(random(32)), healing: OFFERING, ...contexts }
+    const ratchet = startSending(this.suite, input) ?? unusable(contact.name)
     return { id, stamp, contact: contact.uid, start: encodeStart(started!.header), ratchet }
   }
 
-  private cardOf(contact: Contact): ReturnType<typeof readKnownCard> {
-    if (contact.card.length > 0) return readKnownCard(contact.card)
-    throw new SottoError('E_CARD_EXPIRED', 'The card of this contact has not arrived yet.')
+  /** @throws SottoError E_CARD_EXPIRED, E_CARD_VERSION */
+  private requireWay({ card: bytes }: Contact, now: Millis): void {
+    const card = keptCard(bytes)
+    if (card === undefined) throw new SottoError('E_CARD_EXPIRED', 'The card of this contact has not arrived yet.')
+    if (!hasShelf(card) && !card.prekey.starts.includes(Way.card)) {
+      throw new SottoError('E_CARD_VERSION', `The card of ${card.name} names no way to begin that this Sotto knows.`)
+    }
+    requireFresh(card, now)
   }
 
   private sealIn(session: Session, contact: Contact, envelope: Uint8Array, after: After): SealedEnvelope {
     const start = session.start.length > 0 ? session.start : undefined
     const carried = carriedLength(carriedNext(session.ratchet))
-    const roomy = paddedLength(envelope.length, start !== undefined, carried)
-    const length = roomy ?? paddedLength(envelope.length, start !== undefined)
+    const roomy = paddedLength(envelope.length, session.start.length, carried)
+    const length = roomy ?? paddedLength(envelope.length, session.start.length)
     if (length === undefined) throw new RangeError(`an envelope of ${envelope.length} octets fits no class`)
     const sealed = sealStep(this.suite, session.ratchet, pad(envelope, length), roomy !== undefined)
     this.records.putSession({ ...session, ratchet: sealed.state }, session)
@@ -126,21 +146,33 @@ export class Sessions {
     const { uid } = header.from
     const lowest = this.records.contact(uid)?.sessions.at(-1 - ChatLimits.archivedSessions)
     if (lowest !== undefined && header.stamp < lowest.stamp) return { kind: 'used', from: uid }
-    const prekey = this.records.prekeys().find(({ id }) => id === header.prekeyId)
+    const named = this.named(header)
     const { identity } = this
     const claimedId = parsed.session
-    const secrets = prekey && acceptSession({ identity, prekey, header, claimedId })
-    if (prekey === undefined || secrets === undefined) return { kind: 'refused', from: uid }
+    const secrets = named && acceptSession({ identity, named, header, claimedId })
+    if (named === undefined || secrets === undefined) return { kind: 'refused', from: uid }
     const { root, context } = secrets
-    const own = { secret: prekey.secret, publicKey: prekey.publicKey }
     const contexts = { sendContext: context, receiveContext: context }
-    const state = startReceiving({ root, own, healing: ANSWERING, ...contexts })
-    const ref = { id: parsed.session, stamp: header.stamp, contact: uid }
-    return this.openIn({ ...ref, from: header.from }, state, parsed, now)
+    const state = startReceiving({ root, own: named.prekey, healing: ANSWERING, ...contexts })
+    const first = { id: parsed.session, stamp: header.stamp, contact: uid, from: header.from, quantum: header.quantum }
+    return this.openIn(first, state, parsed, now)
+  }
+
+  /** The secrets that a header names; undefined where one of them is gone: used before, or forgotten. */
+  private named({ prekeyId, quantum }: StartHeader): Named | undefined {
+    const found = this.records.prekeys().find(({ id }) => id === prekeyId)
+    if (found === undefined) return undefined
+    const prekey: KeyPair = { secret: found.secret, publicKey: found.publicKey }
+    if (quantum === undefined) return { prekey, oneTime: undefined, kem: undefined }
+    const { oneTimeId, kemId } = quantum
+    const oneTime = oneTimeId === 0 ? undefined : this.records.oneTimeKey('dh', oneTimeId)
+    const kem = kemId === 0 ? found.kem : this.records.oneTimeKey('kem', kemId)?.secret
+    if (kem === undefined || (oneTimeId !== 0 && oneTime === undefined)) return undefined
+    return { prekey, oneTime: oneTime && pairOf(oneTime), kem }
   }
 
   private openIn(
-    session: Pick<Session, 'id' | 'stamp' | 'contact'> & { from?: PublicIdentity },
+    session: Pick<Session, 'id' | 'stamp' | 'contact'> & Partial<Pick<StartHeader, 'from' | 'quantum'>>,
     ratchet: RatchetState,
     { message }: Inner,
     now: Millis,
@@ -155,9 +187,10 @@ export class Sessions {
     const keep = (contact: Contact, after: After): Contact => {
       this.records.putSession(next, before)
       after(() => wipe(...opened.consumed))
+      if (session.quantum !== undefined) this.records.useOneTimeKeys(session.quantum)
       return before === undefined ? this.remember(contact, next) : contact
     }
-    return { kind: 'opened', from, plaintext: opened.plaintext, stamp, keep }
+    return { kind: 'opened', from, plaintext: opened.plaintext, stamp, isFirst: before === undefined, keep }
   }
 
   /** Puts a session into the contact's list, and forgets those beyond the limit. */

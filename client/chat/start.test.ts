@@ -1,74 +1,133 @@
 import test from 'ava'
-import { fastEqual, hex } from '#protocol/bytes.ts'
-import { ed25519Verify } from '#protocol/crypto/ed25519.ts'
+import { concat, empty, fastEqual, hex } from '#protocol/bytes.ts'
+import { mlkem1024 } from '#protocol/crypto/mlkem.ts'
+import { prng } from '#test/helpers/prng.ts'
+import { readKnownChain } from './documents.ts'
 import { fingerprint } from './fingerprint.ts'
 import { identityFrom } from './fixtures/people.ts'
-import { deriveSecrets, identityOf, publicIdentity, verifyStatement } from './identity.ts'
+import { deriveSecrets } from './identity.ts'
 import { isCanonicalKey, joinAgreements, keyPair } from './keys.ts'
-import { START_LENGTH } from './sizes.ts'
-import { acceptSession, canStart, decodeStart, encodeStart, STARTS, startSession } from './start.ts'
+import { acceptSession, decodeStart, encodeStart, type Offer, type StartHeader, startSession } from './start.ts'
 
 const [alice, bob] = [identityFrom(1), identityFrom(2)]
-const prekey = keyPair(new Uint8Array(32).fill(3))
-const offer = { id: 9, key: prekey.publicKey, expires: 0, starts: STARTS }
-const ephemeral = keyPair(new Uint8Array(32).fill(4))
+const filled = (octet: number, length = 32): Uint8Array => new Uint8Array(length).fill(octet)
+const [prekey, ephemeral, oneTime] = [3, 4, 5].map((octet) => keyPair(filled(octet))) as [
+  ReturnType<typeof keyPair>,
+  ReturnType<typeof keyPair>,
+  ReturnType<typeof keyPair>,
+]
+const [kemSeed, otherSeed] = [filled(6, 64), filled(7, 64)]
+const kemKey = mlkem1024.keygen(kemSeed).publicKey
+const signed = { id: 9, key: prekey.publicKey }
 
-function start() {
-  return startSession({ identity: alice, to: bob, prekey: offer, ephemeral, stamp: 12_345 })!
+/** What there is to begin with, and what the other side has for it. */
+const ways = {
+  'a card': [
+    { prekey: signed, bundle: undefined },
+    { prekey, oneTime: undefined, kem: undefined },
+  ],
+  'the last resort': [
+    { prekey: signed, bundle: { oneTime: undefined, kem: { id: 0, key: kemKey } } },
+    { prekey, oneTime: undefined, kem: kemSeed },
+  ],
+  'one-time keys': [
+    { prekey: signed, bundle: { oneTime: { id: 11, key: oneTime.publicKey }, kem: { id: 12, key: kemKey } } },
+    { prekey, oneTime, kem: kemSeed },
+  ],
+} as const
+
+const input = (offer: Offer) => ({ identity: alice, to: bob, offer, ephemeral, stamp: 12_345, random: prng(1).bytes })
+
+for (const [what, [offer, named]] of Object.entries(ways)) {
+  const start = () => startSession(input(offer))!
+
+  test(`from ${what}: both sides derive the same session`, (t) => {
+    const { header, secrets } = start()
+    const bytes = encodeStart(header)
+    const decoded = decodeStart(concat(bytes, filled(1)))!
+    t.deepEqual(decoded, { header, length: bytes.length })
+    t.is(bytes.length, what === 'a card' ? 273 : 1_849)
+    t.deepEqual(acceptSession({ identity: bob, named, header: decoded.header, claimedId: secrets.id }), secrets)
+  })
+
+  test(`from ${what}: a changed octet of the header makes another session, or none`, (t) => {
+    const { header, secrets } = start()
+    const encoded = encodeStart(header)
+    for (let at = 0; at < encoded.length; at += at > 60 && at < 1_600 ? 13 : 1) {
+      const decoded = decodeStart(encoded.with(at, encoded[at]! ^ 1))
+      const accepted = decoded && acceptSession({ identity: bob, named, header: decoded.header, claimedId: secrets.id })
+      t.is(accepted, undefined, `octet ${at}`)
+    }
+    t.is(decodeStart(encoded.slice(1)), undefined)
+    for (const length of [0, 1, 44, 45, 46, encoded.length - 1])
+      t.is(decodeStart(encoded.slice(0, length)), undefined, `${length} octets`)
+  })
+
+  test(`from ${what}: another recipient, key or id makes none`, (t) => {
+    const { header, secrets } = start()
+    const claimedId = secrets.id
+    t.is(acceptSession({ identity: identityFrom(5), named, header, claimedId }), undefined)
+    t.is(acceptSession({ identity: identityFrom(2, 1), named, header, claimedId }), undefined, 'after a key update')
+    t.is(acceptSession({ identity: bob, named: { ...named, prekey: ephemeral }, header, claimedId }), undefined)
+    t.is(acceptSession({ identity: bob, named, header, claimedId: new Uint8Array(8) }), undefined)
+    const others = [
+      { ...named, kem: named.kem === undefined ? kemSeed : undefined },
+      { ...named, kem: otherSeed },
+      { ...named, oneTime: named.oneTime === undefined ? oneTime : undefined },
+    ]
+    for (const other of others) t.is(acceptSession({ identity: bob, named: other, header, claimedId }), undefined)
+  })
 }
 
-test('both sides derive the same session', (t) => {
-  const { header, secrets } = start()
-  const decoded = decodeStart(encodeStart(header))!
-  t.deepEqual(decoded, header)
-  t.is(encodeStart(header).length, START_LENGTH)
-  t.deepEqual(acceptSession({ identity: bob, prekey, header: decoded, claimedId: secrets.id }), secrets)
-})
-
-test('a changed octet of the header: another session, or none', (t) => {
-  const { header, secrets } = start()
-  const encoded = encodeStart(header)
-  for (let at = 0; at < encoded.length; at++) {
-    const decoded = decodeStart(encoded.with(at, encoded[at]! ^ 1))
-    const accepted = decoded && acceptSession({ identity: bob, prekey, header: decoded, claimedId: secrets.id })
-    t.is(accepted, undefined, `octet ${at}`)
-  }
-  t.is(decodeStart(encoded.slice(1)), undefined)
-})
-
-test('another recipient, prekey or id: none', (t) => {
-  const { header, secrets } = start()
-  const claimedId = secrets.id
-  t.is(acceptSession({ identity: identityFrom(5), prekey, header, claimedId }), undefined)
-  t.is(acceptSession({ identity: bob, prekey: ephemeral, header, claimedId }), undefined)
-  t.is(acceptSession({ identity: bob, prekey, header, claimedId: new Uint8Array(8) }), undefined)
-})
-
 test('everything public is bound into the secrets', (t) => {
-  const base = hex(start().secrets.root)
-  const input = { identity: alice, to: bob, prekey: offer, ephemeral, stamp: 12_345 }
+  const [offer] = ways['one-time keys']
+  const base = hex(startSession(input(offer))!.secrets.root)
+  const { bundle } = offer
+  const renewed = { ...identityFrom(2, 1), root: bob.root, dh: bob.dh }
   const others = [
-    { ...input, stamp: 12_346 },
-    { ...input, prekey: { ...offer, id: 8 } },
-    { ...input, prekey: { ...offer, starts: Uint8Array.of(1, 2) } },
+    { ...input(offer), stamp: 12_346 },
+    input({ ...offer, prekey: { ...signed, id: 8 } }),
+    input({ ...offer, bundle: { ...bundle, oneTime: { ...bundle.oneTime, id: 10 } } }),
+    input({ ...offer, bundle: { ...bundle, kem: { ...bundle.kem, id: 10 } } }),
+    // The same key, as the last resort instead of a one-time key.
+    input({ ...offer, bundle: { ...bundle, kem: { ...bundle.kem, id: 0 } } }),
+    // The same keys of the other side, but another document; and the same for ours.
+    { ...input(offer), to: renewed },
+    { ...input(offer), identity: { ...alice, chain: identityFrom(1, 1).chain } },
     // The same agreements, but the signing key of somebody else.
-    { ...input, to: publicIdentity(identityFrom(6).root, bob.dh) },
-    { ...input, identity: { ...alice, root: identityFrom(6).root } },
+    { ...input(offer), to: { ...bob, root: identityFrom(6).root } },
+    // Other randomness: another ciphertext.
+    { ...input(offer), random: prng(2).bytes },
   ]
-  for (const other of others) t.not(hex(startSession(other)!.secrets.root), base)
+  const roots = others.map((other) => hex(startSession(other)!.secrets.root))
+  t.is(new Set([base, ...roots]).size, others.length + 1)
 })
 
-test('keys of low order and second spellings make no session', (t) => {
+test('the KEM’s secret and the one-time key both go in: with either of them wrong there is no session', (t) => {
+  const [offer, named] = ways['one-time keys']
+  const { header, secrets } = startSession(input(offer))!
+  const ciphertext = mlkem1024.encapsulate(kemKey, filled(9))!.ciphertext
+  const changed: StartHeader = { ...header, quantum: { ...header.quantum!, ciphertext } }
+  t.is(acceptSession({ identity: bob, named, header: changed, claimedId: secrets.id }), undefined)
+  const wrong = { ...named, oneTime: keyPair(filled(8)) }
+  t.is(acceptSession({ identity: bob, named: wrong, header, claimedId: secrets.id }), undefined)
+})
+
+test('keys of low order, second spellings, and what is no key of ML-KEM make no session', (t) => {
   const one = new Uint8Array(32).with(0, 1)
   const bad = [new Uint8Array(32), one, prekey.publicKey.with(31, prekey.publicKey[31]! | 0x80)]
+  const [offer, named] = ways['one-time keys']
   for (const key of bad) {
-    const input = { identity: alice, to: bob, prekey: { ...offer, key }, ephemeral, stamp: 1 }
-    t.is(startSession(input), undefined)
-    t.is(startSession({ ...input, prekey: offer, to: publicIdentity(bob.root, key) }), undefined)
-    const header = { ...start().header, ephemeral: key }
-    t.is(acceptSession({ identity: bob, prekey, header, claimedId: start().secrets.id }), undefined)
+    t.is(startSession(input({ ...offer, prekey: { id: 9, key } })), undefined)
+    t.is(startSession(input({ ...offer, bundle: { ...offer.bundle, oneTime: { id: 11, key } } })), undefined)
+    t.is(startSession({ ...input(offer), to: { ...bob, dh: key } }), undefined)
+    const { header, secrets } = startSession(input(offer))!
+    const changed = { ...header, ephemeral: key }
+    t.is(acceptSession({ identity: bob, named, header: changed, claimedId: secrets.id }), undefined)
     t.is(joinAgreements([[ephemeral.secret, key]]), undefined)
   }
+  for (const key of [kemKey.slice(1), kemKey.with(0, 0xff).with(1, 0xff), empty])
+    t.is(startSession(input({ ...offer, bundle: { ...offer.bundle, kem: { id: 12, key } } })), undefined)
 })
 
 test('canonical keys: below 2^255 - 19', (t) => {
@@ -86,26 +145,19 @@ test('joined agreements begin with 32 octets of 0xff', (t) => {
   t.is(joined.length, 64)
 })
 
-test('a card without a way that we know', (t) => {
-  t.true(canStart(offer))
-  t.false(canStart({ ...offer, starts: Uint8Array.of(1) }))
-})
-
-test('an identity: two unrelated keys from one secret, tied by a statement', (t) => {
+test('an identity: two unrelated keys from one secret', (t) => {
   const secrets = deriveSecrets(new Uint8Array(32).fill(8))
   t.false(fastEqual(secrets.rootSeed, secrets.dhSecret))
-  const identity = identityOf(secrets)
-  t.true(verifyStatement(identity, identity.statement))
-  t.false(verifyStatement({ ...identity, dh: bob.dh }, identity.statement))
-  t.false(ed25519Verify(bob.root, identity.statement, identity.dh))
+  const identity = identityFrom(8)
   // Golden: what derives from a secret of 32 octets 0x08 must never change.
   t.is(hex(identity.uid), '1e57f2404e306cda7c618a2a9d1708e1d51db7a1a835cae76d6e28cf59ca2e52')
   t.is(hex(identity.dh), '041f3cc601b05dac8199beb8e0501b22654e8e0646baf02e330d96c80c0fa660')
 })
 
-test('the fingerprint is 60 digits, the same for both, and covers both keys', (t) => {
+test('the fingerprint is 60 digits, the same for both, and covers the newest documents', (t) => {
   const digits = fingerprint(alice, bob)
   t.regex(digits, /^\d{60}$/)
   t.is(fingerprint(bob, alice), digits)
-  t.not(fingerprint({ ...alice, dh: bob.dh }, bob), digits)
+  t.not(fingerprint(identityFrom(1, 1), bob), digits)
+  t.is(fingerprint(readKnownChain(alice.chain), bob), digits)
 })

@@ -1,38 +1,77 @@
 /**
- * How a session starts: X3DH (revision 1) from the signed prekey of a card.
+ * How a session starts, in the shape of PQXDH (revision 3) and, from a card alone, of X3DH (revision 1).
  *
- *     DH1 = dh A, prekey B    DH2 = ephemeral A, dh B    DH3 = ephemeral A, prekey B
- *     transcript = SHA-256("sotto/1/x3dh" || version 1 (2) || stamp 8 || starts count 1 || starts || uid A || uid B
- *               || 1 root A || 2 dh A || 1 root B || 2 dh B || 3 prekey id 4 || prekey || 4 ephemeral A)
- *     root 32 || session id 8 = HKDF(0xff x 32 || DH1 || DH2 || DH3, "", "sotto/1/x3dh" || transcript)
- *     header = version 1 || stamp 8 || prekey id 4 || ephemeral 32 || root A 32 || dh A 32 || statement 64
+ *     way 4, from a bundle (bundle.ts)         way 3, from the card of somebody who has no shelf
+ *     DH1 = dh A, prekey B    DH2 = ephemeral A, dh B    DH3 = ephemeral A, prekey B    DH4 = ephemeral A, one-time key B
+ *     ss  = secret of ML-KEM-1024 under the bundle's key                                (both in way 4 only)
+ *     transcript = SHA-256("sotto/1/pqxdh" || way 1 || stamp 8 || starts count 1 || starts || uid A || uid B
+ *               || SHA-256(document A) || SHA-256(document B) || 1 root A || 2 dh A || 1 root B || 2 dh B
+ *               || 3 prekey id 4 || prekey || 4 ephemeral A || [5 id 4 || one-time key]
+ *               || [6 last-resort key of ML-KEM, or 7 id 4 || one-time key of it] || [8 ciphertext])
+ *     root 32 || session id 8 = HKDF(0xff x 32 || DH1 || DH2 || DH3 || [DH4] || [ss], "", "sotto/1/pqxdh" || transcript)
+ *     header = way 1 || stamp 8 || prekey id 4 || ephemeral 32 || [one-time id 4 || kem id 4 || ciphertext 1,568]
+ *           || document count 1 || documents of A
  *
- * The octet before each key in the transcript is its type; a one-time prekey, a KEM's key and ciphertext would be further
- * types, further inputs, and a new version. The stamp orders the sessions of a pair: the starter's clock in milliseconds,
- * or one more than the highest stamp it knows.
+ * Four rules, from the formal analysis of PQXDH (Bhargavan, Jacomme, Kiefer, Schmidt, 2024). 1: keys that sign and keys that
+ * agree are never the same key, nor made from each other. 2: every key goes in with an octet for its kind, and each kind is
+ * signed under a label of its own, so none passes for another. 3: the key of the KEM and its ciphertext are part of the
+ * transcript, which makes the session's keys and is bound to every message. 4: what is not signed, not canonical, not a
+ * key, all zero, or stale makes no session. The KEM is for secrecy alone: who the other is, Ed25519 and X25519 say.
+ *
+ * The stamp orders the sessions of a pair: the starter's clock in milliseconds, or one more than the highest stamp it knows.
  */
-import { concat, constantTimeEqual, empty, readU32, u32, u64, utf8, wipe } from '#protocol/bytes.ts'
+import { concat, constantTimeEqual, empty, type Random, readU32, u32, u64, utf8, wipe } from '#protocol/bytes.ts'
 import { hkdfSha256, sha256 } from '#protocol/crypto/hash.ts'
-import type { SignedPrekey } from './card.ts'
-import { type Identity, type PublicIdentity, publicIdentity, verifyStatement } from './identity.ts'
+import { mlkem1024 } from '#protocol/crypto/mlkem.ts'
+import { documentHash, encodeChain, type PublicIdentity, readChain, takeChain } from './documents.ts'
+import type { Identity } from './identity.ts'
 import { type Agreement, isCanonicalKey, joinAgreements, type KeyPair } from './keys.ts'
 import { Reader } from './reader.ts'
-import { START_LENGTH } from './sizes.ts'
 
-/** 2: the ratchet that follows exchanges keys of ML-KEM (healing.ts). */
-const VERSION = 2
-/** The ways to start that we know, ascending. */
-export const STARTS: Uint8Array = Uint8Array.of(VERSION)
+/** What a session may be started from. */
+export const Way = { card: 3, bundle: 4 } as const
+export type Way = (typeof Way)[keyof typeof Way]
+
+/** The ways that are offered, ascending, where there is a shelf and where there is none. The highest one is taken. */
+export const startsOf = (way: Way): Uint8Array => (way === Way.bundle ? Uint8Array.of(3, 4) : Uint8Array.of(3))
+
 export const SESSION_ID_LENGTH = 8
 /** About the year 10900: no clock says more, and there is room above. */
 const STAMP_MAX = 2 ** 48
+
+export interface NamedKey {
+  readonly id: number
+  readonly key: Uint8Array
+}
+
+/** What the side that writes first uses of the other's keys. */
+export interface Offer {
+  readonly prekey: NamedKey
+  /** Undefined for what a card offers. */
+  readonly bundle:
+    | {
+        readonly oneTime: NamedKey | undefined
+        /** ML-KEM-1024; id 0 for the last resort. */
+        readonly kem: NamedKey
+      }
+    | undefined
+}
+
+export interface Quantum {
+  /** 0 for none. */
+  readonly oneTimeId: number
+  /** 0 for the last resort that goes with the prekey. */
+  readonly kemId: number
+  readonly ciphertext: Uint8Array
+}
 
 export interface StartHeader {
   readonly stamp: number
   readonly prekeyId: number
   readonly ephemeral: Uint8Array
+  /** Of way 4. */
+  readonly quantum: Quantum | undefined
   readonly from: PublicIdentity
-  readonly statement: Uint8Array
 }
 
 export interface SessionSecrets {
@@ -42,19 +81,30 @@ export interface SessionSecrets {
   readonly context: Uint8Array
 }
 
-export function encodeStart({ stamp, prekeyId, ephemeral, from, statement }: StartHeader): Uint8Array {
-  return concat(STARTS, u64(stamp), u32(prekeyId), ephemeral, from.root, from.dh, statement)
+const wayOf = (quantum: unknown): Way => (quantum === undefined ? Way.card : Way.bundle)
+
+export function encodeStart({ stamp, prekeyId, ephemeral, quantum, from }: StartHeader): Uint8Array {
+  const more = quantum === undefined ? empty : concat(u32(quantum.oneTimeId), u32(quantum.kemId), quantum.ciphertext)
+  const way = Uint8Array.of(wayOf(quantum))
+  return concat(way, u64(stamp), u32(prekeyId), ephemeral, more, encodeChain(from.chain))
 }
 
-/** undefined where it is malformed, of another version, or its statement is not signed. */
-export function decodeStart(bytes: Uint8Array): StartHeader | undefined {
+/** At the beginning of `bytes`. undefined where it is malformed, of another way, or its documents are not sound. */
+export function decodeStart(bytes: Uint8Array): { readonly header: StartHeader; readonly length: number } | undefined {
   const reader = new Reader(bytes)
-  const version = reader.u8()
+  const way = reader.u8()
   const [stamp, prekeyId, ephemeral] = [reader.u64(), reader.u32(), reader.take(32)]
-  const from = publicIdentity(reader.take(32), reader.take(32))
-  const statement = reader.take(64)
-  if (!reader.end() || bytes.length !== START_LENGTH || version !== VERSION || !(stamp < STAMP_MAX)) return undefined
-  return verifyStatement(from, statement) ? { stamp, prekeyId, ephemeral, from, statement } : undefined
+  if (way !== Way.card && way !== Way.bundle) return undefined
+  const quantum = way === Way.bundle ? readQuantum(reader) : undefined
+  const chain = takeChain(reader)
+  const length = bytes.length - reader.rest().length
+  const from = stamp < STAMP_MAX ? readChain(chain) : undefined
+  return from && { header: { stamp, prekeyId, ephemeral, quantum, from }, length }
+}
+
+function readQuantum(reader: Reader): Quantum {
+  const [oneTimeId, kemId] = [reader.u32(), reader.u32()]
+  return { oneTimeId, kemId, ciphertext: reader.take(mlkem1024.ciphertextLength) }
 }
 
 /** Which prekey of the other side an encoded header names. */
@@ -65,75 +115,119 @@ export function prekeyIdOf(header: Uint8Array): number {
 interface Parties {
   readonly from: PublicIdentity
   readonly to: PublicIdentity
-  readonly prekey: Pick<SignedPrekey, 'id' | 'key' | 'starts'>
+  readonly prekey: NamedKey
   readonly ephemeral: Uint8Array
   readonly stamp: number
+  readonly bundle: (NonNullable<Offer['bundle']> & { readonly ciphertext: Uint8Array }) | undefined
 }
 
-const LABEL = utf8('sotto/1/x3dh')
-const Tag = { root: Uint8Array.of(1), dh: Uint8Array.of(2), prekey: Uint8Array.of(3), ephemeral: Uint8Array.of(4) }
+const LABEL = utf8('sotto/1/pqxdh')
+const tag = (kind: number): Uint8Array => Uint8Array.of(kind)
+const Tag = {
+  ...{ root: tag(1), dh: tag(2), prekey: tag(3), ephemeral: tag(4) },
+  ...{ oneTime: tag(5), lastResort: tag(6), oneTimeKem: tag(7), ciphertext: tag(8) },
+}
 
-function transcriptOf({ from, to, prekey, ephemeral, stamp }: Parties): Uint8Array {
+function transcriptOf({ from, to, prekey, ephemeral, stamp, bundle }: Parties): Uint8Array {
   const keysOf = ({ root, dh }: PublicIdentity): Uint8Array => concat(Tag.root, root, Tag.dh, dh)
-  const starts = concat(Uint8Array.of(prekey.starts.length), prekey.starts)
-  const keys = concat(keysOf(from), keysOf(to), Tag.prekey, u32(prekey.id), prekey.key, Tag.ephemeral, ephemeral)
-  return sha256(LABEL, Uint8Array.of(VERSION), u64(stamp), starts, from.uid, to.uid, keys)
+  const way = wayOf(bundle)
+  const starts = startsOf(way)
+  return sha256(
+    concat(LABEL, Uint8Array.of(way), u64(stamp), Uint8Array.of(starts.length), starts, from.uid, to.uid),
+    concat(documentHash(from), documentHash(to), keysOf(from), keysOf(to)),
+    concat(Tag.prekey, u32(prekey.id), prekey.key, Tag.ephemeral, ephemeral),
+    bundle === undefined ? empty : bundleText(bundle),
+  )
 }
 
-function derive(parties: Parties, agreements: readonly Agreement[]): SessionSecrets | undefined {
+function bundleText({ oneTime, kem, ciphertext }: NonNullable<Parties['bundle']>): Uint8Array {
+  const named = ({ id, key }: NamedKey): Uint8Array => concat(u32(id), key)
+  const once = oneTime === undefined ? empty : concat(Tag.oneTime, named(oneTime))
+  const quantum = kem.id === 0 ? concat(Tag.lastResort, kem.key) : concat(Tag.oneTimeKem, named(kem))
+  return concat(once, quantum, Tag.ciphertext, ciphertext)
+}
+
+function derive(
+  parties: Parties,
+  agreements: readonly Agreement[],
+  shared: Uint8Array | undefined,
+): SessionSecrets | undefined {
   const joined = joinAgreements(agreements)
   if (joined === undefined) return undefined
   const context = transcriptOf(parties)
-  const derived = hkdfSha256(joined, empty, concat(LABEL, context), 32 + SESSION_ID_LENGTH)
-  wipe(joined)
+  const input = concat(joined, shared ?? empty)
+  const derived = hkdfSha256(input, empty, concat(LABEL, context), 32 + SESSION_ID_LENGTH)
+  wipe(joined, input, ...(shared === undefined ? [] : [shared]))
   return { root: derived.slice(0, 32), id: derived.slice(32), context }
-}
-
-/** True where a card offers a way to start that we know. */
-export function canStart(prekey: SignedPrekey): boolean {
-  return prekey.starts.includes(VERSION)
 }
 
 /** Of the side that writes first. undefined where a key of theirs is not a usable one. */
 export function startSession(input: {
   readonly identity: Identity
   readonly to: PublicIdentity
-  readonly prekey: SignedPrekey
+  readonly offer: Offer
   readonly ephemeral: KeyPair
   readonly stamp: number
+  /** For the KEM. */
+  readonly random: Random
 }): { readonly header: StartHeader; readonly secrets: SessionSecrets } | undefined {
-  const { identity, to, prekey, ephemeral, stamp } = input
-  const secrets = derive({ from: identity, to, prekey, ephemeral: ephemeral.publicKey, stamp }, [
+  const { identity, to, offer, ephemeral, stamp } = input
+  const { prekey, bundle } = offer
+  const sealed = bundle && mlkem1024.encapsulate(bundle.kem.key, input.random(32))
+  if (bundle !== undefined && sealed === undefined) return undefined
+  const from = { uid: identity.uid, root: identity.root, dh: identity.dh, chain: identity.chain }
+  const inBundle = bundle && { ...bundle, ciphertext: sealed!.ciphertext }
+  const parties = { from, to, prekey, ephemeral: ephemeral.publicKey, stamp, bundle: inBundle }
+  const agreements: Agreement[] = [
     [identity.dhPair.secret, prekey.key],
     [ephemeral.secret, to.dh],
     [ephemeral.secret, prekey.key],
-  ])
+  ]
+  if (bundle?.oneTime !== undefined) agreements.push([ephemeral.secret, bundle.oneTime.key])
+  const secrets = derive(parties, agreements, sealed?.shared)
   if (secrets === undefined) return undefined
-  const { uid, root, dh, statement } = identity
-  const from = { uid, root, dh }
-  return { header: { stamp, prekeyId: prekey.id, ephemeral: ephemeral.publicKey, from, statement }, secrets }
+  const quantum = bundle && {
+    oneTimeId: bundle.oneTime?.id ?? 0,
+    kemId: bundle.kem.id,
+    ciphertext: sealed!.ciphertext,
+  }
+  return { header: { stamp, prekeyId: prekey.id, ephemeral: ephemeral.publicKey, quantum, from }, secrets }
+}
+
+/** Our secrets that a header names. */
+export interface Named {
+  readonly prekey: KeyPair
+  readonly oneTime: KeyPair | undefined
+  /** Seed of ML-KEM-1024; undefined where the header names none. */
+  readonly kem: Uint8Array | undefined
 }
 
 /** Of the side that is written to. undefined where a key is not a usable one, or the session is not the one it claims. */
 export function acceptSession(input: {
   readonly identity: Identity
-  readonly prekey: KeyPair
+  readonly named: Named
   readonly header: StartHeader
   readonly claimedId: Uint8Array
 }): SessionSecrets | undefined {
-  const { identity, prekey, header, claimedId } = input
-  if (!isCanonicalKey(header.ephemeral)) return undefined
-  const parties = {
-    from: header.from,
-    to: identity,
-    prekey: { id: header.prekeyId, key: prekey.publicKey, starts: STARTS },
-    ephemeral: header.ephemeral,
-    stamp: header.stamp,
+  const { identity, named, header, claimedId } = input
+  const { prekey, oneTime, kem } = named
+  const { quantum, ephemeral, from } = header
+  if (!isCanonicalKey(ephemeral) || (quantum === undefined) !== (kem === undefined)) return undefined
+  if (((quantum?.oneTimeId ?? 0) === 0) !== (oneTime === undefined)) return undefined
+  const bundle = quantum && {
+    oneTime: oneTime && { id: quantum.oneTimeId, key: oneTime.publicKey },
+    kem: { id: quantum.kemId, key: mlkem1024.keygen(kem!).publicKey },
+    ciphertext: quantum.ciphertext,
   }
-  const secrets = derive(parties, [
-    [prekey.secret, header.from.dh],
-    [identity.dhPair.secret, header.ephemeral],
-    [prekey.secret, header.ephemeral],
-  ])
+  const shared = quantum && mlkem1024.decapsulate(kem!, quantum.ciphertext)
+  const signed = { id: header.prekeyId, key: prekey.publicKey }
+  const parties = { from, to: identity, prekey: signed, ephemeral, stamp: header.stamp, bundle }
+  const agreements: Agreement[] = [
+    [prekey.secret, from.dh],
+    [identity.dhPair.secret, ephemeral],
+    [prekey.secret, ephemeral],
+  ]
+  if (oneTime !== undefined) agreements.push([oneTime.secret, ephemeral])
+  const secrets = derive(parties, agreements, shared)
   return secrets !== undefined && constantTimeEqual(secrets.id, claimedId) ? secrets : undefined
 }

@@ -8,7 +8,7 @@ import { isTimer } from '#client/chat/says.ts'
 import type { Member } from '#client/member.ts'
 import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { isSottoError } from '#protocol/errors.ts'
-import { contactNamed, nameOf } from './contact-names.ts'
+import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
 import { sanitize } from './sanitize.ts'
 import type { Terminal } from './terminal.ts'
 import { openTerminal } from './terminal.ts'
@@ -278,8 +278,9 @@ class ChatView {
     }
   }
 
-  private describe({ status, verified }: ContactView): string {
+  private describe({ status, verified, changed }: ContactView): string {
     if (status !== 'accepted') return `(${status})`
+    if (changed) return '(new keys: compare the digits)'
     return verified ? '(verified)' : ''
   }
 
@@ -348,6 +349,9 @@ class ChatView {
         return this.onReceipt(event.contact, event.status, event.messages)
       case 'contact':
         return this.onContact(event.contact)
+      case 'keys':
+        this.terminal.bell()
+        return this.print(this.terminal.style('yellow', newKeysOf(event.contact)))
       case 'removed':
         if (this.current?.id === event.contact) this.current = undefined
         return this.prompt()

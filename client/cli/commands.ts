@@ -11,7 +11,7 @@ import type { Broker } from '#firewall/permit.ts'
 import { ask, readText } from '#firewall/prompt.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
-import { contactNamed, nameOf } from './contact-names.ts'
+import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
 import { registerDoctor } from './doctor-view.ts'
 import { registerFriend } from './friend.ts'
 import { registerIdentity } from './identity.ts'
@@ -318,7 +318,9 @@ function listContacts(contacts: readonly ContactView[], output: Output): void {
   if (contacts.length === 0) output.note('You have no contacts yet. Next: sotto contacts add')
   for (const contact of contacts) {
     const unread = contact.unread > 0 ? `, ${contact.unread} unread` : ''
-    output.result(contact, `${nameOf(contact)} (${contact.status}${contact.verified ? ', verified' : ''}${unread})`)
+    const trust = contact.changed ? ', NEW KEYS: compare the digits' : contact.verified ? ', verified' : ''
+    output.result(contact, `${nameOf(contact)} (${contact.status}${trust}${unread})`)
+    if (contact.changed) output.note(newKeysOf(contact))
   }
 }
 

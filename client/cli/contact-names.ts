@@ -28,3 +28,9 @@ export function contactNamed(contacts: readonly ContactView[], text: string): Co
     next: who.length === 0 ? 'Add somebody first: sotto contacts add' : `There are: ${who.join(', ')}.`,
   })
 }
+
+/** What a person is told once a contact has other keys than before. */
+export function newKeysOf(contact: ContactView): string {
+  const name = nameOf(contact)
+  return `${name} has new keys, as after a leak or on purpose; they follow from the old ones. Compare the digits again before you say anything that matters: sotto contacts verify ${name}`
+}

@@ -9,6 +9,8 @@ import { toLetters } from '#client/backup/letters.ts'
 import { toParts } from '#client/backup/parts.ts'
 import { backupFile, readBackup } from '#client/backup/read.ts'
 import { base32 } from '#client/chat/base32.ts'
+import type { Backup } from '#client/chat/chat.ts'
+import { ChatLimits } from '#client/chat/limits.ts'
 import { Member } from '#client/member.ts'
 import { codeFiles } from '#firewall/file-grants.ts'
 import { ask, askSecret, readText } from '#firewall/prompt.ts'
@@ -44,6 +46,10 @@ interface ReadOptions extends UnlockOptions, NameOptions {
   readonly file?: readonly string[]
 }
 
+interface RestoreOptions extends ReadOptions {
+  readonly updates: string
+}
+
 /** Characters; a backup may lie in a drawer for years, and who finds it has as long to guess. */
 const PASSWORD_LEAST = 10
 
@@ -77,10 +83,19 @@ export function registerIdentity(program: Command, add: AddCommand, ground: Grou
     .addOption(files())
     .addOption(dongle())
     .action((options) => run.prove(options))
+  add(
+    'rotate',
+    'After a leak: new keys, from a backup. Your contacts are told, and are to compare the digits again.',
+    identity,
+  )
+    .addOption(files())
+    .addOption(dongle())
+    .action((options) => run.rotate(options))
   add('restore', 'Become who a backup says, in an empty state folder.', identity)
     .addOption(files())
     .addOption(dongle())
     .option('--name <name>', 'what your contacts see (asked for where it is missing)')
+    .option('--updates <count>', 'how often the keys were rotated since the backup was made', '0')
     .action((options) => run.restore(options))
   add('dongle', 'Make a dongle: a key file for a stick of its own.', identity)
     .argument('<file>')
@@ -106,7 +121,9 @@ class IdentityCommands {
       const master = chat.masterSecret()
       const backedUp = master === undefined
       wipe(...(master === undefined ? [] : [master]))
-      output.result({ id, uid: hexId, name, backedUp }, `${sanitize(name)}\n${id}`)
+      const { updates } = chat
+      const rotated = updates === 0 ? '' : `\nkeys rotated: ${updates}`
+      output.result({ id, uid: hexId, name, backedUp, updates }, `${sanitize(name)}\n${id}${rotated}`)
       if (!backedUp) output.note('There is no backup that was proven. Next: sotto identity backup')
     })
   }
@@ -155,7 +172,7 @@ class IdentityCommands {
       const master = await this.open(options)
       const isOurs = chat.proveBackup(master)
       wipe(master)
-      if (!isOurs) throw new SottoError('E_BACKUP_OTHER', 'The backup opens, and is of another identity than this one.')
+      if (!isOurs) throw otherIdentity()
       output.result({ proven: true }, 'The backup opens, and it is yours. This device has forgotten the master secret.')
     })
   }
@@ -167,12 +184,32 @@ class IdentityCommands {
     output.note('Next: sotto identity backup, and sotto join with an invite.')
   }
 
-  async restore(options: ReadOptions): Promise<void> {
+  async rotate(options: ReadOptions): Promise<void> {
     const output = this.output(options)
+    await this.with(async ({ chat }) => {
+      const master = await this.open(options)
+      const before = chat.updates
+      const isOurs = chat.updateKeys(master)
+      wipe(master)
+      if (!isOurs) throw otherIdentity()
+      const updates = before + 1
+      output.result({ updates }, `You have new keys. This is update ${updates}: write the number on your backup.`)
+      output.note(
+        'Next: sotto chat tells your contacts. Compare the 60 digits with them again, and give out a new card.',
+      )
+    })
+  }
+
+  async restore(options: RestoreOptions): Promise<void> {
+    const output = this.output(options)
+    const updates = Number(options.updates)
+    if (!Number.isInteger(updates) || updates < 0 || updates >= ChatLimits.documents) {
+      throw new SottoError('E_USAGE', `--updates takes a whole number from 0 to ${ChatLimits.documents - 1}`)
+    }
     await this.requireEmpty()
     const master = await this.open(options)
     try {
-      await this.begin(await this.nameOf(options), output, master)
+      await this.begin(await this.nameOf(options), output, { master, updates })
       output.note('Contacts and messages are not in a backup of an identity. Next: sotto join with an invite.')
     } finally {
       wipe(master)
@@ -184,9 +221,9 @@ class IdentityCommands {
     return name ?? (stdin.isTTY ? await ask('What shall your contacts call you? ', stdin, stderr) : 'someone')
   }
 
-  /** Makes the identity of `master`, or a new one, and shows it. */
-  private async begin(newName: string, output: Output, master?: Uint8Array): Promise<void> {
-    const given = master === undefined ? {} : { master }
+  /** Makes the identity of a backup, or a new one, and shows it. */
+  private async begin(newName: string, output: Output, backup?: Backup): Promise<void> {
+    const given = backup === undefined ? {} : { backup }
     const member = await Member.open({ ...this.ground, template: undefined, online: false, newName, ...given })
     try {
       const { id, name } = member.chat.me
@@ -282,6 +319,9 @@ function shownId(uid: Uint8Array): string {
   const check = base32(sha256(concat(utf8('sotto/1/uid'), uid))).slice(0, 4)
   return `${letters}${check}`.match(/.{4}/g)!.join(' ')
 }
+
+const otherIdentity = (): SottoError =>
+  new SottoError('E_BACKUP_OTHER', 'The backup opens, and is of another identity than this one.')
 
 const backedUp = (): SottoError =>
   new SottoError('E_IDENTITY_BACKED_UP', 'A backup was proven, and this device has forgotten the master secret since.')

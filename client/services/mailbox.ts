@@ -2,7 +2,16 @@
  * The mailbox service as the chat uses it: over the tunnel of the gateway that a queue lives on, subscribed again after
  * every interruption. Spec section 9.
  */
-import type { ArrivedMessage, MailboxPort, NewQueue, OutgoingMessage, QueueRef } from '#client/chat/ports.ts'
+import type {
+  ArrivedMessage,
+  MailboxPort,
+  NewQueue,
+  OutgoingMessage,
+  QueueRef,
+  Shelf,
+  ShelfQuestion,
+  ShelfStock,
+} from '#client/chat/ports.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import type { Tunnel } from '#client/tunnel.ts'
 import { fromUtf8, latin1, utf8 } from '#protocol/bytes.ts'
@@ -86,13 +95,12 @@ export class Mailboxes implements MailboxPort {
     body,
     noStore,
   }: OutgoingMessage): Promise<'delivered' | 'stored' | 'duplicate'> {
-    const timeoutMs = this.isElsewhere(gateway) ? this.at(gateway).patience : undefined
-    const options = timeoutMs === undefined ? {} : { timeoutMs }
     const args = { sid, sauth, id, body, ...(noStore ? { noStore } : {}) }
-    const { stored } = ((await this.at(gateway).call('mailbox.put', args, options)) ?? {}) as { stored?: unknown }
+    const answer = await this.at(gateway).call('mailbox.put', args, this.patienceFor(gateway))
+    const { stored } = (answer ?? {}) as { stored?: unknown }
     if (stored === 'delivered' || stored === 'stored' || stored === 'duplicate') return stored
     if (stored === 'dropped') throw new ServiceFailure('offline')
-    throw new SottoError('E_INTERNAL', 'the gateway answered something this version does not know')
+    throw unknownAnswer()
   }
 
   async ack(queue: QueueRef, ids: readonly Uint8Array[]): Promise<void> {
@@ -103,10 +111,30 @@ export class Mailboxes implements MailboxPort {
     await this.at(queue.gateway).call('mailbox.delete', only(queue))
   }
 
+  async stock(queue: QueueRef): Promise<ShelfStock> {
+    return stockOf(await this.at(queue.gateway).call('prekeys.stock', only(queue)))
+  }
+
+  async publish(queue: QueueRef, { head, dh, kem, clear }: Shelf): Promise<void> {
+    await this.at(queue.gateway).call('prekeys.publish', { ...only(queue), head, dh, kem, clear })
+  }
+
+  async bundle({ gateway, sid, sauth, request }: ShelfQuestion): ReturnType<MailboxPort['bundle']> {
+    const answer = await this.at(gateway).call('prekeys.fetch', { sid, sauth, request }, this.patienceFor(gateway))
+    const { head, dh, kem } = (answer ?? {}) as Record<string, unknown>
+    if (!(head instanceof Uint8Array && dh instanceof Uint8Array && kem instanceof Uint8Array)) throw unknownAnswer()
+    return { head, dh, kem }
+  }
+
   setQueues(queues: readonly QueueRef[]): void {
     const wanted = new Map<string, QueueRef[]>([...this.byGateway.keys()].map((name) => [name, []]))
     for (const queue of queues) wanted.get(latin1(queue.gateway))?.push(queue)
     for (const [name, own] of wanted) this.byGateway.get(name)!.read(own)
+  }
+
+  /** How long to wait for a gateway: for ever where there is no other. */
+  private patienceFor(gateway: Uint8Array): { timeoutMs?: number } {
+    return this.isElsewhere(gateway) ? { timeoutMs: this.at(gateway).patience } : {}
   }
 
   /** True where this gateway is out of reach and another is not. */
@@ -122,6 +150,19 @@ export class Mailboxes implements MailboxPort {
       kept: 'Your message is kept and goes out once you have joined there.',
     })
   }
+}
+
+const unknownAnswer = (): SottoError =>
+  new SottoError('E_INTERNAL', 'the gateway answered something this version does not know')
+
+function stockOf(answer: unknown): ShelfStock {
+  const { head, dh, kem } = (answer ?? {}) as Partial<ShelfStock>
+  const isPile = (pile: unknown): boolean => {
+    const { count, low } = (pile ?? {}) as Partial<ShelfStock['dh']>
+    return Number.isSafeInteger(count) && Number.isSafeInteger(low) && count! >= 0
+  }
+  if (!(head instanceof Uint8Array && isPile(dh) && isPile(kem))) throw unknownAnswer()
+  return { head, dh: dh!, kem: kem! }
 }
 
 const only = ({ rid, rauth }: QueueRef): { rid: Uint8Array; rauth: Uint8Array } => ({ rid, rauth })

@@ -111,7 +111,7 @@ interface Pages {
 }
 
 /**
- * What one transaction writes at the most: a body of 17 KiB, lists, and the pages of the trees above them. A template pack
+ * What one transaction writes at the most: a body of 22 KiB, lists, and the pages of the trees above them. A template pack
  * is longer (256 KiB); only the operator writes one, now and then, and the reserve holds it.
  */
 const TRANSACTION_BYTES = 65_536

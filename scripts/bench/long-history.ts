@@ -5,13 +5,14 @@
 import { join } from 'node:path'
 import { readKnownCard, signCard } from '#client/chat/card.ts'
 import { newContact, withCard } from '#client/chat/contacts.ts'
-import { deriveSecrets, identityOf } from '#client/chat/identity.ts'
+import { deriveIdentity, identityOf } from '#client/chat/identity.ts'
 import { keyPair } from '#client/chat/keys.ts'
 import { offerOf, rotatePrekeys } from '#client/chat/prekeys.ts'
 import { startSending } from '#client/chat/ratchet.ts'
 import { CHAT_TABLES, Records } from '#client/chat/records.ts'
 import { createProfile } from '#client/chat/self.ts'
 import { sottoSuite } from '#client/chat/sotto-suite.ts'
+import { Way } from '#client/chat/start.ts'
 import { openStore } from '#client/store/open-store.ts'
 import { systemBroker } from '#firewall/system-broker.ts'
 import { ed25519PublicKey } from '#protocol/crypto/ed25519.ts'
@@ -56,8 +57,8 @@ function fill(folder: string, gateway: Uint8Array, people: number, each: number)
 }
 
 function befriend(records: Records, gateway: Uint8Array, name: string, count: number, began: number): void {
-  const identity = identityOf(deriveSecrets(randomBytes(32)))
-  const prekey = offerOf(rotatePrekeys([], began, randomBytes)[0]!)
+  const identity = identityOf(deriveIdentity(randomBytes(32)))
+  const prekey = offerOf(rotatePrekeys([], began, randomBytes)[0]!, Way.card)
   const address = { gateway, sid: randomBytes(24), sauth: randomBytes(32), box: randomBytes(32) }
   const card = readKnownCard(signCard(identity, { name, issued: began, prekey, addresses: [address] }))
   const context = { sendContext: new Uint8Array(32), receiveContext: new Uint8Array(32) }

@@ -2,17 +2,17 @@
 export interface MailboxLimits {
   /** Messages waiting in one queue. Attack: a contact fills the recipient's share. 128 is a busy day of one contact. */
   readonly waitingPerQueue: number
-  /** Octets of one body. Attack: large blocks. The largest block of the chat is 16 KiB; the rest is its own sealing. */
+  /** Octets of one body. Attack: large blocks. The largest block of the chat: a text of 16 KiB, and how its session starts. */
   readonly bodyBytes: number
   /** Seconds a message may wait. Attack: mail nobody fetches stays for ever. 21 days outlast a holiday. */
   readonly ttlSeconds: number
   /** Queues of one member. Attack: a member makes queues without end. One for each of 500 contacts, and its successor. */
   readonly queuesPerMember: number
-  /** Octets waiting on disk for one member. Attack: one member fills the disk. 31 full queues, or 80,000 text messages. */
+  /** Octets waiting on disk for one member. Attack: one member fills the disk. 23 full queues, or 80,000 text messages. */
   readonly diskBytesPerMember: number
   /** Octets that a message in memory counts for beside its body. Attack: bodies of one octet, each with its own book-keeping. */
   readonly ramMessageBytes: number
-  /** Octets waiting in memory for one member. Attack: one member fills the memory. Seven full queues. */
+  /** Octets waiting in memory for one member. Attack: one member fills the memory. Five full queues. */
   readonly ramBytesPerMember: number
   /** Octets waiting in memory in all. Attack: many members together fill the memory. */
   readonly ramBytes: number
@@ -38,7 +38,7 @@ export interface MailboxLimits {
 
 export const MailboxLimits: MailboxLimits = Object.freeze({
   waitingPerQueue: 128,
-  bodyBytes: 16_384 + 512,
+  bodyBytes: 22_016,
   ttlSeconds: 21 * 86_400,
   queuesPerMember: 1_024,
   diskBytesPerMember: 64 * 1024 ** 2,

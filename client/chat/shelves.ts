@@ -1,0 +1,116 @@
+/**
+ * Keeps the shelves beside the queues on our card filled: a head with the newest prekey, and enough one-time keys. Keys are
+ * stored before they are published; what a gateway has taken is noted after it has said so, and published again otherwise,
+ * which brings nothing back that was given away.
+ */
+import { fastEqual, latin1, type Millis, type Random } from '#protocol/bytes.ts'
+import { sha256 } from '#protocol/crypto/hash.ts'
+import { oneTimeKinds, signHead } from './bundle.ts'
+import { numberOf } from './documents.ts'
+import type { Journal } from './journal.ts'
+import type { OwnQueue } from './model.ts'
+import { asPublished, NO_KEYS, type OneTimeKeys, type ShelfSize, sameKeys, tended, unpublished } from './one-time.ts'
+import { ANYBODY, type OwnQueues } from './own-queues.ts'
+import type { MailboxPort, Shelf, ShelfStock } from './ports.ts'
+import { headOf } from './prekeys.ts'
+import type { Records } from './records.ts'
+import type { Self } from './self.ts'
+
+export interface ShelfParts {
+  readonly records: Records
+  readonly journal: Journal
+  readonly mailbox: MailboxPort
+  readonly queues: OwnQueues
+  readonly self: Self
+  readonly size: ShelfSize
+  readonly random: Random
+  readonly now: () => Millis
+}
+
+/** The gateway has no shelves. */
+export const NO_SHELF = -1
+
+export class Shelves {
+  private readonly parts: ShelfParts
+  /** By rid: one at a time. */
+  private readonly underWay = new Map<string, Promise<void>>()
+
+  constructor(parts: ShelfParts) {
+    this.parts = parts
+  }
+
+  /** Each shelf for itself, so that a gateway out of reach holds up no other. Returns what failed; it is due again later. */
+  async keep(): Promise<unknown[]> {
+    const works = this.parts.queues.onCard().map((queue) => this.keepOne(queue))
+    const results = await Promise.allSettled(works)
+    return results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
+  }
+
+  /** Resolves once one shelf in use is filled, or known not to be there; at once where that is so. Never rejects. */
+  async first(): Promise<void> {
+    const { queues } = this.parts
+    if (queues.inUse(ANYBODY).some(({ shelf }) => shelf !== undefined)) return
+    await Promise.any(queues.onCard().map((queue) => this.keepOne(queue))).catch(() => undefined)
+  }
+
+  private keepOne(queue: OwnQueue): Promise<void> {
+    const key = latin1(queue.rid)
+    const work = this.underWay.get(key) ?? this.fill(queue).finally(() => this.underWay.delete(key))
+    this.underWay.set(key, work)
+    return work
+  }
+
+  private async fill(queue: OwnQueue): Promise<void> {
+    const { mailbox } = this.parts
+    const stock = await mailbox.stock(queue).catch((error: unknown) => {
+      if (reasonOf(error) === 'unknown-method') return undefined
+      throw error
+    })
+    if (stock === undefined) return this.note(queue, NO_SHELF)
+    const key = numberOf(this.parts.self.identity.chain)
+    const { shelf, keys } = this.prepare(queue, stock, key)
+    const isSame = fastEqual(stock.head, sha256(shelf.head)) && !shelf.clear
+    if (!isSame || shelf.dh.length + shelf.kem.length > 0) await mailbox.publish(queue, shelf)
+    this.note(queue, key, keys)
+  }
+
+  /** What is to be published, stored before anybody sees it. */
+  private prepare(queue: OwnQueue, stock: ShelfStock, key: number): { shelf: Shelf; keys: OneTimeKeys } {
+    const { records, journal, self, random, now } = this.parts
+    // What the person before the key update has signed goes.
+    const clear = queue.shelf !== undefined && queue.shelf !== NO_SHELF && queue.shelf !== key
+    const left = (pile: ShelfStock['dh']): ShelfStock['dh'] => (clear ? { ...pile, count: 0 } : pile)
+    const keys = journal.commit(() => {
+      const before = records.oneTimeKeys(queue.rid)
+      const profile = records.profile()!
+      let next = profile.oneTimeNext ?? 1
+      const piles = { dh: left(stock.dh), kem: left(stock.kem) }
+      const after = tended(before, piles, this.parts.size, { number: () => next++, now: now(), random })
+      if (!sameKeys(before, after)) records.putOneTimeKeys(queue.rid, after)
+      if (next !== (profile.oneTimeNext ?? 1)) records.putProfile({ ...profile, oneTimeNext: next })
+      return after
+    })
+    const { identity } = self
+    const head = signHead(identity, headOf(records.prekeys().at(-1)!))
+    const [dh, kem] = oneTimeKinds.map((kind) => unpublished(identity, kind, keys))
+    return { shelf: { head, dh: dh!, kem: kem!, clear }, keys }
+  }
+
+  private note(queue: OwnQueue, shelf: number, sent: OneTimeKeys = NO_KEYS): void {
+    const { records, journal, queues } = this.parts
+    const current = queues.byRid(queue.rid)
+    if (current === undefined) return
+    const before = records.oneTimeKeys(queue.rid)
+    const after = asPublished(before, sent)
+    const isNoted = oneTimeKinds.every((kind) => before[kind].every((key, i) => key === after[kind][i]))
+    if (isNoted && current.shelf === shelf) return
+    journal.commit((then) => {
+      if (!isNoted) records.putOneTimeKeys(queue.rid, after)
+      queues.noteShelf(queue.rid, shelf, then)
+    })
+  }
+}
+
+function reasonOf(error: unknown): unknown {
+  return error instanceof Error && 'reason' in error ? error.reason : undefined
+}
