@@ -17,6 +17,7 @@ interface Line {
 const otherwise: Readonly<Record<string, RegExp>> = {
   'the method, put back': /^TypeError/,
   'the method, deleted': /^TypeError/,
+  'what a report leaves out, put back': /^TypeError/,
   'undici.EventSource': /^Error: refused$/,
 }
 

@@ -7,6 +7,7 @@ import * as dgram from 'node:dgram'
 import * as dns from 'node:dns'
 import { createRequire } from 'node:module'
 import * as net from 'node:net'
+import type * as sqlite from 'node:sqlite'
 
 // Namespaces of import cannot be changed; what require gives can, and `syncBuiltinESMExports` carries it over.
 const require = createRequire(import.meta.url)
@@ -47,6 +48,13 @@ export const closedRoads: readonly Road[] = [
   ...roads('dns.Resolver', dns.Resolver.prototype, asking(dns.Resolver.prototype)),
   ...roads('dns.promises.Resolver', dns.promises.Resolver.prototype, asking(dns.promises.Resolver.prototype)),
   ...roads('dns.Resolver', shared, asking(shared)),
+  // Native code of others, as add-ons are.
+  ...roads('sqlite.DatabaseSync', mutable<typeof sqlite>('node:sqlite').DatabaseSync.prototype, [
+    ...['loadExtension', 'enableLoadExtension'],
+  ]),
+  ...roads('crypto', mutable<object>('node:crypto'), ['setEngine']),
+  // They ask the DNS for the name of every address that is connected.
+  ...roads('process.report', process.report, ['getReport', 'writeReport']),
   // Loaders run code in a thread of their own, and hooks of others would go before ours.
   ...roads('module', mutable<object>('node:module'), ['register', 'registerHooks']),
   ...roads('process', process, ['binding', '_linkedBinding', 'execve', '_debugProcess', '_debugEnd']),
@@ -81,6 +89,8 @@ export const spawnSyncRoads: readonly Road[] = roads('child_process', processMod
   'execSync',
   'execFileSync',
 ])
+/** What a report leaves out, also one that a signal or an error asks for: names of who is connected. */
+export const reportRoad: Road = { name: 'process.report.excludeNetwork', holder: process.report, key: 'excludeNetwork' }
 export const addonRoad: Road = { name: 'process.dlopen', holder: process, key: 'dlopen' }
 export const builtinRoad: Road = { name: 'process.getBuiltinModule', holder: process, key: 'getBuiltinModule' }
 export const lookupRoads: readonly Road[] = [

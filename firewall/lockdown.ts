@@ -24,6 +24,7 @@ import {
   connectRoad,
   listenRoad,
   lookupRoads,
+  reportRoad,
   spawnRoad,
   spawnSyncRoads,
 } from './lockdown-roads.ts'
@@ -84,6 +85,7 @@ export function lockDown(): Leave {
   close([connectRoad, listenRoad], refuse)
   closeConstructors(refuse)
   closeModules(refuse)
+  closeReports()
   guard([spawnRoad, ...spawnSyncRoads], () => leave.starting > 0, refuse)
   guard(lookupRoads, (args) => typeof args[0] === 'string' && isIP(args[0]) !== 0, refuse)
   guard([addonRoad], (args) => isListedAddon(args[1]), refuse)
@@ -174,6 +176,12 @@ function closeModules(refuse: Refuse): void {
     resolve: (name, context, next) => (isClosed(full(name)) ? refuse(full(name)) : next(name, context)),
   })
   guard([builtinRoad], (args) => typeof args[0] !== 'string' || !isClosed(full(args[0])), refuse)
+}
+
+/** Node takes the word before nobody can give another. */
+function closeReports(): void {
+  Reflect.set(process.report, 'excludeNetwork', true)
+  replace(reportRoad, true)
 }
 
 const startsAs = (text: string, start: string): boolean => apply(startsWith, text, [start])

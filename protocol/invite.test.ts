@@ -118,6 +118,7 @@ test('content that is no invite is refused', (t) => {
     place({ host: 'user@workshop.example' }),
     place({ host: 'workshop.example:80' }),
     place({ host: '192.0.2' }),
+    place({ host: 'workshop.example.' }),
     place({ port: 0 }),
     place({ port: 65_536 }),
     place({ addresses: ['workshop.example'] }),

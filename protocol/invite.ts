@@ -166,7 +166,8 @@ function isAddress(value: unknown): boolean {
 
 function isHost(value: unknown): boolean {
   if (isAddress(value)) return true
-  return typeof value === 'string' && /^[a-z0-9.-]{1,253}$/.test(value) && isCanonical(value)
+  // With a dot at its end, a name would be another for TLS and for the `Host` field.
+  return typeof value === 'string' && /^[a-z0-9.-]{0,252}[a-z0-9-]$/.test(value) && isCanonical(value)
 }
 
 type Checks = Readonly<Record<string, (value: unknown) => boolean>>

@@ -8,7 +8,8 @@
  */
 const heapFlags: readonly string[] = ['--external-memory-accounted-in-global-limit', '--initial-old-space-size=96']
 
-export const memberFlags: readonly string[] = heapFlags
+/** SIGUSR1 would open Node's debugger in the process that has the network. */
+export const memberFlags: readonly string[] = [...heapFlags, '--disable-sigusr1']
 
 /** New objects of a gateway die young: a nursery of 8 MiB instead of 16 costs no time and spares 10 KiB a member at 5,000. */
 export const gatewayFlags: readonly string[] = [...heapFlags, '--max-semi-space-size=8']
