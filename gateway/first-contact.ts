@@ -133,10 +133,15 @@ export class ReplayCache<Answer> {
   /** Those whose answer is still kept. */
   private readonly answered = new Set<Entry<Answer>>()
 
+  /** It was used before this process began: its answer is not here. Oldest first, before any other. */
+  restore(token: Uint8Array, at: Millis): void {
+    this.seen.set(latin1(token), { at, exact: '', answer: undefined })
+  }
+
   /** True where this token has been used and its answer is not given again: a stranger's, before anything else is looked at. */
   isOver(token: Uint8Array, now: Millis): boolean {
     const entry = this.seen.get(latin1(token))
-    return entry !== undefined && now - entry.at > Limits.firstContactAnswerMs
+    return entry !== undefined && (entry.answer === undefined || now - entry.at > Limits.firstContactAnswerMs)
   }
 
   /** The earlier answer; 'replay' where it is too late for one, or it was another request; undefined where the token is new. */

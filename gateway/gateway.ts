@@ -27,6 +27,7 @@ import { MemberSockets } from './sockets/member-sockets.ts'
 import type { GatewayState } from './state.ts'
 import { holdStore } from './store/holder.ts'
 import { readTlsFiles } from './tls-files.ts'
+import { UsedContacts } from './used-contacts.ts'
 
 /** How long a stopping gateway lets answers under way finish. */
 const GRACE_MS = 3_000
@@ -88,8 +89,10 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     log,
     fault: report,
   })
+  const used = new UsedContacts(state.store)
   const sessions: Sessions = new Sessions({
     ...around,
+    used,
     gatewaySecret: state.gatewaySecret,
     preferredAead: preferred(),
     holdMs: state.config.holdMs,
@@ -122,6 +125,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   parts.defer(() => sockets.close())
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
+    used.sweep(around.now()).catch(report)
     mailbox.sweep().catch(report)
     prekeys.sweep().catch(report)
     cards.sweep().catch(report)

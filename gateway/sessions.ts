@@ -21,6 +21,7 @@ import { CohortTokens, ReplayCache } from './first-contact.ts'
 import type { Keeper, Surroundings } from './live-session.ts'
 import { LiveSession } from './live-session.ts'
 import { contactPace, exchangePace } from './pace.ts'
+import type { UsedContacts } from './used-contacts.ts'
 
 /** Octets of a first contact's answer: box 42, Noise 48, reply. Rounded up for growth of the reply. */
 const ANSWER_OCTETS = 128
@@ -35,6 +36,8 @@ export interface SessionsInput extends Surroundings {
   readonly admit: (claim: Claim, cohort: Cohort) => Promise<Caller | undefined>
   /** Where a member is to be pointed (spec section 14.3); the same object until that changes. */
   readonly pointer?: (member: string) => PackPointer | undefined
+  /** First contacts that were answered by this process and those before it. */
+  readonly used?: Pick<UsedContacts, 'list' | 'keep'>
   /** What a service handler threw and no caller may see. */
   readonly report: (error: unknown) => void
 }
@@ -58,6 +61,7 @@ export class Sessions implements Keeper {
   constructor(input: SessionsInput) {
     this.input = input
     this.cohorts = new CohortTokens(maskKeyOf(x25519PublicKey(input.gatewaySecret)))
+    for (const { token, at } of input.used?.list() ?? []) this.replays.restore(token, at)
   }
 
   get count(): number {
@@ -107,6 +111,7 @@ export class Sessions implements Keeper {
     if (caller === undefined || wanted === undefined || wanted >= aeads.length) return undefined
     if (this.live.size >= Limits.sessions) return undefined
     if (!this.contacts.takeNow(caller.member, this.input.now())) return undefined
+    await this.use(exchange.token)
     // AES only where both ends are quick with it: index 1 is AES-256-GCM, 0 ChaCha20-Poly1305.
     const suite = Math.min(wanted, this.input.preferredAead)
     const { shape } = exchange
@@ -117,6 +122,15 @@ export class Sessions implements Keeper {
     })
     this.create(keys.root, suite, caller, exchange.cohort)
     return shape.encodeResponse({ parcel, random: this.input.random })
+  }
+
+  /** Before the answer: it must not be given again after a start. A full disk is no reason to shut members out. */
+  private async use(token: Uint8Array): Promise<void> {
+    try {
+      await this.input.used?.keep({ token, at: this.input.now() })
+    } catch (error) {
+      this.input.report(error)
+    }
   }
 
   private create(root: Uint8Array, suite: number, caller: Caller, cohort: Cohort): void {

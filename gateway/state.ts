@@ -39,6 +39,7 @@ import {
   type SecretKind,
 } from './store/secret-file.ts'
 import { openStore, type Store } from './store/store.ts'
+import { USED_CONTACT_TABLES } from './used-contacts.ts'
 
 export const CONFIG_FILE = 'gateway.yaml'
 export const STORE_FOLDER = 'store'
@@ -62,7 +63,7 @@ export const STATE_FILES: readonly string[] = [
 
 /** Every table a gateway keeps. */
 export const STATE_TABLES: readonly string[] = [
-  ...[HOLDER_TABLE, ...MEMBER_TABLES],
+  ...[HOLDER_TABLE, ...MEMBER_TABLES, ...USED_CONTACT_TABLES],
   ...[...MAILBOX_TABLES, ...PREKEY_TABLES, ...CARD_TABLES, ...PACK_TABLES],
 ]
 

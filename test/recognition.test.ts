@@ -88,6 +88,20 @@ test('a first contact again: the same answer at once, and no second session', as
   await gateway.stop()
 })
 
+test('a first contact that was answered is a stranger’s once the gateway has started anew', async (t) => {
+  const gateway = await startRealGateway()
+  const template = templates[0]!
+  const { contact, request, encode } = firstContact(gateway, template, await gateway.invite())
+  const stranger = comparable(await ask(gateway.port, encode(randomBytes(16), randomBytes(contact.parcel.length))))
+  const answer = await ask(gateway.port, request)
+  t.truthy(contact.finish(template.shape('send').decodeResponse(answer)!))
+  await gateway.restart()
+  t.deepEqual(comparable(await ask(gateway.port, request)), stranger)
+  t.is(gateway.running.sessions.count, 0)
+  t.deepEqual(gateway.log, [])
+  await gateway.stop()
+})
+
 test('a code redeemed by somebody else, a revoked invite, a clock off by hours: the website answers', async (t) => {
   const gateway = await startRealGateway()
   const template = templates[0]!

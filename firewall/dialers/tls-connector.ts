@@ -47,7 +47,8 @@ export function tlsConnector(options: ConnectorOptions = {}): Connector {
       let failure: unknown
       try {
         for await (const { socket, by, left } of route(target, { deadline, prefer: lastGood, unwanted })) {
-          const timeoutMs = Math.max(1, (deadline - performance.now()) / (left + 1))
+          // Half of what is left at the least: on a slow path a handshake takes seconds.
+          const timeoutMs = Math.max(1, (deadline - performance.now()) / Math.min(2, left + 1))
           const attempt = { timeoutMs, tickets, options, unwanted }
           try {
             const secured = await secure(socket, reachOf(target), attempt)

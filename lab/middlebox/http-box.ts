@@ -31,12 +31,15 @@ export async function startHttpBox(place: Place, origin: Place, rules: HttpRules
   /** The first connection: until then time does not count. */
   let began: number | undefined
   const cache = new Map<string, { until: number; reply: Reply }>()
+  let turns = 0
   const server = createServer(
     { cert: other.certificate, key: other.key, maxHeaderSize: 65_536, keepAliveTimeout: 60_000 },
     (request, response) => {
-      serve({ rules: box.rules, origin, agent, cache, age: performance.now() - began! }, request, response).catch(() =>
-        response.destroy(),
-      )
+      serve(
+        { rules: box.rules, origin, agent, cache, age: performance.now() - began!, turn: ++turns },
+        request,
+        response,
+      ).catch(() => response.destroy())
     },
   )
   const box = { rules, pin: sha256(new Uint8Array(new X509Certificate(own.certificate).raw)) }
@@ -64,6 +67,8 @@ interface Ground {
   readonly cache: Map<string, { until: number; reply: Reply }>
   /** Milliseconds since the box began. */
   readonly age: number
+  /** Number of the request, from 1. */
+  readonly turn: number
 }
 
 async function serve(ground: Ground, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -89,7 +94,7 @@ const plain = (status: number, fields: Fields = []): Reply => ({
 })
 
 /** What this box answers by itself. */
-function refuse({ rules, cache, age }: Ground, request: IncomingMessage): Reply | undefined {
+function refuse({ rules, cache, age, turn }: Ground, request: IncomingMessage): Reply | undefined {
   if (rules.portalMs !== undefined && age < rules.portalMs)
     return plain(302, [['location', 'http://login.hotel.example/?from=portal']])
   const known = cache.get(`${request.method} ${request.url}`)
@@ -97,7 +102,9 @@ function refuse({ rules, cache, age }: Ground, request: IncomingMessage): Reply 
   if (rules.refuseMethods?.includes(request.method ?? '')) return plain(405, [['allow', 'GET, HEAD']])
   if (rules.targetMax !== undefined && (request.url ?? '').length > rules.targetMax) return plain(414)
   if (rules.headersMax !== undefined && request.rawHeaders.join('').length > rules.headersMax) return plain(431)
-  if (rules.failShare === undefined || Math.random() >= rules.failShare) return undefined
+  // One in so many, and not by chance: a talk of few requests might meet none.
+  const { failShare = 0 } = rules
+  if (Math.floor(turn * failShare) === Math.floor((turn - 1) * failShare)) return undefined
   return remember(rules, cache, request, plain(rules.status ?? 503))
 }
 

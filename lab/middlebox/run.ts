@@ -22,6 +22,8 @@ import { TcpBox } from './tcp-box.ts'
 const COUNT = 10
 const EVERY_MS = 100
 const WITHIN_MS = 60_000
+/** For two starts of the program, and one that goes on. */
+const STARTS_MS = 180_000
 /** For a message that comes twice: the second one follows soon. */
 const GRACE_MS = 300
 
@@ -59,11 +61,14 @@ async function talk(
   folder: string,
   closing: (() => void | Promise<void>)[],
 ): Promise<Row> {
-  const open = scenario.member === 'process' || standing.namespace !== undefined ? processMember : libraryMember
+  const isProcess = scenario.member === 'process' || standing.namespace !== undefined
+  const open = isProcess ? processMember : libraryMember
   const far = await libraryMember({ folder, name: 'Far', link: farLink(scenario, ground) })
   closing.push(() => far.close())
   const began = performance.now()
-  const near = await within(scenario, open(placeOf(scenario, ground, standing, folder)))
+  // Programs start as slowly as the machine is busy, which says nothing of the network.
+  const patience = isProcess ? { withinMs: STARTS_MS } : scenario
+  const near = await within(patience, open(placeOf(scenario, ground, standing, folder)))
   closing.push(() => near.close())
   far.add(await within(scenario, near.card()))
   near.add(await far.card())
@@ -290,7 +295,7 @@ async function tcp(place: Place, origin: Place, rules: TcpRules): Promise<Standi
   }
 }
 
-function within<T>({ withinMs = WITHIN_MS }: Scenario, work: Promise<T>): Promise<T> {
+function within<T>({ withinMs = WITHIN_MS }: Pick<Scenario, 'withinMs'>, work: Promise<T>): Promise<T> {
   return Promise.race([
     work,
     deadline(withinMs).then(() => {

@@ -16,10 +16,12 @@ export interface RealGateway {
   readonly port: number
   readonly folder: string
   readonly state: GatewayState
-  readonly running: RunningGateway
+  running: RunningGateway
   readonly log: string[]
   /** An invite's one-time code and its cohort's keys, recognised at once. */
   invite(): Promise<{ code: Uint8Array; cohort: CohortKeys; secret: Uint8Array; id: string }>
+  /** The process ends, and another one begins with the same state. */
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -41,32 +43,32 @@ templates: [support-chat, gallery, beacon]
   await initState(join(folder, 'state'), config)
   const state = await openState(join(folder, 'state'))
   const log: string[] = []
-  const running = await startGateway({
-    state,
-    templates: compileBuiltins(),
-    services,
-    log: (line) => log.push(line),
-    ...more,
-  })
-  return {
+  const start = (): Promise<RunningGateway> =>
+    startGateway({ state, templates: compileBuiltins(), services, log: (line) => log.push(line), ...more })
+  const gateway: RealGateway = {
     port,
     folder: join(folder, 'state'),
     state,
-    running,
+    running: await start(),
     log,
     invite: async () => {
       const request = { name: 'test', uses: 1, days: 1, role: 'member' } as const
       const [made] = await state.members.createInvites(1, request, Date.now())
-      running.sessions.setCohorts(
+      gateway.running.sessions.setCohorts(
         state.members.cohorts(Date.now()).map(({ id, secret }) => ({ id, keys: deriveCohort(secret) })),
       )
       const { secret } = made!.cohort
       return { code: made!.code, cohort: deriveCohort(secret), secret, id: made!.info.id }
     },
+    restart: async () => {
+      await gateway.running.stop()
+      gateway.running = await start()
+    },
     stop: async () => {
-      await running.stop()
+      await gateway.running.stop()
       await state.close()
       rmSync(folder, { recursive: true })
     },
   }
+  return gateway
 }
