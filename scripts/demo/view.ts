@@ -28,6 +28,11 @@ export interface View {
 const BACKLOG = 60
 /** Octets of one report by a chat of the demo. */
 const REPORT_MAX = 100_000
+/** The page says nothing to anybody but this server, and stands in nobody's frame. */
+const POLICY = [
+  ...["default-src 'none'", "style-src 'unsafe-inline'", "script-src 'unsafe-inline'", "connect-src 'self'"],
+  ...["form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'"],
+].join('; ')
 
 /** @throws SottoError E_PORT_TAKEN */
 export async function startView(port: number): Promise<View> {
@@ -47,12 +52,12 @@ export async function startView(port: number): Promise<View> {
     response.once('close', () => pages.delete(response))
   }
   const server = createServer((request, response) => {
-    if (request.method === 'GET' && request.url === '/events') follow(response)
+    if (!isOwn(request)) response.writeHead(404).end()
+    else if (request.method === 'GET' && request.url === '/events') follow(response)
     else if (request.method === 'POST' && request.url === '/said')
       void take(request, response, (said) => publish('said', said))
     else if (request.method === 'GET' && request.url === '/') {
-      const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy })
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': POLICY })
       response.end(page)
     } else response.writeHead(404).end()
   })
@@ -73,6 +78,16 @@ export async function startView(port: number): Promise<View> {
       server.close()
     },
   }
+}
+
+/**
+ * Asked for by a name of this machine, and by no other website's page: one that rebinds its own name to us would read along,
+ * and one that posts here would put words into somebody's mouth.
+ */
+function isOwn({ headers, socket }: IncomingMessage): boolean {
+  const own = [`localhost:${socket.localPort}`, `127.0.0.1:${socket.localPort}`]
+  const { host = '', origin } = headers
+  return own.includes(host) && (origin === undefined || own.includes(origin.replace(/^http:\/\//, '')))
 }
 
 async function take(request: IncomingMessage, response: ServerResponse, publish: (said: Said) => void): Promise<void> {
