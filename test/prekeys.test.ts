@@ -55,6 +55,9 @@ test('a full shelf is published with the card; a first message takes one key of 
   t.deepEqual([...card.prekey.starts], [3, 4])
   const { rid, rauth } = bob.records.queues()[0]!
   const stock = (): Promise<unknown> => fixture.call('prekeys.stock', { rid, rauth })
+  const oneTime = async (): Promise<number> => ((await stock()) as { kem: { count: number } }).kem.count
+  bob.chat.connected()
+  while ((await oneTime()) === 0) await turn()
   t.like(await stock(), { dh: { count: ChatLimits.oneTime }, kem: { count: ChatLimits.oneTimeKem } })
 
   alice.chat.addContact(card)
