@@ -123,6 +123,14 @@ export function u64(value: number): Uint8Array {
   return concat(u32(Math.floor(value / 2 ** 32)), u32(value >>> 0))
 }
 
+/** In place. */
+export function writeU32(bytes: Uint8Array, value: number, at: number): void {
+  bytes[at] = value >>> 24
+  bytes[at + 1] = value >>> 16
+  bytes[at + 2] = value >>> 8
+  bytes[at + 3] = value
+}
+
 export function readU16(bytes: Uint8Array, at = 0): number {
   return (bytes[at]! << 8) | bytes[at + 1]!
 }

@@ -77,11 +77,11 @@ test('from the card to the mailbox', (t) => {
       session: '4f4cc0e10d05eb6c',
       context: '22da075e88fbf67466b145a0',
       envelope: '48cc4239df239f7a4b77c27f',
-      message: '6210bbf7b047f34694a71ae2',
-      nextChain: '2652c24d13530372f639caef',
-      inner: '086529aea86c8fecd24ba30c',
-      forContact: '5dcdee95229dc3bff39ead50',
-      forAnybody: '1ae31faa45f7e8b312f16a66',
+      message: '4b1a88897c149b318c0149d0',
+      nextChain: '0123fc7822cbe5380e12df25',
+      inner: '0d6cb67747455087cfcd9f4d',
+      forContact: '3045ab809fe14acb1ac41f27',
+      forAnybody: '844f4627686652585c39b19d',
     },
   )
 })

@@ -281,6 +281,8 @@ function turn(
 
 /** Drops chains and kept keys beyond the limits, oldest first. */
 export function forget(receiving: readonly ReceivingChain[], now: Millis): Chains {
+  const isShort = receiving.length <= ChatLimits.receivingChains
+  if (isShort && receiving.every(({ kept }) => kept.length === 0)) return { receiving, consumed: [] }
   const consumed: Uint8Array[] = []
   const chains = receiving.slice(-ChatLimits.receivingChains)
   for (const gone of receiving.slice(0, -ChatLimits.receivingChains)) consumed.push(...gone.kept.map(({ key }) => key))

@@ -2,17 +2,16 @@
  * The ratchet's suite of this product.
  *
  *     root, chain     = HKDF(agreement, root, "sotto/1/ratchet", 64)
- *     message key     = HMAC(chain, "sotto/1/message_key")
- *     next chain      = HMAC(chain, "sotto/1/chain_key")
+ *     message key 32 || next chain 32 = HMAC-SHA-512(chain, "sotto/1/chain")
  *     message         = head || AES-256-GCM(message key, 12 zeros, plaintext)      associated data: context || head
  *     head            = ratchet key 32 || flags 1 || number 4 || previous 4 || [offer number 4 || part]
  *
  * Flags: 1 an offer of ML-KEM rides along, 2 an answer, 4 the turn was mixed (healing.ts). Agreement: X25519, followed by the
  * secret of ML-KEM where the turn is mixed. The nonce may be zeros because a message key seals once.
  */
-import { concat, readU32, u32, utf8 } from '#protocol/bytes.ts'
+import { concat, readU32, u32, utf8, writeU32 } from '#protocol/bytes.ts'
 import { aes256gcm } from '#protocol/crypto/aead.ts'
-import { hkdfSha256, hmacSha256 } from '#protocol/crypto/hash.ts'
+import { hkdfSha256, hmacSha512 } from '#protocol/crypto/hash.ts'
 import { type HealingPart, partLength } from './healing.ts'
 import type { RatchetHeader, RatchetSuite } from './ratchet-suite.ts'
 
@@ -28,21 +27,24 @@ export function carriedLength(kind: HealingPart['kind'] | undefined): number {
 }
 
 const RATCHET = utf8('sotto/1/ratchet')
-const MESSAGE_KEY = utf8('sotto/1/message_key')
-const CHAIN_KEY = utf8('sotto/1/chain_key')
+const CHAIN = utf8('sotto/1/chain')
 const NONCE = new Uint8Array(12)
 
 function encodeHeader({ key, number, previous, mixed, part }: RatchetHeader): Uint8Array {
-  const flags = (part === undefined ? 0 : Flag[part.kind]) | (mixed ? Flag.mixed : 0)
-  const head = concat(key, Uint8Array.of(flags), u32(number), u32(previous))
+  const head = new Uint8Array(HEADER_LENGTH)
+  head.set(key)
+  head[32] = (part === undefined ? 0 : Flag[part.kind]) | (mixed ? Flag.mixed : 0)
+  writeU32(head, number, 33)
+  writeU32(head, previous, 37)
   return part === undefined ? head : concat(head, u32(part.number), part.octets)
 }
 
 /** undefined for flags that do not exist or exclude each other. */
 function carriedKind(flags: number): HealingPart['kind'] | 'none' | undefined {
-  const kinds = { 0: 'none', [Flag.offer]: 'offer', [Flag.answer]: 'answer' } as const
-  return kinds[(flags & ~Flag.mixed) as keyof typeof kinds]
+  return kinds[flags & ~Flag.mixed]
 }
+
+const kinds = ['none', 'offer', 'answer'] as const
 
 /** Of a message as it came; undefined where it is none. */
 function headLength(sealed: Uint8Array): number | undefined {
@@ -58,7 +60,9 @@ export const sottoSuite: RatchetSuite = {
     return { root: derived.slice(0, 32), chain: derived.slice(32) }
   },
   nextMessage(chain) {
-    return { message: hmacSha256(chain, MESSAGE_KEY), chain: hmacSha256(chain, CHAIN_KEY) }
+    const derived = hmacSha512(chain, CHAIN)
+    // Each has memory of its own: they are wiped at different times.
+    return { message: derived.slice(0, 32), chain: derived.slice(32) }
   },
   seal(message, header, plaintext, context) {
     const head = encodeHeader(header)

@@ -17,6 +17,10 @@ for (const [by, suite] of Object.entries({ native, noble })) {
     // RFC 4231 section 4.3
     const mac = suite.hmacSha256(utf8('Jefe'), utf8('what do ya want '), utf8('for nothing?'))
     t.is(hex(mac), '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843')
+    t.is(
+      hex(suite.hmacSha512(utf8('Jefe'), utf8('what do ya want for nothing?'))),
+      '164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737',
+    )
     // RFC 5869 appendix A.1
     const okm = suite.hkdfSha256(
       fromHex('0b'.repeat(22))!,
@@ -43,6 +47,7 @@ for (const [by, suite] of Object.entries({ native, noble })) {
       suite.sha256(empty),
       suite.sha256(empty, empty),
       suite.hmacSha256(empty, empty),
+      suite.hmacSha512(empty, empty),
       suite.hkdfSha256(empty, empty, empty, 32),
     ]
     for (const result of results) t.is(Object.getPrototypeOf(result), Uint8Array.prototype)
@@ -69,6 +74,15 @@ test('HMAC-SHA-256: native equals noble, and parts equal the whole', (t) => {
       const prepared = preparedHmacSha256(key)
       prepared(Buffer.concat([key, ...list]))
       t.deepEqual(prepared(Buffer.concat(list)), expected, 'whatever was asked before')
+    }),
+    { numRuns },
+  )
+})
+
+test('HMAC-SHA-512: native equals noble', (t) => {
+  fc.assert(
+    fc.property(any, any, (key, message) => {
+      t.deepEqual(native.hmacSha512(key, message), noble.hmacSha512(key, message))
     }),
     { numRuns },
   )

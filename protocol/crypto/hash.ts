@@ -1,5 +1,5 @@
 /**
- * SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), HKDF-SHA-256 (RFC 5869), on OpenSSL through node:crypto.
+ * SHA-256 (FIPS 180-4), HMAC-SHA-256 and HMAC-SHA-512 (RFC 2104), HKDF-SHA-256 (RFC 5869), on OpenSSL through node:crypto.
  *
  * No keyed object: for many short messages under one key there is `prepared-hmac.ts`.
  */
@@ -25,6 +25,11 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Ui
   const state = createHmac('sha256', key)
   for (const part of parts) state.update(part)
   return plain(state.digest())
+}
+
+/** HMAC-SHA-512 of one message, 64 octets: two keys for the price of one call. The key may have any length. */
+export function hmacSha512(key: Uint8Array, message: Uint8Array): Uint8Array {
+  return plain(createHmac('sha512', key).update(message).digest())
 }
 
 /** @throws RangeError for a `length` outside 1 to 8160 octets, or more than 1024 octets of `info` */

@@ -55,6 +55,10 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Ui
   return hmac(nobleSha256, key, concat(...parts))
 }
 
+export function hmacSha512(key: Uint8Array, message: Uint8Array): Uint8Array {
+  return hmac(sha512, key, message)
+}
+
 export function hkdfSha256(ikm: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array {
   requireHkdfBounds(info, length)
   return hkdf(nobleSha256, ikm, salt, info, length)

@@ -88,3 +88,16 @@ test('native equals noble on any two octet strings, and both ends agree', (t) =>
     { numRuns },
   )
 })
+
+test('a secret that was wiped or changed after its use is not used any more', (t) => {
+  const secret = new Uint8Array(32).fill(7)
+  const other = native.x25519PublicKey(new Uint8Array(32).fill(9))
+  const first = native.x25519Agree(secret, other)
+  t.deepEqual(native.x25519Agree(secret, other), first)
+  secret.fill(8)
+  t.deepEqual(native.x25519Agree(secret, other), native.x25519Agree(new Uint8Array(32).fill(8), other))
+  t.deepEqual(native.x25519PublicKey(secret), noble.x25519PublicKey(secret))
+  secret.fill(0)
+  t.deepEqual(native.x25519Agree(secret, other), noble.x25519Agree(new Uint8Array(32), other))
+  t.notDeepEqual(native.x25519Agree(secret, other), first)
+})

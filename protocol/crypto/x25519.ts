@@ -1,15 +1,35 @@
 /**
- * X25519 (RFC 7748), on OpenSSL through node:crypto. Raw keys go in and out; the `raw-*` formats are node's quickest way.
+ * X25519 (RFC 7748), on OpenSSL through node:crypto. Raw keys go in and out; the `raw-*` formats are node's quickest way,
+ * and a secret is read once.
  */
 
 import type { KeyObject } from 'node:crypto'
 import { createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto'
+import { constantTimeEqual } from '../bytes.ts'
 import { KEY_LENGTH } from '../constants.ts'
+import { sha256 } from './hash.ts'
 import { requireLength } from './lengths.ts'
 import { plain } from './plain.ts'
 
-const privateKey = (secret: Uint8Array): KeyObject =>
-  createPrivateKey({ key: secret, format: 'raw-private', asymmetricKeyType: 'x25519' })
+interface Known {
+  /** SHA-256 of the octets that the key was read from: no second copy of them stays behind. */
+  readonly hash: Uint8Array
+  readonly key: KeyObject
+}
+
+/**
+ * Keys that were read, by the array that holds the secret: reading one costs as much as an agreement, since OpenSSL computes
+ * the public key. Gone with its array, and not used for octets that have changed or were wiped since.
+ */
+const known = new WeakMap<Uint8Array, Known>()
+
+function privateKey(secret: Uint8Array): KeyObject {
+  const [before, hash] = [known.get(secret), sha256(secret)]
+  if (before !== undefined && constantTimeEqual(before.hash, hash)) return before.key
+  const key = createPrivateKey({ key: secret, format: 'raw-private', asymmetricKeyType: 'x25519' })
+  known.set(secret, { hash, key })
+  return key
+}
 
 const publicKeyObject = (publicKey: Uint8Array): KeyObject =>
   createPublicKey({ key: publicKey, format: 'raw-public', asymmetricKeyType: 'x25519' })
