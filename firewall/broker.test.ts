@@ -29,6 +29,9 @@ test.before(async () => {
 })
 test.after.always(() => gateway.close())
 
+/** Milliseconds for connections and answers: a busy machine may stand still for longer than a member waits. */
+const PATIENCE_MS = 100_000
+
 /** A gateway of the test's own, where it counts who came. */
 async function ownGateway(t: ExecutionContext): Promise<TestGateway> {
   const own = await startGateway()
@@ -40,7 +43,7 @@ async function openLocal(t: ExecutionContext, folder: string, now: () => number 
   const resolve = async (): Promise<never> => {
     throw new Error('no name is to be resolved')
   }
-  const connector = tlsConnector({ resolve })
+  const connector = tlsConnector({ resolve, connectMs: PATIENCE_MS })
   const broker = await openBroker({ folder, dialers: [undiciDialer({ connector })], now, random: randomBytes })
   t.teardown(() => broker.close())
   return broker
@@ -61,10 +64,10 @@ const codeOf = (work: Promise<unknown>): Promise<string> =>
 const get = (permit: Permit, target: string, options = {}) =>
   permit.exchange(
     { method: 'GET', target, headers: [], body: undefined },
-    { family: 'node', timeoutMs: 20_000, ...options },
+    { family: 'node', timeoutMs: PATIENCE_MS, ...options },
   )
 const post = (permit: Permit, target: string, body: Uint8Array) =>
-  permit.exchange({ method: 'POST', target, headers: [], body }, { family: 'node', timeoutMs: 20_000 })
+  permit.exchange({ method: 'POST', target, headers: [], body }, { family: 'node', timeoutMs: PATIENCE_MS })
 
 /** First contact as a carrier would do it. */
 async function contact(permit: Permit): Promise<Awaited<ReturnType<FirstContact['finish']>>> {
@@ -138,7 +141,7 @@ for (const [way, reach] of Object.entries(ways)) {
         ],
         body: LARGE,
       },
-      { family: 'node', timeoutMs: 20_000, connection: 'send' },
+      { family: 'node', timeoutMs: PATIENCE_MS, connection: 'send' },
     )
     const seen = JSON.parse(Buffer.from(echo.body).toString())
     t.like(seen, { method: 'POST', target: '/x?y', octets: LARGE.length })

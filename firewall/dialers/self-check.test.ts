@@ -32,6 +32,16 @@ for (const family of ['chromium', 'firefox'] as const) {
   })
 }
 
+/** Octets of Chromium 156's greeting beside the server's name, one for each length of ECH, as captured. */
+const CHROMIUM_LENGTHS = [1903, 1935, 1967, 1999]
+
+test('a greeting has one of Chromium’s lengths, though lists lack what OpenSSL cannot say', async (t) => {
+  const style = (await impersonation(loadProfile('chromium'), randomBytes))!
+  const hellos = await Promise.all(Array.from({ length: 60 }, () => recordHello(style)))
+  const lengths = new Set(hellos.map(({ length }) => length - 'localhost'.length))
+  t.deepEqual([...lengths].toSorted(), CHROMIUM_LENGTHS)
+})
+
 test('what a browser leaves to chance is left to chance', async (t) => {
   const style = (await impersonation(loadProfile('chromium'), randomBytes))!
   const hellos = await Promise.all(Array.from({ length: 60 }, () => recordHello(style)))

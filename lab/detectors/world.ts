@@ -135,10 +135,12 @@ async function memberOf(parts: Parts, template: CompiledTemplate, { host }: Gues
     await near.call({ run: 'met', name })
   }
   await near.call({ run: 'close', name })
-  // The first time somebody comes back they bring what others need to reach them; that happens once.
-  await near.call({ run: 'open', name, template: template.id })
-  await near.call({ run: 'rest', name })
-  await near.call({ run: 'close', name })
+  // The first times somebody comes back they bring what others need to reach them; that happens once.
+  for (let time = 0; time < 2; time++) {
+    await near.call({ run: 'open', name, template: template.id })
+    await near.call({ run: 'rest', name })
+    await near.call({ run: 'close', name })
+  }
   return {
     enter: async () => void (await near.call({ run: 'open', name, template: template.id })),
     say: (letters) => near.tell({ run: 'say', name, letters }),

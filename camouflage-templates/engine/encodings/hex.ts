@@ -1,4 +1,4 @@
-import { hex as encode, fromHex } from '#protocol/bytes.ts'
+import { hex as encode } from '#protocol/bytes.ts'
 import type { TextEncoding } from './text-encoding.ts'
 
 /** Small letters only, as signatures and entity tags are written. */
@@ -8,9 +8,8 @@ export const hex: TextEncoding = {
   encode,
   decodedLength: (text) => text.length >> 1,
   decodeInto(out, text) {
-    const bytes = fromHex(text)
-    if (bytes === undefined || encode(bytes) !== text) return false
-    out.set(bytes)
+    if (text.length !== 2 * out.length || !/^[0-9a-f]*$/.test(text)) return false
+    out.setFromHex(text)
     return true
   },
 }

@@ -73,21 +73,30 @@ function createFormat(data: PngData, classes: readonly number[], width: number, 
 }
 
 function writePng(bytes: Uint8Array, format: Format, idat: number, draw: Draw): Uint8Array {
-  const spare = format.rowsLength - format.height - bytes.length
-  const pixels = spare === 0 ? bytes : concat(bytes, draw.bytes(spare))
-  const filters = draw.bytes(format.height)
+  const { height, rowLength, rowsLength } = format
+  const spare = draw.bytes(rowsLength - height - bytes.length)
+  const filters = draw.bytes(height)
   const { rows, stream } = scratch(format)
-  for (let row = 0; row < format.height; row++) {
-    const at = row * (format.rowLength + 1)
-    rows[at] = filters[row]! % FILTERS
-    rows.set(pixels.subarray(row * format.rowLength, (row + 1) * format.rowLength), at + 1)
-  }
+  for (let row = 0; row < height; row++) rows[row * (rowLength + 1)] = filters[row]! % FILTERS
+  writePixels(rows, rowLength, 0, bytes)
+  writePixels(rows, rowLength, bytes.length, spare)
   writeStored(stream, rows)
   const file = new Uint8Array(format.fileLength)
   file.set(format.head)
   writeChunks(file, format.head.length, 'IDAT', stream, idat)
   file.set(format.tail, format.fileLength - format.tail.length)
   return file
+}
+
+/** Puts `pixels` into rows, each behind its filter type, from the octet `start` of all pixels on. */
+function writePixels(rows: Uint8Array, rowLength: number, start: number, pixels: Uint8Array): void {
+  for (let from = 0; from < pixels.length; ) {
+    const row = Math.floor((start + from) / rowLength)
+    const column = start + from - row * rowLength
+    const length = Math.min(rowLength - column, pixels.length - from)
+    rows.set(pixels.subarray(from, from + length), row * (rowLength + 1) + 1 + column)
+    from += length
+  }
 }
 
 function readPng(file: Uint8Array, format: Format, idat: number): Uint8Array | undefined {

@@ -298,6 +298,24 @@ test('a queue that nobody reads any more is removed, one that is read stays', as
   t.deepEqual(await fixture.put(read, 1), { stored: 'stored' })
 })
 
+test('a queue that is read again at the moment it would go stays, or its reader hears that it has gone', async (t) => {
+  const fixture = await Fixture.create(t)
+  const [first, second] = [await fixture.queue(), await fixture.queue()]
+  fixture.now += 130 * 86_400_000
+  const reader = fixture.read([first])
+  t.is(await fixture.mailbox.sweep(), 1, 'the other one goes')
+  await fixture.put(first, 1)
+  await reader.until(1)
+  await reader.stop()
+  const third = await fixture.queue()
+  fixture.now += 130 * 86_400_000
+  await fixture.waiting([first], 0)
+  const swept = fixture.mailbox.sweep()
+  t.is(await refusalOf(fixture.read([third]).ended), 'unknown')
+  t.is(await swept, 2, 'the queue, and what had expired in the other one')
+  t.is(await refusalOf(fixture.read([second]).ended), 'unknown')
+})
+
 test('the sweep comes round to every queue', async (t) => {
   const fixture = await Fixture.create(t)
   const queues = await Promise.all(Array.from({ length: 150 }, () => fixture.queue('disk', 1)))

@@ -99,9 +99,10 @@ export class Mailbox {
     this.sweptTo = next
     let gone = 0
     for (const queue of queues) {
-      const idle = dayOf(now) - queue.seenDay > this.limits.idleDays && !this.readers.has(latin1(queue.rid))
-      if (idle) await this.remove(queue)
-      gone += idle ? 1 : await this.backlogOf(queue).expire(queue, now)
+      const isIdle = ({ seenDay }: Queue): boolean => dayOf(now) - seenDay > this.limits.idleDays
+      const idle = isIdle(queue) && !this.readers.has(latin1(queue.rid))
+      // Somebody may begin to read it until it goes.
+      gone += idle ? Number(await this.remove(queue, isIdle)) : await this.backlogOf(queue).expire(queue, now)
     }
     return gone
   }
@@ -154,18 +155,21 @@ export class Mailbox {
     return { deleted: await this.remove(queue) }
   }
 
-  private async remove(queue: Queue): Promise<boolean> {
+  /** False where it was not there any more, or what it is now does not call for it. */
+  private async remove(queue: Queue, calls: (now: Queue) => boolean = () => true): Promise<boolean> {
     const change = (): boolean => {
-      if (!this.queues.exists(queue)) return false
+      const current = this.queues.current(queue)
+      if (current === undefined || !calls(current)) return false
       this.queues.remove(queue, this.disk.clear(queue))
       return true
     }
     const removed = await this.store.transaction(change, { frees: true })
+    if (!removed) return false
     this.ram.clear(queue)
     this.acked.clear(queue)
     this.readers.get(latin1(queue.rid))?.drop(queue)
     this.readers.delete(latin1(queue.rid))
-    return removed
+    return true
   }
 
   /** Returns where a newer subscription took a queue over, or `signal` aborted. */
@@ -182,6 +186,8 @@ export class Mailbox {
     this.subscriptionsOf.set(caller.member, subscriptions)
     try {
       await this.queues.touch(queues, this.around.now())
+      // One may have gone meanwhile: its reader would wait for ever.
+      if (!queues.every((queue) => this.queues.exists(queue))) throw new ServiceFailure('unknown')
       await this.read(queues, push, signal)
     } finally {
       const left = this.subscriptionsOf.get(caller.member)! - 1

@@ -130,6 +130,11 @@ export class Queues {
     })
   }
 
+  /** As it is now; undefined where it has gone. */
+  current({ rid }: Queue): Queue | undefined {
+    return this.read(rid)
+  }
+
   exists(queue: Pick<Queue, 'rid'>): boolean {
     return this.definitions.has(queue.rid)
   }
