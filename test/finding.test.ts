@@ -67,6 +67,9 @@ test('a record is written when something changes, in a new week, and before its 
   const world = await World.create(t)
   const ada = world.person('ada')
   world.toBeginningOfWeek(ada.chat.root)
+  // Another week on, the prekey is replaced now, and not by chance in the hours that follow.
+  world.now += 7 * DAY
+  ada.chat.tick(world.now)
   const writes = { count: 0 }
   world.gateways[0]!.before = (method, args) => {
     if (method === 'tracker.ask' && (args as { box: Uint8Array }).box.length > 500) writes.count++

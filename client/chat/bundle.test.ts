@@ -61,6 +61,11 @@ test('swapped: parts of somebody else, and parts in each other’s place', (t) =
   // Somebody who knows the uid, and so the key of the seal, but not the signing key.
   const forger = { ...identityFrom(3), uid: bob.uid }
   const forged = bundleOf(forger)
+  t.is(
+    openBundle(forged, { ...expected, chain: empty }, NOW),
+    'false',
+    'also of a contact whose documents are not known',
+  )
   for (const part of ['head', 'dh', 'kem'] as const)
     t.is(openBundle({ ...raw, [part]: forged[part] }, expected, NOW), 'false', part)
 })

@@ -16,6 +16,7 @@ async function strangers(seed = 3): Promise<{ world: World; alice: Person; bob: 
   const world = new World(seed)
   const [alice, bob] = [new Person(world, 'Alice'), new Person(world, 'Bob')]
   const [card] = await cards(world, bob)
+  await world.pass(1_000)
   alice.chat.addContact(card!)
   return { world, alice, bob }
 }
@@ -72,6 +73,7 @@ test('the shelf runs low: it is filled at the next round; empty, the last resort
   const world = new World(5)
   const bob = new Person(world, 'Bob')
   const [card] = await cards(world, bob)
+  await world.pass(1_000)
   bob.mailbox.online = false
   const people = Array.from({ length: 6 }, (_, i) => new Person(world, `Person ${i}`))
   for (const person of people) {
@@ -148,6 +150,7 @@ test('a gateway that hands out what it should not: the message waits, the person
   const world = new World(6)
   const [bob, mallory] = ['Bob', 'Mallory'].map((name) => new Person(world, name)) as [Person, Person]
   await cards(world, bob, mallory)
+  await world.pass(1_000)
   const raw = (person: Person): Handed => {
     const { head, dh, kem } = shelfOf(world, person)
     return { head, dh: dh[0]!.key, kem: kem[0]!.key }
@@ -200,6 +203,7 @@ test('one-time keys given to two people: one message comes at once, the other af
   const world = new World(8)
   const [alice, bob, carol] = ['Alice', 'Bob', 'Carol'].map((name) => new Person(world, name))
   const [card] = await cards(world, bob!)
+  await world.pass(1_000)
   let first: Handed | undefined
   world.gateway.tamper = (answer) => (first ??= answer)
   for (const person of [alice!, carol!]) {

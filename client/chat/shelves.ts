@@ -46,11 +46,11 @@ export class Shelves {
     return results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
   }
 
-  /** Resolves once one shelf in use is filled, or known not to be there; at once where that is so. Never rejects. */
+  /** Resolves once one shelf in use has a head, or is known not to be there; at once where that is so. Never rejects. */
   async first(): Promise<void> {
     const { queues } = this.parts
     if (queues.inUse(ANYBODY).some(({ shelf }) => shelf !== undefined)) return
-    await Promise.any(queues.onCard().map((queue) => this.keepOne(queue))).catch(() => undefined)
+    await Promise.any(queues.onCard().map((queue) => this.open(queue))).catch(() => undefined)
   }
 
   private keepOne(queue: OwnQueue): Promise<void> {
@@ -60,12 +60,33 @@ export class Shelves {
     return work
   }
 
-  private async fill(queue: OwnQueue): Promise<void> {
-    const { mailbox } = this.parts
-    const stock = await mailbox.stock(queue).catch((error: unknown) => {
+  /** A new shelf gets its head first, 2 kB: a card is not to wait for 50 kB of one-time keys on a slow way. */
+  private async open(queue: OwnQueue): Promise<void> {
+    if (queue.shelf !== undefined) return
+    if ((await this.stock(queue)) === undefined) return this.note(queue, NO_SHELF)
+    await this.parts.mailbox.publish(queue, { head: this.head(), dh: [], kem: [], clear: false })
+    this.note(queue, numberOf(this.parts.self.identity.chain))
+  }
+
+  /** undefined where the gateway has no shelves. */
+  private async stock(queue: OwnQueue): Promise<ShelfStock | undefined> {
+    return await this.parts.mailbox.stock(queue).catch((error: unknown) => {
       if (reasonOf(error) === 'unknown-method') return undefined
       throw error
     })
+  }
+
+  private head(): Uint8Array {
+    const { records, self } = this.parts
+    return signHead(self.identity, headOf(records.prekeys().at(-1)!))
+  }
+
+  private async fill(named: OwnQueue): Promise<void> {
+    const { mailbox, queues } = this.parts
+    await this.open(named)
+    const queue = queues.byRid(named.rid)
+    if (queue === undefined) return
+    const stock = await this.stock(queue)
     if (stock === undefined) return this.note(queue, NO_SHELF)
     const key = numberOf(this.parts.self.identity.chain)
     const { shelf, keys } = this.prepare(queue, stock, key)
@@ -91,9 +112,8 @@ export class Shelves {
       return after
     })
     const { identity } = self
-    const head = signHead(identity, headOf(records.prekeys().at(-1)!))
     const [dh, kem] = oneTimeKinds.map((kind) => unpublished(identity, kind, keys))
-    return { shelf: { head, dh: dh!, kem: kem!, clear }, keys }
+    return { shelf: { head: this.head(), dh: dh!, kem: kem!, clear }, keys }
   }
 
   private note(queue: OwnQueue, shelf: number, sent: OneTimeKeys = NO_KEYS): void {

@@ -30,7 +30,7 @@ const WEEKS = 5
 /** As well, where it is about who is there now: a lease that began in one week may end in the next. */
 const WEEKS_OF_LEASE = 2
 /** Milliseconds for a gateway to give a card. */
-const CARD_MS = 15_000
+const CARD_MS = 30_000
 
 /** A person, and where a record of theirs may stand. */
 interface Spot {

@@ -23,7 +23,7 @@ import type { GatewayWay, Trackers } from './trackers.ts'
 /** Milliseconds of a lease that are left when it is renewed: 6 hours. */
 const RENEW_MS = 21_600_000
 /** Milliseconds for a gateway to take a card. */
-const CARD_MS = 15_000
+const CARD_MS = 30_000
 /** Hashes between two looks at what else there is to do: 5 ms. */
 const WORK_SLICE = 2_000
 

@@ -30,7 +30,7 @@ export interface GatewayWay {
 /** Milliseconds that a list is not asked for again. */
 const LIST_MS = 3_600_000
 /** Milliseconds for one question. */
-const ASK_MS = 15_000
+const ASK_MS = 30_000
 /** Seconds to wait where a gateway says that we ask too much; it gives one question in ten seconds. */
 const LIMIT_SECONDS = 10
 

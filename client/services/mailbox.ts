@@ -13,11 +13,13 @@ import type {
   ShelfStock,
 } from '#client/chat/ports.ts'
 import type { Clockwork } from '#client/clockwork.ts'
+import type { CallOptions } from '#client/tunnel/calls.ts'
 import type { Tunnel } from '#client/tunnel.ts'
 import { fromUtf8, latin1, utf8 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { Subscription } from '#protocol/services/rpc.ts'
 import { ServiceFailure } from '#protocol/services/service.ts'
+import { Priority } from '#protocol/session/stream.ts'
 
 /** Queues in one subscription; the gateway takes no more. */
 const QUEUES_PER_SUBSCRIPTION = 256
@@ -31,6 +33,9 @@ const RETRY_MS = 5_000
 const ELSEWHERE_MS = 3_000
 /** As well, where it is known to be out of reach. What waits is tried again as soon as that changes. */
 const FAILING_MS = 1
+
+/** Milliseconds for a full shelf, 50 kB, on a slow way; messages go first. */
+const PUBLISH_MS = 600_000
 
 /** What a mailbox tells: messages, and queues that are gone. */
 interface Listener {
@@ -116,7 +121,8 @@ export class Mailboxes implements MailboxPort {
   }
 
   async publish(queue: QueueRef, { head, dh, kem, clear }: Shelf): Promise<void> {
-    await this.at(queue.gateway).call('prekeys.publish', { ...only(queue), head, dh, kem, clear })
+    const args = { ...only(queue), head, dh, kem, clear }
+    await this.at(queue.gateway).call('prekeys.publish', args, { timeoutMs: PUBLISH_MS, priority: Priority.bulk })
   }
 
   async bundle({ gateway, sid, sauth, request }: ShelfQuestion): ReturnType<MailboxPort['bundle']> {
@@ -193,7 +199,7 @@ class Mailbox {
     return this.tunnel.status.state.kind === 'ready'
   }
 
-  call(method: string, args: unknown, options: { timeoutMs?: number } = {}): Promise<unknown> {
+  call(method: string, args: unknown, options: CallOptions = {}): Promise<unknown> {
     return this.tunnel.call(method, args, options)
   }
 

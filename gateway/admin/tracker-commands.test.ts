@@ -66,7 +66,7 @@ test('a tracker is made once, with its key for its owner alone, and serves who h
     () => t.fail(),
   )
   t.teardown(() => running.stop())
-  const trunk = new Trunk({ key: listed.key, host: listed.host!, port })
+  const trunk = new Trunk({ key: listed.key, host: listed.host!, port }, { answerMs: 100_000 })
   t.teardown(() => trunk.close())
   const query = sealQuery(listed.key, { kind: 'question', key: randomBytes(16) }, randomBytes(32))!
   t.like(query.open((await trunk.ask(query.box))!), { kind: 'refused', why: 'unknown' })

@@ -26,6 +26,8 @@ import { ServiceFailure } from '#protocol/services/service.ts'
 import { epochOf } from '#protocol/tracker/epoch.ts'
 import { sealTrackerList } from '#protocol/tracker/tracker-list.ts'
 
+/** A busy machine may take its time: what is down says so at once. */
+const PATIENT = { answerMs: 100_000 }
 /** Enough to be refused without, and found at once. */
 const WORK_BITS = 6
 
@@ -66,7 +68,7 @@ export class World {
 
   private async addTracker(i: number): Promise<void> {
     const secret = randomBytes(32)
-    const limits = { workBits: WORK_BITS }
+    const limits = { workBits: WORK_BITS, greetingMs: 100_000 }
     const store = await RecordStore.open({ file: join(this.folder, `tracker${i}`, 'records.mdb'), limits })
     const onFault = (): void => {}
     const tracker = new Tracker({ secret, store, now: () => this.now, limits, onFault })
@@ -134,7 +136,7 @@ export class Gateway {
     const store = await openStore({ folder, key: new Uint8Array(32), tables, create: true })
     const root = ed25519PublicKey(world.rootSeed)
     const now = (): number => world.now
-    const relay = new TrackerRelay({ folder, root, now })
+    const relay = new TrackerRelay({ folder, root, now, times: PATIENT })
     const mailbox = new Mailbox({ store, now, random: randomBytes })
     const services = [mailbox.service, new Cards({ store }).service, relay.service]
     return new Gateway({ host, folder, root, services, relay, stop: () => store.close() })

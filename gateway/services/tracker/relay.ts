@@ -18,7 +18,7 @@ import type { ListedTracker } from '#protocol/tracker/tracker-list.ts'
 import { openTrackerList, TrackerListLimits } from '#protocol/tracker/tracker-list.ts'
 import { Buckets } from './buckets.ts'
 import type { Tracker } from './tracker.ts'
-import { Trunk } from './trunk.ts'
+import { Trunk, type TrunkTimes } from './trunk.ts'
 
 /** In the state folder; made by `sotto gateway trackers`, also on another machine. */
 export const TRACKER_LIST_FILE = 'trackers.list'
@@ -32,6 +32,7 @@ export interface RelayOptions {
   /** The tracker that this gateway is itself. */
   readonly own?: Tracker
   readonly limits?: Partial<TrackerLimits>
+  readonly times?: Partial<TrunkTimes>
 }
 
 /** Milliseconds that a list is believed to be the newest. */
@@ -96,7 +97,7 @@ export class TrackerRelay {
     if (own !== undefined && fastEqual(own.publicKey, key)) return (await own.answer(box, OWN_MEMBERS)) ?? empty
     if (host === undefined || port === undefined) return undefined
     const name = `${hex(key)} ${host} ${port}`
-    const trunk = this.trunks.get(name) ?? new Trunk({ key, host, port })
+    const trunk = this.trunks.get(name) ?? new Trunk({ key, host, port }, this.options.times)
     this.trunks.set(name, trunk)
     return await trunk.ask(box)
   }

@@ -22,6 +22,8 @@ import { startTrunkServer, TRUNK_PROLOGUE, type TrunkServer } from './trunk-serv
 
 const anna: Caller = { member: 'anna', role: 'member' }
 const HOST = '127.0.0.1'
+/** A busy machine may take its time: what is down says so at once. */
+const PATIENT = { answerMs: 100_000 }
 
 interface Stage {
   readonly fixture: Fixture
@@ -30,14 +32,14 @@ interface Stage {
 }
 
 async function stage(t: ExecutionContext, limits: Partial<TrackerLimits> = {}): Promise<Stage> {
-  const fixture = await Fixture.create(t, limits)
+  const fixture = await Fixture.create(t, { greetingMs: 100_000, ...limits })
   const server = await startTrunkServer({ tracker: fixture.tracker, secret: fixture.secret, host: HOST, port: 0 })
   t.teardown(() => server.close())
   return { fixture, server, place: { host: HOST, port: server.port, key: fixture.tracker.publicKey } }
 }
 
 function trunkTo(t: ExecutionContext, place: Stage['place']): Trunk {
-  const trunk = new Trunk(place)
+  const trunk = new Trunk(place, PATIENT)
   t.teardown(() => trunk.close())
   return trunk
 }
@@ -95,7 +97,7 @@ test('a trunk that breaks answers what was asked over it with nothing, and is op
   await once(between, 'listening')
   t.teardown(() => between.close())
   const { port } = between.address() as { port: number }
-  const trunk = new Trunk({ ...place, port }, { gatherMs: 60_000, retryMs: 0 })
+  const trunk = new Trunk({ ...place, port }, { ...PATIENT, gatherMs: 60_000, retryMs: 0 })
   t.teardown(() => trunk.close())
   const connected = once(between, 'connection')
   // Nothing leaves before a minute has passed, so both are under way when the path breaks.
@@ -103,7 +105,7 @@ test('a trunk that breaks answers what was asked over it with nothing, and is op
   await connected
   for (const socket of cut) socket.destroy()
   t.deepEqual(await Promise.all(asked), [undefined, undefined])
-  const again = new Trunk({ ...place, port }, { retryMs: 0 })
+  const again = new Trunk({ ...place, port }, { ...PATIENT, retryMs: 0 })
   t.teardown(() => again.close())
   t.truthy(await again.ask(query(place.key).box))
   for (const socket of cut) socket.destroy()
@@ -250,7 +252,7 @@ class Gateway {
 
   relay(t: ExecutionContext, more: Partial<RelayOptions> = {}): TrackerRelay {
     const root = ed25519PublicKey(this.seed)
-    const relay = new TrackerRelay({ folder: this.folder, root, now: () => this.now, ...more })
+    const relay = new TrackerRelay({ folder: this.folder, root, now: () => this.now, times: PATIENT, ...more })
     t.teardown(() => relay.close())
     return relay
   }

@@ -10,7 +10,7 @@ import { TRUNK_PROLOGUE } from './trunk-server.ts'
 /** Milliseconds that queries wait for those of other members to go with: a packet for each costs more than the query. */
 const GATHER_MS = 20
 /** Milliseconds until an answer is not waited for any more. */
-const ANSWER_MS = 10_000
+const ANSWER_MS = 20_000
 /** Milliseconds after a failure within which nothing is tried. */
 const RETRY_MS = 2_000
 
@@ -24,6 +24,7 @@ export interface TrunkPlace {
 /** Milliseconds. */
 export interface TrunkTimes {
   readonly gatherMs: number
+  readonly answerMs: number
   readonly retryMs: number
 }
 
@@ -44,7 +45,7 @@ export class Trunk {
 
   constructor(place: TrunkPlace, times: Partial<TrunkTimes> = {}) {
     this.place = place
-    this.times = { gatherMs: GATHER_MS, retryMs: RETRY_MS, ...times }
+    this.times = { gatherMs: GATHER_MS, answerMs: ANSWER_MS, retryMs: RETRY_MS, ...times }
   }
 
   /** The tracker's answer to a sealed query; empty where it is not sealed to it; undefined where it is not reached. */
@@ -52,7 +53,7 @@ export class Trunk {
     if (this.asked.size >= TrackerLimits.openQueries || !this.open()) return Promise.resolve(undefined)
     const id = this.nextId++
     return new Promise((resolve) => {
-      const late = setTimeout(() => this.settle(id, undefined), ANSWER_MS)
+      const late = setTimeout(() => this.settle(id, undefined), this.times.answerMs)
       this.asked.set(id, { resolve, late })
       if (this.line === undefined) this.waiting.push({ id, bytes: box })
       else this.line.send({ id, bytes: box })
@@ -86,7 +87,7 @@ export class Trunk {
     this.socket = socket
     socket.on('error', () => {}) // the close that follows says all there is to say
     socket.once('close', () => this.lost())
-    socket.setTimeout(ANSWER_MS, () => {
+    socket.setTimeout(this.times.answerMs, () => {
       // No word for so long, and somebody waits for one: this connection leads nowhere.
       if (this.asked.size > 0) socket.destroy()
     })
