@@ -1,7 +1,7 @@
 /**
  * What is known of the edge: whoever stands between us and the gateway and handles our HTTP, be it a CDN, a proxy, a front
  * server or a censor. Learned from exchanges that carry something anyhow; nothing is sent to find out
- * (docs/decisions/0011). From it follow how long polls are held, how large parcels are, and which template, and with it
+ * (docs/decisions/0013). From it follow how long polls are held, how large parcels are, and which template, and with it
  * which dialer, goes first. Kept for each network, and found out anew when that changes and in time.
  */
 import type { CompiledTemplate, Form } from '#engine/compile.ts'
