@@ -4,7 +4,7 @@ import { sumOf, verdictsOf } from './verdicts.ts'
 const files = ['client/chat/send.test.ts', 'client/chat/send-again.test.ts', 'test/limits.test.ts']
 const text = `
   ✔ client › chat › send › one (20ms)
-  ✘ client › chat › send › two › with an arrow Error thrown in test
+  ✘ [fail]: client › chat › send › two › with an arrow Error thrown in test
   ✔ client › chat › send-again › one
   ✘ test/limits.test.ts exited due to SIGSEGV
   ─

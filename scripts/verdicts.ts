@@ -9,7 +9,7 @@ export interface Outcome {
 export function verdictsOf(text: string, files: readonly string[]): Map<string, Outcome> {
   const prefixes = files.map((file) => [`${file.replace(/\.test\.ts$/, '').replaceAll('/', ' › ')} › `, file] as const)
   const verdicts = new Map<string, Outcome>()
-  for (const [, mark, line] of text.matchAll(/^\s*([✔✘]) (.*)$/gm)) {
+  for (const [, mark, line] of text.matchAll(/^\s*([✔✘]) (?:\[[a-z ]+\]: )?(.*)$/gm)) {
     // A test is named with its file in front; a file that ended too early is named by its path.
     const file =
       prefixes.find(([prefix]) => line!.startsWith(prefix))?.[1] ??

@@ -5,16 +5,27 @@ import { connect } from 'node:tls'
  * What a prober compares: all of the answer but the clock, the port, and the boundary of a multipart answer (nginx counts them,
  * Caddy draws them; which site or gateway asked makes no difference).
  */
-export function exchangeRaw(port: number, request: string | Uint8Array): Promise<string> {
+export async function exchangeRaw(port: number, request: string | Uint8Array): Promise<string> {
+  for (let tries = 1; ; tries++) {
+    const { answer, isCut } = await exchange(port, request)
+    if (!isCut || tries === CUT_TRIES) return withoutPlace(port, withoutClock(answer))
+  }
+}
+
+/** A server that refuses a body cuts the connection while it is still coming; the cut may overtake what it had answered. */
+const CUT_TRIES = 10
+
+function exchange(port: number, request: string | Uint8Array): Promise<{ answer: string; isCut: boolean }> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, servername: 'localhost', rejectUnauthorized: false })
     const chunks: Buffer[] = []
+    let isCut = false
     socket.on('data', (chunk: Buffer) => chunks.push(chunk))
-    // A server that refuses a body may cut the connection while it is still coming.
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (chunks.length === 0 && error.code !== 'EPIPE' && error.code !== 'ECONNRESET') reject(error)
+      isCut = error.code === 'EPIPE' || error.code === 'ECONNRESET'
+      if (chunks.length === 0 && !isCut) reject(error)
     })
-    socket.on('close', () => resolve(withoutPlace(port, withoutClock(Buffer.concat(chunks).toString('latin1')))))
+    socket.on('close', () => resolve({ answer: Buffer.concat(chunks).toString('latin1'), isCut }))
     socket.write(request)
   })
 }
