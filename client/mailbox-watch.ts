@@ -67,7 +67,8 @@ export class MailboxWatch implements MailboxPort {
   }
 
   publish(queue: QueueRef, shelf: Shelf): Promise<void> {
-    return this.watch(this.inner.publish(queue, shelf))
+    // It goes on at another time where nothing else is to be done: nobody waits for it.
+    return this.inner.publish(queue, shelf)
   }
 
   bundle(question: ShelfQuestion): ReturnType<MailboxPort['bundle']> {

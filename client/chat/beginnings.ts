@@ -72,27 +72,25 @@ export class Beginnings {
     })
   }
 
-  /** From one of the card's addresses after the other; the first sound answer counts. */
-  private async fetch(contact: Contact, card: Card): Promise<Bundle> {
+  /** From all of the card's addresses at once, since a gateway may be out of reach; the first sound answer counts. */
+  private async fetch({ uid, chain, shelf: seen }: Contact, card: Card): Promise<Bundle> {
     const { mailbox, random, now } = this.parts
-    const { uid, chain, shelf: seen } = contact
     const key = latin1(uid)
     const request = this.requests.get(key) ?? random(REQUEST_LENGTH)
     this.requests.set(key, request)
-    const failures: unknown[] = []
-    for (const { gateway, sid, sauth } of card.addresses) {
-      try {
-        const raw: RawBundle = await mailbox.bundle({ gateway, sid, sauth, request })
-        this.requests.delete(key)
-        const bundle = openBundle(raw, { uid, chain, cardPrekeyId: card.prekey.id, seen }, now())
-        if (typeof bundle !== 'string') return bundle
-        failures.push(fault(bundle, card.name))
-      } catch (error) {
-        failures.push(isEmptyShelf(error) ? withheld(card.name, error) : error)
-      }
-    }
-    // What a gateway did wrong matters more than that another one could not be reached.
-    throw failures.find((error) => error instanceof SottoError && error.code.startsWith('E_PREKEYS')) ?? failures[0]
+    const answers = card.addresses.map(async ({ gateway, sid, sauth }) => {
+      const raw: RawBundle = await mailbox.bundle({ gateway, sid, sauth, request }).catch((error: unknown) => {
+        throw isEmptyShelf(error) ? withheld(card.name, error) : error
+      })
+      this.requests.delete(key)
+      const bundle = openBundle(raw, { uid, chain, cardPrekeyId: card.prekey.id, seen }, now())
+      if (typeof bundle === 'string') throw fault(bundle, card.name)
+      return bundle
+    })
+    return await Promise.any(answers).catch(({ errors }: AggregateError) => {
+      // What a gateway did wrong matters more than that another one could not be reached.
+      throw errors.find((error) => error instanceof SottoError && error.code.startsWith('E_PREKEYS')) ?? errors[0]
+    })
   }
 }
 

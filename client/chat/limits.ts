@@ -72,6 +72,8 @@ export const ChatLimits = {
   /** Milliseconds until a message is put again, doubled each time up to the second number. */
   resendMs: 30_000,
   resendMaxMs: 900_000,
+  /** As `resendMs`, after it could not be put: their gateway was out of reach, or has no keys of theirs yet. */
+  retryMs: 2_000,
   /** Repeats until a message without a receipt goes out once more under another id; then at every power of two. */
   putsUnheard: 8,
   /** Messages being put at once. Bounds memory and the share of the tunnel. */

@@ -5,7 +5,7 @@
  * repeat is the same octets under the same id. A contact with two addresses gets repeats at the one and the other in turn.
  */
 import { fastEqual, latin1, type Millis } from '#protocol/bytes.ts'
-import { backoff } from './backoff.ts'
+import { backoff, retryAfter } from './backoff.ts'
 import { MessageType } from './envelope.ts'
 import { ChatLimits } from './limits.ts'
 import type { OutboxEntry } from './model.ts'
@@ -152,6 +152,6 @@ export class Outbox {
       slot.failures = 0
     }
     // Somebody may have asked for it again while it was under way.
-    slot.due = Math.min(slot.due, this.now() + backoff(result === 'failed' ? slot.failures : slot.puts))
+    slot.due = Math.min(slot.due, this.now() + (result === 'failed' ? retryAfter(slot.failures) : backoff(slot.puts)))
   }
 }

@@ -284,3 +284,18 @@ for (const who of ['alice', 'bob'] as const) {
     t.true(steps > 10, `${steps} steps`)
   })
 }
+
+test('ChatLimits.retryMs: what could not be put is tried again after 2 seconds, then twice as long each time', async (t) => {
+  const { world, alice, bob } = await strangers()
+  const own = bob.queues().find(({ contact }) => contact.length === 0)!
+  const queue = world.gateway.queue(own.rid)!
+  const { shelf } = queue
+  queue.shelf = undefined
+  alice.chat.send(bob.id, 'hello')
+  await world.pass(ChatLimits.retryMs + 500)
+  queue.shelf = shelf
+  await world.pass(2 * ChatLimits.retryMs - 1_000)
+  t.deepEqual(bob.chat.contacts(), [])
+  await world.pass(1_000)
+  t.deepEqual(bob.texts(alice), ['hello'])
+})

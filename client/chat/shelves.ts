@@ -10,7 +10,7 @@ import { numberOf } from './documents.ts'
 import type { Journal } from './journal.ts'
 import type { OwnQueue } from './model.ts'
 import { asPublished, NO_KEYS, type OneTimeKeys, type ShelfSize, sameKeys, tended, unpublished } from './one-time.ts'
-import { ANYBODY, type OwnQueues } from './own-queues.ts'
+import type { OwnQueues } from './own-queues.ts'
 import type { MailboxPort, Shelf, ShelfStock } from './ports.ts'
 import { headOf } from './prekeys.ts'
 import type { Records } from './records.ts'
@@ -26,6 +26,9 @@ export interface ShelfParts {
   readonly random: Random
   readonly now: () => Millis
 }
+
+/** Keys published at once: 5 kB beside the head. */
+const PIECE: ShelfSize = { dh: 15, kem: 2 }
 
 /** The gateway has no shelves. */
 export const NO_SHELF = -1
@@ -46,11 +49,12 @@ export class Shelves {
     return results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
   }
 
-  /** Resolves once one shelf in use has a head, or is known not to be there; at once where that is so. Never rejects. */
+  /**
+   * Resolves once each shelf on our card that can be reached now has a head: whoever has the card may reach only one of them.
+   * Never rejects.
+   */
   async first(): Promise<void> {
-    const { queues } = this.parts
-    if (queues.inUse(ANYBODY).some(({ shelf }) => shelf !== undefined)) return
-    await Promise.any(queues.onCard().map((queue) => this.open(queue))).catch(() => undefined)
+    await Promise.allSettled(this.parts.queues.onCard().map((queue) => this.open(queue)))
   }
 
   private keepOne(queue: OwnQueue): Promise<void> {
@@ -91,8 +95,13 @@ export class Shelves {
     const key = numberOf(this.parts.self.identity.chain)
     const { shelf, keys } = this.prepare(queue, stock, key)
     const isSame = fastEqual(stock.head, sha256(shelf.head)) && !shelf.clear
-    if (!isSame || shelf.dh.length + shelf.kem.length > 0) await mailbox.publish(queue, shelf)
-    this.note(queue, key, keys)
+    if (!isSame || shelf.dh.length + shelf.kem.length > 0) {
+      for (const piece of piecesOf(shelf)) {
+        await mailbox.publish(queue, piece)
+        this.note(queue, key, keysIn(piece, keys))
+      }
+    }
+    this.note(queue, key)
   }
 
   /** What is to be published, stored before anybody sees it. */
@@ -129,6 +138,21 @@ export class Shelves {
       queues.noteShelf(queue.rid, shelf, then)
     })
   }
+}
+
+/** One after the other: on a slow way a message waits behind one of them at the most, and a cut costs one. */
+function piecesOf({ head, dh, kem, clear }: Shelf): Shelf[] {
+  const count = Math.max(1, Math.ceil(dh.length / PIECE.dh), Math.ceil(kem.length / PIECE.kem))
+  return Array.from({ length: count }, (_, i) => ({
+    ...{ head, clear: clear && i === 0 },
+    dh: dh.slice(i * PIECE.dh, (i + 1) * PIECE.dh),
+    kem: kem.slice(i * PIECE.kem, (i + 1) * PIECE.kem),
+  }))
+}
+
+function keysIn({ dh, kem }: Shelf, keys: OneTimeKeys): OneTimeKeys {
+  const [first, second] = [dh, kem].map((named) => new Set(named.map(({ id }) => id)))
+  return { dh: keys.dh.filter(({ id }) => first!.has(id)), kem: keys.kem.filter(({ id }) => second!.has(id)) }
 }
 
 function reasonOf(error: unknown): unknown {

@@ -34,8 +34,10 @@ const ELSEWHERE_MS = 3_000
 /** As well, where it is known to be out of reach. What waits is tried again as soon as that changes. */
 const FAILING_MS = 1
 
-/** Milliseconds for a full shelf, 50 kB, on a slow way; messages go first. */
+/** Milliseconds for a piece of a shelf, 7 kB, on a slow way; messages go first. */
 const PUBLISH_MS = 600_000
+/** After each piece nothing of a shelf is sent for so many times as long as it took: on a slow way messages have the rest. */
+const PUBLISH_REST = 4
 
 /** What a mailbox tells: messages, and queues that are gone. */
 interface Listener {
@@ -117,12 +119,17 @@ export class Mailboxes implements MailboxPort {
   }
 
   async stock(queue: QueueRef): Promise<ShelfStock> {
-    return stockOf(await this.at(queue.gateway).call('prekeys.stock', only(queue)))
+    return stockOf(await this.at(queue.gateway).call('prekeys.stock', only(queue), this.patienceFor(queue.gateway)))
   }
 
   async publish(queue: QueueRef, { head, dh, kem, clear }: Shelf): Promise<void> {
     const args = { ...only(queue), head, dh, kem, clear }
+    const { clockwork } = this
+    const began = clockwork.now()
     await this.at(queue.gateway).call('prekeys.publish', args, { timeoutMs: PUBLISH_MS, priority: Priority.bulk })
+    if (dh.length + kem.length === 0) return
+    const took = Math.max(0, clockwork.now() - began)
+    await new Promise<void>((resolve) => clockwork.after(PUBLISH_REST * took, resolve))
   }
 
   async bundle({ gateway, sid, sauth, request }: ShelfQuestion): ReturnType<MailboxPort['bundle']> {
