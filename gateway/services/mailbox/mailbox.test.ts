@@ -311,8 +311,14 @@ test('a queue that is read again at the moment it would go stays, or its reader 
   fixture.now += 130 * 86_400_000
   await fixture.waiting([first], 0)
   const swept = fixture.mailbox.sweep()
-  t.is(await refusalOf(fixture.read([third]).ended), 'unknown')
-  t.is(await swept, 2, 'the queue, and what had expired in the other one')
+  const late = fixture.read([third])
+  // Who comes first is the store's to say: what had expired in the other one goes, and the queue or its reader with it.
+  if ((await swept) === 2) t.is(await refusalOf(late.ended), 'unknown')
+  else {
+    await fixture.put(third, 2)
+    await late.until(1)
+    await late.stop()
+  }
   t.is(await refusalOf(fixture.read([second]).ended), 'unknown')
 })
 
