@@ -7,10 +7,10 @@
  */
 import * as v from 'valibot'
 import type { Store, Table } from '#gateway/store/store.ts'
-import { isSottoError } from '#protocol/errors.ts'
 import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
 import { type Caller, type Service, ServiceFailure, type UnaryHandler } from '#protocol/services/service.ts'
 import { CARD_BOX_BYTES } from '#protocol/tracker/card-box.ts'
+import { guarded } from '../guarded.ts'
 import { MailboxLimits } from '../mailbox/limits.ts'
 import { Queues } from '../mailbox/queues.ts'
 
@@ -96,14 +96,6 @@ export class Cards {
   }
 
   private guarded(handler: UnaryHandler): UnaryHandler {
-    return async (args, caller) => {
-      try {
-        return await handler(args, caller)
-      } catch (error) {
-        if (!isSottoError(error)) throw error
-        this.options.onFault?.(error)
-        throw new ServiceFailure('unavailable')
-      }
-    }
+    return guarded(handler, this.options.onFault)
   }
 }

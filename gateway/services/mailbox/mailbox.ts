@@ -10,8 +10,8 @@
 import type { Store } from '#gateway/store/store.ts'
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { latin1 } from '#protocol/bytes.ts'
-import { isSottoError } from '#protocol/errors.ts'
 import { type Caller, type Service, ServiceFailure, type UnaryHandler } from '#protocol/services/service.ts'
+import { guarded, ofMembers } from '../guarded.ts'
 import { AckedIds } from './acked-ids.ts'
 import { type Policy, parseAck, parseCreate, parseDelete, parsePut, parseSubscribe, policies } from './arguments.ts'
 import type { Backlog, Message } from './backlog.ts'
@@ -229,21 +229,10 @@ export class Mailbox {
   }
 
   private member(handler: UnaryHandler): UnaryHandler {
-    return this.guarded((args, caller) => {
-      if (caller.role !== 'member') throw new ServiceFailure('forbidden')
-      return handler(args, caller)
-    })
+    return this.guarded(ofMembers(handler))
   }
 
   private guarded(handler: UnaryHandler): UnaryHandler {
-    return async (args, caller) => {
-      try {
-        return await handler(args, caller)
-      } catch (error) {
-        if (!isSottoError(error)) throw error
-        this.onFault(error)
-        throw new ServiceFailure('unavailable')
-      }
-    }
+    return guarded(handler, this.onFault)
   }
 }

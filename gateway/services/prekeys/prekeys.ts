@@ -8,8 +8,8 @@
 import type { Store } from '#gateway/store/store.ts'
 import { empty, latin1, type Millis } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
-import { isSottoError } from '#protocol/errors.ts'
 import { type Caller, type Service, ServiceFailure, type UnaryHandler } from '#protocol/services/service.ts'
+import { guarded, ofMembers } from '../guarded.ts'
 import { MailboxLimits } from '../mailbox/limits.ts'
 import { type Queue, Queues } from '../mailbox/queues.ts'
 import { parseFetch, parsePublish, parseStock } from './arguments.ts'
@@ -137,21 +137,10 @@ export class Prekeys {
   }
 
   private member(handler: UnaryHandler): UnaryHandler {
-    return this.guarded((args, caller) => {
-      if (caller.role !== 'member') throw new ServiceFailure('forbidden')
-      return handler(args, caller)
-    })
+    return this.guarded(ofMembers(handler))
   }
 
   private guarded(handler: UnaryHandler): UnaryHandler {
-    return async (args, caller) => {
-      try {
-        return await handler(args, caller)
-      } catch (error) {
-        if (!isSottoError(error)) throw error
-        this.options.onFault?.(error)
-        throw new ServiceFailure('unavailable')
-      }
-    }
+    return guarded(handler, this.options.onFault)
   }
 }
