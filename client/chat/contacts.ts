@@ -5,6 +5,7 @@ import type { PublicIdentity } from './documents.ts'
 import { NO_HASH } from './envelope.ts'
 import type { ContactView } from './events.ts'
 import type { Contact, ContactStatus } from './model.ts'
+import { proofView } from './proof-state.ts'
 import { NOTHING_RECEIVED } from './sequence.ts'
 
 const none = new Uint8Array(0)
@@ -50,5 +51,6 @@ export function contactView(contact: Contact): ContactView {
   const { uid, name, petname, status, verified, unread, readReceipts, added, timer = 0, changed = false } = contact
   const shown = petname === '' ? name : petname
   const shows = { id: hex(uid), name: shown, ownName: name, status, verified, changed }
-  return { ...shows, unread, readReceipts, added, timer }
+  const proof = proofView(contact.proof)
+  return { ...shows, unread, readReceipts, added, timer, ...(proof && { proof }) }
 }

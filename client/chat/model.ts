@@ -5,6 +5,7 @@ import type { SeenBundle } from './bundle.ts'
 import type { PublicIdentity } from './documents.ts'
 import type { MessageType } from './envelope.ts'
 import type { QueueRef } from './ports.ts'
+import type { Proof } from './proof-state.ts'
 import type { ActiveRatchet } from './ratchet.ts'
 
 /** accepted: we write to each other. request: a stranger wrote first. blocked: what they write is dropped. */
@@ -85,6 +86,8 @@ export interface Contact extends PublicIdentity {
   readonly timerSet?: Millis
   /** What was taken in while they were a request. */
   readonly strange?: number
+  /** Proving to each other that both know a secret. */
+  readonly proof?: Proof
 }
 
 /** What somebody thinks of a message. */
