@@ -203,6 +203,11 @@ export class Chat {
     return this.book.update(id, (contact) => ({ ...contact, petname: name }))
   }
 
+  /** `host:port` of the gateway to reach them at, instead of what they say; empty: as they say. @throws SottoError E_CHAT_CONTACT, E_CONTACT_ADDRESS */
+  setAddress(id: ContactId, gateway: string): ContactView {
+    return this.book.address(id, gateway)
+  }
+
   /** The person has compared the digits, or takes that back. @throws SottoError E_CHAT_CONTACT */
   verify(id: ContactId, verified: boolean): ContactView {
     return this.book.update(id, (contact) => ({ ...contact, verified, changed: false }))

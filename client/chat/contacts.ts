@@ -1,5 +1,5 @@
 /** Contacts: how one begins, and what the views see of it. */
-import { hex, type Millis } from '#protocol/bytes.ts'
+import { fromUtf8, hex, type Millis } from '#protocol/bytes.ts'
 import type { Card } from './card.ts'
 import type { PublicIdentity } from './documents.ts'
 import { NO_HASH } from './envelope.ts'
@@ -51,6 +51,7 @@ export function contactView(contact: Contact): ContactView {
   const { uid, name, petname, status, verified, unread, readReceipts, added, timer = 0, changed = false } = contact
   const shown = petname === '' ? name : petname
   const shows = { id: hex(uid), name: shown, ownName: name, status, verified, changed }
+  const by = contact.byHand === undefined ? {} : { address: fromUtf8(contact.byHand) ?? '' }
   const proof = proofView(contact.proof)
-  return { ...shows, unread, readReceipts, added, timer, ...(proof && { proof }) }
+  return { ...shows, unread, readReceipts, added, timer, ...(proof && { proof }), ...by }
 }

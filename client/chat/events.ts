@@ -24,6 +24,8 @@ export interface ContactView {
   readonly added: Millis
   /** Seconds until what is said from now on disappears after reading; 0: it stays. */
   readonly timer: number
+  /** Gateway, `host:port`, that the person has named for them. */
+  readonly address?: string
   /** Whether both know the same secret: what is under way, or how it ended. */
   readonly proof?: ProofView
 }

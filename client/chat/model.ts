@@ -49,6 +49,8 @@ export interface Contact extends PublicIdentity {
   readonly card: Uint8Array
   /** Their queues for us. */
   readonly addresses: readonly BoxedAddress[]
+  /** Gateway that the person has named for them, instead of those in cards and addresses; no part of anything signed. */
+  readonly byHand?: Uint8Array
   /** Counter of the newest hello of theirs. */
   readonly helloCounter: number
   /** Ascending. */
