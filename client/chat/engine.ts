@@ -1,6 +1,7 @@
 /** The chat's parts, put together, and what drives them: messages that arrive, and time that passes. */
 import type { Store } from '#client/store/store.ts'
 import { hex, type Millis, type Random } from '#protocol/bytes.ts'
+import type { Argon2Cost } from '#protocol/crypto/argon2id.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { Acks } from './acks.ts'
 import { Arrivals } from './arrivals.ts'
@@ -20,6 +21,8 @@ import { SHELF_SIZE, type ShelfSize } from './one-time.ts'
 import { Outbox, type Slot } from './outbox.ts'
 import { OwnQueues } from './own-queues.ts'
 import type { ArrivedMessage, MailboxPort, Wake } from './ports.ts'
+import { PROOF_COST } from './proof-secret.ts'
+import { Proofs } from './proofs.ts'
 import type { RatchetSuite } from './ratchet-suite.ts'
 import { ReceiptTimer } from './receipt-timer.ts'
 import { Receiver } from './receiver.ts'
@@ -42,6 +45,8 @@ export interface ChatOptions {
   readonly suite?: RatchetSuite
   /** One-time keys that are kept ready for others. Default: as `ChatLimits` says. */
   readonly shelf?: ShelfSize
+  /** What a guess at a stolen secret costs. Default: a third of a second, 64 MiB. */
+  readonly proofCost?: Argon2Cost
 }
 
 export class Engine {
@@ -55,6 +60,7 @@ export class Engine {
   readonly sessions: Sessions
   readonly expiry: Expiry
   readonly shelves: Shelves
+  readonly proofs: Proofs
   readonly hub: EventsHub = new EventsHub()
   private readonly options: ChatOptions
   private readonly receiver: Receiver
@@ -95,6 +101,7 @@ export class Engine {
     const repairer = new Repairer(records, sender, this.emit)
     const arrivals = new Arrivals({
       ...{ records, sender, repairer, outbox, emit: this.emit },
+      proofs: () => this.proofs,
       onOwed: (contact) => this.owe(contact),
       onReachable: (contact) => courier.found(contact),
       onChange: (contact, before, next, after) => this.replace(contact, before, next, after),
@@ -108,6 +115,10 @@ export class Engine {
     this.sender = sender
     this.repairer = repairer
     this.sessions = sessions
+    this.proofs = new Proofs({
+      ...{ records, sender, identity: self.identity, random, emit: this.emit },
+      cost: options.proofCost ?? PROOF_COST,
+    })
     this.expiry = new Expiry(records)
     this.receiver = new Receiver({ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit })
     this.shelves = new Shelves({

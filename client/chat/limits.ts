@@ -69,6 +69,16 @@ export const ChatLimits = {
   /** Whatever is taken in of one stranger, changes and introductions counted. Attack: as above; ids of 400 octets each are kept for 30 days. */
   requestEnvelopes: 100,
 
+  /** Runs with one contact to prove a secret, within so many milliseconds (a day), that did not end with equal secrets. Attack: each is one guess. */
+  proofAttempts: 3,
+  proofWindowMs: 86_400_000,
+  /** Runs with anybody that did not end so, until a password or an answer is withdrawn. Attack: one person with many identities guesses. */
+  gateAttempts: 10,
+  /** Octets of a question to strangers, UTF-8. Attack: texts that fill the screen. */
+  questionBytes: 200,
+  /** Octets of a secret, normalised, UTF-8. A sentence fits. */
+  proofBytes: 256,
+
   /** Milliseconds until a message is put again, doubled each time up to the second number. */
   resendMs: 30_000,
   resendMaxMs: 900_000,
