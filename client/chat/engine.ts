@@ -68,6 +68,8 @@ export class Engine {
   private readonly acks: Acks
   private readonly receipts: ReceiptTimer
   private maintained: Millis = Number.NEGATIVE_INFINITY
+  /** When shelves that were filled before are looked at; undefined for not before the next round. */
+  private lookAt: Millis | undefined
   private closed = false
 
   constructor(options: ChatOptions, profile: Profile) {
@@ -158,6 +160,10 @@ export class Engine {
     const isGone = (this.expiry.nextDue() ?? Number.POSITIVE_INFINITY) <= now
     if (isGone && !this.guard(undefined, () => this.expire(now))) this.expiry.postpone(now)
     if (now >= this.maintained + ChatLimits.maintenanceMs || now < this.maintained) this.maintain(now)
+    if (this.lookAt !== undefined && (now >= this.lookAt || now < this.lookAt - ChatLimits.shelfLookMs[1])) {
+      this.lookAt = undefined
+      void this.attendGateways('all')
+    }
     this.flush()
   }
 
@@ -189,7 +195,8 @@ export class Engine {
   connected(): void {
     if (this.closed) return
     this.outbox.hurry()
-    void this.attendGateways()
+    this.lookLater()
+    void this.attendGateways('new')
     this.flush()
   }
 
@@ -197,7 +204,8 @@ export class Engine {
   maintain(now: Millis): void {
     this.maintained = now
     this.guard(undefined, () => this.maintenance.run(now))
-    void this.attendGateways()
+    this.lookLater()
+    void this.attendGateways('new')
     this.guard(undefined, () => this.options.store.tidy())
   }
 
@@ -227,9 +235,8 @@ export class Engine {
 
   private schedule(): void {
     const next = this.maintained + ChatLimits.maintenanceMs
-    const times = [next, this.outbox.nextDue(), this.receipts.nextDue(), this.expiry.nextDue()].filter(
-      (at) => at !== undefined,
-    )
+    const due = [this.lookAt, this.outbox.nextDue(), this.receipts.nextDue(), this.expiry.nextDue()]
+    const times = [next, ...due].filter((at) => at !== undefined)
     this.options.wake(Math.max(Math.min(...times), this.options.now()))
   }
 
@@ -254,15 +261,21 @@ export class Engine {
 
   private lost(rid: Uint8Array): void {
     this.guard(undefined, () => this.queues.lost(rid))
-    void this.attendGateways()
+    void this.attendGateways('all')
+  }
+
+  /** Not at once: what a connection begins with is to be no more than it must. */
+  private lookLater(): void {
+    const [from, to] = ChatLimits.shelfLookMs
+    this.lookAt = this.now() + from + Math.floor(((to - from) * this.random(1)[0]!) / 255)
   }
 
   /** Has queues made and shelves filled that are not yet; a gateway out of reach is asked again with the next round. */
-  private async attendGateways(): Promise<void> {
+  private async attendGateways(shelves: 'all' | 'new'): Promise<void> {
     try {
       await this.queues.makeAll()
       if (this.closed) return
-      const failures = await this.shelves.keep()
+      const failures = await this.shelves.keep(shelves)
       const full = failures.find((failure) => isSottoError(failure, 'E_DISK_FULL'))
       if (full !== undefined) this.report(full)
     } catch (error) {

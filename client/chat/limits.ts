@@ -103,6 +103,11 @@ export const ChatLimits = {
   queueKeptMs: 1_900_800_000,
   /** Seconds a mailbox keeps a message for us: the most it offers. */
   queueTtlSeconds: 1_814_400,
+  /**
+   * Milliseconds from connecting until shelves that were filled before are looked at: nobody waits for it, and what is said in
+   * the beginning of a connection is seen best.
+   */
+  shelfLookMs: [10_000, 50_000],
   /** Milliseconds between two rounds of rotating and forgetting. */
   maintenanceMs: 3_600_000,
 } as const
