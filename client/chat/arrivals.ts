@@ -26,6 +26,8 @@ export interface ArrivalParts {
   readonly repairer: Repairer
   readonly outbox: Outbox
   readonly emit: Emit
+  /** They are not to see that we are there: nothing is sent because of what they send. */
+  readonly isHiddenFrom: (contact: Contact) => boolean
   /** A receipt is owed. */
   readonly onOwed: (contact: Uint8Array) => void
   /** A contact told where to reach it. */
@@ -175,14 +177,15 @@ export class Arrivals {
     const current = keptCard(contact.card)
     after(() => this.parts.onReachable(contact.uid))
     const { addresses } = hello
-    return { ...withCard(adopted, hello.card, current), addresses, helloCounter: envelope.counter }
+    const greeting = shortHash(envelope.body)
+    return { ...withCard(adopted, hello.card, current), addresses, greeting, helloCounter: envelope.counter }
   }
 
   /** Everything they have not received is sealed anew when it is put next, the oldest of it now. */
   private takeResend(contact: Contact, { envelope, stamp, after }: Arrival): Contact {
     const resend = decodeResend(envelope.body)
     if (resend === undefined) return contact
-    after(() => this.parts.outbox.hurryContact(contact.uid, ChatLimits.resealed))
+    if (!this.parts.isHiddenFrom(contact)) after(() => this.parts.outbox.hurryContact(contact.uid, ChatLimits.resealed))
     const isCurrent = fastEqual(resend.cardHash, shortHash(this.parts.records.profile()!.card))
     const announced = isCurrent ? contact.announced : new Uint8Array(0)
     return { ...contact, announced, resealBelow: Math.max(contact.resealBelow, stamp) }
@@ -193,7 +196,8 @@ export class Arrivals {
     this.parts.records.putContact(contact)
     if (contact.status === 'accepted') {
       after(() => this.parts.onOwed(contact.uid))
-      if (contact.announced.length === 0) this.parts.sender.greet(contact, now, after)
+      const isStrange = contact.announced.length === 0 && !this.parts.isHiddenFrom(contact)
+      if (isStrange) this.parts.sender.greet(contact, now, after)
     }
     const [old, view] = [before && contactView(before), contactView(contact)]
     const isSame = old !== undefined && shown.every((key) => old[key] === view[key])

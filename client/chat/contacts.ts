@@ -47,8 +47,20 @@ export function withCard(contact: Contact, card: Card, current: Card | undefined
 }
 
 export function contactView(contact: Contact): ContactView {
-  const { uid, name, petname, status, verified, unread, readReceipts, added, timer = 0, changed = false } = contact
+  const {
+    uid,
+    name,
+    petname,
+    status,
+    verified,
+    unread,
+    readReceipts,
+    sees,
+    added,
+    timer = 0,
+    changed = false,
+  } = contact
   const shown = petname === '' ? name : petname
   const shows = { id: hex(uid), name: shown, ownName: name, status, verified, changed }
-  return { ...shows, unread, readReceipts, added, timer }
+  return { ...shows, unread, readReceipts, ...(sees === undefined ? {} : { sees }), added, timer }
 }
