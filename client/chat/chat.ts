@@ -22,6 +22,7 @@ import { messageView } from './message-view.ts'
 import type { Contact, StoredMessage } from './model.ts'
 import { ANYBODY } from './own-queues.ts'
 import { ChatPresence } from './presence/chat-presence.ts'
+import { ProofBook } from './proof-book.ts'
 import { Records } from './records.ts'
 import { type Change, isSymbol, isTimer, type Said } from './says.ts'
 import { createProfile, restoreProfile } from './self.ts'
@@ -52,11 +53,14 @@ export class Chat {
   private readonly book: ContactBook
   /** Who is there, and who may see that we are. */
   readonly presence: ChatPresence
+  /** Finding out whether both know the same secret, and letting in who knows one. */
+  readonly proofs: ProofBook
 
   private constructor(engine: Engine) {
     this.engine = engine
     this.book = new ContactBook(engine)
     this.presence = new ChatPresence(engine, this.book)
+    this.proofs = new ProofBook(engine, this.book)
   }
 
   /**
@@ -201,6 +205,11 @@ export class Chat {
   rename(id: ContactId, name: string): ContactView {
     if (name !== '') requireName(name)
     return this.book.update(id, (contact) => ({ ...contact, petname: name }))
+  }
+
+  /** `host:port` of the gateway to reach them at, instead of what they say; empty: as they say. @throws SottoError E_CHAT_CONTACT, E_CONTACT_ADDRESS */
+  setAddress(id: ContactId, gateway: string): ContactView {
+    return this.book.address(id, gateway)
   }
 
   /** The person has compared the digits, or takes that back. @throws SottoError E_CHAT_CONTACT */

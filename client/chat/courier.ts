@@ -1,7 +1,7 @@
 /** Brings one outbox entry to a mailbox of its contact: which one, in which box, and what a refusal means. */
 import { latin1, type Millis, type Random } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
-import type { Address, BoxedAddress } from './address.ts'
+import { type Address, type BoxedAddress, reachedBy } from './address.ts'
 import type { Beginnings } from './beginnings.ts'
 import { sealForAnybody, sealForContact } from './box.ts'
 import { type Card, keptCard } from './card.ts'
@@ -83,10 +83,11 @@ export class Courier {
     if (contact === undefined) return
     const entry = { id: random(MESSAGE_ID_LENGTH), noStore: true }
     const boxed = ({ box }: BoxedAddress): Uint8Array => sealForContact(box, entry.id, inner)
-    if (!byCard) return void (await this.toAny(entry, contact.addresses, boxed))
+    if (!byCard) return void (await this.toAny(entry, reachedBy(contact.byHand, contact.addresses), boxed))
     const card = keptCard(contact.card)
     const body = card && sealForAnybody(prekeyOf(contact, card).key, keyPair(random(32)), entry.id, inner)
-    if (card !== undefined && body !== undefined) await this.toAny(entry, card.addresses, () => body)
+    if (card !== undefined && body !== undefined)
+      await this.toAny(entry, reachedBy(contact.byHand, card.addresses), () => body)
   }
 
   private async tryPut(slot: Readonly<Slot>): Promise<PutResult> {
@@ -117,7 +118,7 @@ export class Courier {
     const attempt = puts + failures
     if (contact.addresses.length > 0 && !this.stranded.has(key)) {
       const boxed = (address: BoxedAddress): Uint8Array => sealForContact(address.box, entry.id, entry.inner)
-      const result = await this.toAny(entry, turned(contact.addresses, attempt), boxed)
+      const result = await this.toAny(entry, turned(reachedBy(contact.byHand, contact.addresses), attempt), boxed)
       if (typeof result === 'string') return result
       if (!result.every((failure) => reasonOf(failure) === 'unknown')) throw result[0]!
       this.stranded.add(key)
@@ -126,7 +127,7 @@ export class Courier {
     if (card === undefined) throw new NotPut('the contact has told no address yet')
     const body = sealForAnybody(prekeyOf(contact, card).key, keyPair(entry.ephemeral), entry.id, entry.inner)
     if (body === undefined) throw new SottoError('E_CARD_FORMAT', `A key in the card of ${card.name} cannot be used.`)
-    const result = await this.toAny(entry, turned(card.addresses, attempt), () => body)
+    const result = await this.toAny(entry, turned(reachedBy(contact.byHand, card.addresses), attempt), () => body)
     if (typeof result === 'string') return result
     throw result[0]!
   }

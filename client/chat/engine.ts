@@ -1,6 +1,7 @@
 /** The chat's parts, put together, and what drives them: messages that arrive, and time that passes. */
 import type { Store } from '#client/store/store.ts'
 import { hex, type Millis, type Random } from '#protocol/bytes.ts'
+import type { Argon2Cost } from '#protocol/crypto/argon2id.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { Acks } from './acks.ts'
 import { Arrivals } from './arrivals.ts'
@@ -22,6 +23,8 @@ import { OwnQueues } from './own-queues.ts'
 import type { ArrivedMessage, MailboxPort, Wake } from './ports.ts'
 import { Presence } from './presence/presence.ts'
 import { maySee } from './presence/visibility.ts'
+import { PROOF_COST } from './proof-secret.ts'
+import { Proofs } from './proofs.ts'
 import type { RatchetSuite } from './ratchet-suite.ts'
 import { ReceiptTimer } from './receipt-timer.ts'
 import { Receiver } from './receiver.ts'
@@ -44,6 +47,8 @@ export interface ChatOptions {
   readonly suite?: RatchetSuite
   /** One-time keys that are kept ready for others. Default: as `ChatLimits` says. */
   readonly shelf?: ShelfSize
+  /** What a guess at a stolen secret costs. Default: a third of a second, 64 MiB. */
+  readonly proofCost?: Argon2Cost
 }
 
 export class Engine {
@@ -58,6 +63,7 @@ export class Engine {
   readonly expiry: Expiry
   readonly shelves: Shelves
   readonly presence: Presence
+  readonly proofs: Proofs
   readonly hub: EventsHub = new EventsHub()
   private readonly options: ChatOptions
   private readonly receiver: Receiver
@@ -65,6 +71,8 @@ export class Engine {
   private readonly acks: Acks
   private readonly receipts: ReceiptTimer
   private maintained: Millis = Number.NEGATIVE_INFINITY
+  /** When shelves that were filled before are looked at; undefined for not before the next round. */
+  private lookAt: Millis | undefined
   private closed = false
 
   constructor(options: ChatOptions, profile: Profile) {
@@ -103,6 +111,7 @@ export class Engine {
     })
     const arrivals = new Arrivals({
       ...{ records, sender, repairer, outbox, emit: this.emit, isHiddenFrom },
+      proofs: () => this.proofs,
       onOwed: (contact) => this.owe(contact),
       onReachable: (contact) => courier.found(contact),
       onChange: (contact, before, next, after) => this.replace(contact, before, next, after),
@@ -116,6 +125,10 @@ export class Engine {
     this.sender = sender
     this.repairer = repairer
     this.sessions = sessions
+    this.proofs = new Proofs({
+      ...{ records, sender, identity: self.identity, random, emit: this.emit },
+      cost: options.proofCost ?? PROOF_COST,
+    })
     this.expiry = new Expiry(records)
     this.presence = presence
     this.receiver = new Receiver({
@@ -164,6 +177,10 @@ export class Engine {
     const isGone = (this.expiry.nextDue() ?? Number.POSITIVE_INFINITY) <= now
     if (isGone && !this.guard(undefined, () => this.expire(now))) this.expiry.postpone(now)
     if (now >= this.maintained + ChatLimits.maintenanceMs || now < this.maintained) this.maintain(now)
+    if (this.lookAt !== undefined && (now >= this.lookAt || now < this.lookAt - ChatLimits.shelfLookMs[1])) {
+      this.lookAt = undefined
+      void this.attendGateways('all')
+    }
     this.flush()
   }
 
@@ -195,7 +212,8 @@ export class Engine {
   connected(): void {
     if (this.closed) return
     this.outbox.hurry()
-    void this.attendGateways()
+    this.lookLater()
+    void this.attendGateways('new')
     this.flush()
   }
 
@@ -203,7 +221,8 @@ export class Engine {
   maintain(now: Millis): void {
     this.maintained = now
     this.guard(undefined, () => this.maintenance.run(now))
-    void this.attendGateways()
+    this.lookLater()
+    void this.attendGateways('new')
     this.guard(undefined, () => this.options.store.tidy())
   }
 
@@ -261,7 +280,7 @@ export class Engine {
     const next = this.maintained + ChatLimits.maintenanceMs
     const { outbox, receipts, expiry, presence } = this
     const due = [outbox, receipts, expiry, presence].map((part) => part.nextDue())
-    const times = [next, ...due.filter((at) => at !== undefined)]
+    const times = [next, ...[this.lookAt, ...due].filter((at) => at !== undefined)]
     if (!this.closed) this.options.wake(Math.max(Math.min(...times), this.options.now()))
   }
 
@@ -286,15 +305,21 @@ export class Engine {
 
   private lost(rid: Uint8Array): void {
     this.guard(undefined, () => this.queues.lost(rid))
-    void this.attendGateways()
+    void this.attendGateways('all')
+  }
+
+  /** Not at once: what a connection begins with is to be no more than it must. */
+  private lookLater(): void {
+    const [from, to] = ChatLimits.shelfLookMs
+    this.lookAt = this.now() + from + Math.floor(((to - from) * this.random(1)[0]!) / 255)
   }
 
   /** Has queues made and shelves filled that are not yet; a gateway out of reach is asked again with the next round. */
-  private async attendGateways(): Promise<void> {
+  private async attendGateways(shelves: 'all' | 'new'): Promise<void> {
     try {
       await this.queues.makeAll()
       if (this.closed) return
-      const failures = await this.shelves.keep()
+      const failures = await this.shelves.keep(shelves)
       const full = failures.find((failure) => isSottoError(failure, 'E_DISK_FULL'))
       if (full !== undefined) this.report(full)
     } catch (error) {

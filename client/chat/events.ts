@@ -2,6 +2,7 @@
 import type { Millis } from '#protocol/bytes.ts'
 import type { SottoError } from '#protocol/errors.ts'
 import type { ContactStatus } from './model.ts'
+import type { ProofView } from './proof-state.ts'
 
 /** 64 letters of hexadecimal: the contact's uid. */
 export type ContactId = string
@@ -25,6 +26,10 @@ export interface ContactView {
   readonly added: Millis
   /** Seconds until what is said from now on disappears after reading; 0: it stays. */
   readonly timer: number
+  /** Gateway, `host:port`, that the person has named for them. */
+  readonly address?: string
+  /** Whether both know the same secret: what is under way, or how it ended. */
+  readonly proof?: ProofView
 }
 
 /** Whether somebody is there, as far as is known. */
@@ -80,6 +85,8 @@ export type ChatEvent =
   | { readonly type: 'keys'; readonly contact: ContactView }
   /** Somebody is there, or is not, or it is not known any more. */
   | { readonly type: 'presence'; readonly contact: ContactId; readonly presence: PresenceView }
+  /** It is the person's turn to type a secret, or it is known whether both know the same. */
+  | { readonly type: 'proof'; readonly contact: ContactView }
   | { readonly type: 'removed'; readonly contact: ContactId }
   | { readonly type: 'problem'; readonly contact?: ContactId; readonly error: SottoError }
 

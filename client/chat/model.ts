@@ -6,6 +6,7 @@ import type { PublicIdentity } from './documents.ts'
 import type { MessageType } from './envelope.ts'
 import type { QueueRef } from './ports.ts'
 import type { Showing } from './presence/visibility.ts'
+import type { Proof } from './proof-state.ts'
 import type { ActiveRatchet } from './ratchet.ts'
 
 /** accepted: we write to each other. request: a stranger wrote first. blocked: what they write is dropped. */
@@ -49,6 +50,8 @@ export interface Contact extends PublicIdentity {
   readonly card: Uint8Array
   /** Their queues for us. */
   readonly addresses: readonly BoxedAddress[]
+  /** Gateway that the person has named for them, instead of those in cards and addresses; no part of anything signed. */
+  readonly byHand?: Uint8Array
   /** Counter of the newest hello of theirs. */
   readonly helloCounter: number
   /** Ascending. */
@@ -90,6 +93,8 @@ export interface Contact extends PublicIdentity {
   readonly greeting?: Uint8Array
   /** Whether they may see that we are there; missing: as friends may in general. */
   readonly sees?: boolean
+  /** Proving to each other that both know a secret. */
+  readonly proof?: Proof
 }
 
 /** What somebody thinks of a message. */

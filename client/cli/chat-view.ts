@@ -10,6 +10,7 @@ import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
 import { describePresence, describeShowing, isOn, presenceMark } from './presence.ts'
+import { describeProof, PROOF_HELP, proofCommands, SECRET_COMMANDS } from './proof-view.ts'
 import { sanitize } from './sanitize.ts'
 import type { Terminal } from './terminal.ts'
 import { openTerminal } from './terminal.ts'
@@ -33,6 +34,7 @@ const HELP: readonly (readonly [string, string])[] = [
   ['/presence', 'ask whether they are there; /presence all asks everybody'],
   ['/invisible, /visible', 'who sees that you are there: nobody but those you have chosen, or your contacts'],
   ['/receipts on', 'whether your contacts hear what you have read; off: nobody does'],
+  ...PROOF_HELP,
   ['/verify', 'show the 60 digits to compare; /verify yes once they are equal'],
   ['/history [N]', 'show earlier messages'],
   ['/status', 'how you are connected'],
@@ -78,6 +80,7 @@ class ChatView {
         done()
       },
       complete: (line) => this.complete(line),
+      isSecret: (line) => SECRET_COMMANDS.some((command) => line.trimStart().startsWith(`${command} `)),
     })
     member.chat.onEvent((event) => this.onEvent(event))
     member.onStatus((status) => this.onStatus(status))
@@ -191,7 +194,7 @@ class ChatView {
   private async command(line: string): Promise<void> {
     const [name, ...rest] = line.slice(1).split(/\s+/)
     const argument = rest.join(' ')
-    const commands: Record<string, () => void | Promise<void>> = {
+    const commands: Record<string, (argument: string) => void | Promise<void>> = {
       help: () => this.showHelp(),
       to: () => this.talkTo(contactNamed(this.member.chat.contacts(), argument)),
       contacts: () => this.showContacts(),
@@ -210,6 +213,11 @@ class ChatView {
       visible: () => this.setShowing('visible'),
       receipts: () => this.receipts(argument),
       verify: () => this.verify(argument),
+      ...proofCommands(
+        this.member.chat,
+        () => this.current,
+        (text) => this.print(text),
+      ),
       history: () => this.showHistory(Number(argument) || 2 * HISTORY_AT_START),
       status: () => this.showStatus(),
       look: () => this.look(argument),
@@ -217,7 +225,7 @@ class ChatView {
     }
     const run = Object.hasOwn(commands, name!) ? commands[name!] : undefined
     if (run === undefined) this.print(`There is no /${sanitize(name!)}. /help shows what there is.`)
-    else await run()
+    else await run(argument)
   }
 
   private complete(line: string): string[] {
@@ -241,6 +249,7 @@ class ChatView {
     if (contact.status === 'request') {
       this.print(`${nameOf(contact)} wrote to you first. /accept to talk, /block to hear no more.`)
     }
+    if (contact.proof?.state === 'wanted') this.onProof(contact)
     this.member.chat.markRead(contact.id)
     this.prompt()
     if (contact.status === 'accepted') this.glance(contact.id)
@@ -403,6 +412,9 @@ class ChatView {
         return this.print(this.terminal.style('yellow', newKeysOf(event.contact)))
       case 'presence':
         return this.prompt()
+      case 'proof':
+        this.terminal.bell()
+        return this.onProof(event.contact)
       case 'removed':
         if (this.current?.id === event.contact) this.current = undefined
         return this.prompt()
@@ -455,6 +467,11 @@ class ChatView {
     } else if (contact.status === 'request') {
       this.print(this.terminal.style('yellow', `${nameOf(contact)} asks to talk to you. /to ${nameOf(contact)}`))
     }
+  }
+
+  private onProof(contact: ContactView): void {
+    const text = describeProof(contact)
+    if (text !== undefined) this.print(this.terminal.style('yellow', text))
   }
 
   private onStatus(status: TunnelStatus): void {
