@@ -34,6 +34,8 @@ export class Answer {
   private received = 0
   private isDone = false
   private started = false
+  private readonly madeAt = performance.now()
+  private startedAt = 0
   private begunAt = 0
 
   constructor(input: AnswerInput) {
@@ -63,6 +65,7 @@ export class Answer {
   start(abort: (error: SottoError) => void): void {
     this.abort = abort
     this.started = true
+    this.startedAt = performance.now()
     this.phase = 'while waiting for the answer'
   }
 
@@ -95,13 +98,18 @@ export class Answer {
     const body = this.whole?.subarray(0, this.received) ?? (this.pieces.length === 0 ? empty : concat(...this.pieces))
     const isCut = this.whole !== undefined && this.received < this.whole.length
     if (isCut) this.reject(pathError('E_PATH_RESET', this.input.name, this.phase))
-    else this.resolve({ status: this.status, headers: this.headers, body, bodyMs: performance.now() - this.begunAt })
+    else this.resolve({ status: this.status, headers: this.headers, body, ...this.times })
     this.over()
   }
 
   error(cause: unknown): void {
     this.reject(this.problem ?? this.explain(cause))
     this.over()
+  }
+
+  private get times(): Pick<ExchangeResponse, 'waitMs' | 'bodyMs'> {
+    const now = performance.now()
+    return { waitMs: Math.round(this.startedAt - this.madeAt), bodyMs: Math.round(now - this.begunAt) }
   }
 
   private over(): void {

@@ -16,6 +16,8 @@ interface Job {
   readonly first: ExchangeRequest | undefined
   readonly timeoutMs: number
   readonly answer: Answer
+  /** It has a connection now, or one that is coming about. */
+  readonly carried: () => void
   lane: Lane | undefined
 }
 
@@ -68,18 +70,21 @@ export class Connections {
     if (options.signal?.aborted) throw pathError('E_PATH_CLOSED', name, undefined, options.signal.reason)
     if (options.fresh) this.retireAll()
     this.most = Math.min(options.connections ?? DialLimits.connectionsUnsaid, DialLimits.connections)
-    // A slow link must not be given up in the middle: once the answer has begun, it has the time of an answer.
-    const begun = (): void => {
+    let timer: NodeJS.Timeout | undefined
+    const within = (ms: number): void => {
       clearTimeout(timer)
-      timer = setTimeout(leave, answerMs, 'E_PATH_TIMEOUT')
+      timer = setTimeout(leave, ms, 'E_PATH_TIMEOUT')
     }
+    // A slow link must not be given up in the middle: once the answer has begun, it has the time of an answer.
+    const begun = (): void => within(answerMs)
     const answer = new Answer({ name, stallMs, begun, done: () => this.finished(job) })
     const { connection, first, timeoutMs } = options
-    const job: Job = { name: connection, request, first, timeoutMs, answer, lane: undefined }
+    // What is under way takes as long as it takes, which says nothing of a request that waits behind it.
+    const carried = (): void => within(timeoutMs)
+    const job: Job = { name: connection, request, first, timeoutMs, answer, carried, lane: undefined }
     const leave = (code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT'): void => {
       this.giveUp(job, code, options.signal?.reason)
     }
-    let timer = setTimeout(leave, options.timeoutMs, 'E_PATH_TIMEOUT')
     const aborted = (): void => leave('E_PATH_CLOSED')
     options.signal?.addEventListener('abort', aborted, { once: true })
     this.place(job)
@@ -162,11 +167,16 @@ export class Connections {
   private async begin(lane: Lane, first: ExchangeRequest, timeoutMs: number): Promise<void> {
     lane.isNew = false
     lane.begins = true
-    const { name, stallMs } = this.input
+    const { name, stallMs, answerMs } = this.input
     const done = (): void => this.finished(job)
-    const answer = new Answer({ name, stallMs, begun: () => {}, done })
-    const job: Job = { name: undefined, request: first, first: undefined, timeoutMs, answer, lane }
-    const timer = setTimeout(() => answer.giveUp('E_PATH_TIMEOUT'), timeoutMs)
+    const within = (ms: number): NodeJS.Timeout => setTimeout(() => answer.giveUp('E_PATH_TIMEOUT'), ms)
+    const begun = (): void => {
+      clearTimeout(timer)
+      timer = within(answerMs)
+    }
+    const answer = new Answer({ name, stallMs, begun, done })
+    const job: Job = { name: undefined, request: first, first: undefined, timeoutMs, answer, carried: () => {}, lane }
+    let timer = within(timeoutMs)
     lane.current.add(job)
     lane.client.dispatch(first, answer)
     try {
@@ -231,6 +241,7 @@ export class Connections {
       const job = lane.line.shift()!
       lane.isNew = false
       lane.current.add(job)
+      job.carried()
       lane.client.dispatch(job.request, job.answer)
     }
     this.sweep(lane)

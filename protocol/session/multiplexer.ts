@@ -43,7 +43,12 @@ export interface MultiplexerEvents {
 export interface Accepted {
   /** Milliseconds the client is ready to wait; undefined: answer at once. */
   readonly hold: number | undefined
+  /** Octets of the largest parcel that the client wants for an answer; undefined: as large as any. */
+  readonly room: number | undefined
 }
+
+/** What a request says of the answer that it wants, as `Accepted`. */
+export type Wanted = Partial<Accepted>
 
 export class Multiplexer implements StreamOwner {
   /** Service streams may be sent; before that only the control stream. */
@@ -115,13 +120,14 @@ export class Multiplexer implements StreamOwner {
 
   /**
    * Fills the body of the parcel of exchange `number`. `services` false: control stream only (keys not yet hybrid).
-   * `hold`: the client's patience for the answer, milliseconds.
+   * `room` is said where there is some left: what is full is no question for news.
    */
-  build(number: number, length: number, services: boolean, hold?: number): Uint8Array {
+  build(number: number, length: number, services: boolean, { hold, room }: Wanted = {}): Uint8Array {
     const { writer, sent } = this.begin(number, length)
     if (hold !== undefined) writer.numbers(FrameType.hold, hold)
     if (this.closeCode !== undefined) writer.numbers(FrameType.close, this.closeCode)
     else this.fill(writer, sent, services)
+    if (room !== undefined) writer.numbers(FrameType.room, room)
     this.sent.set(number, sent)
     return writer.finish()
   }
@@ -199,14 +205,16 @@ export class Multiplexer implements StreamOwner {
     this.arrived.add(number, number + 1)
     for (const range of decoded.acks) this.acceptAcks(range)
     let hold: number | undefined
+    let room: number | undefined
     for (const frame of decoded.frames) {
       if (frame.kind === 'hold') hold = frame.ms
+      else if (frame.kind === 'room') room = frame.octets
       else if (frame.kind === 'lost' && frame.number === number) return this.violation()
       else if (!this.acceptFrame(frame, services)) return this.violation()
       if (this.isClosed) return undefined
     }
     if (this.notices.openResets > Limits.resets) this.close(CloseCode.limit)
-    return { hold }
+    return { hold, room }
   }
 
   private violation(): undefined {
@@ -218,7 +226,7 @@ export class Multiplexer implements StreamOwner {
     for (const number of [...this.sent.keys()]) if (number >= start && number < end) this.acknowledge(number)
   }
 
-  private acceptFrame(frame: Exclude<Frame, { kind: 'hold' }>, services: boolean): boolean {
+  private acceptFrame(frame: Exclude<Frame, { kind: 'hold' | 'room' }>, services: boolean): boolean {
     switch (frame.kind) {
       case 'stream':
         return (services || frame.id === 0) && this.acceptStream(frame)

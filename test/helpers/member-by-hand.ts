@@ -86,7 +86,7 @@ export class MemberByHand {
 
   /** The next request, for the one shape that is used here. */
   take(length: number, hold: number): Outgoing {
-    return this.client.take(length, hold, bindingOf(shape))
+    return this.client.take(length, { hold }, bindingOf(shape))
   }
 
   /** Finds the token of a request, as the carrier does before the body is here. undefined: a stranger's. */
