@@ -5,14 +5,15 @@ import { DialLimits } from '../limits.ts'
 import { uninitialised } from '../octets.ts'
 import type { ExchangeResponse } from '../permit.ts'
 import { pathError, toPathError } from './path-error.ts'
+import type { Patience } from './patience.ts'
 
 export interface AnswerInput {
   /** The endpoint's, for error texts. */
   readonly name: string
   /** Milliseconds between two pieces of an answer. */
   readonly stallMs: number
-  /** The answer has begun. */
-  readonly begun: () => void
+  /** Told when the request leaves and when the answer begins. */
+  readonly patience: Pick<Patience, 'started' | 'begun'>
   /** The client has finished with the request, which may be later than `result` is settled. */
   readonly done: () => void
 }
@@ -66,13 +67,14 @@ export class Answer {
     this.abort = abort
     this.started = true
     this.startedAt = performance.now()
+    this.input.patience.started()
     this.phase = 'while waiting for the answer'
   }
 
   /** `headers` in the order of the wire, names as sent. */
   head(status: number, headers: [string, string][]): void {
     this.phase = 'in the middle of the answer'
-    this.input.begun()
+    this.input.patience.begun()
     this.begunAt = performance.now()
     this.status = status
     this.headers = headers

@@ -17,6 +17,9 @@ import { Priority } from './stream.ts'
 import type { Role } from './stream-table.ts'
 import { StreamTable } from './stream-table.ts'
 
+/** Octets of a frame that says the room for an answer, at the most. */
+const ROOM_OCTETS = 5
+
 /** What one sent parcel held, so that it can be sent again or forgotten. */
 interface Sent {
   segments: readonly SentSegment[]
@@ -120,14 +123,15 @@ export class Multiplexer implements StreamOwner {
 
   /**
    * Fills the body of the parcel of exchange `number`. `services` false: control stream only (keys not yet hybrid).
-   * `room` is said where there is some left: what is full is no question for news.
+   * `room` is left out where what waits fits without it, and would not with it.
    */
   build(number: number, length: number, services: boolean, { hold, room }: Wanted = {}): Uint8Array {
     const { writer, sent } = this.begin(number, length)
     if (hold !== undefined) writer.numbers(FrameType.hold, hold)
+    const spare = writer.room - this.pending(writer.room + 1)
+    if (room !== undefined && (spare < 0 || spare >= ROOM_OCTETS)) writer.numbers(FrameType.room, room)
     if (this.closeCode !== undefined) writer.numbers(FrameType.close, this.closeCode)
     else this.fill(writer, sent, services)
-    if (room !== undefined) writer.numbers(FrameType.room, room)
     this.sent.set(number, sent)
     return writer.finish()
   }
@@ -208,7 +212,8 @@ export class Multiplexer implements StreamOwner {
     let room: number | undefined
     for (const frame of decoded.frames) {
       if (frame.kind === 'hold') hold = frame.ms
-      else if (frame.kind === 'room') room = frame.octets
+      else if (frame.kind === 'room' && this.role === 'gateway') room = frame.octets
+      else if (frame.kind === 'room') return this.violation()
       else if (frame.kind === 'lost' && frame.number === number) return this.violation()
       else if (!this.acceptFrame(frame, services)) return this.violation()
       if (this.isClosed) return undefined
