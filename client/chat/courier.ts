@@ -87,7 +87,8 @@ export class Courier {
       await network(queues.make(slot.contact))
     }
     const result = await this.carry(entry, slot)
-    if (result === 'duplicate' && this.isUnheard(slot)) {
+    // A gateway may say that it has stored what it only knew already.
+    if (result !== 'delivered' && this.isUnheard(slot)) {
       const anew = await this.probe(entry)
       if (anew !== undefined) await this.carry(anew, slot)
     }

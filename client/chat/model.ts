@@ -172,6 +172,8 @@ export interface OwnQueue extends QueueRef {
   readonly created: Millis
   /** When it was replaced; 0 while in use. */
   readonly retired: Millis
+  /** The gateway was asked to tell nobody whether we read it: of those on our card. */
+  readonly quiet?: boolean
   /** Of a queue on our card: number of the document under which its shelf was last filled; -1: the gateway has no shelves. */
   readonly shelf?: number
 }
