@@ -302,7 +302,9 @@ test('the whole state, and the vault, has no octets of the file, its name or its
   const found = (vault: string): boolean =>
     readdirSync(vault, { withFileTypes: true }).some((entry) => {
       const octets = readFileSync(join(vault, entry.name))
-      return octets.includes(CONTENT.subarray(4_000, 4_024)) || octets.includes('planted') || entry.name.includes('plan')
+      return (
+        octets.includes(CONTENT.subarray(4_000, 4_024)) || octets.includes('planted') || entry.name.includes('plan')
+      )
     })
   t.is(readdirSync(alice.vaultFolder).length, 1)
   t.false(found(alice.vaultFolder))

@@ -64,7 +64,12 @@ export class Files {
   constructor(parts: FilesParts) {
     this.parts = parts
     this.records = new TransferRecords(parts.store)
-    parts.vault.keepOnly(this.records.all().filter(isInVault).map(({ id }) => id))
+    parts.vault.keepOnly(
+      this.records
+        .all()
+        .filter(isInVault)
+        .map(({ id }) => id),
+    )
     for (const transfer of this.records.all()) this.reconcile(transfer)
     this.unlisten = parts.chat.onEvent((event) => this.onEvent(event))
   }
@@ -82,7 +87,11 @@ export class Files {
    * Seals a file and keeps it; it leaves as soon as that can be done.
    * @throws SottoError E_CHAT_CONTACT, E_CHAT_BLOCKED, E_CHAT_OUTBOX_FULL, E_CARD_EXPIRED, E_FILE, E_DISK_FULL; nothing was kept then
    */
-  async send(contact: ContactId, source: Source, { noStore = false }: { readonly noStore?: boolean } = {}): Promise<TransferView> {
+  async send(
+    contact: ContactId,
+    source: Source,
+    { noStore = false }: { readonly noStore?: boolean } = {},
+  ): Promise<TransferView> {
     const { chat, vault, clockwork } = this.parts
     chat.placesFor(contact)
     const { random } = clockwork

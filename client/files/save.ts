@@ -5,22 +5,15 @@
 import { closeSync, constants, copyFileSync, existsSync, linkSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { numberedName } from '#client/chat/files/file-name.ts'
-import { hex, type Random } from '#protocol/bytes.ts'
+import { draftIn, draftOf } from '#firewall/file-grants.ts'
 import { SottoError } from '#protocol/errors.ts'
 
-/** Added to the name of a file while it is written. */
-export const DRAFT_ENDING = '.sotto-part'
 /** Names that are tried. */
 const NUMBERS = 1_000
 
 /** In a folder, under its name or with a number. @returns its path. @throws SottoError E_FILE, E_DISK_FULL; what `content` throws */
-export async function saveInto(
-  folder: string,
-  name: string,
-  content: AsyncIterable<Uint8Array>,
-  random: Random,
-): Promise<string> {
-  const draft = join(folder, `.${hex(random(8))}${DRAFT_ENDING}`)
+export async function saveInto(folder: string, name: string, content: AsyncIterable<Uint8Array>): Promise<string> {
+  const draft = draftIn(folder)
   return await written(draft, content, () => {
     for (let number = 1; number <= NUMBERS; number++) {
       const path = join(folder, numberedName(name, number))
@@ -34,9 +27,7 @@ export async function saveInto(
 export async function saveAs(path: string, content: AsyncIterable<Uint8Array>): Promise<string> {
   const taken = (): SottoError => new SottoError('E_FILE', `${path} is there already.`, { kept: 'It was left alone.' })
   if (existsSync(path)) throw taken()
-  const draft = path + DRAFT_ENDING
-  // Of an earlier try that was cut short.
-  tidied(draft)
+  const draft = draftOf(path)
   return await written(draft, content, () => {
     if (!placed(draft, path)) throw taken()
     return path
@@ -44,6 +35,8 @@ export async function saveAs(path: string, content: AsyncIterable<Uint8Array>): 
 }
 
 async function written(draft: string, content: AsyncIterable<Uint8Array>, place: () => string): Promise<string> {
+  // Of an earlier try that was cut short.
+  tidied(draft)
   try {
     await write(draft, content)
     return place()

@@ -4,8 +4,8 @@
  */
 import { closeSync, constants, openSync, readdirSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { stateFault } from '#client/store/faults.ts'
 import type { Clockwork } from '#client/clockwork.ts'
+import { stateFault } from '#client/store/faults.ts'
 import { privateFolder } from '#client/store/folder.ts'
 import { PIECE_BYTES } from '#protocol/blobs.ts'
 import { hex } from '#protocol/bytes.ts'
