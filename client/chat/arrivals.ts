@@ -13,6 +13,7 @@ import { ChatLimits } from './limits.ts'
 import { messageView } from './message-view.ts'
 import type { Contact, StoredMessage } from './model.ts'
 import type { Outbox, Slot } from './outbox.ts'
+import type { Proofs } from './proofs.ts'
 import type { Records } from './records.ts'
 import type { Repairer } from './repairer.ts'
 import { type Change, decodeChange, decodeSaid, decodeTimer, type Said } from './says.ts'
@@ -26,6 +27,7 @@ export interface ArrivalParts {
   readonly sender: Sender
   readonly repairer: Repairer
   readonly outbox: Outbox
+  readonly proofs: () => Proofs
   readonly emit: Emit
   /** A receipt is owed. */
   readonly onOwed: (contact: Uint8Array) => void
@@ -38,7 +40,7 @@ export interface ArrivalParts {
 }
 
 /** What of a contact is worth telling the views when something of it has come. */
-const shown = ['name', 'ownName', 'unread', 'timer', 'changed'] as const
+const shown = ['name', 'ownName', 'status', 'unread', 'timer', 'changed', 'verified'] as const
 
 export interface Arrival {
   readonly envelope: Envelope
@@ -64,8 +66,8 @@ export class Arrivals {
     const contact = this.heard(opened, arrival)
     const { records } = this.parts
     if (envelope.type === MessageType.receipt) {
-      // Nothing was said to a stranger that could be received.
-      if (contact.status === 'request') return false
+      // Little is said to strangers; where nothing was, nothing can be received.
+      if (contact.status === 'request' && this.parts.outbox.of(contact.uid).length === 0) return false
       this.takeReceipt(contact, decodeReceipt(envelope.body), after)
       return true
     }
@@ -85,7 +87,8 @@ export class Arrivals {
     const strange = contact.status === 'request' ? { strange: (contact.strange ?? 0) + 1 } : {}
     const owing = { ...contact, ...strange, received: accepted.received, owesReceipt: true }
     const highest = contact.received.ahead.at(-1)?.[0] ?? contact.received.upTo
-    this.settle(this.takeNew(owing, arrival, { late: counter < highest, forked: accepted.forked }), arrival)
+    const taken = this.takeNew(owing, arrival, { late: counter < highest, forked: accepted.forked })
+    this.settle(this.parts.proofs().greetStranger(taken, now, after), arrival)
     return true
   }
 
@@ -123,6 +126,8 @@ export class Arrivals {
         return this.takeChange(contact, arrival, 'reaction')
       case MessageType.timer:
         return takeTimer(contact, arrival)
+      case MessageType.proof:
+        return this.parts.proofs().take(contact, arrival.envelope.body, arrival.now, arrival.after)
       default:
         return this.takeResend(contact, arrival)
     }
@@ -214,7 +219,8 @@ export class Arrivals {
     this.parts.records.putContact(contact)
     if (contact.status === 'accepted') {
       after(() => this.parts.onOwed(contact.uid))
-      if (contact.announced.length === 0) this.parts.sender.greet(contact, now, after)
+      const greeted = contact.announced.length === 0 ? this.parts.sender.greet(contact, now, after) : contact
+      if (before?.status === 'request' && greeted.repair.due) this.parts.repairer.repair(greeted, now, after)
     }
     const [old, view] = [before && contactView(before), contactView(contact)]
     const isSame = old !== undefined && shown.every((key) => old[key] === view[key])

@@ -23,6 +23,7 @@ import { ChatLimits } from './limits.ts'
 import { messageView } from './message-view.ts'
 import type { Contact, OwnQueue, StoredMessage } from './model.ts'
 import { ANYBODY } from './own-queues.ts'
+import { ProofBook } from './proof-book.ts'
 import { Records } from './records.ts'
 import { type Change, isSymbol, isTimer, type Said } from './says.ts'
 import { createProfile, restoreProfile } from './self.ts'
@@ -59,10 +60,13 @@ export interface HistoryOptions {
 export class Chat {
   private readonly engine: Engine
   private readonly book: ContactBook
+  /** Finding out whether both know the same secret, and letting in who knows one. */
+  readonly proofs: ProofBook
 
   private constructor(engine: Engine) {
     this.engine = engine
     this.book = new ContactBook(engine)
+    this.proofs = new ProofBook(engine, this.book)
   }
 
   /**
@@ -207,6 +211,11 @@ export class Chat {
   rename(id: ContactId, name: string): ContactView {
     if (name !== '') requireName(name)
     return this.book.update(id, (contact) => ({ ...contact, petname: name }))
+  }
+
+  /** `host:port` of the gateway to reach them at, instead of what they say; empty: as they say. @throws SottoError E_CHAT_CONTACT, E_CONTACT_ADDRESS */
+  setAddress(id: ContactId, gateway: string): ContactView {
+    return this.book.address(id, gateway)
   }
 
   /** The person has compared the digits, or takes that back. @throws SottoError E_CHAT_CONTACT */

@@ -1,5 +1,5 @@
 /** What the person does with contacts. */
-import { fastEqual, fromHex, type Millis } from '#protocol/bytes.ts'
+import { fastEqual, fromHex, type Millis, utf8 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { type Card, keptCard, requireFresh } from './card.ts'
 import { contactView, newContact, withCard } from './contacts.ts'
@@ -72,6 +72,23 @@ export class ContactBook {
   update(id: ContactId, change: (contact: Contact) => Contact): ContactView {
     const contact = this.find(id)
     return this.change((after) => this.store(change(contact), after))
+  }
+
+  /**
+   * The gateway of theirs has another name now, by what the person knows: everything for them goes there. Empty: where their
+   * card and they themselves say.
+   */
+  address(id: ContactId, gateway: string): ContactView {
+    const { queues, outbox } = this.engine
+    const { byHand: _, ...contact } = this.find(id)
+    const name = utf8(gateway)
+    if (gateway !== '' && !queues.isKnown(name)) {
+      throw new SottoError('E_CONTACT_ADDRESS', 'You are no member of a gateway of that name.')
+    }
+    return this.change((after) => {
+      after(() => outbox.hurryContact(contact.uid, ChatLimits.resealed))
+      return this.store(gateway === '' ? contact : { ...contact, byHand: name }, after)
+    })
   }
 
   /** Everything below a position has been seen; without one, everything. */

@@ -1,7 +1,7 @@
 /** Brings one outbox entry to a mailbox of its contact: which one, in which box, and what a refusal means. */
 import { latin1, type Millis } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
-import type { Address, BoxedAddress } from './address.ts'
+import { type Address, type BoxedAddress, reachedBy } from './address.ts'
 import type { Beginnings } from './beginnings.ts'
 import { sealForAnybody, sealForContact } from './box.ts'
 import { keptCard } from './card.ts'
@@ -103,7 +103,7 @@ export class Courier {
     const attempt = puts + failures
     if (contact.addresses.length > 0 && !this.stranded.has(key)) {
       const boxed = (address: BoxedAddress): Uint8Array => sealForContact(address.box, entry.id, entry.inner)
-      const result = await this.toAny(entry, turned(contact.addresses, attempt), boxed)
+      const result = await this.toAny(entry, turned(reachedBy(contact.byHand, contact.addresses), attempt), boxed)
       if (typeof result === 'string') return result
       if (!result.every((failure) => reasonOf(failure) === 'unknown')) throw result[0]!
       this.stranded.add(key)
@@ -114,7 +114,7 @@ export class Courier {
     const prekey = contact.shelf !== undefined && contact.shelf.id > card.prekey.id ? contact.shelf : card.prekey
     const body = sealForAnybody(prekey.key, keyPair(entry.ephemeral), entry.id, entry.inner)
     if (body === undefined) throw new SottoError('E_CARD_FORMAT', `A key in the card of ${card.name} cannot be used.`)
-    const result = await this.toAny(entry, turned(card.addresses, attempt), () => body)
+    const result = await this.toAny(entry, turned(reachedBy(contact.byHand, card.addresses), attempt), () => body)
     if (typeof result === 'string') return result
     throw result[0]!
   }

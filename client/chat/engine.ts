@@ -1,6 +1,7 @@
 /** The chat's parts, put together, and what drives them: messages that arrive, and time that passes. */
 import type { Store } from '#client/store/store.ts'
 import { hex, type Millis, type Random } from '#protocol/bytes.ts'
+import type { Argon2Cost } from '#protocol/crypto/argon2id.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { Acks } from './acks.ts'
 import { Arrivals } from './arrivals.ts'
@@ -20,6 +21,8 @@ import { SHELF_SIZE, type ShelfSize } from './one-time.ts'
 import { Outbox, type Slot } from './outbox.ts'
 import { OwnQueues } from './own-queues.ts'
 import type { ArrivedMessage, MailboxPort, Wake } from './ports.ts'
+import { PROOF_COST } from './proof-secret.ts'
+import { Proofs } from './proofs.ts'
 import type { RatchetSuite } from './ratchet-suite.ts'
 import { ReceiptTimer } from './receipt-timer.ts'
 import { Receiver } from './receiver.ts'
@@ -42,6 +45,8 @@ export interface ChatOptions {
   readonly suite?: RatchetSuite
   /** One-time keys that are kept ready for others. Default: as `ChatLimits` says. */
   readonly shelf?: ShelfSize
+  /** What a guess at a stolen secret costs. Default: a third of a second, 64 MiB. */
+  readonly proofCost?: Argon2Cost
 }
 
 export class Engine {
@@ -55,6 +60,7 @@ export class Engine {
   readonly sessions: Sessions
   readonly expiry: Expiry
   readonly shelves: Shelves
+  readonly proofs: Proofs
   readonly hub: EventsHub = new EventsHub()
   private readonly options: ChatOptions
   private readonly receiver: Receiver
@@ -62,6 +68,8 @@ export class Engine {
   private readonly acks: Acks
   private readonly receipts: ReceiptTimer
   private maintained: Millis = Number.NEGATIVE_INFINITY
+  /** When shelves that were filled before are looked at; undefined for not before the next round. */
+  private lookAt: Millis | undefined
   private closed = false
 
   constructor(options: ChatOptions, profile: Profile) {
@@ -93,6 +101,7 @@ export class Engine {
     const repairer = new Repairer(records, sender, this.emit)
     const arrivals = new Arrivals({
       ...{ records, sender, repairer, outbox, emit: this.emit },
+      proofs: () => this.proofs,
       onOwed: (contact) => this.owe(contact),
       onReachable: (contact) => courier.found(contact),
       onChange: (contact, before, next, after) => this.replace(contact, before, next, after),
@@ -106,6 +115,10 @@ export class Engine {
     this.sender = sender
     this.repairer = repairer
     this.sessions = sessions
+    this.proofs = new Proofs({
+      ...{ records, sender, identity: self.identity, random, emit: this.emit },
+      cost: options.proofCost ?? PROOF_COST,
+    })
     this.expiry = new Expiry(records)
     this.receiver = new Receiver({ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit })
     this.shelves = new Shelves({
@@ -147,6 +160,10 @@ export class Engine {
     const isGone = (this.expiry.nextDue() ?? Number.POSITIVE_INFINITY) <= now
     if (isGone && !this.guard(undefined, () => this.expire(now))) this.expiry.postpone(now)
     if (now >= this.maintained + ChatLimits.maintenanceMs || now < this.maintained) this.maintain(now)
+    if (this.lookAt !== undefined && (now >= this.lookAt || now < this.lookAt - ChatLimits.shelfLookMs[1])) {
+      this.lookAt = undefined
+      void this.attendGateways('all')
+    }
     this.flush()
   }
 
@@ -178,7 +195,8 @@ export class Engine {
   connected(): void {
     if (this.closed) return
     this.outbox.hurry()
-    void this.attendGateways()
+    this.lookLater()
+    void this.attendGateways('new')
     this.flush()
   }
 
@@ -186,7 +204,8 @@ export class Engine {
   maintain(now: Millis): void {
     this.maintained = now
     this.guard(undefined, () => this.maintenance.run(now))
-    void this.attendGateways()
+    this.lookLater()
+    void this.attendGateways('new')
     this.guard(undefined, () => this.options.store.tidy())
   }
 
@@ -216,9 +235,8 @@ export class Engine {
 
   private schedule(): void {
     const next = this.maintained + ChatLimits.maintenanceMs
-    const times = [next, this.outbox.nextDue(), this.receipts.nextDue(), this.expiry.nextDue()].filter(
-      (at) => at !== undefined,
-    )
+    const due = [this.lookAt, this.outbox.nextDue(), this.receipts.nextDue(), this.expiry.nextDue()]
+    const times = [next, ...due].filter((at) => at !== undefined)
     this.options.wake(Math.max(Math.min(...times), this.options.now()))
   }
 
@@ -243,15 +261,21 @@ export class Engine {
 
   private lost(rid: Uint8Array): void {
     this.guard(undefined, () => this.queues.lost(rid))
-    void this.attendGateways()
+    void this.attendGateways('all')
+  }
+
+  /** Not at once: what a connection begins with is to be no more than it must. */
+  private lookLater(): void {
+    const [from, to] = ChatLimits.shelfLookMs
+    this.lookAt = this.now() + from + Math.floor(((to - from) * this.random(1)[0]!) / 255)
   }
 
   /** Has queues made and shelves filled that are not yet; a gateway out of reach is asked again with the next round. */
-  private async attendGateways(): Promise<void> {
+  private async attendGateways(shelves: 'all' | 'new'): Promise<void> {
     try {
       await this.queues.makeAll()
       if (this.closed) return
-      const failures = await this.shelves.keep()
+      const failures = await this.shelves.keep(shelves)
       const full = failures.find((failure) => isSottoError(failure, 'E_DISK_FULL'))
       if (full !== undefined) this.report(full)
     } catch (error) {

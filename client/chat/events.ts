@@ -2,6 +2,7 @@
 import type { Millis } from '#protocol/bytes.ts'
 import type { SottoError } from '#protocol/errors.ts'
 import type { ContactStatus } from './model.ts'
+import type { ProofView } from './proof-state.ts'
 
 /** 64 letters of hexadecimal: the contact's uid. */
 export type ContactId = string
@@ -23,6 +24,10 @@ export interface ContactView {
   readonly added: Millis
   /** Seconds until what is said from now on disappears after reading; 0: it stays. */
   readonly timer: number
+  /** Gateway, `host:port`, that the person has named for them. */
+  readonly address?: string
+  /** Whether both know the same secret: what is under way, or how it ended. */
+  readonly proof?: ProofView
 }
 
 /** Of our own messages: waiting here, in the contact's mailbox, with the contact, seen. */
@@ -78,6 +83,8 @@ export type ChatEvent =
   | { readonly type: 'contact'; readonly contact: ContactView }
   /** They have updated their keys: the digits are others now. */
   | { readonly type: 'keys'; readonly contact: ContactView }
+  /** It is the person's turn to type a secret, or it is known whether both know the same. */
+  | { readonly type: 'proof'; readonly contact: ContactView }
   | { readonly type: 'removed'; readonly contact: ContactId }
   | { readonly type: 'problem'; readonly contact?: ContactId; readonly error: SottoError }
 

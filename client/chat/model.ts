@@ -6,6 +6,7 @@ import type { PublicIdentity } from './documents.ts'
 import type { MessageType } from './envelope.ts'
 import type { FileNote } from './files/note.ts'
 import type { QueueRef } from './ports.ts'
+import type { Proof } from './proof-state.ts'
 import type { ActiveRatchet } from './ratchet.ts'
 
 /** accepted: we write to each other. request: a stranger wrote first. blocked: what they write is dropped. */
@@ -49,6 +50,8 @@ export interface Contact extends PublicIdentity {
   readonly card: Uint8Array
   /** Their queues for us. */
   readonly addresses: readonly BoxedAddress[]
+  /** Gateway that the person has named for them, instead of those in cards and addresses; no part of anything signed. */
+  readonly byHand?: Uint8Array
   /** Counter of the newest hello of theirs. */
   readonly helloCounter: number
   /** Ascending. */
@@ -86,6 +89,8 @@ export interface Contact extends PublicIdentity {
   readonly timerSet?: Millis
   /** What was taken in while they were a request. */
   readonly strange?: number
+  /** Proving to each other that both know a secret. */
+  readonly proof?: Proof
 }
 
 /** What somebody thinks of a message. */

@@ -141,6 +141,11 @@ export class OwnQueues {
     this.mailbox.setQueues(made.map(({ gateway, rid, rauth }) => ({ gateway, rid, rauth })))
   }
 
+  /** Whether we are a member of the gateway of this name, used for our own queues or not. */
+  isKnown(gateway: Uint8Array): boolean {
+    return this.mailbox.homes().some((home) => fastEqual(home, gateway))
+  }
+
   private homes(): readonly Uint8Array[] {
     return this.mailbox.homes().slice(0, ChatLimits.homes)
   }

@@ -11,6 +11,7 @@ import type { After } from './journal.ts'
 import type { Contact, OutboxEntry } from './model.ts'
 import type { Outbox } from './outbox.ts'
 import type { OwnQueues } from './own-queues.ts'
+import { encodeProof, type ProofStep } from './proof-body.ts'
 import type { Records } from './records.ts'
 import { type Change, encodeChange, encodeSaid, encodeTimer, type Said } from './says.ts'
 import { type Self, shortHash } from './self.ts'
@@ -72,6 +73,12 @@ export class Sender {
   timer(contact: Contact, seconds: number, now: Millis, after: After): Sent {
     const known = this.introduced(contact, now, after)
     return this.counted(known, MessageType.timer, encodeTimer(seconds), now, now, after)
+  }
+
+  /** Strangers are not told where to reach us, nor what we are called now. @throws as `say` */
+  proof(contact: Contact, step: ProofStep, now: Millis, after: After): Contact {
+    const known = contact.status === 'request' ? contact : this.introduced(contact, now, after)
+    return this.counted(known, MessageType.proof, encodeProof(step), now, now, after).contact
   }
 
   private introduced(contact: Contact, now: Millis, after: After): Contact {

@@ -178,6 +178,8 @@ test('a gateway that hands out what it should not: the message waits, the person
 
 test('a gateway that withholds keys: nothing weaker is taken; what waits goes out once they come', async (t) => {
   const { world, alice, bob } = await strangers()
+  // Until Bob has looked at his shelf after connecting: he would fill it again.
+  await world.pass(MINUTE)
   const shelf = shelfOf(world, bob)
   const queue = world.gateway.queue(bob.queues()[0]!.rid)!
   queue.shelf = undefined

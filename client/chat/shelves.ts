@@ -42,9 +42,13 @@ export class Shelves {
     this.parts = parts
   }
 
-  /** Each shelf for itself, so that a gateway out of reach holds up no other. Returns what failed; it is due again later. */
-  async keep(): Promise<unknown[]> {
-    const works = this.parts.queues.onCard().map((queue) => this.keepOne(queue))
+  /**
+   * Each shelf for itself, so that a gateway out of reach holds up no other. Returns what failed; it is due again later.
+   * `which`: `new` for those that were never filled, which somebody may be waiting for.
+   */
+  async keep(which: 'all' | 'new'): Promise<unknown[]> {
+    const queues = this.parts.queues.onCard()
+    const works = queues.filter((queue) => which === 'all' || !this.wasFilled(queue)).map((each) => this.keepOne(each))
     const results = await Promise.allSettled(works)
     return results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
   }
@@ -55,6 +59,14 @@ export class Shelves {
    */
   async first(): Promise<void> {
     await Promise.allSettled(this.parts.queues.onCard().map((queue) => this.open(queue)))
+  }
+
+  /** In the name of whom we are now; how much is left, only the gateway knows. */
+  private wasFilled({ rid, shelf }: OwnQueue): boolean {
+    if (shelf === NO_SHELF) return true
+    const keys = this.parts.records.oneTimeKeys(rid)
+    const isPublished = oneTimeKinds.every((kind) => keys[kind].every(({ published }) => published))
+    return shelf === numberOf(this.parts.self.identity.chain) && keys.dh.length > 0 && isPublished
   }
 
   private keepOne(queue: OwnQueue): Promise<void> {

@@ -10,6 +10,7 @@ import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import { ChatFiles, pictureLines } from './chat-files.ts'
 import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
+import { describeProof, PROOF_HELP, proofCommands, SECRET_COMMANDS } from './proof-view.ts'
 import { sanitize } from './sanitize.ts'
 import type { Terminal } from './terminal.ts'
 import { openTerminal } from './terminal.ts'
@@ -34,6 +35,7 @@ const HELP: readonly (readonly [string, string])[] = [
   ['/files', 'files of this conversation, and how far they are'],
   ['/save [ID]', 'fetch their last file, or the one that /files shows so, into that folder'],
   ['/cancel [ID]', 'stop the last file, or that one, and keep nothing of it'],
+  ...PROOF_HELP,
   ['/verify', 'show the 60 digits to compare; /verify yes once they are equal'],
   ['/history [N]', 'show earlier messages'],
   ['/status', 'how you are connected'],
@@ -79,6 +81,7 @@ class ChatView {
       onLine: (line) => void this.onLine(line.trim()),
       onClose: done,
       complete: (line) => this.complete(line),
+      isSecret: (line) => SECRET_COMMANDS.some((command) => line.trimStart().startsWith(`${command} `)),
     })
     this.files = new ChatFiles({
       ...{ member, folder, current: () => this.current },
@@ -191,7 +194,7 @@ class ChatView {
   private async command(line: string): Promise<void> {
     const [name, ...rest] = line.slice(1).split(/\s+/)
     const argument = rest.join(' ')
-    const commands: Record<string, () => void | Promise<void>> = {
+    const commands: Record<string, (argument: string) => void | Promise<void>> = {
       help: () => this.showHelp(),
       to: () => this.talkTo(contactNamed(this.member.chat.contacts(), argument)),
       contacts: () => this.showContacts(),
@@ -210,6 +213,11 @@ class ChatView {
       save: () => this.files.save(argument),
       cancel: () => this.files.cancel(argument),
       verify: () => this.verify(argument),
+      ...proofCommands(
+        this.member.chat,
+        () => this.current,
+        (text) => this.print(text),
+      ),
       history: () => this.showHistory(Number(argument) || 2 * HISTORY_AT_START),
       status: () => this.showStatus(),
       look: () => this.look(argument),
@@ -217,7 +225,7 @@ class ChatView {
     }
     const run = Object.hasOwn(commands, name!) ? commands[name!] : undefined
     if (run === undefined) this.print(`There is no /${sanitize(name!)}. /help shows what there is.`)
-    else await run()
+    else await run(argument)
   }
 
   private complete(line: string): string[] {
@@ -241,6 +249,7 @@ class ChatView {
     if (contact.status === 'request') {
       this.print(`${nameOf(contact)} wrote to you first. /accept to talk, /block to hear no more.`)
     }
+    if (contact.proof?.state === 'wanted') this.onProof(contact)
     this.member.chat.markRead(contact.id)
     this.prompt()
   }
@@ -378,6 +387,9 @@ class ChatView {
       case 'keys':
         this.terminal.bell()
         return this.print(this.terminal.style('yellow', newKeysOf(event.contact)))
+      case 'proof':
+        this.terminal.bell()
+        return this.onProof(event.contact)
       case 'removed':
         if (this.current?.id === event.contact) this.current = undefined
         return this.prompt()
@@ -430,6 +442,11 @@ class ChatView {
     } else if (contact.status === 'request') {
       this.print(this.terminal.style('yellow', `${nameOf(contact)} asks to talk to you. /to ${nameOf(contact)}`))
     }
+  }
+
+  private onProof(contact: ContactView): void {
+    const text = describeProof(contact)
+    if (text !== undefined) this.print(this.terminal.style('yellow', text))
   }
 
   private onStatus(status: TunnelStatus): void {

@@ -4,6 +4,7 @@
  *     in    {"to": name, "text": text, "answers"?: id, "noStore"?: true} | {"read": name} | {"look": template}
  *           | {"add": card} | {"accept": name} | {"timer": name, "seconds": number}
  *           | {"edit": name, "message": id, "text": text} | {"withdraw": name, "message": id}
+ *           | {"same" | "password" | "answer": name, "secret": text} | {"decline": name}
  *           | {"react": name, "message": id, "symbol": text} | {"file": name, "path": path, "noStore"?: true, "keepMetadata"?: true}
  *           | {"fetch": name, "message": id} | {"save": id of a file} | {"cancel": id of a file}
  *     out   every event of the chat, {"type": "status", ...} for the connection, {"type": "file", ...} for every file and change
@@ -65,7 +66,7 @@ function commandOf(line: string): Record<string, unknown> {
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new SottoError('E_USAGE', 'a line is no object', {
-    next: 'It takes to, edit, withdraw, react, timer, file, fetch, save, cancel, read, look, add or accept.',
+    next: 'It takes to, edit, withdraw, react, timer, file, fetch, save, cancel, same, password, answer, decline, read, look, add or accept.',
   })
 }
 
@@ -114,12 +115,16 @@ function perform(member: Member, command: Record<string, unknown>, say: (value: 
   else if ('withdraw' in command) chat.withdraw(idOf(command.withdraw), message)
   else if ('react' in command) chat.react(idOf(command.react), message, String(command.symbol ?? ''))
   else if ('timer' in command) chat.setTimer(idOf(command.timer), secondsOf(command.seconds))
+  else if ('same' in command) chat.proofs.check(idOf(command.same), String(command.secret))
+  else if ('password' in command) chat.proofs.password(idOf(command.password), String(command.secret))
+  else if ('answer' in command) chat.proofs.answer(idOf(command.answer), String(command.secret))
+  else if ('decline' in command) chat.proofs.decline(idOf(command.decline))
   else if ('read' in command) chat.markRead(idOf(command.read))
   else if ('look' in command) member.use(String(command.look))
   else if ('add' in command) chat.addContact(parseCard(String(command.add)))
   else if ('accept' in command) chat.accept(idOf(command.accept))
   else
     throw new SottoError('E_USAGE', 'a line names no command', {
-      next: 'It takes to, edit, withdraw, react, timer, file, fetch, save, cancel, read, look, add or accept.',
+      next: 'It takes to, edit, withdraw, react, timer, file, fetch, save, cancel, same, password, answer, decline, read, look, add or accept.',
     })
 }

@@ -267,6 +267,15 @@ test('not to be stored: neither the pieces nor the message', async (t) => {
   t.deepEqual(await at.bob.content((await at.bob.fetched()).id), CONTENT)
 })
 
+test('where they shall not know what was seen, the gateway goes on keeping what was fetched', async (t) => {
+  const at = await scene(temporaryFolder(t))
+  const { alice, bob, gateway } = at
+  bob.person.chat.setReadReceipts(alice.id, false)
+  await sent(at)
+  t.is((await bob.fetched()).state, 'done')
+  t.is(gateway.blobs.size, 1)
+})
+
 test('a contact who is removed takes their files along', async (t) => {
   const at = await scene(temporaryFolder(t))
   const { alice, bob, world } = at

@@ -389,7 +389,9 @@ export class Files {
   private async in(transfer: Transfer, course: Course): Promise<void> {
     await carryIn(transfer, transfer.own!, this.carrying(transfer, course))
     this.stillWanted(transfer)
-    this.store({ ...transfer, state: 'done' })
+    // The gateway forgets it, which its sender could find out: not where they shall not know what was seen.
+    const { readReceipts } = this.parts.chat.contact(transfer.contact)
+    this.store({ ...transfer, state: 'done', laid: readReceipts })
   }
 
   /** The gateway forgets what is here now, or wanted no more. */

@@ -104,12 +104,14 @@ export class Blobs {
     return { box: concat(nonce, xchacha20poly1305.seal(queue.seal, nonce, piece)) }
   }
 
-  private async remove(args: unknown): Promise<{ removed: boolean }> {
+  /** Who sent it does not hear whether it was still there. */
+  private async remove(args: unknown): Promise<Record<string, never>> {
     const wanted = parseRemove(args)
     const queue = 'sid' in wanted ? this.asSender(wanted) : this.queues.asRecipient(wanted.rid, wanted.rauth)
     if (queue === undefined) throw new ServiceFailure('unknown')
     const found = this.find(queue, wanted.blob)
-    return { removed: found !== undefined && (await found.shelf.remove(found.head)) }
+    await found?.shelf.remove(found.head)
+    return {}
   }
 
   /** @throws ServiceFailure `unknown` */

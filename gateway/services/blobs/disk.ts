@@ -83,8 +83,8 @@ export class DiskShelf implements BlobShelf {
     return this.pieces.get(pieceId(head, index))
   }
 
-  async remove(name: Name): Promise<boolean> {
-    return (await this.store.transaction(() => this.erase(name), { frees: true })) > 0
+  async remove(name: Name): Promise<void> {
+    await this.store.transaction(() => this.erase(name), { frees: true })
   }
 
   async sweep(now: Millis, isLive: (rid: Uint8Array) => boolean): Promise<number> {

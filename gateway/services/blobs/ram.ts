@@ -60,8 +60,8 @@ export class RamShelf implements BlobShelf {
     return this.held.get(keyOf(head))?.pieces.get(index)
   }
 
-  async remove(name: Name): Promise<boolean> {
-    return this.held.delete(keyOf(name))
+  async remove(name: Name): Promise<void> {
+    this.held.delete(keyOf(name))
   }
 
   async sweep(now: Millis, isLive: (rid: Uint8Array) => boolean): Promise<number> {

@@ -25,8 +25,7 @@ export interface BlobShelf {
   /** Without effect where it is there. @throws ServiceFailure `unknown` (no such blob), `invalid` (no such piece) */
   put(queue: Queue, blob: Uint8Array, index: number, piece: Uint8Array, now: Millis): Promise<void>
   get(head: BlobHead, index: number): Uint8Array | undefined
-  /** False where there was none. */
-  remove(head: Pick<BlobHead, 'rid' | 'blob'>): Promise<boolean>
+  remove(head: Pick<BlobHead, 'rid' | 'blob'>): Promise<void>
   /** Looks at the next few, and removes what has expired or lies beside no queue. Returns how many went. */
   sweep(now: Millis, isLive: (rid: Uint8Array) => boolean): Promise<number>
 }
