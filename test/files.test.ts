@@ -19,7 +19,7 @@ const owner = new SharedOwner()
 let ground: Ground
 
 test.before(async () => {
-  const gateway = await startedGateway(owner)
+  const gateway = await startedGateway(owner, undefined, ['downloads'])
   const [ada, ben] = await pairOf(owner, gateway, ['Ada', 'Ben'])
   const files = join(await temporaryFolder(owner), 'files')
   await mkdir(files)
@@ -68,7 +68,7 @@ test.serial('sent with a command, fetched and saved with another; neither state 
 
 test.serial('killed while it goes out, and while it comes, with the gateway killed in between: it goes on and is whole', async (t) => {
   const { gateway, ada, ben, files } = ground
-  const [content, film] = [randomBytes(6_000_000), join(files, 'film.bin')]
+  const [content, film] = [randomBytes(2_000_000), join(files, 'film.bin')]
   await writeFile(film, content)
   const isFilm = ({ type, file }: Record<string, unknown>): boolean =>
     type === 'file' && (file as { name: string }).name === 'film.bin'
