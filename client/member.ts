@@ -28,6 +28,8 @@ import { PACK_TABLES } from './packs/memory.ts'
 import type { PackedTunnel } from './packs/packed-tunnel.ts'
 import { openPackedTunnel } from './packs/packed-tunnel.ts'
 import type { Octets } from './path.ts'
+import { PresenceChecker } from './presence/checker.ts'
+import { Rounds } from './presence/rounds.ts'
 import { keptSeed, seedFor } from './rhythm-seed.ts'
 import { BlobWays } from './services/blobs.ts'
 import { gatewayName, Mailboxes } from './services/mailbox.ts'
@@ -59,6 +61,10 @@ export class Member {
   readonly finding: Finding
   /** Files that are sent and that have come. */
   readonly files: Files
+  /** Finding out who is there, when it is asked for. */
+  readonly presence: PresenceChecker
+  /** Asking who is there while the person looks at the chat. */
+  readonly rounds: Rounds
   private readonly store: Store
   private readonly builtins: readonly Builtin[]
   /** What traffic can look like on this machine, and what it cannot and why. */
@@ -106,6 +112,8 @@ export class Member {
       vault: parts.vault,
       clockwork: parts.clockwork,
     })
+    this.presence = new PresenceChecker({ chat: parts.chat, finding: this.finding, clockwork: parts.clockwork })
+    this.rounds = new Rounds(parts.chat, this.presence, parts.clockwork)
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
     for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
     for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
@@ -258,6 +266,7 @@ export class Member {
       this.chat.connected()
       this.finding.connected()
       this.files.connected()
+      this.rounds.connected()
     }
     for (const listener of this.statusListeners) listener(status)
   }
@@ -268,6 +277,7 @@ export class Member {
     this.unwatch()
     this.finding.close()
     this.files.close()
+    this.rounds.end()
     this.chat.close()
     await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()))
     if (this.tunnels.length > 0) this.traffic.write()

@@ -20,6 +20,7 @@ import { registerFriend } from './friend.ts'
 import { registerIdentity } from './identity.ts'
 import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
 import { runLineProtocol } from './line-protocol.ts'
+import { registerPresence } from './presence.ts'
 import { describeProof } from './proof-view.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
@@ -85,6 +86,7 @@ export function registerCommands(program: Command, ground: Ground): void {
     .action((options) => run.card(options))
   registerContacts(add, run)
   registerFriend(program, add, ground)
+  registerPresence(program, add, ground)
   registerIdentity(program, add, ground)
   registerWays(program, add, ground)
   registerFiles(program, add, ground)

@@ -390,8 +390,7 @@ export class Files {
     await carryIn(transfer, transfer.own!, this.carrying(transfer, course))
     this.stillWanted(transfer)
     // The gateway forgets it, which its sender could find out: not where they shall not know what was seen.
-    const { readReceipts } = this.parts.chat.contact(transfer.contact)
-    this.store({ ...transfer, state: 'done', laid: readReceipts })
+    this.store({ ...transfer, state: 'done', laid: this.parts.chat.showsWhatIsSeen(transfer.contact) })
   }
 
   /** The gateway forgets what is here now, or wanted no more. */
