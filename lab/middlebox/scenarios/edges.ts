@@ -24,7 +24,9 @@ export const edges: readonly Scenario[] = [
     name: 'retries-2',
     what: 'every request that is not answered within a second is asked twice more',
     box: { kind: 'http', retries: 2, retryMs: 1_000 },
-    everyMs: 700,
+    // Apart by more than that: some polls wait so long.
+    count: 6,
+    everyMs: 1_700,
     learns: { repeats: true },
   },
   {
