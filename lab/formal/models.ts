@@ -32,8 +32,9 @@ export const models: readonly Model[] = [
     edits: [
       [', ss_a)', ')'],
       [', ss_b)', ')'],
+      ['attacker[active]', 'attacker[passive]'],
     ],
-    says: 'without the KEM of the start: a later quantum computer reads two messages, and not the third, where healing is mixed in',
+    says: 'without the KEM of the start, who only records: a later quantum computer reads two messages, not the third, where healing is mixed in',
   },
   {
     ...{ name: 'stolen-dh', messages: 1, edits: [leaks('dh_b')], expected: 'c0a0' },
