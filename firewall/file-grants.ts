@@ -29,6 +29,9 @@ export function fileGrants(args: readonly string[]): FileGrants {
   if (noun === 'identity') return ofIdentity(args)
   if (noun === 'send') return { read: single(optionValues(args, '--file')).flatMap(bothNames), write: [] }
   if (noun === 'files' && verb === 'save') return ofSaving(optionValues(args, '--to'), optionValues(args, '--into'))
+  if (noun === 'card') return { read: [], write: single(optionValues(args, '--file')).map(writable) }
+  if (noun === 'contacts' && verb === 'add')
+    return { read: single(optionValues(args, '--file')).map(readable), write: [] }
   if (noun === 'chat') return ofChat(optionValues(args, '--files'))
   return { read: [], write: [] }
 }

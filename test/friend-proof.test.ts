@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { type Command, jsonLines, member, SharedOwner, startMember } from './helpers/command.ts'
+import { type Command, jsonLines, member, SharedOwner, startMember, temporaryFolder } from './helpers/command.ts'
 import type { GatewayProcess } from './helpers/command-gateway.ts'
 import { joined, startedGateway, succeed } from './helpers/command-gateway.ts'
 
@@ -51,12 +51,17 @@ test.serial('a short password is refused, and the one before stays', async (t) =
 })
 
 test.serial('a locked card is taken in with its password alone', async (t) => {
-  card = (await succeed(member(t, ada, ['card', '--password'], `${CARD_PASSWORD}\n`))).trim()
+  const picture = join(await temporaryFolder(t), 'ada.png')
+  const made = ['card', '--password', '--qr', '--file', picture]
+  card = (await succeed(member(t, ada, made, `${CARD_PASSWORD}\n`))).split('\n')[1]!
   t.regex(card, /^sotto-locked:/)
-  t.like(JSON.parse(await succeed(member(t, ben, ['contacts', 'add', '--json'], `${card}\n${CARD_PASSWORD}\n`))), {
-    name: 'Ada',
-    status: 'accepted',
-  })
+  t.like(
+    JSON.parse(await succeed(member(t, ben, ['contacts', 'add', '--file', picture, '--json'], `${CARD_PASSWORD}\n`))),
+    {
+      name: 'Ada',
+      status: 'accepted',
+    },
+  )
 })
 
 test.serial('a wrong password, address or answer is refused, and it is said why', async (t) => {

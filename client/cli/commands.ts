@@ -2,6 +2,8 @@
 import { writeSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { encodeQR } from 'qr'
+import { codeImage, isPng, readCodeImage } from '#client/backup/codes.ts'
+import { readNamed, writeNew } from '#client/backup/files.ts'
 import type { Card } from '#client/chat/card.ts'
 import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
 import type { ContactView, MessageView } from '#client/chat/events.ts'
@@ -11,6 +13,7 @@ import type { Clockwork } from '#client/clockwork.ts'
 import { Member } from '#client/member.ts'
 import type { Broker } from '#firewall/permit.ts'
 import { ask, askSecret, readText } from '#firewall/prompt.ts'
+import { fromUtf8 } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
 import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
@@ -82,6 +85,7 @@ export function registerCommands(program: Command, ground: Ground): void {
     .action((options) => run.join(options))
   add('card', 'Print your card: whoever has it can write to you.')
     .option('--qr', 'as a QR code as well')
+    .option('--file <file>', 'into a new file: the line, or the QR code where it is called .png')
     .option('--password', 'locked: whoever reads it needs a password, which is asked for')
     .action((options) => run.card(options))
   registerContacts(add, run)
@@ -120,6 +124,7 @@ function registerContacts(add: AddCommand, run: Commands): void {
     .argument('[verb]', 'list, add, accept, block, rename, address, remove, verify', 'list')
     .argument('[name]', 'whom; for add a card (else it is read from standard input)')
     .argument('[new-name]', 'for rename; for address, host:port of their gateway (none: as their card says)')
+    .option('--file <file>', 'for add: a file with the card, or a PNG picture of its QR code')
     .option('--yes', 'for verify: the digits are equal')
     .action((verb, name, newName, options) => run.contacts(verb, name, newName, options))
 }
@@ -173,32 +178,40 @@ class Commands {
     })
   }
 
-  async card(options: Options & { qr?: boolean; password?: boolean }): Promise<void> {
+  async card(options: Options & { qr?: boolean; password?: boolean; file?: string }): Promise<void> {
     const output = this.output(options)
     const { stdin, stderr } = this.ground.streams
     const password = options.password ? await askSecret('Password of the card: ', stdin, stderr) : undefined
-    await this.with({ ...options, online: true }, async (member) => {
+    const card = await this.with({ ...options, online: true }, async (member) => {
       await member.reached(REACH_MS)
-      const card = await member.chat.myCard()
-      const { link, qr } =
-        password === undefined
-          ? { link: cardLink(card), qr: cardQrText(card) }
-          : lockCard(card, password, this.ground.clockwork.random)
-      const code = options.qr ? `\n${encodeQR(qr, 'term', { ecc: 'low' })}` : ''
-      output.result({ card: link }, link + code)
-      if (password !== undefined) output.note('Tell the password by another way than the card.')
+      return await member.chat.myCard()
     })
+    // Locking takes seconds in which nothing else is done here: the network is let go of before.
+    const { link, qr } =
+      password === undefined
+        ? { link: cardLink(card), qr: cardQrText(card) }
+        : lockCard(card, password, this.ground.clockwork.random)
+    if (options.file !== undefined) {
+      writeNew(options.file, /\.png$/i.test(options.file) ? codeImage(qr) : `${link}\n`)
+      output.result({ file: options.file }, `The card is in ${options.file}.`)
+    }
+    const code = options.qr ? `\n${encodeQR(qr, 'term', { ecc: 'low' })}` : ''
+    if (options.file === undefined || options.qr) output.result({ card: link }, link + code)
+    if (password !== undefined) output.note('Tell the password by another way than the card.')
   }
 
   async contacts(
     verb: string,
     name: string | undefined,
     newName: string | undefined,
-    options: Options & { yes?: boolean },
+    options: Options & { yes?: boolean; file?: string },
   ): Promise<void> {
     const output = this.output(options)
     // What others hear of needs the network; looking does not.
     const online = ['add', 'accept'].includes(verb)
+    // A locked card takes seconds to open: before anything else is begun.
+    const given = options.file === undefined ? name : cardInFile(options.file)
+    const card = verb === 'add' ? await this.givenCard(given) : undefined
     await this.with({ ...options, online }, async (member) => {
       const { chat } = member
       const named = (): ContactView => contactNamed(chat.contacts(), need(name, 'a name'))
@@ -207,7 +220,7 @@ class Commands {
         case 'list':
           return listContacts(chat.contacts(), output)
         case 'add':
-          return show(chat.addContact(await this.givenCard(name)))
+          return show(chat.addContact(card!))
         case 'address':
           return show(chat.setAddress(named().id, newName ?? ''))
         case 'accept':
@@ -401,4 +414,14 @@ function quiet(member: Member, clockwork: Clockwork): Promise<void> {
       cancel = clockwork.after(QUIET_MS, resolve)
     })
   })
+}
+
+/** The text of a card in a file, or in a picture. @throws SottoError E_FILE, E_CARD_FORMAT */
+function cardInFile(path: string): string {
+  const content = readNamed(path)
+  try {
+    return (isPng(content) ? readCodeImage(content) : fromUtf8(content)) ?? ''
+  } catch (cause) {
+    throw new SottoError('E_CARD_FORMAT', 'No card can be read in this picture.', { cause })
+  }
 }
