@@ -26,6 +26,7 @@ class Rig {
   readonly requests: ExchangeRequest[] = []
   readonly timeouts: number[] = []
   probes = 0
+  again = 0
   readonly since: number[] = []
   result: ExchangeResult | undefined
   private readonly moves: Move[]
@@ -60,6 +61,7 @@ class Rig {
       hold,
       octets,
       accept: () => true,
+      again: () => this.again++,
       probe: () => this.probes++,
       mayRetry: () => this.requests.length < mayTry,
       failing: (since) => this.since.push(since),
@@ -99,6 +101,7 @@ test('after a failure without an answer the very same request goes out again', a
   await rig.run()
   t.is(rig.result?.kind, 'authentic')
   t.is(rig.requests[0], rig.requests[1])
+  t.is(rig.again, 1)
 })
 
 test('after an edge’s own failure, the next request has another URL', async (t) => {
@@ -109,6 +112,7 @@ test('after an edge’s own failure, the next request has another URL', async (t
     rig.requests.map(({ target }) => target),
     ['/0', '/1'],
   )
+  t.is(rig.again, 0)
 })
 
 test('where no number can be spared the very same request goes out again', async (t) => {
@@ -240,4 +244,22 @@ test('what is small, or of which nothing is known, is waited for', async (t) => 
     await rig.run()
     t.is(rig.requests.length, 1)
   }
+})
+
+test('the wait for a connection is no distance, and how fast an answer came is how fast the path is', async (t) => {
+  const slow: Move = (_, time) =>
+    new Promise((resolve) => {
+      const response = { status: 200, headers: [], body: new Uint8Array(3_500), waitMs: 2_000, bodyMs: 1_000 }
+      time.after(2_100, () => resolve(response as ExchangeResponse))
+    })
+  const rig = new Rig(0, [slow])
+  await rig.run()
+  t.is(rig.path.rtt, 100)
+  const rates: number[] = []
+  for (let i = 0; i < 2; i++) {
+    const held = new Rig(7_000, [slow])
+    await held.run()
+    rates.push(held.path.edge.fit.rate)
+  }
+  t.deepEqual(rates, [3.5, 3.5], 'of what was held, too')
 })

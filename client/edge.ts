@@ -55,6 +55,8 @@ export interface EdgeRecord {
   readonly parallel?: boolean
   /** Somebody keeps failures and gives them again. */
   readonly keepsFailures?: boolean
+  /** Somebody sends requests on more than once. */
+  readonly repeats?: boolean
   /** Families whose TLS is cut where another's passes. */
   readonly cut?: readonly Family[]
 }
@@ -124,6 +126,11 @@ export class Edge {
     if (cached || Number(header('age') ?? 0) > 0) this.known = { ...this.known, keepsFailures: true }
   }
 
+  /** The gateway got more requests once more than we have sent again. */
+  repeats(): void {
+    if (this.known.repeats !== true) this.known = { ...this.known, repeats: true }
+  }
+
   /** So many octets took so long; true where the path is throttled. undefined where that tells nothing. */
   carried(octets: number, elapsed: Millis, rtt: Millis): boolean | undefined {
     const least = elapsed - rtt >= TELLING_MS ? TELLING_LATE : TELLING
@@ -165,6 +172,11 @@ export class Edge {
   /** Octets of the largest parcel to send in this shape; 0 where not even the smallest goes through. */
   room(shape: Form, rtt: Millis, now: Millis): number {
     return this.fit.room(shape, now, parcelMs(rtt))
+  }
+
+  /** As `room`, for the answer; undefined where it may be as large as any. */
+  answerRoom(shape: Form, rtt: Millis): number | undefined {
+    return this.fit.answerRoom(shape, parcelMs(rtt))
   }
 
   /** The parcel for `wanted` octets: one class that holds them, or the largest to send. */

@@ -28,6 +28,8 @@ export interface ArrivalParts {
   readonly outbox: Outbox
   readonly proofs: () => Proofs
   readonly emit: Emit
+  /** They are not to see that we are there: nothing is sent because of what they send. */
+  readonly isHiddenFrom: (contact: Contact) => boolean
   /** A receipt is owed. */
   readonly onOwed: (contact: Uint8Array) => void
   /** A contact told where to reach it. */
@@ -180,14 +182,15 @@ export class Arrivals {
     const current = keptCard(contact.card)
     after(() => this.parts.onReachable(contact.uid))
     const { addresses } = hello
-    return { ...withCard(adopted, hello.card, current), addresses, helloCounter: envelope.counter }
+    const greeting = shortHash(envelope.body)
+    return { ...withCard(adopted, hello.card, current), addresses, greeting, helloCounter: envelope.counter }
   }
 
   /** Everything they have not received is sealed anew when it is put next, the oldest of it now. */
   private takeResend(contact: Contact, { envelope, stamp, after }: Arrival): Contact {
     const resend = decodeResend(envelope.body)
     if (resend === undefined) return contact
-    after(() => this.parts.outbox.hurryContact(contact.uid, ChatLimits.resealed))
+    if (!this.parts.isHiddenFrom(contact)) after(() => this.parts.outbox.hurryContact(contact.uid, ChatLimits.resealed))
     const isCurrent = fastEqual(resend.cardHash, shortHash(this.parts.records.profile()!.card))
     const announced = isCurrent ? contact.announced : new Uint8Array(0)
     return { ...contact, announced, resealBelow: Math.max(contact.resealBelow, stamp) }
@@ -198,7 +201,9 @@ export class Arrivals {
     this.parts.records.putContact(contact)
     if (contact.status === 'accepted') {
       after(() => this.parts.onOwed(contact.uid))
-      const greeted = contact.announced.length === 0 ? this.parts.sender.greet(contact, now, after) : contact
+      const isHidden = before?.status !== 'request' && this.parts.isHiddenFrom(contact)
+      const isStrange = contact.announced.length === 0 && !isHidden
+      const greeted = isStrange ? this.parts.sender.greet(contact, now, after) : contact
       if (before?.status === 'request' && greeted.repair.due) this.parts.repairer.repair(greeted, now, after)
     }
     const [old, view] = [before && contactView(before), contactView(contact)]

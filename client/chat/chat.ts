@@ -21,6 +21,7 @@ import { ChatLimits } from './limits.ts'
 import { messageView } from './message-view.ts'
 import type { Contact, StoredMessage } from './model.ts'
 import { ANYBODY } from './own-queues.ts'
+import { ChatPresence } from './presence/chat-presence.ts'
 import { ProofBook } from './proof-book.ts'
 import { Records } from './records.ts'
 import { type Change, isSymbol, isTimer, type Said } from './says.ts'
@@ -50,12 +51,15 @@ export interface HistoryOptions {
 export class Chat {
   private readonly engine: Engine
   private readonly book: ContactBook
+  /** Who is there, and who may see that we are. */
+  readonly presence: ChatPresence
   /** Finding out whether both know the same secret, and letting in who knows one. */
   readonly proofs: ProofBook
 
   private constructor(engine: Engine) {
     this.engine = engine
     this.book = new ContactBook(engine)
+    this.presence = new ChatPresence(engine, this.book)
     this.proofs = new ProofBook(engine, this.book)
   }
 
@@ -157,10 +161,10 @@ export class Chat {
     return findableOf(this.engine, await this.myCard())
   }
 
-  /** Root keys of those who are accepted, by contact. */
-  friends(): { readonly id: ContactId; readonly root: Uint8Array }[] {
+  /** Root keys of those who are accepted, and their cards as we have them, by contact. */
+  friends(): { readonly id: ContactId; readonly root: Uint8Array; readonly card: Uint8Array }[] {
     const accepted = this.engine.records.contacts().filter(({ status }) => status === 'accepted')
-    return accepted.map(({ uid, root }) => ({ id: hex(uid), root }))
+    return accepted.map(({ uid, root, card }) => ({ id: hex(uid), root, card }))
   }
 
   /** Our own root key: who has it can look for us. */
@@ -218,6 +222,17 @@ export class Chat {
     return this.book.update(id, (contact) => ({ ...contact, readReceipts }))
   }
 
+  /** Whether anybody may. Where it is false, nobody does, whatever was said of them. */
+  get readReceipts(): boolean {
+    return this.engine.self.readReceipts
+  }
+
+  /** @throws SottoError E_DISK_FULL */
+  setAllReadReceipts(readReceipts: boolean): void {
+    const { records } = this.engine
+    this.engine.change(() => records.putProfile({ ...records.profile()!, readReceipts }))
+  }
+
   /** 60 digits, the same for both, to compare over another way. @throws SottoError E_CHAT_CONTACT, E_CARD_EXPIRED */
   fingerprint(id: ContactId): string {
     const contact = this.book.find(id)
@@ -232,8 +247,7 @@ export class Chat {
    */
   send(id: ContactId, text: string, { answers, noStore = false }: SendOptions = {}): MessageView {
     requireText(text)
-    const contact = this.book.find(id)
-    this.requireRoom(contact)
+    const contact = this.toward(id)
     const { records, sender } = this.engine
     const said: Said = {
       text,
@@ -275,8 +289,7 @@ export class Chat {
    */
   setTimer(id: ContactId, seconds: number): ContactView {
     if (!isTimer(seconds)) throw new RangeError('not a time for messages to disappear after')
-    const contact = this.book.find(id)
-    this.requireRoom(contact)
+    const contact = this.toward(id)
     this.engine.change((after) => {
       const now = this.engine.now()
       const { contact: told } = this.engine.sender.timer(contact, seconds, now, after)
@@ -286,8 +299,7 @@ export class Chat {
   }
 
   private alter(id: ContactId, messageId: MessageId, kind: Change['kind'], text: string): MessageView {
-    const contact = this.book.find(id)
-    this.requireRoom(contact)
+    const contact = this.toward(id)
     const message = this.messageOf(contact, messageId)
     const time = this.engine.now()
     if (!mayChange(message, { kind, mine: true, time })) throw cannotChange(message)
@@ -349,6 +361,15 @@ export class Chat {
     const position = bytes && this.engine.records.positionOf(contact.uid, bytes)
     if (position === undefined) throw new RangeError('no such message')
     return position
+  }
+
+  /** Somebody to whom something is said now: they see then that we are there. */
+  private toward(id: ContactId): Contact {
+    const contact = this.book.find(id)
+    this.requireRoom(contact)
+    if (!this.engine.isHiddenFrom(contact)) return contact
+    this.engine.shown(contact)
+    return this.book.find(id)
   }
 
   private requireRoom(contact: Contact): void {

@@ -101,7 +101,8 @@ export class ContactBook {
     const read = Math.max(contact.read, ...seen.map(({ message }) => message.counter))
     const unread = theirs.filter(({ message }) => message.counter > read).length
     if (read === contact.read && unread === contact.unread) return contactView(contact)
-    const tells = contact.readReceipts && contact.status === 'accepted' && read > contact.read
+    const tells =
+      contact.readReceipts && this.engine.self.readReceipts && contact.status === 'accepted' && read > contact.read
     return this.change((after) => {
       if (tells) after(() => this.engine.owe(contact.uid))
       const fresh = seen.filter(({ message }) => message.timer !== undefined && message.counter > contact.read)

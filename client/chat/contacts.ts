@@ -48,10 +48,22 @@ export function withCard(contact: Contact, card: Card, current: Card | undefined
 }
 
 export function contactView(contact: Contact): ContactView {
-  const { uid, name, petname, status, verified, unread, readReceipts, added, timer = 0, changed = false } = contact
+  const {
+    uid,
+    name,
+    petname,
+    status,
+    verified,
+    unread,
+    readReceipts,
+    sees,
+    added,
+    timer = 0,
+    changed = false,
+  } = contact
   const shown = petname === '' ? name : petname
   const shows = { id: hex(uid), name: shown, ownName: name, status, verified, changed }
   const by = contact.byHand === undefined ? {} : { address: fromUtf8(contact.byHand) ?? '' }
-  const proof = proofView(contact.proof)
-  return { ...shows, unread, readReceipts, added, timer, ...(proof && { proof }), ...by }
+  const [proof, seen] = [proofView(contact.proof), sees === undefined ? {} : { sees }]
+  return { ...shows, unread, readReceipts, ...seen, added, timer, ...(proof && { proof }), ...by }
 }

@@ -7,7 +7,7 @@ import { Acks } from './acks.ts'
 import { Arrivals } from './arrivals.ts'
 import { Beginnings } from './beginnings.ts'
 import { Courier } from './courier.ts'
-import { isText } from './envelope.ts'
+import { isText, MessageType } from './envelope.ts'
 import type { Emit, MessageView } from './events.ts'
 import { EventsHub } from './events-hub.ts'
 import { Expiry } from './expiry.ts'
@@ -21,6 +21,8 @@ import { SHELF_SIZE, type ShelfSize } from './one-time.ts'
 import { Outbox, type Slot } from './outbox.ts'
 import { OwnQueues } from './own-queues.ts'
 import type { ArrivedMessage, MailboxPort, Wake } from './ports.ts'
+import { Presence } from './presence/presence.ts'
+import { maySee } from './presence/visibility.ts'
 import { PROOF_COST } from './proof-secret.ts'
 import { Proofs } from './proofs.ts'
 import type { RatchetSuite } from './ratchet-suite.ts'
@@ -60,6 +62,7 @@ export class Engine {
   readonly sessions: Sessions
   readonly expiry: Expiry
   readonly shelves: Shelves
+  readonly presence: Presence
   readonly proofs: Proofs
   readonly hub: EventsHub = new EventsHub()
   private readonly options: ChatOptions
@@ -86,7 +89,7 @@ export class Engine {
       sessions: () => this.sessions,
     })
     const courier = new Courier({
-      ...{ records, journal, mailbox, queues, beginnings, now },
+      ...{ records, journal, mailbox, queues, beginnings, random, now },
       sender: () => this.sender,
       sessions: () => this.sessions,
       oldest: (contact) => this.outbox.oldest(contact),
@@ -98,9 +101,16 @@ export class Engine {
       onLanded: (slot) => this.landed(slot),
     })
     const sender = new Sender({ records, sessions, self, queues, outbox, random })
-    const repairer = new Repairer(records, sender, this.emit)
+    const isHiddenFrom = (contact: Contact): boolean => !maySee(contact, records.profile()!)
+    const repairer = new Repairer(records, sender, this.emit, isHiddenFrom)
+    const presence = new Presence({
+      ...{ records, identity: self.identity, random, now, emit: this.emit },
+      whisper: (to, inner, byCard) => void courier.whisper(to, inner, byCard).catch((error) => this.report(error)),
+      greetAgain: (uid) => void this.guard(uid, () => this.greetAgain(uid)),
+      reschedule: () => this.schedule(),
+    })
     const arrivals = new Arrivals({
-      ...{ records, sender, repairer, outbox, emit: this.emit },
+      ...{ records, sender, repairer, outbox, emit: this.emit, isHiddenFrom },
       proofs: () => this.proofs,
       onOwed: (contact) => this.owe(contact),
       onReachable: (contact) => courier.found(contact),
@@ -120,23 +130,29 @@ export class Engine {
       cost: options.proofCost ?? PROOF_COST,
     })
     this.expiry = new Expiry(records)
-    this.receiver = new Receiver({ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit })
+    this.presence = presence
+    this.receiver = new Receiver({
+      ...{ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit, presence },
+    })
     this.shelves = new Shelves({
       ...{ records, journal, mailbox, queues, self, random, now },
       size: options.shelf ?? SHELF_SIZE,
     })
-    this.maintenance = new Maintenance({ records, journal, self, queues, sender, repairer })
+    this.maintenance = new Maintenance({ records, journal, self, queues, sender, repairer, isHiddenFrom })
+    this.hub.listen(({ type }) => {
+      if (type === 'contact' || type === 'removed') presence.contactsChanged()
+    })
     this.acks = new Acks(mailbox)
     this.receipts = new ReceiptTimer(random)
   }
 
   /** Begins to read the mailbox and to send what waits. */
   start(): void {
-    const { mailbox, now } = this.options
+    const { mailbox } = this.options
     mailbox.onMessage((message) => this.receive(message))
     mailbox.onLost((rid) => this.lost(rid))
-    for (const { status, owesReceipt, uid } of this.records.contacts()) {
-      if (status === 'accepted' && owesReceipt) this.receipts.owe(uid, now())
+    for (const contact of this.records.contacts()) {
+      if (contact.status === 'accepted' && contact.owesReceipt) this.owe(contact.uid)
     }
     this.queues.subscribe()
     this.schedule()
@@ -157,6 +173,7 @@ export class Engine {
     for (const contact of this.receipts.take(now)) {
       if (!this.guard(contact, () => this.sendReceipt(contact, now))) this.receipts.postpone(contact, now)
     }
+    this.presence.tick(now)
     const isGone = (this.expiry.nextDue() ?? Number.POSITIVE_INFINITY) <= now
     if (isGone && !this.guard(undefined, () => this.expire(now))) this.expiry.postpone(now)
     if (now >= this.maintained + ChatLimits.maintenanceMs || now < this.maintained) this.maintain(now)
@@ -216,13 +233,39 @@ export class Engine {
     return result
   }
 
-  owe(contact: Uint8Array): void {
-    this.receipts.owe(contact, this.options.now())
+  owe(uid: Uint8Array): void {
+    const contact = this.records.contact(uid)
+    if (contact !== undefined) this.receipts.owe(uid, this.options.now(), this.isHiddenFrom(contact))
+  }
+
+  /** Something is said to them, or they may see us from now on: what has waited for that goes out with it. */
+  shown(contact: Contact): void {
+    if (contact.status !== 'accepted') return
+    const now = this.options.now()
+    this.receipts.hasten(contact.uid, now)
+    this.maintenance.attend(contact, now)
+    this.schedule()
+  }
+
+  /** They are not to see that we are there. */
+  isHiddenFrom(contact: Contact): boolean {
+    return !maySee(contact, this.records.profile()!)
+  }
+
+  /** They know another hello than the last one; unless that is still on its way, they get it again. */
+  private greetAgain(uid: Uint8Array): void {
+    if (this.outbox.of(uid).some(({ type }) => type === MessageType.hello)) return
+    this.change((after) => {
+      const contact = this.records.contact(uid)
+      if (contact?.status !== 'accepted') return
+      this.sender.greet({ ...contact, announced: new Uint8Array(0) }, this.now(), after)
+    })
   }
 
   close(): void {
     this.closed = true
     this.outbox.close()
+    this.presence.close()
     wipeIdentity(this.self.identity)
   }
 
@@ -235,9 +278,10 @@ export class Engine {
 
   private schedule(): void {
     const next = this.maintained + ChatLimits.maintenanceMs
-    const due = [this.lookAt, this.outbox.nextDue(), this.receipts.nextDue(), this.expiry.nextDue()]
-    const times = [next, ...due].filter((at) => at !== undefined)
-    this.options.wake(Math.max(Math.min(...times), this.options.now()))
+    const { outbox, receipts, expiry, presence } = this
+    const due = [outbox, receipts, expiry, presence].map((part) => part.nextDue())
+    const times = [next, ...[this.lookAt, ...due].filter((at) => at !== undefined)]
+    if (!this.closed) this.options.wake(Math.max(Math.min(...times), this.options.now()))
   }
 
   private async receive(message: ArrivedMessage): Promise<void> {

@@ -21,6 +21,8 @@ export interface ContactView {
   readonly changed: boolean
   readonly unread: number
   readonly readReceipts: boolean
+  /** Whether they may see that we are there, where something was said of them alone. */
+  readonly sees?: boolean
   readonly added: Millis
   /** Seconds until what is said from now on disappears after reading; 0: it stays. */
   readonly timer: number
@@ -28,6 +30,15 @@ export interface ContactView {
   readonly address?: string
   /** Whether both know the same secret: what is under way, or how it ended. */
   readonly proof?: ProofView
+}
+
+/** Whether somebody is there, as far as is known. */
+export interface PresenceView {
+  readonly state: 'online' | 'offline' | 'unknown'
+  /** When it was said, or found out. */
+  readonly at: Millis
+  /** Whose word it is. */
+  readonly by: 'themselves' | 'friends' | 'tracker'
 }
 
 /** Of our own messages: waiting here, in the contact's mailbox, with the contact, seen. */
@@ -72,6 +83,8 @@ export type ChatEvent =
   | { readonly type: 'contact'; readonly contact: ContactView }
   /** They have updated their keys: the digits are others now. */
   | { readonly type: 'keys'; readonly contact: ContactView }
+  /** Somebody is there, or is not, or it is not known any more. */
+  | { readonly type: 'presence'; readonly contact: ContactId; readonly presence: PresenceView }
   /** It is the person's turn to type a secret, or it is known whether both know the same. */
   | { readonly type: 'proof'; readonly contact: ContactView }
   | { readonly type: 'removed'; readonly contact: ContactId }

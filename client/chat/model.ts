@@ -5,6 +5,7 @@ import type { SeenBundle } from './bundle.ts'
 import type { PublicIdentity } from './documents.ts'
 import type { MessageType } from './envelope.ts'
 import type { QueueRef } from './ports.ts'
+import type { Showing } from './presence/visibility.ts'
 import type { Proof } from './proof-state.ts'
 import type { ActiveRatchet } from './ratchet.ts'
 
@@ -88,6 +89,10 @@ export interface Contact extends PublicIdentity {
   readonly timerSet?: Millis
   /** What was taken in while they were a request. */
   readonly strange?: number
+  /** Hash of their newest hello. */
+  readonly greeting?: Uint8Array
+  /** Whether they may see that we are there; missing: as friends may in general. */
+  readonly sees?: boolean
   /** Proving to each other that both know a secret. */
   readonly proof?: Proof
 }
@@ -193,4 +198,10 @@ export interface Profile {
   readonly cardBasis: Uint8Array
   /** Day from which on ids are remembered. */
   readonly seenSince: number
+  /** Missing: visible. */
+  readonly showing?: Showing
+  /** Whether contacts may know what we have seen, where theirs allow it as well; missing: they may. */
+  readonly readReceipts?: boolean
+  /** Seconds between two rounds of asking who is there, while a chat is open; missing or 0: none. */
+  readonly askEvery?: number
 }

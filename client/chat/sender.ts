@@ -99,8 +99,9 @@ export class Sender {
 
   /** What has come and what the person has seen. A receipt that has not left yet is replaced. */
   receipt(contact: Contact, now: Millis, after: After): Contact {
-    const { received, read, readReceipts } = contact
-    const body = encodeReceipt({ upTo: received.upTo, read: readReceipts ? read : 0, ranges: rangesOf(received) })
+    const { received, read } = contact
+    const shown = this.parts.self.readReceipts && contact.readReceipts ? read : 0
+    const body = encodeReceipt({ upTo: received.upTo, read: shown, ranges: rangesOf(received) })
     for (const slot of this.parts.outbox.of(contact.uid)) {
       if (slot.type === MessageType.receipt && !slot.flying) this.withdraw(slot.sequence, after)
     }

@@ -301,3 +301,17 @@ test('ChatLimits.retryMs: what could not be put is tried again after 2 seconds, 
   await world.pass(1_000)
   t.deepEqual(bob.texts(alice), ['hello'])
 })
+
+test('a shelf that is opened while somebody asks for the card gets its head once', async (t) => {
+  const world = new World(7)
+  const heads: number[] = []
+  const publish = world.gateway.publish.bind(world.gateway)
+  world.gateway.publish = (rid, shelf) => {
+    if (shelf.dh.length + shelf.kem.length === 0) heads.push(shelf.head.length)
+    publish(rid, shelf)
+  }
+  const bob = new Person(world, 'Bob')
+  await cards(world, bob)
+  await world.pass(MINUTE)
+  t.is(heads.length, 1)
+})

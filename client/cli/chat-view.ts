@@ -9,6 +9,7 @@ import type { Member } from '#client/member.ts'
 import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
+import { describePresence, describeShowing, isOn, presenceMark } from './presence.ts'
 import { describeProof, PROOF_HELP, proofCommands, SECRET_COMMANDS } from './proof-view.ts'
 import { sanitize } from './sanitize.ts'
 import type { Terminal } from './terminal.ts'
@@ -30,6 +31,9 @@ const HELP: readonly (readonly [string, string])[] = [
   ['/react SYMBOL', 'a symbol to their last message; without one, take it back'],
   ['/vanish 1h', 'what is said from now on disappears so long after reading; off: it stays'],
   ['/direct TEXT', 'say something that no gateway keeps: it waits here until they are there'],
+  ['/presence', 'ask whether they are there; /presence all asks everybody'],
+  ['/invisible, /visible', 'who sees that you are there: nobody but those you have chosen, or your contacts'],
+  ['/receipts on', 'whether your contacts hear what you have read; off: nobody does'],
   ...PROOF_HELP,
   ['/verify', 'show the 60 digits to compare; /verify yes once they are equal'],
   ['/history [N]', 'show earlier messages'],
@@ -71,7 +75,10 @@ class ChatView {
       input,
       output,
       onLine: (line) => void this.onLine(line.trim()),
-      onClose: done,
+      onClose: () => {
+        member.rounds.end()
+        done()
+      },
       complete: (line) => this.complete(line),
       isSecret: (line) => SECRET_COMMANDS.some((command) => line.trimStart().startsWith(`${command} `)),
     })
@@ -79,6 +86,7 @@ class ChatView {
     member.onStatus((status) => this.onStatus(status))
     member.onRefusal((error) => this.showError(error))
     this.greet()
+    member.rounds.begin()
     const contacts = member.chat.contacts()
     const first = to === undefined ? (contacts.length === 1 ? contacts[0] : undefined) : contactNamed(contacts, to)
     if (first === undefined) this.showContacts()
@@ -98,7 +106,14 @@ class ChatView {
 
   private prompt(): void {
     const to = this.current === undefined ? 'nobody yet' : nameOf(this.current)
-    this.terminal.setPrompt(`${this.terminal.style('cyan', to)} > `)
+    this.terminal.setPrompt(`${this.terminal.style('cyan', to)}${this.markOf(this.current)} > `)
+  }
+
+  /** Behind a name: whether they are there, as far as is known. */
+  private markOf(contact: ContactView | undefined): string {
+    const { terminal, member } = this
+    const mark = contact === undefined ? '' : presenceMark(member.chat.presence.of(contact.id))
+    return mark === '' ? '' : ` ${terminal.style(mark === '●' ? 'green' : 'dim', mark)}`
   }
 
   // ---- what is typed --------------------------------------------------------------------------------------------------
@@ -121,6 +136,12 @@ class ChatView {
     const message = this.member.chat.send(this.current.id, text, options)
     this.said(message)
     this.showMessage(message)
+    this.glance(message.contact)
+  }
+
+  /** Asked in passing: what comes of it is shown when it comes. */
+  private glance(id: string): void {
+    void this.member.presence.glance(id).catch((error: unknown) => this.showError(error))
   }
 
   /** The newest messages of one side, the newest first. */
@@ -187,6 +208,10 @@ class ChatView {
       react: () => this.react(argument),
       vanish: () => this.vanish(argument),
       direct: () => this.say(argument, { noStore: true }),
+      presence: () => this.ask(argument === 'all'),
+      invisible: () => this.setShowing('invisible'),
+      visible: () => this.setShowing('visible'),
+      receipts: () => this.receipts(argument),
       verify: () => this.verify(argument),
       ...proofCommands(
         this.member.chat,
@@ -227,6 +252,7 @@ class ChatView {
     if (contact.proof?.state === 'wanted') this.onProof(contact)
     this.member.chat.markRead(contact.id)
     this.prompt()
+    if (contact.status === 'accepted') this.glance(contact.id)
   }
 
   private add(text: string): void {
@@ -244,6 +270,28 @@ class ChatView {
     else member.chat.block(current.id)
     this.print(accept ? `You and ${nameOf(current)} can talk now.` : `${nameOf(current)} is blocked.`)
     this.current = member.chat.contacts().find(({ id }) => id === current.id)
+  }
+
+  private async ask(everybody: boolean): Promise<void> {
+    const { member, current } = this
+    const friends = member.chat.contacts().filter(({ status }) => status === 'accepted')
+    const asked = everybody || current === undefined ? friends : friends.filter(({ id }) => id === current.id)
+    if (asked.length === 0) return this.print('There is nobody to ask yet.')
+    const found = await member.presence.checkAll(asked.map(({ id }) => id))
+    for (const contact of asked) this.print(`  ${nameOf(contact)} ${describePresence(found.get(contact.id)!)}`)
+  }
+
+  private setShowing(showing: 'visible' | 'invisible'): void {
+    const { chat, finding } = this.member
+    chat.presence.setShowing(showing)
+    void finding.refresh().catch((error: unknown) => this.showError(error))
+    this.print(describeShowing({ showing, all: chat.contacts() }))
+  }
+
+  private receipts(argument: string): void {
+    const { chat } = this.member
+    if (argument !== '') chat.setAllReadReceipts(isOn(argument))
+    this.print(chat.readReceipts ? 'Your contacts hear what you have read.' : 'Nobody hears what you have read.')
   }
 
   private verify(argument: string): void {
@@ -283,7 +331,8 @@ class ChatView {
     }
     for (const contact of contacts) {
       const unread = contact.unread > 0 ? this.terminal.style('yellow', ` ${contact.unread} unread`) : ''
-      this.print(`  ${nameOf(contact)} ${this.terminal.style('dim', this.describe(contact))}${unread}`)
+      const state = this.terminal.style('dim', this.describe(contact))
+      this.print(`  ${nameOf(contact)}${this.markOf(contact)} ${state}${unread}`)
     }
   }
 
@@ -361,6 +410,8 @@ class ChatView {
       case 'keys':
         this.terminal.bell()
         return this.print(this.terminal.style('yellow', newKeysOf(event.contact)))
+      case 'presence':
+        return this.prompt()
       case 'proof':
         this.terminal.bell()
         return this.onProof(event.contact)

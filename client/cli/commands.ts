@@ -19,6 +19,7 @@ import { registerFriend } from './friend.ts'
 import { registerIdentity } from './identity.ts'
 import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
 import { runLineProtocol } from './line-protocol.ts'
+import { registerPresence } from './presence.ts'
 import { describeProof } from './proof-view.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
@@ -77,6 +78,7 @@ export function registerCommands(program: Command, ground: Ground): void {
     .action((options) => run.card(options))
   registerContacts(add, run)
   registerFriend(program, add, ground)
+  registerPresence(program, add, ground)
   registerIdentity(program, add, ground)
   registerWays(program, add, ground)
   registerDoctor(add, ground)

@@ -53,7 +53,7 @@ export function beginExchange(
   const permit = isOnSocket ? { ...shared.permit, exchange: line.exchange.bind(line) } : shared.permit
   let outgoing: Outgoing
   const encode = (): HttpRequest => {
-    outgoing = session.take(plan.length, hold, bindingOf(shape))
+    outgoing = session.take(plan.length, { hold, room: path.answerRoom(shape) }, bindingOf(shape))
     return shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
   }
   const encodeAnew = (): HttpRequest | undefined => {
@@ -78,7 +78,8 @@ export function beginExchange(
   epoch.underWay.set(given, attire.template)
   if (isOnSocket) epoch.onSocket.add(given)
   const mayRetry = (): boolean => session.mayRetry(clockwork.now(), outgoing.number)
-  const told = { accept, mayRetry, failing, probe: () => events.probe(), signal }
+  const again = (): void => void epoch.again++
+  const told = { accept, mayRetry, failing, again, probe: () => events.probe(), signal }
   const connections = attire.template.rhythm.concurrency
   const first = firstRequest(attire.template)
   performExchange({ permit, path, clockwork, shape, first, connections, request, encodeAnew, hold, octets, ...told })

@@ -17,6 +17,9 @@ import { Priority } from './stream.ts'
 import type { Role } from './stream-table.ts'
 import { StreamTable } from './stream-table.ts'
 
+/** Octets of a frame that says the room for an answer, at the most. */
+const ROOM_OCTETS = 5
+
 /** What one sent parcel held, so that it can be sent again or forgotten. */
 interface Sent {
   segments: readonly SentSegment[]
@@ -35,6 +38,8 @@ export interface MultiplexerEvents {
   abandoned?(number: number): void
   /** A parcel that this side sent has arrived. */
   acknowledged?(number: number): void
+  /** Client: so many requests of this session have come to the gateway once more. */
+  repeated?(count: number): void
   /** Client: which pack the gateway wants it to use. */
   pointed?(pointer: PackPointer): void
 }
@@ -43,7 +48,12 @@ export interface MultiplexerEvents {
 export interface Accepted {
   /** Milliseconds the client is ready to wait; undefined: answer at once. */
   readonly hold: number | undefined
+  /** Octets of the largest parcel that the client wants for an answer; undefined: as large as any. */
+  readonly room: number | undefined
 }
+
+/** What a request says of the answer that it wants, as `Accepted`. */
+export type Wanted = Partial<Accepted>
 
 export class Multiplexer implements StreamOwner {
   /** Service streams may be sent; before that only the control stream. */
@@ -51,6 +61,8 @@ export class Multiplexer implements StreamOwner {
   readonly control: Stream
   /** Streams that this side has opened for something large. */
   bulkOpened = 0
+  /** Gateway: requests that came once more. Said wherever there is room, so that no answer has to arrive. */
+  repeats = 0
   private readonly events: MultiplexerEvents
   private readonly streams: StreamTable
   private readonly window = new SessionWindow()
@@ -115,13 +127,16 @@ export class Multiplexer implements StreamOwner {
 
   /**
    * Fills the body of the parcel of exchange `number`. `services` false: control stream only (keys not yet hybrid).
-   * `hold`: the client's patience for the answer, milliseconds.
+   * `room` is left out where what waits fits without it, and would not with it.
    */
-  build(number: number, length: number, services: boolean, hold?: number): Uint8Array {
+  build(number: number, length: number, services: boolean, { hold, room }: Wanted = {}): Uint8Array {
     const { writer, sent } = this.begin(number, length)
     if (hold !== undefined) writer.numbers(FrameType.hold, hold)
+    const spare = writer.room - this.pending(writer.room + 1)
+    if (room !== undefined && (spare < 0 || spare >= ROOM_OCTETS)) writer.numbers(FrameType.room, room)
     if (this.closeCode !== undefined) writer.numbers(FrameType.close, this.closeCode)
     else this.fill(writer, sent, services)
+    if (this.repeats > 0) writer.numbers(FrameType.repeats, this.repeats)
     this.sent.set(number, sent)
     return writer.finish()
   }
@@ -199,14 +214,17 @@ export class Multiplexer implements StreamOwner {
     this.arrived.add(number, number + 1)
     for (const range of decoded.acks) this.acceptAcks(range)
     let hold: number | undefined
+    let room: number | undefined
     for (const frame of decoded.frames) {
       if (frame.kind === 'hold') hold = frame.ms
+      else if (frame.kind === 'room' && this.role === 'gateway') room = frame.octets
+      else if (frame.kind === 'room') return this.violation()
       else if (frame.kind === 'lost' && frame.number === number) return this.violation()
       else if (!this.acceptFrame(frame, services)) return this.violation()
       if (this.isClosed) return undefined
     }
     if (this.notices.openResets > Limits.resets) this.close(CloseCode.limit)
-    return { hold }
+    return { hold, room }
   }
 
   private violation(): undefined {
@@ -218,7 +236,7 @@ export class Multiplexer implements StreamOwner {
     for (const number of [...this.sent.keys()]) if (number >= start && number < end) this.acknowledge(number)
   }
 
-  private acceptFrame(frame: Exclude<Frame, { kind: 'hold' }>, services: boolean): boolean {
+  private acceptFrame(frame: Exclude<Frame, { kind: 'hold' | 'room' }>, services: boolean): boolean {
     switch (frame.kind) {
       case 'stream':
         return (services || frame.id === 0) && this.acceptStream(frame)
@@ -237,6 +255,8 @@ export class Multiplexer implements StreamOwner {
         return true
       case 'packPointer':
         return this.acceptPointer(frame, services)
+      case 'repeats':
+        return this.acceptRepeats(frame.count)
     }
   }
 
@@ -290,6 +310,12 @@ export class Multiplexer implements StreamOwner {
     if (frame.sequence <= this.heardPointer) return true
     this.heardPointer = frame.sequence
     this.events.pointed?.(frame.pointer)
+    return true
+  }
+
+  private acceptRepeats(count: number): boolean {
+    if (this.role === 'gateway') return false
+    this.events.repeated?.(count)
     return true
   }
 

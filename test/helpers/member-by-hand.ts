@@ -34,6 +34,8 @@ export class MemberByHand {
   readonly aead: Aead = aes256gcm
   readonly client: ClientSession
   readonly live: LiveSession
+  /** What the gateway has said of repeats. */
+  readonly repeated: number[] = []
   /** Streams as the gateway sees them. */
   readonly streams: Stream[] = []
   onStream: (stream: Stream) => void = () => {}
@@ -81,12 +83,13 @@ export class MemberByHand {
       keeper,
       (events) => new GatewaySession({ root: root.slice(), aead, now, random, tokens, noise, events }),
     )
-    this.client = new ClientSession({ root: root.slice(), aead, now, random, events: {} })
+    const repeated = (count: number): void => void this.repeated.push(count)
+    this.client = new ClientSession({ root: root.slice(), aead, now, random, events: { repeated } })
   }
 
   /** The next request, for the one shape that is used here. */
-  take(length: number, hold: number): Outgoing {
-    return this.client.take(length, hold, bindingOf(shape))
+  take(length: number, hold: number, room?: number): Outgoing {
+    return this.client.take(length, { hold, room }, bindingOf(shape))
   }
 
   /** Finds the token of a request, as the carrier does before the body is here. undefined: a stranger's. */
