@@ -28,6 +28,7 @@ const invite = (...gateways: Invite['gateways']): Invite => ({
 let ids = 0
 let credentials = 0
 const fresh = (mark: number) => ({
+  kind: 'gateway' as const,
   invite: filled(16, mark),
   credential: { id: filled(16, ++credentials), key: filled(32, credentials) },
   newId: () => `e${++ids}`,
