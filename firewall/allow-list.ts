@@ -54,6 +54,7 @@ export class AllowList {
     }
     let ofInvite: readonly Endpoint[] = []
     const added: string[] = []
+    const before = this.vault.endpoints
     await this.vault.update((kept) => {
       const decision = decideAdmission(kept.endpoints, invite, fresh)
       if (!decision.allowed) throw this.around.refuse(decision.reason)
@@ -61,6 +62,7 @@ export class AllowList {
       added.push(...ofInvite.map(({ id }) => id).filter((id) => !kept.endpoints.has(id)))
       return withEndpoints(kept, decision.value.endpoints, 'admitted', this.around.now())
     })
+    for (const id of before.keys()) if (!this.vault.endpoints.has(id)) await this.dropped(id, 'node')
     for (const id of added) this.around.emit('admitted', id)
     return ofInvite.map(publicInfo)
   }

@@ -96,6 +96,21 @@ test('PolicyLimits.endpoints', (t) => {
   t.deepEqual(decision, { allowed: false, reason: 'too-many-endpoints' })
 })
 
+test('a person has one node: another one takes its place, and touches no gateway', (t) => {
+  const node = (endpoints: Endpoints, n: number) =>
+    value(decideAdmission(endpoints, invite(gateway(n)), { ...fresh(n), kind: 'node' })).endpoints
+  const first = node(admit(none, 1, gateway(1)).endpoints, 2)
+  t.deepEqual(
+    [...first.values()].map(({ kind }) => kind),
+    ['gateway', 'node'],
+  )
+  t.deepEqual(node(first, 2), first, 'the same link again changes nothing')
+  t.deepEqual(
+    [...node(first, 3).values()].map(({ host }) => host),
+    [gateway(1).host, gateway(3).host],
+  )
+})
+
 test('what the core may know holds no secret', (t) => {
   const { ofInvite } = admit(none, 1, gateway(1))
   t.deepEqual(Object.keys(publicInfo(ofInvite[0]!)).sort(), [

@@ -113,6 +113,11 @@ export function decideAdmission(
     next.set(endpoint.id, endpoint)
     ofInvite.push(endpoint)
   }
+  // A person has one node: another one takes its place.
+  if (fresh.kind === 'node') {
+    for (const { id, kind } of endpoints.values())
+      if (kind === 'node' && !ofInvite.some((each) => each.id === id)) next.delete(id)
+  }
   return next.size > PolicyLimits.endpoints ? refuse('too-many-endpoints') : allow({ endpoints: next, ofInvite })
 }
 

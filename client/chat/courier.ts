@@ -100,8 +100,14 @@ export class Courier {
     if (contact === undefined) throw new NotPut('the contact is gone')
     const key = latin1(contact.uid)
     const attempt = puts + failures
+    const boxed = (address: BoxedAddress): Uint8Array => sealForContact(address.box, entry.id, entry.inner)
+    // The straight way first, and from time to time again: who is away from their own node reads at their gateways.
+    const direct = contact.peer?.address
+    if (direct !== undefined && attempt % (contact.addresses.length + 1) === 0) {
+      const result = await this.toAny(entry, [direct], boxed)
+      if (typeof result === 'string') return result
+    }
     if (contact.addresses.length > 0 && !this.stranded.has(key)) {
-      const boxed = (address: BoxedAddress): Uint8Array => sealForContact(address.box, entry.id, entry.inner)
       const result = await this.toAny(entry, turned(contact.addresses, attempt), boxed)
       if (typeof result === 'string') return result
       if (!result.every((failure) => reasonOf(failure) === 'unknown')) throw result[0]!

@@ -6,7 +6,7 @@ import { Acks } from './acks.ts'
 import { Arrivals } from './arrivals.ts'
 import { Beginnings } from './beginnings.ts'
 import { Courier } from './courier.ts'
-import { isText } from './envelope.ts'
+import { isText, MessageType } from './envelope.ts'
 import type { Emit, MessageView } from './events.ts'
 import { EventsHub } from './events-hub.ts'
 import { Expiry } from './expiry.ts'
@@ -263,6 +263,7 @@ export class Engine {
     if (isText(type) && puts === 1) {
       this.emit({ type: 'receipt', contact: hex(contact), status: 'sent', messages: [hex(message)] })
     }
+    if (type === MessageType.node && puts === 1) this.emit({ type: 'node-told', contact: hex(contact) })
     this.schedule()
   }
 

@@ -32,6 +32,7 @@ export const MessageType = {
   withdraw: 7,
   reaction: 8,
   timer: 9,
+  node: 16,
 } as const
 export type MessageType = (typeof MessageType)[keyof typeof MessageType]
 

@@ -8,7 +8,7 @@ import { isTimer } from '#client/chat/says.ts'
 import type { Member } from '#client/member.ts'
 import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { isSottoError } from '#protocol/errors.ts'
-import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
+import { contactNamed, nameOf, newKeysOf, nodeNews } from './contact-names.ts'
 import { sanitize } from './sanitize.ts'
 import type { Terminal } from './terminal.ts'
 import { openTerminal } from './terminal.ts'
@@ -352,6 +352,10 @@ class ChatView {
       case 'keys':
         this.terminal.bell()
         return this.print(this.terminal.style('yellow', newKeysOf(event.contact)))
+      case 'node':
+        return this.print(this.terminal.style('yellow', nodeNews(event.contact, event.offered)))
+      case 'node-told':
+        return
       case 'removed':
         if (this.current?.id === event.contact) this.current = undefined
         return this.prompt()

@@ -13,6 +13,7 @@ import type {
   ShelfStock,
 } from '#client/chat/ports.ts'
 import type { Clockwork } from '#client/clockwork.ts'
+import type { PeerWay } from '#client/peer-way.ts'
 import type { CallOptions } from '#client/tunnel/calls.ts'
 import type { Tunnel } from '#client/tunnel.ts'
 import { fromUtf8, latin1, utf8 } from '#protocol/bytes.ts'
@@ -54,6 +55,7 @@ export function gatewayName(endpoint: { readonly host: string; readonly port: nu
 export class Mailboxes implements MailboxPort {
   private readonly byGateway = new Map<string, Mailbox>()
   private readonly names: Uint8Array[] = []
+  private peers: ReadonlyMap<string, PeerWay> = new Map()
   private readonly clockwork: Clockwork
   private readonly listener: Listener = {
     message: () => Promise.reject(new Error('nobody takes messages yet')),
@@ -64,15 +66,20 @@ export class Mailboxes implements MailboxPort {
     this.clockwork = clockwork
   }
 
-  /** The first one added is preferred for new queues. */
+  /** The first one added is preferred for new queues. On the person's own node they are for who may come there. */
   add(tunnel: Tunnel): void {
     const name = gatewayName(tunnel.status.endpoint)
-    this.names.push(name)
+    if (tunnel.status.endpoint.kind !== 'node') this.names.push(name)
     this.byGateway.set(latin1(name), new Mailbox(tunnel, this.clockwork, this.listener))
   }
 
   homes(): readonly Uint8Array[] {
     return this.names
+  }
+
+  /** Nodes of contacts, by their names as octets in a string (`latin1`). */
+  setPeers(peers: ReadonlyMap<string, PeerWay>): void {
+    this.peers = peers
   }
 
   onMessage(handler: Listener['message']): void {
@@ -86,11 +93,11 @@ export class Mailboxes implements MailboxPort {
   async create({ gateway, ttlSeconds, policy, rid, rauth, sid, sauth, seal }: NewQueue): Promise<void> {
     const queue = { rid, rauth, sid, sauth, seal, ttl: ttlSeconds }
     try {
-      await this.at(gateway).call('mailbox.create', { ...queue, policy })
+      await this.at(gateway).call('mailbox.create', { ...queue, policy }, this.patienceToMake(gateway))
     } catch (error) {
       // A gateway that keeps less than was asked for gives what it has where nothing is asked for.
       if (!(error instanceof ServiceFailure) || error.reason !== 'policy') throw error
-      await this.at(gateway).call('mailbox.create', queue)
+      await this.at(gateway).call('mailbox.create', queue, this.patienceToMake(gateway))
     }
   }
 
@@ -103,7 +110,9 @@ export class Mailboxes implements MailboxPort {
     noStore,
   }: OutgoingMessage): Promise<'delivered' | 'stored' | 'duplicate'> {
     const args = { sid, sauth, id, body, ...(noStore ? { noStore } : {}) }
-    const answer = await this.at(gateway).call('mailbox.put', args, this.patienceFor(gateway))
+    const peer = this.byGateway.has(latin1(gateway)) ? undefined : this.peers.get(latin1(gateway))
+    const answer = await (peer?.call('mailbox.put', args) ??
+      this.at(gateway).call('mailbox.put', args, this.patienceFor(gateway)))
     const { stored } = (answer ?? {}) as { stored?: unknown }
     if (stored === 'delivered' || stored === 'stored' || stored === 'duplicate') return stored
     if (stored === 'dropped') throw new ServiceFailure('offline')
@@ -148,6 +157,12 @@ export class Mailboxes implements MailboxPort {
   /** How long to wait for a gateway: for ever where there is no other. */
   private patienceFor(gateway: Uint8Array): { timeoutMs?: number } {
     return this.isElsewhere(gateway) ? { timeoutMs: this.at(gateway).patience } : {}
+  }
+
+  /** A node that is away holds up no gateway: its queues are made when it is back. */
+  private patienceToMake(gateway: Uint8Array): { timeoutMs?: number } {
+    const isHome = this.names.some((name) => latin1(name) === latin1(gateway))
+    return isHome ? {} : this.patienceFor(gateway)
   }
 
   /** True where this gateway is out of reach and another is not. */
