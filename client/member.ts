@@ -277,8 +277,8 @@ export class Member {
     this.unwatch()
     this.finding.close()
     this.chat.close()
-    await this.peers?.close()
-    await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()))
+    // What waits for a node ends with the tunnel to it.
+    await Promise.all([this.peers?.close(), ...this.tunnels.map((tunnel) => tunnel.stop())])
     if (this.tunnels.length > 0) this.traffic.write()
     this.store.close()
   }

@@ -33,6 +33,9 @@ export interface PeerView extends NodeView {
 
 const isNews: ReadonlySet<ChatEvent['type']> = new Set(['node', 'keys', 'removed'])
 
+/** Milliseconds for what our own node is asked; it is asked again when it is next reached. */
+const NODE_MS = 20_000
+
 interface Way {
   readonly endpoint: EndpointInfo
   readonly way: PeerWay
@@ -143,11 +146,14 @@ export class Peers {
     const friends = chat.nodeFriends()
     const said = friends.map(({ friend, place }) => `${hex(friend)} ${hex(place)}`).join()
     if (`${said},` === this.kept) return
-    const place = bytesIn(await node.call('node.keep', { friends: friends.map(({ friend }) => friend) }), 'place')
+    const ids = friends.map(({ friend }) => friend)
+    const place = bytesIn(await node.call('node.keep', { friends: ids }, { timeoutMs: NODE_MS }), 'place')
     const gateway = gatewayName(node.status.endpoint)
     for (const { contact, friend, place: told } of friends) {
       if (hex(told) === hex(place)) continue
-      const { link } = (await node.call('node.invite', { friend })) as { readonly link?: unknown }
+      const { link } = (await node.call('node.invite', { friend }, { timeoutMs: NODE_MS })) as {
+        readonly link?: unknown
+      }
       if (typeof link === 'string') chat.tellNode(contact, { gateway, place, link })
     }
     const now = chat.nodeFriends().map(({ friend, place: at }) => `${hex(friend)} ${hex(at)}`)

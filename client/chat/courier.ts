@@ -101,9 +101,9 @@ export class Courier {
     const key = latin1(contact.uid)
     const attempt = puts + failures
     const boxed = (address: BoxedAddress): Uint8Array => sealForContact(address.box, entry.id, entry.inner)
-    // The straight way first, and from time to time again: who is away from their own node reads at their gateways.
+    // The straight way first. What was put there comes by their gateways as well before it is put there again: they may read only there.
     const direct = contact.peer?.address
-    if (direct !== undefined && attempt % (contact.addresses.length + 1) === 0) {
+    if (direct !== undefined && puts % (contact.addresses.length + 1) === 0) {
       const result = await this.toAny(entry, [direct], boxed)
       if (typeof result === 'string') return result
     }

@@ -167,7 +167,9 @@ export class Mailboxes implements MailboxPort {
 
   /** True where this gateway is out of reach and another is not. */
   private isElsewhere(gateway: Uint8Array): boolean {
-    return !this.at(gateway).isReached && [...this.byGateway.values()].some(({ isReached }) => isReached)
+    if (this.at(gateway).isReached) return false
+    const peers = [...this.peers.values()].some(({ state }) => state.kind === 'ready')
+    return peers || [...this.byGateway.values()].some(({ isReached }) => isReached)
   }
 
   private at(gateway: Uint8Array): Mailbox {
