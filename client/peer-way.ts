@@ -88,8 +88,8 @@ export class PeerWay {
         this.line = line
         return line
       },
-      async (error: unknown) => {
-        await this.letGo()
+      (error: unknown) => {
+        void this.letGo()
         throw error
       },
     )
