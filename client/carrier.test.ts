@@ -241,3 +241,21 @@ test('what is small, or of which nothing is known, is waited for', async (t) => 
     t.is(rig.requests.length, 1)
   }
 })
+
+test('the wait for a connection is no distance, and how fast an answer came is how fast the path is', async (t) => {
+  const slow: Move = (_, time) =>
+    new Promise((resolve) => {
+      const response = { status: 200, headers: [], body: new Uint8Array(3_500), waitMs: 2_000, bodyMs: 1_000 }
+      time.after(2_100, () => resolve(response as ExchangeResponse))
+    })
+  const rig = new Rig(0, [slow])
+  await rig.run()
+  t.is(rig.path.rtt, 100)
+  const rates: number[] = []
+  for (let i = 0; i < 2; i++) {
+    const held = new Rig(7_000, [slow])
+    await held.run()
+    rates.push(held.path.edge.fit.rate)
+  }
+  t.deepEqual(rates, [3.5, 3.5], 'of what was held, too')
+})

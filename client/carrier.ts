@@ -82,14 +82,16 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
       continue
     }
     if (answer !== undefined) {
-      const elapsed = clockwork.now() - began
+      const { waitMs = 0, bodyMs = 0 } = answer.response
+      // The wait for a connection is no distance.
+      const elapsed = clockwork.now() - began - waitMs
       const parcel = shape.decodeResponse(answer)
       const authentic = parcel !== undefined && input.accept(parcel)
       input.permit.judge(answer.response, authentic)
       if (authentic) {
         const octets = (request.body?.length ?? 0) + answer.body.length
         path.worked(elapsed, held, { octets, proves: shape.holdMs === undefined })
-        path.carried(octets, elapsed, held)
+        if (!path.came(answer.body.length, bodyMs)) path.carried(octets, elapsed, held)
         path.edge.passed(
           {
             ...{

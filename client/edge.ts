@@ -167,6 +167,11 @@ export class Edge {
     return this.fit.room(shape, now, parcelMs(rtt))
   }
 
+  /** As `room`, for the answer; undefined where it may be as large as any. */
+  answerRoom(shape: Form, rtt: Millis): number | undefined {
+    return this.fit.answerRoom(shape, parcelMs(rtt))
+  }
+
   /** The parcel for `wanted` octets: one class that holds them, or the largest to send. */
   parcel(shape: Form, wanted: number, rtt: Millis, now: Millis): number {
     return this.fit.length(shape, wanted, now, parcelMs(rtt))

@@ -48,8 +48,13 @@ export class Fit {
     const up = this.ups.get(shape.binding)
     const max = up !== undefined && up.until > now ? Math.min(up.max, shape.up.max) : shape.up.max
     // On a slow path one large parcel would hold up everything else.
-    const soon = shape.up.classes.findLast((each) => each <= this.rate * within) ?? shape.up.classes[0]!
-    return Math.min(max, soon)
+    return Math.min(max, shape.up.within(this.rate * within))
+  }
+
+  /** As `room`, for the answer; undefined where it may be as large as any. */
+  answerRoom(shape: Form, within: number): number | undefined {
+    const length = shape.down.within(this.rate * within)
+    return length < shape.down.max ? length : undefined
   }
 
   /** An exchange has carried octets at this rate. Halves of ratios: one packet lost or a short answer moves it little. */

@@ -44,4 +44,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main().catch(fail)
+void main().catch(fail)

@@ -26,6 +26,8 @@ import type { PackedTunnel } from './packs/packed-tunnel.ts'
 import { openPackedTunnel } from './packs/packed-tunnel.ts'
 import type { Octets } from './path.ts'
 import { type PeerParts, Peers } from './peers.ts'
+import { PresenceChecker } from './presence/checker.ts'
+import { Rounds } from './presence/rounds.ts'
 import { keptSeed, seedFor } from './rhythm-seed.ts'
 import { gatewayName, Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
@@ -54,6 +56,10 @@ export class Member {
   readonly chat: Chat
   /** Finding others by trackers, and being found. */
   readonly finding: Finding
+  /** Finding out who is there, when it is asked for. */
+  readonly presence: PresenceChecker
+  /** Asking who is there while the person looks at the chat. */
+  readonly rounds: Rounds
   private readonly store: Store
   private readonly builtins: readonly Builtin[]
   /** What traffic can look like on this machine, and what it cannot and why. */
@@ -95,6 +101,8 @@ export class Member {
     parts.flows.onChange = (endpoint) => this.onFlow(endpoint)
     parts.alarm.ring = (now) => this.chat.tick(now)
     this.finding = new Finding(parts.chat, this.homes.map(wayOf), parts.store, parts.clockwork)
+    this.presence = new PresenceChecker({ chat: parts.chat, finding: this.finding, clockwork: parts.clockwork })
+    this.rounds = new Rounds(parts.chat, this.presence, parts.clockwork)
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
     for (const each of parts.tunnels) this.metered(each)
     this.peers = parts.peers && new Peers({ ...parts.peers, ...this.forPeers(parts.peers.prepare) })
@@ -267,6 +275,7 @@ export class Member {
     if (status.state.kind === 'ready') {
       this.chat.connected()
       this.finding.connected()
+      this.rounds.connected()
     }
     for (const listener of this.statusListeners) listener(status)
   }
@@ -276,6 +285,7 @@ export class Member {
     this.alarm.set(undefined)
     this.unwatch()
     this.finding.close()
+    this.rounds.end()
     this.chat.close()
     // What waits for a node ends with the tunnel to it.
     await Promise.all([this.peers?.close(), ...this.tunnels.map((tunnel) => tunnel.stop())])

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { SottoError } from '#protocol/errors.ts'
 import { VirtualTime } from '#test/helpers/virtual-time.ts'
+import { compileBuiltins } from '../camouflage-templates/builtin.ts'
 import { Path } from './path.ts'
 
 function pathAt(time: VirtualTime): Path {
@@ -176,4 +177,18 @@ test('what was seen long ago is not said any more', (t) => {
   path.note('E_NET_SIZE')
   time.now += 3_600_000
   t.deepEqual(path.findings, [])
+})
+
+test('octets take as long as they take, which is no distance; on a slow path answers are small', (t) => {
+  const path = pathAt(new VirtualTime())
+  path.worked(100, 0)
+  path.carried(20_000, 10_100, 0)
+  for (let i = 0; i < 30; i++) path.worked(600, 0, { octets: 1_000 })
+  t.is(Math.round(path.rtt), 100)
+  const poll = compileBuiltins()
+    .find(({ id }) => id === 'support-chat')!
+    .shape('poll')
+  t.is(path.answerRoom(poll), 1_536)
+  const quick = pathAt(new VirtualTime())
+  t.is(quick.answerRoom(poll), undefined)
 })

@@ -41,6 +41,8 @@ const HELLOS = 3
 const FRESH_OCTETS = 8_000
 /** Slowest upload that is waited for where none was measured, octets a millisecond; else an eighth of what was, or all of little. */
 const SLOWEST_UPLOAD = 8
+/** Milliseconds of one answer that tell how fast it came. */
+const BODY_MS = 1_000
 /** Octets of a TLS handshake, both ways: on a slow path a new connection, which an exchange may have to wait for, takes its time. */
 const HANDSHAKE = 6_000
 
@@ -146,9 +148,13 @@ export class Path {
     return ms === undefined ? undefined : hold + ms
   }
 
-  /** As `Edge.room` and `Edge.parcel`. */
+  /** As `Edge.room`, `Edge.answerRoom` and `Edge.parcel`. */
   room(shape: Form): number {
     return this.edge.room(shape, this.rtt, this.clockwork.now())
+  }
+
+  answerRoom(shape: Form): number | undefined {
+    return this.edge.answerRoom(shape, this.rtt)
   }
 
   parcel(shape: Form, wanted: number): number {
@@ -175,8 +181,8 @@ export class Path {
    * it tells how long the path lets requests be held.
    */
   worked(elapsed: number, hold: number, { octets = 0, proves = true }: Told = {}): void {
-    // A piece of a file takes as long as it takes, which is no sign of distance.
-    if (octets <= SMALL || elapsed < this.rtt) this.measure(elapsed, hold)
+    // Octets take as long as they take, which is no sign of distance.
+    if (octets <= SMALL || elapsed < this.rtt) this.measure(elapsed, hold, octets / this.edge.fit.rate)
     if (proves && hold > HELD_MS && elapsed >= hold) this.edge.hold.proved(hold)
     this.lastWorked = this.clockwork.now()
     if (this.failures === 0) return
@@ -191,12 +197,12 @@ export class Path {
   }
 
   /** The time that an answer was held is not known, only its bound; a clock that was set says nothing. */
-  private measure(elapsed: number, hold: number): void {
+  private measure(elapsed: number, hold: number, carriage: number): void {
     if (elapsed < 0) return
     const isHeld = hold > HELD_MS
     const least = isHeld && elapsed >= hold ? elapsed - hold : elapsed
     if (isHeld && elapsed < hold && least >= this.rtt) return
-    const sample = Math.min(least, RTT_MOST)
+    const sample = Math.min(Math.max(0, least - carriage), RTT_MOST)
     const change = sample - this.rtt
     // What has become slower must not be taken for lost for long.
     this.roundTrip = this.roundTrip === undefined ? sample : this.roundTrip + change / (change > 0 ? 3 : 8)
@@ -215,6 +221,13 @@ export class Path {
     const isThrottled = hold > HELD_MS ? undefined : this.edge.carried(octets, elapsed, this.rtt)
     if (isThrottled) this.note('E_NET_THROTTLED')
     else if (isThrottled === false) this.seen.over('E_NET_THROTTLED')
+  }
+
+  /** As `carried`, of one answer from its first octet to its last. False where that took too little to tell. */
+  came(octets: number, bodyMs: number): boolean {
+    if (bodyMs < BODY_MS) return false
+    this.carried(octets, bodyMs + this.rtt, 0)
+    return true
   }
 
   count(request: HttpRequest, response: ExchangeResponse): void {

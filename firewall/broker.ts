@@ -175,7 +175,9 @@ function handlersFor(broker: LocalBroker, sockets: HeldSockets): Handlers {
         signal,
         ...given(lanes),
       })
-      return { result: { status: answer.status, headers: flat(answer.headers) }, raw: answer.body }
+      const { status, waitMs, bodyMs } = answer
+      const times = given({ waitMs, bodyMs })
+      return { result: { status, headers: flat(answer.headers), ...times }, raw: answer.body }
     },
     openSocket: async ({ endpoint, target, headers, timeoutMs, family }, { signal }) => {
       const permit = await permitFor(endpoint)

@@ -1,10 +1,11 @@
 /** How the core is started: which flags of Node confine it, what it may read and write, what of the environment it gets. */
 import { existsSync, realpathSync } from 'node:fs'
-import { basename, dirname, extname, join, relative, sep } from 'node:path'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SottoError } from '#protocol/errors.ts'
 import type { FileGrants } from './file-grants.ts'
 import { CORE_FOLDER, NO_ADDON } from './options.ts'
+import { confineModule } from './program.ts'
 
 export interface CorePlan {
   /** Main module of the core. */
@@ -49,7 +50,7 @@ export function coreArguments(plan: CorePlan): string[] {
     '--freeze-flags-after-init',
     ...(plan.launcherFlags ?? []).filter((flag) => heapFlag.test(flag)),
     '--disable-sigusr1',
-    `--import=${pathToFileURL(join(import.meta.dirname, `confine${extname(import.meta.filename)}`))}`,
+    `--import=${pathToFileURL(confineModule)}`,
     entry,
     ...plan.args,
   ]

@@ -135,5 +135,6 @@ async function exchange(
     ...given(more),
   }
   const { result, raw } = await line.call('exchange', args, body, signal)
-  return { status: result.status, headers: pairs(result.headers), body: raw }
+  const { status, waitMs, bodyMs } = result
+  return { status, headers: pairs(result.headers), body: raw, ...given({ waitMs, bodyMs }) }
 }

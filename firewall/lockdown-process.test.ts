@@ -5,7 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { ExecutionContext } from 'ava'
 import test from 'ava'
+import { preparedFolder } from './fixtures/prepared.ts'
 
 interface Line {
   readonly name: string
@@ -21,7 +23,16 @@ const otherwise: Readonly<Record<string, RegExp>> = {
   'undici.EventSource': /^Error: refused$/,
 }
 
-test('locked down: every road but the one is closed, and who tried is told', async (t) => {
+test('locked down: every road but the one is closed, and who tried is told', (t) =>
+  triesEveryRoad(t, join(import.meta.dirname, 'fixtures', 'locked.ts')))
+
+test('the same where the program is prepared', async (t) => {
+  const file = 'firewall/fixtures/locked.ts'
+  const folder = await preparedFolder(t, { locked: [file] }, { locked: ['locked', file] })
+  await triesEveryRoad(t, join(folder, 'locked.cjs'))
+})
+
+async function triesEveryRoad(t: ExecutionContext, fixture: string): Promise<void> {
   let caught = 0
   const server = createServer((socket) => {
     caught++
@@ -31,7 +42,6 @@ test('locked down: every road but the one is closed, and who tried is told', asy
   await once(server, 'listening')
   t.teardown(async () => void server.close())
   const { port } = server.address() as AddressInfo
-  const fixture = join(import.meta.dirname, 'fixtures', 'locked.ts')
   const { stdout } = await promisify(execFile)(process.execPath, [fixture, String(port)])
   const lines: Line[] = stdout
     .trim()
@@ -54,7 +64,7 @@ test('locked down: every road but the one is closed, and who tried is told', asy
     t.deepEqual(reported, [], name)
   }
   t.is(caught, 2, 'the connections that there was leave for')
-})
+}
 
 /** What reads the stack for people may fail then; the refusal may not. */
 const changesLanguage: ReadonlySet<string> = new Set([

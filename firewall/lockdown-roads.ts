@@ -65,8 +65,19 @@ export const closedRoads: readonly Road[] = [
 export const closedConstructors: readonly Road[] = [
   ...roads('worker_threads', threads, ['Worker']),
   ...roads('net', netModule, ['BoundSocket']),
-  ...roads('', globalThis, ['WebSocket', 'EventSource']).map((road) => ({ ...road, name: road.key })),
 ]
+
+/** Those that Node makes when they are first read, and all of its HTTP with them: that takes longer than the lockdown. */
+export const lateConstructors: readonly Road[] = roads('', globalThis, ['WebSocket', 'EventSource']).map((road) => ({
+  ...road,
+  name: road.key,
+}))
+
+/** Somebody may have read them before. */
+export function isHttpLoaded(): boolean {
+  const { moduleLoadList } = process as unknown as { readonly moduleLoadList: readonly string[] }
+  return moduleLoadList.includes('NativeModule internal/deps/undici/undici')
+}
 
 /** Modules that cannot be loaded: other ways to the same, and tools to look into the process. */
 export const closedModules: ReadonlySet<string> = new Set(

@@ -7,6 +7,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { pathToFileURL } from 'node:url'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import { randomBytes } from '#protocol/crypto/random.ts'
@@ -17,19 +18,22 @@ import { tlsConnector } from './dialers/tls-connector.ts'
 import { undiciDialer } from './dialers/undici.ts'
 import type { TestGateway } from './fixtures/gateway.ts'
 import { startGateway } from './fixtures/gateway.ts'
+import { preparedFolder } from './fixtures/prepared.ts'
 import { temporaryFolder } from './fixtures/temporary.ts'
 import { openBroker } from './library.ts'
 import { Vault } from './vault.ts'
 
 /** Runs a core of `fixtures/` against `gateway`, and keeps every octet that crossed the pipe. */
-async function runCore(name: string, gateway: TestGateway, args: readonly string[], state: string) {
+async function runCore(name: string, gateway: TestGateway, args: readonly string[], state: string, prepared?: string) {
   const [core, firewall] = [join(state, 'core'), join(state, 'firewall')]
   await mkdir(core, { recursive: true })
   const dialer = undiciDialer({ connector: tlsConnector() })
   const broker = await openBroker({ folder: firewall, dialers: [dialer], now: Date.now, random: randomBytes })
   await broker.admitInvite(gateway.link)
-  const entry = join(import.meta.dirname, 'fixtures', name)
-  const argv = coreArguments({ entry, root: join(import.meta.dirname, '..'), state, core, args })
+  const entry = prepared === undefined ? join(import.meta.dirname, 'fixtures', name) : join(prepared, 'core.cjs')
+  const plain = coreArguments({ entry, root: join(import.meta.dirname, '..'), state, core, args })
+  const confine = prepared && `--import=${pathToFileURL(join(prepared, 'confine.cjs'))}`
+  const argv = plain.map((arg) => (confine !== undefined && arg.startsWith('--import=') ? confine : arg))
   const child = spawn(process.execPath, argv, {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: coreEnvironment(process.env, core),
@@ -87,7 +91,15 @@ const otherwise: Readonly<Record<string, RegExp>> = {
   'VACUUM INTO': /^ERR_SQLITE_ERROR$/,
 }
 
-test('a hostile core reaches nothing, while its exchanges go on', async (t) => {
+test('a hostile core reaches nothing, while its exchanges go on', (t) => reachesNothing(t))
+
+test('the same where the program is prepared', async (t) => {
+  const [confine, core] = ['firewall/confine.ts', 'firewall/fixtures/escaping-core.ts']
+  const starts = { confine: ['core', confine], core: ['core', core] } as const
+  await reachesNothing(t, await preparedFolder(t, { core: [confine, core] }, starts))
+})
+
+async function reachesNothing(t: ExecutionContext, prepared?: string): Promise<void> {
   const gateway = await startGateway()
   t.teardown(() => gateway.close())
   const { port, caught } = await trap(t)
@@ -95,7 +107,7 @@ test('a hostile core reaches nothing, while its exchanges go on', async (t) => {
   await mkdir(join(state, 'firewall'))
   await writeFile(join(state, 'firewall', 'module.mjs'), '')
   const args = [String(port), join(state, 'firewall', 'vault.key'), String(process.pid)]
-  const { out, err, code } = await runCore('escaping-core.ts', gateway, args, state)
+  const { out, err, code } = await runCore('escaping-core.ts', gateway, args, state, prepared)
   t.is(code, 0, err)
   const lines: Line[] = out
     .trim()
@@ -112,7 +124,7 @@ test('a hostile core reaches nothing, while its exchanges go on', async (t) => {
   const left = ['audit.log', 'lock', 'meter', 'module.mjs', 'vault', 'vault.key']
   t.deepEqual((await readdir(join(state, 'firewall'))).sort(), left)
   t.deepEqual((await readdir(state)).sort(), ['core', 'firewall'])
-})
+}
 
 test('V8’s own flags cannot be changed by the core, which could write files with them', async (t) => {
   const gateway = await startGateway()

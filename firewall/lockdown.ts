@@ -8,7 +8,7 @@
  */
 import type { LookupAddress } from 'node:dns'
 import * as fs from 'node:fs'
-import { findPackageJSON, registerHooks, syncBuiltinESMExports } from 'node:module'
+import * as modules from 'node:module'
 import * as net from 'node:net'
 import { dirname, sep } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
@@ -22,6 +22,8 @@ import {
   closedModules,
   closedRoads,
   connectRoad,
+  isHttpLoaded,
+  lateConstructors,
   listenRoad,
   lookupRoads,
   reportRoad,
@@ -54,11 +56,12 @@ const LOOPBACK = '127.0.0.1'
 const addons: readonly string[] = ['tls-impersonate']
 
 // Whoever comes later may change the language, and what a name of Node's modules means: the guards use what was there first.
-const { apply, construct, defineProperty } = Reflect
+const { apply, construct, defineProperty, deleteProperty } = Reflect
 const { has } = Set.prototype
 const { startsWith } = String.prototype
 const { realpathSync } = fs
 const { isIP, Socket } = net
+const { findPackageJSON, registerHooks, syncBuiltinESMExports } = modules
 let locked = false
 
 /**
@@ -150,12 +153,21 @@ function close(roads: readonly Road[], refuse: Refuse): void {
 
 /** A subclass or a test by `instanceof` goes on; making one does not, by the prototype neither. */
 function closeConstructors(refuse: Refuse): void {
-  for (const road of closedConstructors) {
+  for (const road of [...closedConstructors, ...(isHttpLoaded() ? lateConstructors : [])]) {
     const original = originalOf(road)
     const closed = new Proxy(original, { construct: () => refuse(road.name), apply: () => refuse(road.name) })
     replace(road, closed)
     replace({ ...road, holder: original.prototype, key: 'constructor' }, closed)
   }
+  if (!isHttpLoaded()) for (const road of lateConstructors) closeUnmade(road, refuse)
+}
+
+/** Node has not made it, nobody has it, and nobody makes Node do it any more. Even to define it anew would, unless it is gone first. */
+function closeUnmade(road: Road, refuse: Refuse): void {
+  deleteProperty(road.holder, road.key)
+  replace(road, function closed() {
+    refuse(road.name)
+  })
 }
 
 /** Open to calls that `mayPass` lets through; it does not take the list apart, since how that is done can be changed. */

@@ -4,16 +4,18 @@
  */
 import { findPackageJSON } from 'node:module'
 import { dirname, extname, join } from 'node:path'
-import { lockDown } from './lockdown.ts'
+import { type Leave, lockDown } from './lockdown.ts'
 
-const leave = lockDown()
-const { isConfined, isForFirewall, withoutConfine } = await import('./options.ts')
-const { run, runConfined, runFirewall } = await import('./run.ts')
-const bound = join(import.meta.dirname, 'kernel', `main${extname(import.meta.filename)}`)
-const entry = join(import.meta.dirname, '..', 'client', `main${extname(import.meta.filename)}`)
-const root = dirname(findPackageJSON('..', import.meta.url) ?? entry)
-const args = process.argv.slice(2)
-if (isForFirewall(args)) await runFirewall(args, process.env)
-else if (isConfined(args))
-  await runConfined({ args: withoutConfine(args), env: process.env, leave, main: bound, entry, root })
-else await run({ entry, root, args, env: process.env, leave })
+void start(lockDown())
+
+async function start(leave: Leave): Promise<void> {
+  const { isConfined, isForFirewall, withoutConfine } = await import('./options.ts')
+  const { run, runConfined, runFirewall } = await import('./run.ts')
+  const { coreEntry: entry } = await import('./program.ts')
+  const bound = join(import.meta.dirname, 'kernel', `main${extname(import.meta.filename)}`)
+  const root = dirname(findPackageJSON('..', import.meta.url) ?? entry)
+  const [args, env] = [process.argv.slice(2), process.env]
+  if (isForFirewall(args)) await runFirewall(args, env)
+  else if (isConfined(args)) await runConfined({ args: withoutConfine(args), env, leave, main: bound, entry, root })
+  else await run({ entry, root, args, env, leave })
+}

@@ -78,7 +78,7 @@ export interface Calls extends SocketCalls {
       body: boolean
     }
     /** Raw: body. */
-    result: { status: number; headers: readonly string[] }
+    result: { status: number; headers: readonly string[]; waitMs?: number | undefined; bodyMs?: number | undefined }
   }
 }
 
@@ -221,7 +221,12 @@ export const resultSchemas: Schemas<'result'> = Object.freeze({
   offerList: v.array(endpointInfo),
   offerPeers: v.array(endpointInfo),
   tried: nothing,
-  exchange: v.strictObject({ status: count, headers: v.array(v.string()) }),
+  exchange: v.strictObject({
+    status: count,
+    headers: v.array(v.string()),
+    waitMs: v.optional(count),
+    bodyMs: v.optional(count),
+  }),
   ...socketResults,
 })
 

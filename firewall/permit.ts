@@ -98,7 +98,10 @@ export interface ExchangeRequest {
 export interface ExchangeOptions {
   /** Of the client that the request claims to come from. Refused where the broker has no such dialer. */
   readonly family: Family
-  /** From the call until the answer begins, milliseconds. From then on `DialLimits.stallMs` and `answerMs` hold. */
+  /**
+   * Milliseconds until the answer begins, from when it is given a connection, which may have to be opened; it waits in line
+   * for one as long as others take. From then on `DialLimits.stallMs` and `answerMs` hold.
+   */
   readonly timeoutMs: number
   /** Exchanges of one name share one connection, in order. Without a name: any idle connection, or a new one. */
   readonly connection?: string
@@ -116,7 +119,9 @@ export interface ExchangeResponse {
   /** In the order of the wire, names as sent. */
   readonly headers: [string, string][]
   readonly body: Uint8Array
-  /** Milliseconds from the beginning of the answer to its end; the broker's alone. */
+  /** Milliseconds until the request had a connection, opened if need be; not known on a WebSocket. */
+  readonly waitMs?: number
+  /** Milliseconds from the beginning of the answer to its end. */
   readonly bodyMs?: number
 }
 

@@ -9,6 +9,7 @@ import { bindingOf } from '#protocol/recognition.ts'
 import type { Caller } from '#protocol/services/service.ts'
 import type { PackPointer } from '#protocol/session/frames.ts'
 import type { GatewaySession, GatewaySessionEvents } from '#protocol/session/gateway-session.ts'
+import type { Wanted } from '#protocol/session/multiplexer.ts'
 import type { Stream } from '#protocol/session/stream.ts'
 import { Priority } from '#protocol/session/stream.ts'
 import type { Expected } from '#protocol/session/token-table.ts'
@@ -19,6 +20,8 @@ import { KeptAnswers } from './kept-answers.ts'
 interface Open {
   readonly number: number
   readonly form: Form
+  /** Octets of the largest parcel that the client wants for an answer. */
+  readonly room: number
   readonly deadline: Millis
   /** It has little time: it came for the sake of what it brought. */
   readonly isBrief: boolean
@@ -105,31 +108,31 @@ export class LiveSession implements GatewaySessionEvents {
     const received = this.session.receive(this.around.now(), expected, parcel, bindingOf(form))
     if (received === undefined) return undefined
     if (received.kind === 'repeat') return this.repeat(expected.number, form, reply)
-    return this.begin(expected.number, form, received.hold, parcel.length, reply)
+    return this.begin(expected.number, form, received, parcel.length, reply)
   }
 
   /** As `exchange`, for a request that asks for a socket. A socket is given once: a repeat is a stranger's. */
   admit(expected: Expected, form: Form, parcel: Uint8Array, reply: Reply): { readonly gone: () => void } | undefined {
     const received = this.session.receive(this.around.now(), expected, parcel, bindingOf(form))
     if (received?.kind !== 'fresh') return undefined
-    return this.begin(expected.number, form, received.hold, parcel.length, reply)
+    return this.begin(expected.number, form, received, parcel.length, reply)
   }
 
   private begin(
     number: number,
     form: Form,
-    hold: number | undefined,
+    { hold = 0, room = Number.POSITIVE_INFINITY }: Wanted,
     octets: number,
     reply: Reply,
   ): { readonly gone: () => void } {
     this.keeper.moved(this, octets)
     const now = this.around.now()
     const most = form.holdMs ?? this.around.holdMs
-    const patience = Math.min(hold ?? 0, most)
+    const patience = Math.min(hold, most)
     const isBrief = patience <= LITTLE_TIME
     const isForUrgent = isBrief && form.down.max <= LITTLE_ROOM
     const notBefore = now + this.keeper.pace(this)
-    this.open.set(number, { number, form, deadline: now + patience, most, notBefore, isBrief, isForUrgent })
+    this.open.set(number, { number, form, room, deadline: now + patience, most, notBefore, isBrief, isForUrgent })
     // A piece of a file: the answers to those that follow bring the news, and the connection of what waits carries pieces.
     if (patience === 0 && octets > LITTLE_ROOM) this.release()
     this.wake()
@@ -257,12 +260,13 @@ export class LiveSession implements GatewaySessionEvents {
     return [...this.open.values()].filter(({ number }) => this.connections.has(number))
   }
 
-  private answer({ number, form }: Open): void {
+  private answer({ number, form, room }: Open): void {
     this.open.delete(number)
     // What is urgent goes alone: behind it a piece of a file would hold it up until the whole answer is there.
     const most = this.session.mux.speaks ? Priority.normal : Priority.bulk
     const wanted = this.session.pending(form.down.max, most) + PARCEL_OVERHEAD
-    const parcel = this.session.answer(number, form.down.fit(wanted), bindingOf(form))
+    const length = Math.min(form.down.fit(wanted), form.down.within(room))
+    const parcel = this.session.answer(number, length, bindingOf(form))
     const response = form.encodeResponse({ parcel, random: this.around.random })
     this.keeper.moved(this, parcel.length)
     this.kept.keep(number, response)

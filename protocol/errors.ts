@@ -75,6 +75,7 @@ export const errorCodes = {
   E_CARD_VERSION: 'Update Sotto, or ask the other person to.',
   E_CARD_SIGNATURE: 'Ask for the card again, over another way; do not use this one.',
   E_CARD_EXPIRED: 'Ask for a fresh card.',
+  E_CARD_LOCKED: 'Give the password that whoever made the card has told you, and the whole card.',
   E_CARD_OWN: 'Give this card to others; add theirs.',
   E_CARD_CHANGED:
     'Compare the 60 digits over another way. If the new card is genuine, remove the contact and add it again.',
@@ -84,6 +85,8 @@ export const errorCodes = {
     'Their gateway may be trying to read along, and was not let. Tell your contact over another way; Sotto asks again by itself.',
   E_PREKEYS_STALE:
     'Nothing to do: Sotto asks again. If it goes on, your contact has been away for a month, or their gateway shows old keys.',
+  E_CONTACT_ADDRESS:
+    'Give host:port of a gateway that you have an invite for, or none to go back to what the card says.',
   E_CHAT_NAME: 'Choose a name of 1 to 64 octets without control characters.',
   E_CHAT_CONTACT: 'Look at the list of contacts for the right one.',
   E_CHAT_BLOCKED: 'Accept the contact first.',
@@ -95,6 +98,10 @@ export const errorCodes = {
   E_CHAT_CONNECTION:
     'Serious connection error: nothing to do at once, Sotto tries again within the hour. Compare the 60 digits if it goes on.',
   E_CHAT_REQUESTS_FULL: 'Accept or block some of the waiting requests.',
+  E_PROOF_SECRET: 'Choose another: longer, or shorter, as the text says.',
+  E_PROOF_LIMIT: 'Wait a day, or compare the 60 digits over another way. Somebody may be guessing, or in between.',
+  E_PROOF_NONE: 'Begin it yourself, or wait until they ask.',
+  E_PROOF_WITHDRAWN: 'Choose another one and tell it by a way you trust: sotto friend password, sotto friend question',
   E_IDENTITY_EXISTS: 'Name another folder with --state, or move this one away if you are sure.',
   E_IDENTITY_UPDATE: 'Make a new identity in another folder, and give your contacts its card.',
   E_IDENTITY_BACKED_UP: 'Use the backup you have. Without it, the identity lives on this device alone.',

@@ -68,7 +68,7 @@ async function session(root: Uint8Array, suite: typeof aes256gcm): Promise<unkno
   const exchanges: unknown[] = []
   for (let i = 0; i < 3; i++) {
     if (client.mux.ready) client.mux.open(Priority.urgent).write(encodeMessage({ m: 'golden', a: i }))
-    const request = client.take(i === 0 ? 1_400 : 128, 6_000, binding)
+    const request = client.take(i === 0 ? 1_400 : 128, { hold: 6_000 }, binding)
     gateway.receive(NOW, tokens.find(latin1(request.token))!, request.parcel, binding)
     const answer = gateway.answer(request.number, i === 0 ? 1_400 : 128, binding)
     client.receive(NOW, request.number, answer)

@@ -46,7 +46,7 @@ async function young(
 
 /** One more exchange, as its request arrives. */
 function arrive(link: SessionLink, live: LiveSession, hold: number, reply: () => void): boolean {
-  const outgoing = link.client.take(96, hold, bindingOf(shape))
+  const outgoing = link.client.take(96, { hold }, bindingOf(shape))
   const expected = link.tokens.find(latin1(outgoing.token))
   return expected !== undefined && live.exchange(expected, shape, outgoing.parcel, reply) !== undefined
 }
@@ -405,7 +405,7 @@ test('Limits.transitBytes: answers that nobody reads do not pile up', async (t) 
   const ended: number[] = []
   let given = 0
   for (let i = 0; i < 60; i++) {
-    const outgoing = link.client.take(96, 0, bindingOf(shape))
+    const outgoing = link.client.take(96, { hold: 0 }, bindingOf(shape))
     const expected = link.tokens.find(latin1(outgoing.token))
     if (expected === undefined) break
     const before = given

@@ -6,6 +6,7 @@ import { realClockwork } from '#client/clockwork.ts'
 import { gatewayName, Mailboxes } from '#client/services/mailbox.ts'
 import { drawKeys, Fixture, type Keys } from '#gateway/services/mailbox/fixture.ts'
 import { hex } from '#protocol/bytes.ts'
+import { ServiceFailure } from '#protocol/services/service.ts'
 import { openTunnel, startGateway } from './helpers/pair.ts'
 
 class Reading {
@@ -44,7 +45,7 @@ class Reading {
   }
 
   draw(): NewQueue {
-    return { ...drawKeys(), gateway: this.name, policy: 'disk', ttlSeconds: 3_600 }
+    return { ...drawKeys(), gateway: this.name, policy: 'disk', ttlSeconds: 3_600, quiet: false }
   }
 
   async make(): Promise<NewQueue> {
@@ -129,4 +130,31 @@ test('what could not be served is asked for again, and ends no subscription that
   reading.putOff[1]!()
   await reading.hears(a, b, c)
   t.deepEqual(reading.lost, [])
+})
+
+test('a gateway that knows no quiet queues, or keeps less, gives what it has', async (t) => {
+  const fixture = await Fixture.create(t, { policy: 'ram' })
+  const asked: object[] = []
+  const { unary } = fixture.mailbox.service
+  const create = unary['mailbox.create']!
+  const older: typeof create = async (args, caller) => {
+    asked.push(args as object)
+    if ('quiet' in (args as object)) throw new ServiceFailure('invalid')
+    return await create(args, caller)
+  }
+  Object.assign(unary, { 'mailbox.create': older })
+  const reading = await Reading.begin(t, fixture)
+  const queue = { ...reading.draw(), quiet: true }
+  await reading.mailboxes.create(queue)
+  reading.read(queue)
+  await reading.hears(queue)
+  t.deepEqual(
+    asked.map((each) => ['quiet' in each, 'policy' in each]),
+    [
+      [true, true],
+      [true, false],
+      [false, true],
+      [false, false],
+    ],
+  )
 })

@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '..')
 test('the command line passes the flags that the benchmarks pass', (t) => {
   const script = readFileSync(join(root, 'scripts', 'sotto'), 'utf8')
   t.true(script.includes(`exec node ${gatewayFlags.join(' ')} "$root/gateway/main.ts"`), 'gateway')
-  t.true(script.includes(`exec node ${memberFlags.join(' ')} "$root/firewall/main.ts"`), 'member')
+  t.true(script.includes(`exec node ${memberFlags.join(' ')} "$main"`), 'member')
 })
 
 test('the core gets the heap of its launcher, and no other flag of it', async (t) => {

@@ -5,6 +5,8 @@ export interface SizeClasses {
   readonly classes: readonly number[]
   /** Smallest class that holds `bytes`, otherwise `max`. */
   fit(bytes: number): number
+  /** Largest class of up to `bytes`, otherwise the smallest. */
+  within(bytes: number): number
 }
 
 /** `classes` ascending and not empty. */
@@ -14,5 +16,6 @@ export function createSizeClasses(classes: readonly number[]): SizeClasses {
     max,
     classes: Object.freeze([...classes]),
     fit: (bytes: number) => classes.find((length) => length >= bytes) ?? max,
+    within: (bytes: number) => classes.findLast((length) => length <= bytes) ?? classes[0]!,
   })
 }

@@ -33,6 +33,11 @@ export function readBoxedAddress(reader: Reader): BoxedAddress | undefined {
   return isSound(address) ? address : undefined
 }
 
+/** Where to go for these: to the gateway that the person has named, where they have. The queues are the same ones. */
+export function reachedBy<A extends Address>(byHand: Uint8Array | undefined, addresses: readonly A[]): A[] {
+  return addresses.map((address) => (byHand === undefined ? address : { ...address, gateway: byHand }))
+}
+
 const encodeOne = ({ gateway, sid, sauth }: Address): Uint8Array => concat(u16(gateway.length), gateway, sid, sauth)
 
 export function encodeAddresses(addresses: readonly Address[]): Uint8Array {

@@ -12,6 +12,7 @@ import { ChatLimits } from './limits.ts'
 import { messageView } from './message-view.ts'
 import type { Contact, StoredMessage } from './model.ts'
 import type { Outbox, Slot } from './outbox.ts'
+import type { Proofs } from './proofs.ts'
 import type { Records } from './records.ts'
 import type { Repairer } from './repairer.ts'
 import { type Change, decodeChange, decodeSaid, decodeTimer, type Said } from './says.ts'
@@ -25,7 +26,10 @@ export interface ArrivalParts {
   readonly sender: Sender
   readonly repairer: Repairer
   readonly outbox: Outbox
+  readonly proofs: () => Proofs
   readonly emit: Emit
+  /** They are not to see that we are there: nothing is sent because of what they send. */
+  readonly isHiddenFrom: (contact: Contact) => boolean
   /** A receipt is owed. */
   readonly onOwed: (contact: Uint8Array) => void
   /** A contact told where to reach it. */
@@ -37,7 +41,7 @@ export interface ArrivalParts {
 }
 
 /** What of a contact is worth telling the views when something of it has come. */
-const shown = ['name', 'ownName', 'unread', 'timer', 'changed'] as const
+const shown = ['name', 'ownName', 'status', 'unread', 'timer', 'changed', 'verified'] as const
 
 export interface Arrival {
   readonly envelope: Envelope
@@ -63,8 +67,8 @@ export class Arrivals {
     const contact = this.heard(opened, arrival)
     const { records } = this.parts
     if (envelope.type === MessageType.receipt) {
-      // Nothing was said to a stranger that could be received.
-      if (contact.status === 'request') return false
+      // Little is said to strangers; where nothing was, nothing can be received.
+      if (contact.status === 'request' && this.parts.outbox.of(contact.uid).length === 0) return false
       this.takeReceipt(contact, decodeReceipt(envelope.body), after)
       return true
     }
@@ -84,7 +88,8 @@ export class Arrivals {
     const strange = contact.status === 'request' ? { strange: (contact.strange ?? 0) + 1 } : {}
     const owing = { ...contact, ...strange, received: accepted.received, owesReceipt: true }
     const highest = contact.received.ahead.at(-1)?.[0] ?? contact.received.upTo
-    this.settle(this.takeNew(owing, arrival, { late: counter < highest, forked: accepted.forked }), arrival)
+    const taken = this.takeNew(owing, arrival, { late: counter < highest, forked: accepted.forked })
+    this.settle(this.parts.proofs().greetStranger(taken, now, after), arrival)
     return true
   }
 
@@ -122,6 +127,8 @@ export class Arrivals {
         return takeTimer(contact, arrival)
       case MessageType.node:
         return this.takeNode(contact, arrival)
+      case MessageType.proof:
+        return this.parts.proofs().take(contact, arrival.envelope.body, arrival.now, arrival.after)
       default:
         return this.takeResend(contact, arrival)
     }
@@ -177,7 +184,8 @@ export class Arrivals {
     const current = keptCard(contact.card)
     after(() => this.parts.onReachable(contact.uid))
     const { addresses } = hello
-    return { ...withCard(adopted, hello.card, current), addresses, helloCounter: envelope.counter }
+    const greeting = shortHash(envelope.body)
+    return { ...withCard(adopted, hello.card, current), addresses, greeting, helloCounter: envelope.counter }
   }
 
   /** What it is worth, the firewall judges, and the person. */
@@ -194,7 +202,7 @@ export class Arrivals {
   private takeResend(contact: Contact, { envelope, stamp, after }: Arrival): Contact {
     const resend = decodeResend(envelope.body)
     if (resend === undefined) return contact
-    after(() => this.parts.outbox.hurryContact(contact.uid, ChatLimits.resealed))
+    if (!this.parts.isHiddenFrom(contact)) after(() => this.parts.outbox.hurryContact(contact.uid, ChatLimits.resealed))
     const isCurrent = fastEqual(resend.cardHash, shortHash(this.parts.records.profile()!.card))
     const announced = isCurrent ? contact.announced : new Uint8Array(0)
     return { ...contact, announced, resealBelow: Math.max(contact.resealBelow, stamp) }
@@ -205,7 +213,10 @@ export class Arrivals {
     this.parts.records.putContact(contact)
     if (contact.status === 'accepted') {
       after(() => this.parts.onOwed(contact.uid))
-      if (contact.announced.length === 0) this.parts.sender.greet(contact, now, after)
+      const isHidden = before?.status !== 'request' && this.parts.isHiddenFrom(contact)
+      const isStrange = contact.announced.length === 0 && !isHidden
+      const greeted = isStrange ? this.parts.sender.greet(contact, now, after) : contact
+      if (before?.status === 'request' && greeted.repair.due) this.parts.repairer.repair(greeted, now, after)
     }
     const [old, view] = [before && contactView(before), contactView(contact)]
     const isSame = old !== undefined && shown.every((key) => old[key] === view[key])

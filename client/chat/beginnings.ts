@@ -5,6 +5,7 @@
  */
 import { latin1, type Millis, type Random } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
+import { reachedBy } from './address.ts'
 import { type Bundle, type BundleFault, openBundle, type RawBundle } from './bundle.ts'
 import { type Card, hasShelf, keptCard, requireFresh } from './card.ts'
 import type { Emit } from './events.ts'
@@ -73,12 +74,12 @@ export class Beginnings {
   }
 
   /** From all of the card's addresses at once, since a gateway may be out of reach; the first sound answer counts. */
-  private async fetch({ uid, chain, shelf: seen }: Contact, card: Card): Promise<Bundle> {
+  private async fetch({ uid, chain, shelf: seen, byHand }: Contact, card: Card): Promise<Bundle> {
     const { mailbox, random, now } = this.parts
     const key = latin1(uid)
     const request = this.requests.get(key) ?? random(REQUEST_LENGTH)
     this.requests.set(key, request)
-    const answers = card.addresses.map(async ({ gateway, sid, sauth }) => {
+    const answers = reachedBy(byHand, card.addresses).map(async ({ gateway, sid, sauth }) => {
       const raw: RawBundle = await mailbox.bundle({ gateway, sid, sauth, request }).catch((error: unknown) => {
         throw isEmptyShelf(error) ? withheld(card.name, error) : error
       })

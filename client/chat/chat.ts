@@ -22,6 +22,8 @@ import { messageView } from './message-view.ts'
 import type { Contact, StoredMessage } from './model.ts'
 import { type NodeFriend, type NodeInvite, Nodes, type NodeView } from './nodes.ts'
 import { ANYBODY } from './own-queues.ts'
+import { ChatPresence } from './presence/chat-presence.ts'
+import { ProofBook } from './proof-book.ts'
 import { Records } from './records.ts'
 import { type Change, isSymbol, isTimer, type Said } from './says.ts'
 import { createProfile, restoreProfile } from './self.ts'
@@ -51,11 +53,17 @@ export class Chat {
   private readonly engine: Engine
   private readonly book: ContactBook
   private readonly nodeBook: Nodes
+  /** Who is there, and who may see that we are. */
+  readonly presence: ChatPresence
+  /** Finding out whether both know the same secret, and letting in who knows one. */
+  readonly proofs: ProofBook
 
   private constructor(engine: Engine) {
     this.engine = engine
     this.book = new ContactBook(engine)
     this.nodeBook = new Nodes(engine)
+    this.presence = new ChatPresence(engine, this.book)
+    this.proofs = new ProofBook(engine, this.book)
   }
 
   /**
@@ -156,10 +164,10 @@ export class Chat {
     return findableOf(this.engine, await this.myCard())
   }
 
-  /** Root keys of those who are accepted, by contact. */
-  friends(): { readonly id: ContactId; readonly root: Uint8Array }[] {
+  /** Root keys of those who are accepted, and their cards as we have them, by contact. */
+  friends(): { readonly id: ContactId; readonly root: Uint8Array; readonly card: Uint8Array }[] {
     const accepted = this.engine.records.contacts().filter(({ status }) => status === 'accepted')
-    return accepted.map(({ uid, root }) => ({ id: hex(uid), root }))
+    return accepted.map(({ uid, root, card }) => ({ id: hex(uid), root, card }))
   }
 
   /** Our own root key: who has it can look for us. */
@@ -227,6 +235,11 @@ export class Chat {
     return this.book.update(id, (contact) => ({ ...contact, petname: name }))
   }
 
+  /** `host:port` of the gateway to reach them at, instead of what they say; empty: as they say. @throws SottoError E_CHAT_CONTACT, E_CONTACT_ADDRESS */
+  setAddress(id: ContactId, gateway: string): ContactView {
+    return this.book.address(id, gateway)
+  }
+
   /** The person has compared the digits, or takes that back. @throws SottoError E_CHAT_CONTACT */
   verify(id: ContactId, verified: boolean): ContactView {
     return this.book.update(id, (contact) => ({ ...contact, verified, changed: false }))
@@ -235,6 +248,17 @@ export class Chat {
   /** Whether they may know what we have seen. @throws SottoError E_CHAT_CONTACT */
   setReadReceipts(id: ContactId, readReceipts: boolean): ContactView {
     return this.book.update(id, (contact) => ({ ...contact, readReceipts }))
+  }
+
+  /** Whether anybody may. Where it is false, nobody does, whatever was said of them. */
+  get readReceipts(): boolean {
+    return this.engine.self.readReceipts
+  }
+
+  /** @throws SottoError E_DISK_FULL */
+  setAllReadReceipts(readReceipts: boolean): void {
+    const { records } = this.engine
+    this.engine.change(() => records.putProfile({ ...records.profile()!, readReceipts }))
   }
 
   /** 60 digits, the same for both, to compare over another way. @throws SottoError E_CHAT_CONTACT, E_CARD_EXPIRED */
@@ -251,8 +275,7 @@ export class Chat {
    */
   send(id: ContactId, text: string, { answers, noStore = false }: SendOptions = {}): MessageView {
     requireText(text)
-    const contact = this.book.find(id)
-    this.requireRoom(contact)
+    const contact = this.toward(id)
     const { records, sender } = this.engine
     const said: Said = {
       text,
@@ -294,8 +317,7 @@ export class Chat {
    */
   setTimer(id: ContactId, seconds: number): ContactView {
     if (!isTimer(seconds)) throw new RangeError('not a time for messages to disappear after')
-    const contact = this.book.find(id)
-    this.requireRoom(contact)
+    const contact = this.toward(id)
     this.engine.change((after) => {
       const now = this.engine.now()
       const { contact: told } = this.engine.sender.timer(contact, seconds, now, after)
@@ -305,8 +327,7 @@ export class Chat {
   }
 
   private alter(id: ContactId, messageId: MessageId, kind: Change['kind'], text: string): MessageView {
-    const contact = this.book.find(id)
-    this.requireRoom(contact)
+    const contact = this.toward(id)
     const message = this.messageOf(contact, messageId)
     const time = this.engine.now()
     if (!mayChange(message, { kind, mine: true, time })) throw cannotChange(message)
@@ -368,6 +389,15 @@ export class Chat {
     const position = bytes && this.engine.records.positionOf(contact.uid, bytes)
     if (position === undefined) throw new RangeError('no such message')
     return position
+  }
+
+  /** Somebody to whom something is said now: they see then that we are there. */
+  private toward(id: ContactId): Contact {
+    const contact = this.book.find(id)
+    this.requireRoom(contact)
+    if (!this.engine.isHiddenFrom(contact)) return contact
+    this.engine.shown(contact)
+    return this.book.find(id)
   }
 
   private requireRoom(contact: Contact): void {

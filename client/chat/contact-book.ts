@@ -1,5 +1,5 @@
 /** What the person does with contacts. */
-import { fastEqual, fromHex, type Millis } from '#protocol/bytes.ts'
+import { fastEqual, fromHex, type Millis, utf8 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { type Card, keptCard, requireFresh } from './card.ts'
 import { contactView, newContact, withCard } from './contacts.ts'
@@ -77,6 +77,23 @@ export class ContactBook {
     return this.change((after) => this.store(change(contact), after))
   }
 
+  /**
+   * The gateway of theirs has another name now, by what the person knows: everything for them goes there. Empty: where their
+   * card and they themselves say.
+   */
+  address(id: ContactId, gateway: string): ContactView {
+    const { queues, outbox } = this.engine
+    const { byHand: _, ...contact } = this.find(id)
+    const name = utf8(gateway)
+    if (gateway !== '' && !queues.isKnown(name)) {
+      throw new SottoError('E_CONTACT_ADDRESS', 'You are no member of a gateway of that name.')
+    }
+    return this.change((after) => {
+      after(() => outbox.hurryContact(contact.uid, ChatLimits.resealed))
+      return this.store(gateway === '' ? contact : { ...contact, byHand: name }, after)
+    })
+  }
+
   /** Everything below a position has been seen; without one, everything. */
   markRead(contact: Contact, below: number | undefined): ContactView {
     const { records } = this.engine
@@ -87,7 +104,8 @@ export class ContactBook {
     const read = Math.max(contact.read, ...seen.map(({ message }) => message.counter))
     const unread = theirs.filter(({ message }) => message.counter > read).length
     if (read === contact.read && unread === contact.unread) return contactView(contact)
-    const tells = contact.readReceipts && contact.status === 'accepted' && read > contact.read
+    const tells =
+      contact.readReceipts && this.engine.self.readReceipts && contact.status === 'accepted' && read > contact.read
     return this.change((after) => {
       if (tells) after(() => this.engine.owe(contact.uid))
       const fresh = seen.filter(({ message }) => message.timer !== undefined && message.counter > contact.read)

@@ -1,10 +1,11 @@
 /** Contacts: how one begins, and what the views see of it. */
-import { hex, type Millis } from '#protocol/bytes.ts'
+import { fromUtf8, hex, type Millis } from '#protocol/bytes.ts'
 import type { Card } from './card.ts'
 import type { PublicIdentity } from './documents.ts'
 import { NO_HASH } from './envelope.ts'
 import type { ContactView } from './events.ts'
 import type { Contact, ContactStatus } from './model.ts'
+import { proofView } from './proof-state.ts'
 import { NOTHING_RECEIVED } from './sequence.ts'
 
 const none = new Uint8Array(0)
@@ -47,8 +48,22 @@ export function withCard(contact: Contact, card: Card, current: Card | undefined
 }
 
 export function contactView(contact: Contact): ContactView {
-  const { uid, name, petname, status, verified, unread, readReceipts, added, timer = 0, changed = false } = contact
+  const {
+    uid,
+    name,
+    petname,
+    status,
+    verified,
+    unread,
+    readReceipts,
+    sees,
+    added,
+    timer = 0,
+    changed = false,
+  } = contact
   const shown = petname === '' ? name : petname
   const shows = { id: hex(uid), name: shown, ownName: name, status, verified, changed }
-  return { ...shows, unread, readReceipts, added, timer }
+  const by = contact.byHand === undefined ? {} : { address: fromUtf8(contact.byHand) ?? '' }
+  const [proof, seen] = [proofView(contact.proof), sees === undefined ? {} : { sees }]
+  return { ...shows, unread, readReceipts, ...seen, added, timer, ...(proof && { proof }), ...by }
 }

@@ -1,11 +1,11 @@
 /** Brings one outbox entry to a mailbox of its contact: which one, in which box, and what a refusal means. */
-import { latin1, type Millis } from '#protocol/bytes.ts'
+import { latin1, type Millis, type Random } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
-import type { Address, BoxedAddress } from './address.ts'
+import { type Address, type BoxedAddress, reachedBy } from './address.ts'
 import type { Beginnings } from './beginnings.ts'
 import { sealForAnybody, sealForContact } from './box.ts'
-import { keptCard } from './card.ts'
-import { MessageType } from './envelope.ts'
+import { type Card, keptCard } from './card.ts'
+import { MESSAGE_ID_LENGTH, MessageType } from './envelope.ts'
 import type { After, Journal } from './journal.ts'
 import { keyPair } from './keys.ts'
 import { ChatLimits } from './limits.ts'
@@ -25,6 +25,7 @@ export interface CourierParts {
   readonly beginnings: Beginnings
   readonly sender: () => Sender
   readonly sessions: () => Sessions
+  readonly random: Random
   readonly now: () => Millis
   /** What waits longest for a receipt of this contact. */
   readonly oldest: (contact: Uint8Array) => Readonly<Slot> | undefined
@@ -75,6 +76,20 @@ export class Courier {
     this.stranded.delete(latin1(contact))
   }
 
+  /** Hands something to who reads now; whether it was heard, only an answer says. Never rejects. */
+  async whisper(to: Uint8Array, inner: Uint8Array, byCard: boolean): Promise<void> {
+    const { records, random } = this.parts
+    const contact = records.contact(to)
+    if (contact === undefined) return
+    const entry = { id: random(MESSAGE_ID_LENGTH), noStore: true }
+    const boxed = ({ box }: BoxedAddress): Uint8Array => sealForContact(box, entry.id, inner)
+    if (!byCard) return void (await this.toAny(entry, reachedBy(contact.byHand, contact.addresses), boxed))
+    const card = keptCard(contact.card)
+    const body = card && sealForAnybody(prekeyOf(contact, card).key, keyPair(random(32)), entry.id, inner)
+    if (card !== undefined && body !== undefined)
+      await this.toAny(entry, reachedBy(contact.byHand, card.addresses), () => body)
+  }
+
   private async tryPut(slot: Readonly<Slot>): Promise<PutResult> {
     const { records, queues } = this.parts
     const contact = records.contact(slot.contact)
@@ -87,7 +102,8 @@ export class Courier {
       await network(queues.make(slot.contact))
     }
     const result = await this.carry(entry, slot)
-    if (result === 'duplicate' && this.isUnheard(slot)) {
+    // A gateway may say that it has stored what it only knew already.
+    if (result !== 'delivered' && this.isUnheard(slot)) {
       const anew = await this.probe(entry)
       if (anew !== undefined) await this.carry(anew, slot)
     }
@@ -108,25 +124,23 @@ export class Courier {
       if (typeof result === 'string') return result
     }
     if (contact.addresses.length > 0 && !this.stranded.has(key)) {
-      const result = await this.toAny(entry, turned(contact.addresses, attempt), boxed)
+      const result = await this.toAny(entry, turned(reachedBy(contact.byHand, contact.addresses), attempt), boxed)
       if (typeof result === 'string') return result
       if (!result.every((failure) => reasonOf(failure) === 'unknown')) throw result[0]!
       this.stranded.add(key)
     }
     const card = keptCard(contact.card)
     if (card === undefined) throw new NotPut('the contact has told no address yet')
-    // The prekey of a card may be gone; that of the shelf is newer.
-    const prekey = contact.shelf !== undefined && contact.shelf.id > card.prekey.id ? contact.shelf : card.prekey
-    const body = sealForAnybody(prekey.key, keyPair(entry.ephemeral), entry.id, entry.inner)
+    const body = sealForAnybody(prekeyOf(contact, card).key, keyPair(entry.ephemeral), entry.id, entry.inner)
     if (body === undefined) throw new SottoError('E_CARD_FORMAT', `A key in the card of ${card.name} cannot be used.`)
-    const result = await this.toAny(entry, turned(card.addresses, attempt), () => body)
+    const result = await this.toAny(entry, turned(reachedBy(contact.byHand, card.addresses), attempt), () => body)
     if (typeof result === 'string') return result
     throw result[0]!
   }
 
   /** Tries one address after the other; every failure where none took it. */
   private async toAny<A extends Address>(
-    { id, noStore = false }: OutboxEntry,
+    { id, noStore = false }: Pick<OutboxEntry, 'id' | 'noStore'>,
     addresses: readonly A[],
     seal: (address: A) => Uint8Array,
   ): Promise<PutAnswer | NotPut[]> {
@@ -196,6 +210,11 @@ export class Courier {
     this.parts.journal.commit((after) => this.parts.sender().withdraw(entry.sequence, after))
     return 'done'
   }
+}
+
+/** The prekey of a card may be gone; that of the shelf is newer. */
+function prekeyOf({ shelf }: Contact, { prekey }: Card): { readonly key: Uint8Array } {
+  return shelf !== undefined && shelf.id > prekey.id ? shelf : prekey
 }
 
 /** The same addresses, another one first with each attempt. */

@@ -1,6 +1,7 @@
 /** The chat's parts, put together, and what drives them: messages that arrive, and time that passes. */
 import type { Store } from '#client/store/store.ts'
 import { hex, type Millis, type Random } from '#protocol/bytes.ts'
+import type { Argon2Cost } from '#protocol/crypto/argon2id.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { Acks } from './acks.ts'
 import { Arrivals } from './arrivals.ts'
@@ -20,6 +21,10 @@ import { SHELF_SIZE, type ShelfSize } from './one-time.ts'
 import { Outbox, type Slot } from './outbox.ts'
 import { OwnQueues } from './own-queues.ts'
 import type { ArrivedMessage, MailboxPort, Wake } from './ports.ts'
+import { Presence } from './presence/presence.ts'
+import { maySee } from './presence/visibility.ts'
+import { PROOF_COST } from './proof-secret.ts'
+import { Proofs } from './proofs.ts'
 import type { RatchetSuite } from './ratchet-suite.ts'
 import { ReceiptTimer } from './receipt-timer.ts'
 import { Receiver } from './receiver.ts'
@@ -42,6 +47,8 @@ export interface ChatOptions {
   readonly suite?: RatchetSuite
   /** One-time keys that are kept ready for others. Default: as `ChatLimits` says. */
   readonly shelf?: ShelfSize
+  /** What a guess at a stolen secret costs. Default: a third of a second, 64 MiB. */
+  readonly proofCost?: Argon2Cost
 }
 
 export class Engine {
@@ -55,6 +62,8 @@ export class Engine {
   readonly sessions: Sessions
   readonly expiry: Expiry
   readonly shelves: Shelves
+  readonly presence: Presence
+  readonly proofs: Proofs
   readonly hub: EventsHub = new EventsHub()
   private readonly options: ChatOptions
   private readonly receiver: Receiver
@@ -62,6 +71,8 @@ export class Engine {
   private readonly acks: Acks
   private readonly receipts: ReceiptTimer
   private maintained: Millis = Number.NEGATIVE_INFINITY
+  /** When shelves that were filled before are looked at; undefined for not before the next round. */
+  private lookAt: Millis | undefined
   private closed = false
 
   constructor(options: ChatOptions, profile: Profile) {
@@ -78,7 +89,7 @@ export class Engine {
       sessions: () => this.sessions,
     })
     const courier = new Courier({
-      ...{ records, journal, mailbox, queues, beginnings, now },
+      ...{ records, journal, mailbox, queues, beginnings, random, now },
       sender: () => this.sender,
       sessions: () => this.sessions,
       oldest: (contact) => this.outbox.oldest(contact),
@@ -90,9 +101,17 @@ export class Engine {
       onLanded: (slot) => this.landed(slot),
     })
     const sender = new Sender({ records, sessions, self, queues, outbox, random })
-    const repairer = new Repairer(records, sender, this.emit)
+    const isHiddenFrom = (contact: Contact): boolean => !maySee(contact, records.profile()!)
+    const repairer = new Repairer(records, sender, this.emit, isHiddenFrom)
+    const presence = new Presence({
+      ...{ records, identity: self.identity, random, now, emit: this.emit },
+      whisper: (to, inner, byCard) => void courier.whisper(to, inner, byCard).catch((error) => this.report(error)),
+      greetAgain: (uid) => void this.guard(uid, () => this.greetAgain(uid)),
+      reschedule: () => this.schedule(),
+    })
     const arrivals = new Arrivals({
-      ...{ records, sender, repairer, outbox, emit: this.emit },
+      ...{ records, sender, repairer, outbox, emit: this.emit, isHiddenFrom },
+      proofs: () => this.proofs,
       onOwed: (contact) => this.owe(contact),
       onReachable: (contact) => courier.found(contact),
       onChange: (contact, before, next, after) => this.replace(contact, before, next, after),
@@ -106,24 +125,34 @@ export class Engine {
     this.sender = sender
     this.repairer = repairer
     this.sessions = sessions
+    this.proofs = new Proofs({
+      ...{ records, sender, identity: self.identity, random, emit: this.emit },
+      cost: options.proofCost ?? PROOF_COST,
+    })
     this.expiry = new Expiry(records)
-    this.receiver = new Receiver({ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit })
+    this.presence = presence
+    this.receiver = new Receiver({
+      ...{ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit, presence },
+    })
     this.shelves = new Shelves({
       ...{ records, journal, mailbox, queues, self, random, now },
       size: options.shelf ?? SHELF_SIZE,
     })
-    this.maintenance = new Maintenance({ records, journal, self, queues, sender, repairer })
+    this.maintenance = new Maintenance({ records, journal, self, queues, sender, repairer, isHiddenFrom })
+    this.hub.listen(({ type }) => {
+      if (type === 'contact' || type === 'removed') presence.contactsChanged()
+    })
     this.acks = new Acks(mailbox)
     this.receipts = new ReceiptTimer(random)
   }
 
   /** Begins to read the mailbox and to send what waits. */
   start(): void {
-    const { mailbox, now } = this.options
+    const { mailbox } = this.options
     mailbox.onMessage((message) => this.receive(message))
     mailbox.onLost((rid) => this.lost(rid))
-    for (const { status, owesReceipt, uid } of this.records.contacts()) {
-      if (status === 'accepted' && owesReceipt) this.receipts.owe(uid, now())
+    for (const contact of this.records.contacts()) {
+      if (contact.status === 'accepted' && contact.owesReceipt) this.owe(contact.uid)
     }
     this.queues.subscribe()
     this.schedule()
@@ -144,9 +173,14 @@ export class Engine {
     for (const contact of this.receipts.take(now)) {
       if (!this.guard(contact, () => this.sendReceipt(contact, now))) this.receipts.postpone(contact, now)
     }
+    this.presence.tick(now)
     const isGone = (this.expiry.nextDue() ?? Number.POSITIVE_INFINITY) <= now
     if (isGone && !this.guard(undefined, () => this.expire(now))) this.expiry.postpone(now)
     if (now >= this.maintained + ChatLimits.maintenanceMs || now < this.maintained) this.maintain(now)
+    if (this.lookAt !== undefined && (now >= this.lookAt || now < this.lookAt - ChatLimits.shelfLookMs[1])) {
+      this.lookAt = undefined
+      void this.attendGateways('all')
+    }
     this.flush()
   }
 
@@ -178,7 +212,8 @@ export class Engine {
   connected(): void {
     if (this.closed) return
     this.outbox.hurry()
-    void this.attendGateways()
+    this.lookLater()
+    void this.attendGateways('new')
     this.flush()
   }
 
@@ -186,7 +221,8 @@ export class Engine {
   maintain(now: Millis): void {
     this.maintained = now
     this.guard(undefined, () => this.maintenance.run(now))
-    void this.attendGateways()
+    this.lookLater()
+    void this.attendGateways('new')
     this.guard(undefined, () => this.options.store.tidy())
   }
 
@@ -197,13 +233,39 @@ export class Engine {
     return result
   }
 
-  owe(contact: Uint8Array): void {
-    this.receipts.owe(contact, this.options.now())
+  owe(uid: Uint8Array): void {
+    const contact = this.records.contact(uid)
+    if (contact !== undefined) this.receipts.owe(uid, this.options.now(), this.isHiddenFrom(contact))
+  }
+
+  /** Something is said to them, or they may see us from now on: what has waited for that goes out with it. */
+  shown(contact: Contact): void {
+    if (contact.status !== 'accepted') return
+    const now = this.options.now()
+    this.receipts.hasten(contact.uid, now)
+    this.maintenance.attend(contact, now)
+    this.schedule()
+  }
+
+  /** They are not to see that we are there. */
+  isHiddenFrom(contact: Contact): boolean {
+    return !maySee(contact, this.records.profile()!)
+  }
+
+  /** They know another hello than the last one; unless that is still on its way, they get it again. */
+  private greetAgain(uid: Uint8Array): void {
+    if (this.outbox.of(uid).some(({ type }) => type === MessageType.hello)) return
+    this.change((after) => {
+      const contact = this.records.contact(uid)
+      if (contact?.status !== 'accepted') return
+      this.sender.greet({ ...contact, announced: new Uint8Array(0) }, this.now(), after)
+    })
   }
 
   close(): void {
     this.closed = true
     this.outbox.close()
+    this.presence.close()
     wipeIdentity(this.self.identity)
   }
 
@@ -216,10 +278,10 @@ export class Engine {
 
   private schedule(): void {
     const next = this.maintained + ChatLimits.maintenanceMs
-    const times = [next, this.outbox.nextDue(), this.receipts.nextDue(), this.expiry.nextDue()].filter(
-      (at) => at !== undefined,
-    )
-    this.options.wake(Math.max(Math.min(...times), this.options.now()))
+    const { outbox, receipts, expiry, presence } = this
+    const due = [outbox, receipts, expiry, presence].map((part) => part.nextDue())
+    const times = [next, ...[this.lookAt, ...due].filter((at) => at !== undefined)]
+    if (!this.closed) this.options.wake(Math.max(Math.min(...times), this.options.now()))
   }
 
   private async receive(message: ArrivedMessage): Promise<void> {
@@ -243,15 +305,21 @@ export class Engine {
 
   private lost(rid: Uint8Array): void {
     this.guard(undefined, () => this.queues.lost(rid))
-    void this.attendGateways()
+    void this.attendGateways('all')
+  }
+
+  /** Not at once: what a connection begins with is to be no more than it must. */
+  private lookLater(): void {
+    const [from, to] = ChatLimits.shelfLookMs
+    this.lookAt = this.now() + from + Math.floor(((to - from) * this.random(1)[0]!) / 255)
   }
 
   /** Has queues made and shelves filled that are not yet; a gateway out of reach is asked again with the next round. */
-  private async attendGateways(): Promise<void> {
+  private async attendGateways(shelves: 'all' | 'new'): Promise<void> {
     try {
       await this.queues.makeAll()
       if (this.closed) return
-      const failures = await this.shelves.keep()
+      const failures = await this.shelves.keep(shelves)
       const full = failures.find((failure) => isSottoError(failure, 'E_DISK_FULL'))
       if (full !== undefined) this.report(full)
     } catch (error) {

@@ -2,6 +2,7 @@
 import type { Millis } from '#protocol/bytes.ts'
 import type { SottoError } from '#protocol/errors.ts'
 import type { ContactStatus } from './model.ts'
+import type { ProofView } from './proof-state.ts'
 
 /** 64 letters of hexadecimal: the contact's uid. */
 export type ContactId = string
@@ -20,9 +21,24 @@ export interface ContactView {
   readonly changed: boolean
   readonly unread: number
   readonly readReceipts: boolean
+  /** Whether they may see that we are there, where something was said of them alone. */
+  readonly sees?: boolean
   readonly added: Millis
   /** Seconds until what is said from now on disappears after reading; 0: it stays. */
   readonly timer: number
+  /** Gateway, `host:port`, that the person has named for them. */
+  readonly address?: string
+  /** Whether both know the same secret: what is under way, or how it ended. */
+  readonly proof?: ProofView
+}
+
+/** Whether somebody is there, as far as is known. */
+export interface PresenceView {
+  readonly state: 'online' | 'offline' | 'unknown'
+  /** When it was said, or found out. */
+  readonly at: Millis
+  /** Whose word it is. */
+  readonly by: 'themselves' | 'friends' | 'tracker'
 }
 
 /** Of our own messages: waiting here, in the contact's mailbox, with the contact, seen. */
@@ -71,6 +87,10 @@ export type ChatEvent =
   | { readonly type: 'node'; readonly contact: ContactView; readonly offered: boolean }
   /** What we told them of a node of ours lies in their mailbox. */
   | { readonly type: 'node-told'; readonly contact: ContactId }
+  /** Somebody is there, or is not, or it is not known any more. */
+  | { readonly type: 'presence'; readonly contact: ContactId; readonly presence: PresenceView }
+  /** It is the person's turn to type a secret, or it is known whether both know the same. */
+  | { readonly type: 'proof'; readonly contact: ContactView }
   | { readonly type: 'removed'; readonly contact: ContactId }
   | { readonly type: 'problem'; readonly contact?: ContactId; readonly error: SottoError }
 

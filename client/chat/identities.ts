@@ -5,6 +5,7 @@ import { compareChains, DOCUMENT_LENGTH, type PublicIdentity, readKnownChain } f
 import type { Emit } from './events.ts'
 import type { After } from './journal.ts'
 import type { Contact } from './model.ts'
+import { withoutRun } from './proof-state.ts'
 import type { Records } from './records.ts'
 
 /**
@@ -25,7 +26,16 @@ export function adopt(
   const { root, dh, chain } = given
   if (relation === 'same') return contact.chain === chain ? contact : { ...contact, chain }
   for (const { id } of contact.sessions) records.deleteSession(id)
-  const renewed = { ...contact, root, dh, chain, verified: false, changed: true, sessions: [], begin: 'all' } as const
+  const renewed = {
+    ...withoutRun(contact),
+    root,
+    dh,
+    chain,
+    verified: false,
+    changed: true,
+    sessions: [],
+    begin: 'all',
+  } as const
   after(() => emit({ type: 'keys', contact: contactView(renewed) }))
   return renewed
 }

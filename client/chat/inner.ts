@@ -2,13 +2,25 @@
  * What is in the box: a ratchet message, which session it belongs to, and until that session is answered how it starts.
  *
  *     inner = kind 1 || session 8 || [start] || ratchet message         kind 1: without a start, kind 2: with it
+ *     inner = kind 1 || message of presence 543                         kind 3: in no session (protocol/presence)
  */
 import { concat } from '#protocol/bytes.ts'
-import { PREFIX_LENGTH } from './sizes.ts'
+import { INNER_LENGTHS, PREFIX_LENGTH } from './sizes.ts'
 import { decodeStart, type StartHeader } from './start.ts'
 
 const PLAIN = 1
 const WITH_START = 2
+const PRESENCE = 3
+
+/** Octets of a message of presence: it fills the smallest class, and no other. */
+export const PRESENCE_LENGTH: number = INNER_LENGTHS[0]! - 1
+
+export const presenceInner = (message: Uint8Array): Uint8Array => concat(Uint8Array.of(PRESENCE), message)
+export const presenceOf = (inner: Uint8Array): Uint8Array => inner.subarray(1)
+
+export function isPresence(inner: Uint8Array): boolean {
+  return inner[0] === PRESENCE && inner.length === PRESENCE_LENGTH + 1
+}
 
 export interface Inner {
   readonly session: Uint8Array

@@ -7,6 +7,7 @@ import { commitmentOf, type DerivedIdentity, deriveIdentity, deriveSecrets, type
 import type { After } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import { nextPrekey } from './prekeys.ts'
+import { withoutRun } from './proof-state.ts'
 
 export function isMasterOf({ chain, rootSeed }: Identity, master: Uint8Array): boolean {
   const secrets = deriveSecrets(master, numberOf(chain))
@@ -37,7 +38,7 @@ export function takeNewKeys(engine: Engine, identity: DerivedIdentity, now: Mill
   queues.retireAll(now, after)
   for (const contact of records.contacts()) {
     for (const { id } of contact.sessions) records.deleteSession(id)
-    records.putContact({ ...contact, sessions: [], begin: 'all', announced: none })
+    records.putContact({ ...withoutRun(contact), sessions: [], begin: 'all', announced: none })
   }
   records.putProfile({ ...records.profile()!, ...identity, card: none, cardBasis: none })
 }

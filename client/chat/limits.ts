@@ -75,6 +75,16 @@ export const ChatLimits = {
   /** Whatever is taken in of one stranger, changes and introductions counted. Attack: as above; ids of 400 octets each are kept for 30 days. */
   requestEnvelopes: 100,
 
+  /** Runs with one contact to prove a secret, within so many milliseconds (a day), that did not end with equal secrets. Attack: each is one guess. */
+  proofAttempts: 3,
+  proofWindowMs: 86_400_000,
+  /** Runs with anybody that did not end so, until a password or an answer is withdrawn. Attack: one person with many identities guesses. */
+  gateAttempts: 10,
+  /** Octets of a question to strangers, UTF-8. Attack: texts that fill the screen. */
+  questionBytes: 200,
+  /** Octets of a secret, normalised, UTF-8. A sentence fits. */
+  proofBytes: 256,
+
   /** Milliseconds until a message is put again, doubled each time up to the second number. */
   resendMs: 30_000,
   resendMaxMs: 900_000,
@@ -99,6 +109,11 @@ export const ChatLimits = {
   queueKeptMs: 1_900_800_000,
   /** Seconds a mailbox keeps a message for us: the most it offers. */
   queueTtlSeconds: 1_814_400,
+  /**
+   * Milliseconds from connecting until shelves that were filled before are looked at: nobody waits for it, and what is said in
+   * the beginning of a connection is seen best.
+   */
+  shelfLookMs: [10_000, 50_000],
   /** Milliseconds between two rounds of rotating and forgetting. */
   maintenanceMs: 3_600_000,
 } as const

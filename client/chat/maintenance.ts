@@ -17,6 +17,8 @@ export interface MaintenanceParts {
   readonly queues: OwnQueues
   readonly sender: Sender
   readonly repairer: Repairer
+  /** They are not to see that we are there: what is new about us waits until something is said to them. */
+  readonly isHiddenFrom: (contact: Contact) => boolean
 }
 
 const DAYS_SEEN = ChatLimits.seenMs / 86_400_000
@@ -37,7 +39,10 @@ export class Maintenance {
       this.forgetSeen(now)
       this.forgetKept(now)
     })
-    for (const contact of records.contacts()) this.attend(contact, now)
+    for (const contact of records.contacts()) {
+      // After a key update everybody hears of it.
+      if (contact.begin === 'all' || !this.parts.isHiddenFrom(contact)) this.attend(contact, now)
+    }
   }
 
   private forgetSeen(now: Millis): void {
@@ -58,7 +63,7 @@ export class Maintenance {
   }
 
   /** Tells an accepted contact what has changed about us, and asks again for what could not be read. */
-  private attend(contact: Contact, now: Millis): void {
+  attend(contact: Contact, now: Millis): void {
     if (contact.status !== 'accepted') return
     const { journal, repairer, sender } = this.parts
     const isGreeted = contact.sessions.length > 0 || contact.announced.length > 0 || contact.begin === 'all'

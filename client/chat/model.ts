@@ -5,6 +5,8 @@ import type { SeenBundle } from './bundle.ts'
 import type { PublicIdentity } from './documents.ts'
 import type { MessageType } from './envelope.ts'
 import type { QueueRef } from './ports.ts'
+import type { Showing } from './presence/visibility.ts'
+import type { Proof } from './proof-state.ts'
 import type { ActiveRatchet } from './ratchet.ts'
 
 /** accepted: we write to each other. request: a stranger wrote first. blocked: what they write is dropped. */
@@ -48,6 +50,8 @@ export interface Contact extends PublicIdentity {
   readonly card: Uint8Array
   /** Their queues for us. */
   readonly addresses: readonly BoxedAddress[]
+  /** Gateway that the person has named for them, instead of those in cards and addresses; no part of anything signed. */
+  readonly byHand?: Uint8Array
   /** Counter of the newest hello of theirs. */
   readonly helloCounter: number
   /** Ascending. */
@@ -89,6 +93,12 @@ export interface Contact extends PublicIdentity {
   readonly peer?: TheirNode
   /** What was taken in while they were a request. */
   readonly strange?: number
+  /** Hash of their newest hello. */
+  readonly greeting?: Uint8Array
+  /** Whether they may see that we are there; missing: as friends may in general. */
+  readonly sees?: boolean
+  /** Proving to each other that both know a secret. */
+  readonly proof?: Proof
 }
 
 /** A node of ours, as far as one contact is concerned. */
@@ -198,6 +208,8 @@ export interface OwnQueue extends QueueRef {
   readonly created: Millis
   /** When it was replaced; 0 while in use. */
   readonly retired: Millis
+  /** The gateway was asked to tell nobody whether we read it: of those on our card. */
+  readonly quiet?: boolean
   /** Of a queue on our card: number of the document under which its shelf was last filled; -1: the gateway has no shelves. */
   readonly shelf?: number
 }
@@ -216,4 +228,10 @@ export interface Profile {
   readonly cardBasis: Uint8Array
   /** Day from which on ids are remembered. */
   readonly seenSince: number
+  /** Missing: visible. */
+  readonly showing?: Showing
+  /** Whether contacts may know what we have seen, where theirs allow it as well; missing: they may. */
+  readonly readReceipts?: boolean
+  /** Seconds between two rounds of asking who is there, while a chat is open; missing or 0: none. */
+  readonly askEvery?: number
 }

@@ -31,7 +31,11 @@ export class OwnQueues {
     this.journal = journal
     this.mailbox = mailbox
     this.random = random
-    for (const queue of records.queues()) this.known.set(latin1(queue.rid), queue)
+    for (const queue of records.queues()) {
+      // Those on a card from before there were quiet queues are asked for again, as quiet.
+      const { made, quiet = false } = queue
+      this.known.set(latin1(queue.rid), { ...queue, made: made && quiet === isOnCard(queue) })
+    }
   }
 
   byRid(rid: Uint8Array): OwnQueue | undefined {
@@ -146,6 +150,11 @@ export class OwnQueues {
     this.mailbox.setQueues(made.map(({ gateway, rid, rauth }) => ({ gateway, rid, rauth })))
   }
 
+  /** Whether we are a member of the gateway of this name, used for our own queues or not. */
+  isKnown(gateway: Uint8Array): boolean {
+    return this.mailbox.homes().some((home) => fastEqual(home, gateway))
+  }
+
   private homes(): readonly Uint8Array[] {
     return this.mailbox.homes().slice(0, ChatLimits.homes)
   }
@@ -168,7 +177,7 @@ export class OwnQueues {
     await this.mailbox.create(newQueue(queue))
     this.journal.commit((after) => {
       const current = this.known.get(latin1(queue.rid))
-      if (current !== undefined) this.store({ ...current, made: true }, after)
+      if (current !== undefined) this.store({ ...current, made: true, quiet: isOnCard(current) }, after)
     })
   }
 
@@ -214,6 +223,10 @@ export class OwnQueues {
   }
 }
 
-function newQueue({ gateway, rid, rauth, sid, sauth, seal }: OwnQueue): NewQueue {
-  return { gateway, rid, rauth, sid, sauth, seal, policy: 'disk', ttlSeconds: ChatLimits.queueTtlSeconds }
+function newQueue({ gateway, rid, rauth, sid, sauth, seal, contact }: OwnQueue): NewQueue {
+  const keys = { gateway, rid, rauth, sid, sauth, seal }
+  // Strangers may write to the queue on our card, and shall not see when we come to read it.
+  return { ...keys, policy: 'disk', ttlSeconds: ChatLimits.queueTtlSeconds, quiet: isOnCard({ contact }) }
 }
+
+const isOnCard = ({ contact }: Pick<OwnQueue, 'contact'>): boolean => contact.length === 0

@@ -20,6 +20,8 @@ export interface NewQueue extends QueueRef {
   readonly seal: Uint8Array
   readonly policy: 'disk'
   readonly ttlSeconds: number
+  /** The gateway tells nobody who writes whether we read. */
+  readonly quiet: boolean
 }
 
 export interface OutgoingMessage {
@@ -30,7 +32,7 @@ export interface OutgoingMessage {
   readonly id: Uint8Array
   /** 592, 4,096 or 22,016 octets. */
   readonly body: Uint8Array
-  /** To be handed over, or not taken. */
+  /** To be handed over, if they are there, and kept nowhere. The gateway does not say which: `put` rejects with `offline`. */
   readonly noStore?: boolean
 }
 

@@ -10,10 +10,12 @@ import { chatId, decodeEnvelope, MESSAGE_ID_LENGTH } from './envelope.ts'
 import type { Emit } from './events.ts'
 import { adopt } from './identities.ts'
 import type { Identity } from './identity.ts'
+import { isPresence } from './inner.ts'
 import type { After } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import type { Contact, OwnQueue } from './model.ts'
 import type { ArrivedMessage } from './ports.ts'
+import type { Presence } from './presence/presence.ts'
 import type { Records } from './records.ts'
 import type { Repairer } from './repairer.ts'
 import type { OpenedInner, Sessions } from './sessions.ts'
@@ -25,6 +27,7 @@ export interface ReceiverParts {
   readonly arrivals: Arrivals
   readonly repairer: Repairer
   readonly emit: Emit
+  readonly presence: Pick<Presence, 'take'>
 }
 
 type Opened = Extract<OpenedInner, { kind: 'opened' }>
@@ -53,6 +56,8 @@ export class Receiver {
     if (seen !== undefined) return arrivals.repeated(seen, after)
     const owner = queue.contact.length === 0 ? undefined : queue.contact
     const inner = this.unbox(queue, message)
+    // Nothing of it is stored: who asks whether we are there leaves no trace.
+    if (inner !== undefined && isPresence(inner)) return this.parts.presence.take(inner, owner, after)
     const opened = inner && this.parts.sessions.open(inner, now)
     const from = senderOf(opened)
     const isForeign = owner !== undefined && from !== undefined && !fastEqual(owner, from)

@@ -7,6 +7,7 @@ import type { Contact, Expiring, OutboxEntry, OwnQueue, Profile, Session, Stored
 import { findKey, NO_KEYS, type OneTimeKey, type OneTimeKeys, withoutKeys } from './one-time.ts'
 import { pack, unpack } from './pack.ts'
 import type { Prekey } from './prekeys.ts'
+import type { Gate } from './proof-state.ts'
 import { decodeSession, encodeKept, encodeSession, sameKept } from './session-codec.ts'
 import { type Quantum, SESSION_ID_LENGTH } from './start.ts'
 
@@ -29,6 +30,7 @@ const ALL = utf8('all')
 const PROFILE = utf8('profile')
 const PREKEYS = utf8('prekeys')
 const MASTER = utf8('master')
+const GATE = utf8('gate')
 const EVERY = Number.MAX_SAFE_INTEGER
 const DAY_MS = 86_400_000
 
@@ -66,6 +68,15 @@ export class Records {
 
   deleteMaster(): void {
     this.store.delete('self', MASTER)
+  }
+
+  /** What opens our door to new people. */
+  gate(): Gate {
+    return this.one<Gate>('self', GATE) ?? {}
+  }
+
+  putGate(gate: Gate): void {
+    this.store.put('self', GATE, pack(gate))
   }
 
   prekeys(): readonly Prekey[] {

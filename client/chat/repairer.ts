@@ -13,18 +13,21 @@ export class Repairer {
   private readonly records: Records
   private readonly sender: Sender
   private readonly emit: Emit
+  private readonly isHiddenFrom: (contact: Contact) => boolean
 
-  constructor(records: Records, sender: Sender, emit: Emit) {
+  /** @param isHiddenFrom who is not to see that we are there: they are asked when something is said to them */
+  constructor(records: Records, sender: Sender, emit: Emit, isHiddenFrom: (contact: Contact) => boolean) {
     this.records = records
     this.sender = sender
     this.emit = emit
+    this.isHiddenFrom = isHiddenFrom
   }
 
   /** Something could not be read, of this contact as far as we know. */
   failed(uid: Uint8Array | undefined, now: Millis, after: After): void {
     const contact = uid && this.records.contact(uid)
     if (contact === undefined || contact.status === 'blocked') return
-    if (contact.status === 'accepted') this.repair(contact, now, after)
+    if (contact.status === 'accepted' && !this.isHiddenFrom(contact)) this.repair(contact, now, after)
     else this.later(contact)
   }
 

@@ -64,13 +64,16 @@ export function decodeChange(kind: Change['kind'], body: Uint8Array): Change | u
   return isFine ? { kind, target, text: text! } : undefined
 }
 
-const segments = new Intl.Segmenter('en', { granularity: 'grapheme' })
+/** Made when it is first used: it takes longer than anything else that is loaded. */
+let segmenter: Intl.Segmenter | undefined
 const unseen = /^[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}\p{Cn}]*$/u
 
 /** One character as a person sees it, or none. */
 export function isSymbol(text: string): boolean {
   if (text === '') return true
-  return utf8(text).length <= ChatLimits.symbolBytes && [...segments.segment(text)].length === 1 && !unseen.test(text)
+  if (utf8(text).length > ChatLimits.symbolBytes || unseen.test(text)) return false
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' })
+  return [...segmenter.segment(text)].length === 1
 }
 
 export const encodeTimer = (seconds: number): Uint8Array => u32(seconds)

@@ -61,6 +61,11 @@ export class Self {
     return this.records.profile()!.name
   }
 
+  /** Whether contacts may know what we have seen, where nothing else was said of one. */
+  get readReceipts(): boolean {
+    return this.records.profile()!.readReceipts ?? true
+  }
+
   /** Inside a transaction. @throws RangeError for what `isName` refuses */
   rename(name: string): void {
     if (!isName(name)) throw new RangeError('not a name')

@@ -10,6 +10,7 @@ import type { After } from './journal.ts'
 import type { Contact, OutboxEntry } from './model.ts'
 import type { Outbox } from './outbox.ts'
 import type { OwnQueues } from './own-queues.ts'
+import { encodeProof, type ProofStep } from './proof-body.ts'
 import type { Records } from './records.ts'
 import { type Change, encodeChange, encodeSaid, encodeTimer, type Said } from './says.ts'
 import { type Self, shortHash } from './self.ts'
@@ -67,6 +68,12 @@ export class Sender {
     return this.counted(known, MessageType.timer, encodeTimer(seconds), now, now, after)
   }
 
+  /** Strangers are not told where to reach us, nor what we are called now. @throws as `say` */
+  proof(contact: Contact, step: ProofStep, now: Millis, after: After): Contact {
+    const known = contact.status === 'request' ? contact : this.introduced(contact, now, after)
+    return this.counted(known, MessageType.proof, encodeProof(step), now, now, after).contact
+  }
+
   private introduced(contact: Contact, now: Millis, after: After): Contact {
     return contact.announced.length > 0 ? contact : this.hello(contact, now, after)
   }
@@ -112,8 +119,9 @@ export class Sender {
 
   /** What has come and what the person has seen. A receipt that has not left yet is replaced. */
   receipt(contact: Contact, now: Millis, after: After): Contact {
-    const { received, read, readReceipts } = contact
-    const body = encodeReceipt({ upTo: received.upTo, read: readReceipts ? read : 0, ranges: rangesOf(received) })
+    const { received, read } = contact
+    const shown = this.parts.self.readReceipts && contact.readReceipts ? read : 0
+    const body = encodeReceipt({ upTo: received.upTo, read: shown, ranges: rangesOf(received) })
     for (const slot of this.parts.outbox.of(contact.uid)) {
       if (slot.type === MessageType.receipt && !slot.flying) this.withdraw(slot.sequence, after)
     }

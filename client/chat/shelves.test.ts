@@ -178,6 +178,8 @@ test('a gateway that hands out what it should not: the message waits, the person
 
 test('a gateway that withholds keys: nothing weaker is taken; what waits goes out once they come', async (t) => {
   const { world, alice, bob } = await strangers()
+  // Until Bob has looked at his shelf after connecting: he would fill it again.
+  await world.pass(MINUTE)
   const shelf = shelfOf(world, bob)
   const queue = world.gateway.queue(bob.queues()[0]!.rid)!
   queue.shelf = undefined
@@ -298,4 +300,18 @@ test('ChatLimits.retryMs: what could not be put is tried again after 2 seconds, 
   t.deepEqual(bob.chat.contacts(), [])
   await world.pass(1_000)
   t.deepEqual(bob.texts(alice), ['hello'])
+})
+
+test('a shelf that is opened while somebody asks for the card gets its head once', async (t) => {
+  const world = new World(7)
+  const heads: number[] = []
+  const publish = world.gateway.publish.bind(world.gateway)
+  world.gateway.publish = (rid, shelf) => {
+    if (shelf.dh.length + shelf.kem.length === 0) heads.push(shelf.head.length)
+    publish(rid, shelf)
+  }
+  const bob = new Person(world, 'Bob')
+  await cards(world, bob)
+  await world.pass(MINUTE)
+  t.is(heads.length, 1)
 })

@@ -37,14 +37,19 @@ export class Shelves {
   private readonly parts: ShelfParts
   /** By rid: one at a time. */
   private readonly underWay = new Map<string, Promise<void>>()
+  private readonly opening = new Map<string, Promise<void>>()
 
   constructor(parts: ShelfParts) {
     this.parts = parts
   }
 
-  /** Each shelf for itself, so that a gateway out of reach holds up no other. Returns what failed; it is due again later. */
-  async keep(): Promise<unknown[]> {
-    const works = this.parts.queues.onCard().map((queue) => this.keepOne(queue))
+  /**
+   * Each shelf for itself, so that a gateway out of reach holds up no other. Returns what failed; it is due again later.
+   * `which`: `new` for those that were never filled, which somebody may be waiting for.
+   */
+  async keep(which: 'all' | 'new'): Promise<unknown[]> {
+    const queues = this.parts.queues.onCard()
+    const works = queues.filter((queue) => which === 'all' || !this.wasFilled(queue)).map((each) => this.keepOne(each))
     const results = await Promise.allSettled(works)
     return results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
   }
@@ -57,16 +62,27 @@ export class Shelves {
     await Promise.allSettled(this.parts.queues.onCard().map((queue) => this.open(queue)))
   }
 
+  /** In the name of whom we are now; how much is left, only the gateway knows. */
+  private wasFilled({ rid, shelf }: OwnQueue): boolean {
+    if (shelf === NO_SHELF) return true
+    const keys = this.parts.records.oneTimeKeys(rid)
+    const isPublished = oneTimeKinds.every((kind) => keys[kind].every(({ published }) => published))
+    return shelf === numberOf(this.parts.self.identity.chain) && keys.dh.length > 0 && isPublished
+  }
+
   private keepOne(queue: OwnQueue): Promise<void> {
-    const key = latin1(queue.rid)
-    const work = this.underWay.get(key) ?? this.fill(queue).finally(() => this.underWay.delete(key))
-    this.underWay.set(key, work)
-    return work
+    const work = this.underWay.get(latin1(queue.rid))
+    const fill = (): Promise<void> => once(this.underWay, queue, () => this.fill(queue))
+    // What is under way may fail for what has been mended since, as a queue that the gateway had lost.
+    return work === undefined ? fill() : work.catch(fill)
   }
 
   /** A new shelf gets its head first, 2 kB: a card is not to wait for 50 kB of one-time keys on a slow way. */
   private async open(queue: OwnQueue): Promise<void> {
-    if (queue.shelf !== undefined) return
+    if (queue.shelf === undefined) await once(this.opening, queue, () => this.publishHead(queue))
+  }
+
+  private async publishHead(queue: OwnQueue): Promise<void> {
     if ((await this.stock(queue)) === undefined) return this.note(queue, NO_SHELF)
     await this.parts.mailbox.publish(queue, { head: this.head(), dh: [], kem: [], clear: false })
     this.note(queue, numberOf(this.parts.self.identity.chain))
@@ -138,6 +154,14 @@ export class Shelves {
       queues.noteShelf(queue.rid, shelf, then)
     })
   }
+}
+
+/** Who asks while it is under way waits for the same. */
+function once(works: Map<string, Promise<void>>, { rid }: OwnQueue, begin: () => Promise<void>): Promise<void> {
+  const key = latin1(rid)
+  const work = works.get(key) ?? begin().finally(() => works.delete(key))
+  works.set(key, work)
+  return work
 }
 
 /** One after the other: on a slow way a message waits behind one of them at the most, and a cut costs one. */

@@ -9,6 +9,8 @@ import type { Member } from '#client/member.ts'
 import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import { contactNamed, nameOf, newKeysOf, nodeNews } from './contact-names.ts'
+import { describePresence, describeShowing, isOn, presenceMark } from './presence.ts'
+import { describeProof, PROOF_HELP, proofCommands, SECRET_COMMANDS } from './proof-view.ts'
 import { sanitize } from './sanitize.ts'
 import type { Terminal } from './terminal.ts'
 import { openTerminal } from './terminal.ts'
@@ -29,6 +31,10 @@ const HELP: readonly (readonly [string, string])[] = [
   ['/react SYMBOL', 'a symbol to their last message; without one, take it back'],
   ['/vanish 1h', 'what is said from now on disappears so long after reading; off: it stays'],
   ['/direct TEXT', 'say something that no gateway keeps: it waits here until they are there'],
+  ['/presence', 'ask whether they are there; /presence all asks everybody'],
+  ['/invisible, /visible', 'who sees that you are there: nobody but those you have chosen, or your contacts'],
+  ['/receipts on', 'whether your contacts hear what you have read; off: nobody does'],
+  ...PROOF_HELP,
   ['/verify', 'show the 60 digits to compare; /verify yes once they are equal'],
   ['/history [N]', 'show earlier messages'],
   ['/status', 'how you are connected'],
@@ -69,13 +75,18 @@ class ChatView {
       input,
       output,
       onLine: (line) => void this.onLine(line.trim()),
-      onClose: done,
+      onClose: () => {
+        member.rounds.end()
+        done()
+      },
       complete: (line) => this.complete(line),
+      isSecret: (line) => SECRET_COMMANDS.some((command) => line.trimStart().startsWith(`${command} `)),
     })
     member.chat.onEvent((event) => this.onEvent(event))
     member.onStatus((status) => this.onStatus(status))
     member.onRefusal((error) => this.showError(error))
     this.greet()
+    member.rounds.begin()
     const contacts = member.chat.contacts()
     const first = to === undefined ? (contacts.length === 1 ? contacts[0] : undefined) : contactNamed(contacts, to)
     if (first === undefined) this.showContacts()
@@ -95,7 +106,14 @@ class ChatView {
 
   private prompt(): void {
     const to = this.current === undefined ? 'nobody yet' : nameOf(this.current)
-    this.terminal.setPrompt(`${this.terminal.style('cyan', to)} > `)
+    this.terminal.setPrompt(`${this.terminal.style('cyan', to)}${this.markOf(this.current)} > `)
+  }
+
+  /** Behind a name: whether they are there, as far as is known. */
+  private markOf(contact: ContactView | undefined): string {
+    const { terminal, member } = this
+    const mark = contact === undefined ? '' : presenceMark(member.chat.presence.of(contact.id))
+    return mark === '' ? '' : ` ${terminal.style(mark === '●' ? 'green' : 'dim', mark)}`
   }
 
   // ---- what is typed --------------------------------------------------------------------------------------------------
@@ -118,6 +136,12 @@ class ChatView {
     const message = this.member.chat.send(this.current.id, text, options)
     this.said(message)
     this.showMessage(message)
+    this.glance(message.contact)
+  }
+
+  /** Asked in passing: what comes of it is shown when it comes. */
+  private glance(id: string): void {
+    void this.member.presence.glance(id).catch((error: unknown) => this.showError(error))
   }
 
   /** The newest messages of one side, the newest first. */
@@ -170,7 +194,7 @@ class ChatView {
   private async command(line: string): Promise<void> {
     const [name, ...rest] = line.slice(1).split(/\s+/)
     const argument = rest.join(' ')
-    const commands: Record<string, () => void | Promise<void>> = {
+    const commands: Record<string, (argument: string) => void | Promise<void>> = {
       help: () => this.showHelp(),
       to: () => this.talkTo(contactNamed(this.member.chat.contacts(), argument)),
       contacts: () => this.showContacts(),
@@ -184,7 +208,16 @@ class ChatView {
       react: () => this.react(argument),
       vanish: () => this.vanish(argument),
       direct: () => this.say(argument, { noStore: true }),
+      presence: () => this.ask(argument === 'all'),
+      invisible: () => this.setShowing('invisible'),
+      visible: () => this.setShowing('visible'),
+      receipts: () => this.receipts(argument),
       verify: () => this.verify(argument),
+      ...proofCommands(
+        this.member.chat,
+        () => this.current,
+        (text) => this.print(text),
+      ),
       history: () => this.showHistory(Number(argument) || 2 * HISTORY_AT_START),
       status: () => this.showStatus(),
       look: () => this.look(argument),
@@ -192,7 +225,7 @@ class ChatView {
     }
     const run = Object.hasOwn(commands, name!) ? commands[name!] : undefined
     if (run === undefined) this.print(`There is no /${sanitize(name!)}. /help shows what there is.`)
-    else await run()
+    else await run(argument)
   }
 
   private complete(line: string): string[] {
@@ -216,8 +249,10 @@ class ChatView {
     if (contact.status === 'request') {
       this.print(`${nameOf(contact)} wrote to you first. /accept to talk, /block to hear no more.`)
     }
+    if (contact.proof?.state === 'wanted') this.onProof(contact)
     this.member.chat.markRead(contact.id)
     this.prompt()
+    if (contact.status === 'accepted') this.glance(contact.id)
   }
 
   private add(text: string): void {
@@ -235,6 +270,28 @@ class ChatView {
     else member.chat.block(current.id)
     this.print(accept ? `You and ${nameOf(current)} can talk now.` : `${nameOf(current)} is blocked.`)
     this.current = member.chat.contacts().find(({ id }) => id === current.id)
+  }
+
+  private async ask(everybody: boolean): Promise<void> {
+    const { member, current } = this
+    const friends = member.chat.contacts().filter(({ status }) => status === 'accepted')
+    const asked = everybody || current === undefined ? friends : friends.filter(({ id }) => id === current.id)
+    if (asked.length === 0) return this.print('There is nobody to ask yet.')
+    const found = await member.presence.checkAll(asked.map(({ id }) => id))
+    for (const contact of asked) this.print(`  ${nameOf(contact)} ${describePresence(found.get(contact.id)!)}`)
+  }
+
+  private setShowing(showing: 'visible' | 'invisible'): void {
+    const { chat, finding } = this.member
+    chat.presence.setShowing(showing)
+    void finding.refresh().catch((error: unknown) => this.showError(error))
+    this.print(describeShowing({ showing, all: chat.contacts() }))
+  }
+
+  private receipts(argument: string): void {
+    const { chat } = this.member
+    if (argument !== '') chat.setAllReadReceipts(isOn(argument))
+    this.print(chat.readReceipts ? 'Your contacts hear what you have read.' : 'Nobody hears what you have read.')
   }
 
   private verify(argument: string): void {
@@ -274,7 +331,8 @@ class ChatView {
     }
     for (const contact of contacts) {
       const unread = contact.unread > 0 ? this.terminal.style('yellow', ` ${contact.unread} unread`) : ''
-      this.print(`  ${nameOf(contact)} ${this.terminal.style('dim', this.describe(contact))}${unread}`)
+      const state = this.terminal.style('dim', this.describe(contact))
+      this.print(`  ${nameOf(contact)}${this.markOf(contact)} ${state}${unread}`)
     }
   }
 
@@ -356,6 +414,11 @@ class ChatView {
         return this.print(this.terminal.style('yellow', nodeNews(event.contact, event.offered)))
       case 'node-told':
         return
+      case 'presence':
+        return this.prompt()
+      case 'proof':
+        this.terminal.bell()
+        return this.onProof(event.contact)
       case 'removed':
         if (this.current?.id === event.contact) this.current = undefined
         return this.prompt()
@@ -408,6 +471,11 @@ class ChatView {
     } else if (contact.status === 'request') {
       this.print(this.terminal.style('yellow', `${nameOf(contact)} asks to talk to you. /to ${nameOf(contact)}`))
     }
+  }
+
+  private onProof(contact: ContactView): void {
+    const text = describeProof(contact)
+    if (text !== undefined) this.print(this.terminal.style('yellow', text))
   }
 
   private onStatus(status: TunnelStatus): void {

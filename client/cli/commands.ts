@@ -2,13 +2,15 @@
 import { writeSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { encodeQR } from 'qr'
+import type { Card } from '#client/chat/card.ts'
 import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
 import type { ContactView, MessageView } from '#client/chat/events.ts'
 import { ChatLimits } from '#client/chat/limits.ts'
+import { isLockedCard, lockCard, openLockedCard } from '#client/chat/locked-card.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import { Member } from '#client/member.ts'
 import type { Broker } from '#firewall/permit.ts'
-import { ask, readText } from '#firewall/prompt.ts'
+import { ask, askSecret, readText } from '#firewall/prompt.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
 import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
@@ -18,6 +20,8 @@ import { registerIdentity } from './identity.ts'
 import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
 import { runLineProtocol } from './line-protocol.ts'
 import { registerPeer } from './peer.ts'
+import { registerPresence } from './presence.ts'
+import { describeProof } from './proof-view.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
 import { sanitize } from './sanitize.ts'
@@ -72,10 +76,12 @@ export function registerCommands(program: Command, ground: Ground): void {
     .action((options) => run.join(options))
   add('card', 'Print your card: whoever has it can write to you.')
     .option('--qr', 'as a QR code as well')
+    .option('--password', 'locked: whoever reads it needs a password, which is asked for')
     .action((options) => run.card(options))
   registerContacts(add, run)
   registerFriend(program, add, ground)
   registerPeer(program, add, ground)
+  registerPresence(program, add, ground)
   registerIdentity(program, add, ground)
   registerWays(program, add, ground)
   registerDoctor(add, ground)
@@ -101,10 +107,10 @@ export function registerCommands(program: Command, ground: Ground): void {
 }
 
 function registerContacts(add: AddCommand, run: Commands): void {
-  add('contacts', 'Show contacts, or do something with one: add, accept, block, rename, remove, verify.')
-    .argument('[verb]', 'list, add, accept, block, rename, remove, verify', 'list')
+  add('contacts', 'Show contacts, or do something with one: add, accept, block, rename, address, remove, verify.')
+    .argument('[verb]', 'list, add, accept, block, rename, address, remove, verify', 'list')
     .argument('[name]', 'whom; for add a card (else it is read from standard input)')
-    .argument('[new-name]', 'for rename')
+    .argument('[new-name]', 'for rename; for address, host:port of their gateway (none: as their card says)')
     .option('--yes', 'for verify: the digits are equal')
     .action((verb, name, newName, options) => run.contacts(verb, name, newName, options))
 }
@@ -170,13 +176,20 @@ class Commands {
     })
   }
 
-  async card(options: Options & { qr?: boolean }): Promise<void> {
+  async card(options: Options & { qr?: boolean; password?: boolean }): Promise<void> {
     const output = this.output(options)
+    const { stdin, stderr } = this.ground.streams
+    const password = options.password ? await askSecret('Password of the card: ', stdin, stderr) : undefined
     await this.with({ ...options, online: true }, async (member) => {
       await member.reached(REACH_MS)
       const card = await member.chat.myCard()
-      const code = options.qr ? `\n${encodeQR(cardQrText(card), 'term', { ecc: 'low' })}` : ''
-      output.result({ card: cardLink(card) }, cardLink(card) + code)
+      const { link, qr } =
+        password === undefined
+          ? { link: cardLink(card), qr: cardQrText(card) }
+          : lockCard(card, password, this.ground.clockwork.random)
+      const code = options.qr ? `\n${encodeQR(qr, 'term', { ecc: 'low' })}` : ''
+      output.result({ card: link }, link + code)
+      if (password !== undefined) output.note('Tell the password by another way than the card.')
     })
   }
 
@@ -197,7 +210,9 @@ class Commands {
         case 'list':
           return listContacts(chat.contacts(), output)
         case 'add':
-          return show(chat.addContact(parseCard(await this.cardText(name))))
+          return show(chat.addContact(await this.givenCard(name)))
+        case 'address':
+          return show(chat.setAddress(named().id, newName ?? ''))
         case 'accept':
           return show(chat.accept(named().id))
         case 'block':
@@ -220,16 +235,19 @@ class Commands {
         }
         default:
           throw new SottoError('E_USAGE', `contacts cannot ${sanitize(verb)}`, {
-            next: 'It can list, add, accept, block, rename, remove, verify.',
+            next: 'It can list, add, accept, block, rename, address, remove, verify.',
           })
       }
     })
   }
 
-  /** A card is no secret: it may stand on the command line. */
-  private async cardText(card: string | undefined): Promise<string> {
+  /** A card is no secret: it may stand on the command line. The password of a locked one does not; in a pipe it follows the card. */
+  private async givenCard(given: string | undefined): Promise<Card> {
     const { stdin, stderr } = this.ground.streams
-    return card ?? (await readText('Card: ', stdin, stderr))
+    const text = given ?? (await readText('Card: ', stdin, stderr))
+    if (!isLockedCard(text)) return parseCard(text)
+    const [card = '', password] = given === undefined && !stdin.isTTY ? text.trim().split(/\r?\n/) : [text]
+    return openLockedCard(card, password ?? (await askSecret('Password of the card: ', stdin, stderr)))
   }
 
   async send(name: string, words: readonly string[], options: Options & { direct?: boolean }): Promise<void> {
@@ -334,8 +352,11 @@ function listContacts(contacts: readonly ContactView[], output: Output): void {
   for (const contact of contacts) {
     const unread = contact.unread > 0 ? `, ${contact.unread} unread` : ''
     const trust = contact.changed ? ', NEW KEYS: compare the digits' : contact.verified ? ', verified' : ''
-    output.result(contact, `${nameOf(contact)} (${contact.status}${trust}${unread})`)
+    const address = contact.address === undefined ? '' : `, at ${sanitize(contact.address)} by hand`
+    output.result(contact, `${nameOf(contact)} (${contact.status}${trust}${unread}${address})`)
     if (contact.changed) output.note(newKeysOf(contact))
+    const proof = describeProof(contact)
+    if (proof !== undefined) output.note(proof)
   }
 }
 

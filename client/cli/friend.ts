@@ -5,10 +5,11 @@ import type { Found } from '#client/finding/finder.ts'
 import { presenceOf } from '#client/finding/finder.ts'
 import { parseTrackerId } from '#client/finding/tracker-id.ts'
 import { Member } from '#client/member.ts'
-import { readText } from '#firewall/prompt.ts'
+import { askSecret, readText } from '#firewall/prompt.ts'
 import { hex } from '#protocol/bytes.ts'
 import type { AddCommand, Ground } from './commands.ts'
 import { nameOf } from './contact-names.ts'
+import { registerFriendProof, report as reportProof } from './friend-proof.ts'
 import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
 import { createOutput, type Output } from './report.ts'
 import { sanitize } from './sanitize.ts'
@@ -39,6 +40,7 @@ export function registerFriend(program: Command, add: AddCommand, ground: Ground
   add('add', 'Find somebody by their id, and write to them.', friend)
     .argument('<id>', 'as sotto friend id shows it, in quotation marks or without spaces')
     .argument('[text...]', 'the first message (else it is read from standard input)')
+    .option('--password', 'say that you know their password, which is asked for')
     .action((id, text, options) => run.add(id, text, options))
   add(
     'state',
@@ -46,6 +48,7 @@ export function registerFriend(program: Command, add: AddCommand, ground: Ground
     friend,
     true,
   ).action((options) => run.state(options))
+  registerFriendProof(friend, add, ground)
 }
 
 class FriendCommands {
@@ -93,15 +96,18 @@ class FriendCommands {
     })
   }
 
-  async add(id: string, words: readonly string[], options: Options): Promise<void> {
+  async add(id: string, words: readonly string[], options: Options & { readonly password?: boolean }): Promise<void> {
     const output = this.output(options)
     const root = parseTrackerId(id)
     const { stdin, stderr } = this.ground.streams
-    const text = words.length > 0 ? words.join(' ') : await readText('Message: ', stdin, stderr)
+    const text = words.length > 0 || options.password ? words.join(' ') : await readText('Message: ', stdin, stderr)
+    const password = options.password ? await askSecret('Their password: ', stdin, stderr) : undefined
     await this.reached(options, async (member) => {
       const { chat, finding } = member
       const card = await finding.card(root, await finding.find(root))
       const contact = chat.addContact(card)
+      if (password !== undefined) await reportProof(member, () => chat.proofs.password(contact.id, password), output)
+      if (text === '') return
       const message = chat.send(contact.id, text)
       const status = await leftHere(member, message)
       this.report(output, member, { contact, message, status })

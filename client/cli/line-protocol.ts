@@ -4,6 +4,8 @@
  *     in    {"to": name, "text": text, "answers"?: id, "noStore"?: true} | {"read": name} | {"look": template}
  *           | {"add": card} | {"accept": name} | {"timer": name, "seconds": number}
  *           | {"edit": name, "message": id, "text": text} | {"withdraw": name, "message": id}
+ *           | {"presence": name} | {"showing": "visible" | "invisible"}
+ *           | {"same" | "password" | "answer": name, "secret": text} | {"decline": name}
  *           | {"react": name, "message": id, "symbol": text}
  *     out   every event of the chat, {"type": "status", ...} for the connection, {"type": "error", ...} for a line that failed
  */
@@ -52,8 +54,15 @@ function commandOf(line: string): Record<string, unknown> {
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new SottoError('E_USAGE', 'a line is no object', {
-    next: 'It takes to, edit, withdraw, react, timer, read, look, add or accept.',
+    next: 'It takes to, edit, withdraw, react, timer, same, password, answer, decline, read, look, add, accept, presence or showing.',
   })
+}
+
+function show({ chat, finding }: Member, showing: unknown): void {
+  if (showing !== 'visible' && showing !== 'invisible')
+    throw new SottoError('E_USAGE', 'showing is visible or invisible')
+  chat.presence.setShowing(showing)
+  void finding.refresh().catch(() => {})
 }
 
 function secondsOf(value: unknown): number {
@@ -73,12 +82,18 @@ function perform(member: Member, command: Record<string, unknown>, say: (value: 
   else if ('withdraw' in command) chat.withdraw(idOf(command.withdraw), message)
   else if ('react' in command) chat.react(idOf(command.react), message, String(command.symbol ?? ''))
   else if ('timer' in command) chat.setTimer(idOf(command.timer), secondsOf(command.seconds))
+  else if ('same' in command) chat.proofs.check(idOf(command.same), String(command.secret))
+  else if ('password' in command) chat.proofs.password(idOf(command.password), String(command.secret))
+  else if ('answer' in command) chat.proofs.answer(idOf(command.answer), String(command.secret))
+  else if ('decline' in command) chat.proofs.decline(idOf(command.decline))
   else if ('read' in command) chat.markRead(idOf(command.read))
   else if ('look' in command) member.use(String(command.look))
   else if ('add' in command) chat.addContact(parseCard(String(command.add)))
   else if ('accept' in command) chat.accept(idOf(command.accept))
+  else if ('presence' in command) void member.presence.check(idOf(command.presence))
+  else if ('showing' in command) show(member, command.showing)
   else
     throw new SottoError('E_USAGE', 'a line names no command', {
-      next: 'It takes to, edit, withdraw, react, timer, read, look, add or accept.',
+      next: 'It takes to, edit, withdraw, react, timer, same, password, answer, decline, read, look, add, accept, presence or showing.',
     })
 }

@@ -28,9 +28,11 @@ export interface TerminalInput {
   readonly onClose: () => void
   /** Completions of the word before the cursor. */
   readonly complete: (line: string) => string[]
+  /** A line that must not come back with the arrow keys. */
+  readonly isSecret: (line: string) => boolean
 }
 
-export function openTerminal({ input, output, onLine, onClose, complete }: TerminalInput): Terminal {
+export function openTerminal({ input, output, onLine, onClose, complete, isSecret }: TerminalInput): Terminal {
   const tty = output.isTTY === true && input.isTTY === true
   const lines: Interface = createInterface({
     input,
@@ -39,6 +41,10 @@ export function openTerminal({ input, output, onLine, onClose, complete }: Termi
     historySize: 100,
     removeHistoryDuplicates: true,
     completer: (line: string): [string[], string] => [complete(line), line],
+  })
+  // Readline goes on with this very array.
+  lines.on('history', (history: string[]) => {
+    if (history[0] !== undefined && isSecret(history[0])) history.shift()
   })
   let closed = false
   const finish = (): void => {

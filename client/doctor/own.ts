@@ -56,7 +56,7 @@ async function exchange(
   holdMs?: number,
 ): Promise<Ending> {
   const { now, random } = clockwork
-  const { number, token, parcel } = session.take(shape.up.fit(octets), holdMs, bindingOf(shape))
+  const { number, token, parcel } = session.take(shape.up.fit(octets), { hold: holdMs }, bindingOf(shape))
   const request = shape.encodeRequest({ token, parcel, host: hostOf(permit), random })
   const began = now()
   try {

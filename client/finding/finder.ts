@@ -72,8 +72,14 @@ export class Finder {
     throw failure ?? new SottoError('E_PERSON_UNKNOWN', 'Nobody is found by this id.')
   }
 
-  /** What trackers say of friends, by root key in hexadecimal. @throws as `find`, where no tracker answers at all */
+  /** What trackers say of friends, by root key in hexadecimal. @throws as `newest` */
   async presences(roots: readonly Uint8Array[]): Promise<Map<string, Presence>> {
+    const newest = await this.newest(roots)
+    return new Map(roots.map((root) => [hex(root), presenceOf(newest.get(hex(root)), this.clockwork.now())]))
+  }
+
+  /** The newest records of friends whose lease may still hold. @throws as `find`, where no tracker answers at all */
+  async newest(roots: readonly Uint8Array[]): Promise<Map<string, Found>> {
     const known = await this.trackers.known()
     const byTracker = new Map<Uint8Array, Spot[]>()
     for (const root of roots) {
@@ -84,12 +90,13 @@ export class Finder {
     const results = await Promise.allSettled([...byTracker].map(([tracker, spots]) => this.at(tracker, spots)))
     const answered = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     if (answered.length === 0 && results[0]?.status === 'rejected') throw results[0].reason
-    const newest = (root: Uint8Array): Found | undefined =>
-      answered
-        .flatMap((found) => found.get(hex(root)) ?? [])
-        .toSorted(byAge)
-        .at(-1)
-    return new Map(roots.map((root) => [hex(root), presenceOf(newest(root), this.clockwork.now())]))
+    return new Map(
+      roots.flatMap((root) => {
+        const all = answered.flatMap((found) => found.get(hex(root)) ?? [])
+        const newest = all.toSorted(byAge).at(-1)
+        return newest === undefined ? [] : [[hex(root), newest] as const]
+      }),
+    )
   }
 
   /**

@@ -58,7 +58,23 @@ export class Finding {
    */
   async wish(wish: Wish): Promise<number> {
     this.store.transaction(() => this.store.put('finding', WISH, Uint8Array.of(wishes.indexOf(wish))))
-    return await this.publisher.publish(wish)
+    return await this.publisher.publish(this.said)
+  }
+
+  /** What our record says: of somebody invisible never that they are there. */
+  private get said(): Wish {
+    const isGone = this.wished === 'online' && this.chat.presence.showing === 'invisible'
+    return isGone ? 'offline' : this.wished
+  }
+
+  /** Who may see us has changed. @throws SottoError E_TRACKER_* */
+  async refresh(): Promise<void> {
+    if (this.wished !== 'hidden') await this.publisher.publish(this.said)
+  }
+
+  /** The newest records of these, by root key in hexadecimal. @throws SottoError E_TRACKER_* */
+  newest(roots: readonly Uint8Array[]): Promise<Map<string, Found>> {
+    return this.finder.newest(roots)
   }
 
   /** @throws SottoError E_PERSON_*, E_TRACKER_* */
@@ -83,7 +99,7 @@ export class Finding {
   connected(): void {
     this.cancel?.()
     // What cannot be published now is tried again with the next look.
-    if (this.wished !== 'hidden') void this.publisher.publish(this.wished).catch(() => {})
+    void this.refresh().catch(() => {})
     this.cancel = this.clockwork.after(LOOK_MS, () => this.connected())
   }
 

@@ -90,14 +90,19 @@ export class Mailboxes implements MailboxPort {
     this.listener.lost = handler
   }
 
-  async create({ gateway, ttlSeconds, policy, rid, rauth, sid, sauth, seal }: NewQueue): Promise<void> {
-    const queue = { rid, rauth, sid, sauth, seal, ttl: ttlSeconds }
-    try {
-      await this.at(gateway).call('mailbox.create', { ...queue, policy }, this.patienceToMake(gateway))
-    } catch (error) {
-      // A gateway that keeps less than was asked for gives what it has where nothing is asked for.
-      if (!(error instanceof ServiceFailure) || error.reason !== 'policy') throw error
-      await this.at(gateway).call('mailbox.create', queue, this.patienceToMake(gateway))
+  async create({ gateway, ttlSeconds, policy, quiet, rid, rauth, sid, sauth, seal }: NewQueue): Promise<void> {
+    const plain = { rid, rauth, sid, sauth, seal, ttl: ttlSeconds }
+    const wanted = quiet ? [{ ...plain, quiet }, plain] : [plain]
+    // A gateway that keeps less than was asked for gives what it has by itself; an older one knows no quiet queues.
+    const forms = wanted.flatMap((queue) => [{ ...queue, policy }, queue])
+    for (const form of forms) {
+      try {
+        await this.at(gateway).call('mailbox.create', form, this.patienceToMake(gateway))
+        return
+      } catch (error) {
+        const isOther = error instanceof ServiceFailure && ['policy', 'invalid'].includes(error.reason)
+        if (!isOther || form === forms.at(-1)) throw error
+      }
     }
   }
 
@@ -115,7 +120,7 @@ export class Mailboxes implements MailboxPort {
       this.at(gateway).call('mailbox.put', args, this.patienceFor(gateway)))
     const { stored } = (answer ?? {}) as { stored?: unknown }
     if (stored === 'delivered' || stored === 'stored' || stored === 'duplicate') return stored
-    if (stored === 'dropped') throw new ServiceFailure('offline')
+    if (stored === 'passed' || stored === 'dropped') throw new ServiceFailure('offline')
     throw unknownAnswer()
   }
 

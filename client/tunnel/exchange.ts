@@ -53,7 +53,7 @@ export function beginExchange(
   const permit = isOnSocket ? { ...shared.permit, exchange: line.exchange.bind(line) } : shared.permit
   let outgoing: Outgoing
   const encode = (): HttpRequest => {
-    outgoing = session.take(plan.length, hold, bindingOf(shape))
+    outgoing = session.take(plan.length, { hold, room: path.answerRoom(shape) }, bindingOf(shape))
     return shape.encodeRequest({ ...outgoing, host: hostOf(permit), random: clockwork.random })
   }
   const encodeAnew = (): HttpRequest | undefined => {

@@ -5,14 +5,15 @@ import { DialLimits } from '../limits.ts'
 import { uninitialised } from '../octets.ts'
 import type { ExchangeResponse } from '../permit.ts'
 import { pathError, toPathError } from './path-error.ts'
+import type { Patience } from './patience.ts'
 
 export interface AnswerInput {
   /** The endpoint's, for error texts. */
   readonly name: string
   /** Milliseconds between two pieces of an answer. */
   readonly stallMs: number
-  /** The answer has begun. */
-  readonly begun: () => void
+  /** Told when the request leaves and when the answer begins. */
+  readonly patience: Pick<Patience, 'started' | 'begun'>
   /** The client has finished with the request, which may be later than `result` is settled. */
   readonly done: () => void
 }
@@ -34,6 +35,8 @@ export class Answer {
   private received = 0
   private isDone = false
   private started = false
+  private readonly madeAt = performance.now()
+  private startedAt = 0
   private begunAt = 0
 
   constructor(input: AnswerInput) {
@@ -63,13 +66,15 @@ export class Answer {
   start(abort: (error: SottoError) => void): void {
     this.abort = abort
     this.started = true
+    this.startedAt = performance.now()
+    this.input.patience.started()
     this.phase = 'while waiting for the answer'
   }
 
   /** `headers` in the order of the wire, names as sent. */
   head(status: number, headers: [string, string][]): void {
     this.phase = 'in the middle of the answer'
-    this.input.begun()
+    this.input.patience.begun()
     this.begunAt = performance.now()
     this.status = status
     this.headers = headers
@@ -95,13 +100,18 @@ export class Answer {
     const body = this.whole?.subarray(0, this.received) ?? (this.pieces.length === 0 ? empty : concat(...this.pieces))
     const isCut = this.whole !== undefined && this.received < this.whole.length
     if (isCut) this.reject(pathError('E_PATH_RESET', this.input.name, this.phase))
-    else this.resolve({ status: this.status, headers: this.headers, body, bodyMs: performance.now() - this.begunAt })
+    else this.resolve({ status: this.status, headers: this.headers, body, ...this.times })
     this.over()
   }
 
   error(cause: unknown): void {
     this.reject(this.problem ?? this.explain(cause))
     this.over()
+  }
+
+  private get times(): Pick<ExchangeResponse, 'waitMs' | 'bodyMs'> {
+    const now = performance.now()
+    return { waitMs: Math.round(this.startedAt - this.madeAt), bodyMs: Math.round(now - this.begunAt) }
   }
 
   private over(): void {

@@ -9,6 +9,7 @@ import { Http1Connection } from './http1-connection.ts'
 import { Http2Connection } from './http2-connection.ts'
 import type { OpenConnection } from './pooled.ts'
 import type { BrowserProfile } from './profile.ts'
+import { heardOn } from './tls-connector.ts'
 
 /** What both protocols offer once the connection stands. */
 export interface Protocol {
@@ -23,6 +24,7 @@ export class BrowserClient implements HttpClient {
   private readonly connect: OpenConnection
   private readonly events: HttpClientEvents
   private protocol: Protocol | undefined
+  private socket: TLSSocket | undefined
   private connecting = false
   private isGone = false
   /** Dispatched before the connection stood. */
@@ -39,6 +41,10 @@ export class BrowserClient implements HttpClient {
 
   get capacity(): number | undefined {
     return this.isGone ? 0 : this.protocol?.capacity
+  }
+
+  get heard(): number {
+    return heardOn(this.socket)
   }
 
   dispatch(request: ExchangeRequest, answer: Answer): void {
@@ -69,6 +75,7 @@ export class BrowserClient implements HttpClient {
       return this.gone()
     }
     if (this.isGone) return void socket.destroy()
+    this.socket = socket
     const Kind = socket.alpnProtocol === 'h2' ? Http2Connection : Http1Connection
     this.protocol = new Kind(this.profile, this.target, socket, { gone: () => this.gone(), ready: this.events.ready })
     for (const { request, answer } of this.early.splice(0)) this.write(request, answer)

@@ -7,6 +7,7 @@ import type { ExchangeOptions, ExchangeRequest, ExchangeResponse } from '../perm
 import { Answer } from './answer.ts'
 import type { HttpClient, HttpClientEvents } from './http-client.ts'
 import { pathError } from './path-error.ts'
+import { Patience } from './patience.ts'
 import type { Spacing } from './spacing.ts'
 
 interface Job {
@@ -16,6 +17,7 @@ interface Job {
   readonly first: ExchangeRequest | undefined
   readonly timeoutMs: number
   readonly answer: Answer
+  readonly patience: Patience
   lane: Lane | undefined
 }
 
@@ -68,24 +70,19 @@ export class Connections {
     if (options.signal?.aborted) throw pathError('E_PATH_CLOSED', name, undefined, options.signal.reason)
     if (options.fresh) this.retireAll()
     this.most = Math.min(options.connections ?? DialLimits.connectionsUnsaid, DialLimits.connections)
-    // A slow link must not be given up in the middle: once the answer has begun, it has the time of an answer.
-    const begun = (): void => {
-      clearTimeout(timer)
-      timer = setTimeout(leave, answerMs, 'E_PATH_TIMEOUT')
-    }
-    const answer = new Answer({ name, stallMs, begun, done: () => this.finished(job) })
-    const { connection, first, timeoutMs } = options
-    const job: Job = { name: connection, request, first, timeoutMs, answer, lane: undefined }
-    const leave = (code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT'): void => {
-      this.giveUp(job, code, options.signal?.reason)
-    }
-    let timer = setTimeout(leave, options.timeoutMs, 'E_PATH_TIMEOUT')
+    this.retireSpare()
+    const { connection, first, timeoutMs, signal } = options
+    const leave = (code: 'E_PATH_CLOSED' | 'E_PATH_TIMEOUT'): void => this.giveUp(job, code, signal?.reason)
+    const heard = (): number => heardOnOwn(job.lane)
+    const patience = new Patience({ timeoutMs, answerMs, heard, late: () => leave('E_PATH_TIMEOUT') })
+    const answer = new Answer({ name, stallMs, patience, done: () => this.finished(job) })
+    const job: Job = { name: connection, request, first, timeoutMs, answer, patience, lane: undefined }
     const aborted = (): void => leave('E_PATH_CLOSED')
-    options.signal?.addEventListener('abort', aborted, { once: true })
+    signal?.addEventListener('abort', aborted, { once: true })
     this.place(job)
     return answer.result.finally(() => {
-      clearTimeout(timer)
-      options.signal?.removeEventListener('abort', aborted)
+      patience.end()
+      signal?.removeEventListener('abort', aborted)
     })
   }
 
@@ -162,11 +159,13 @@ export class Connections {
   private async begin(lane: Lane, first: ExchangeRequest, timeoutMs: number): Promise<void> {
     lane.isNew = false
     lane.begins = true
-    const { name, stallMs } = this.input
+    const { name, stallMs, answerMs } = this.input
     const done = (): void => this.finished(job)
-    const answer = new Answer({ name, stallMs, begun: () => {}, done })
-    const job: Job = { name: undefined, request: first, first: undefined, timeoutMs, answer, lane }
-    const timer = setTimeout(() => answer.giveUp('E_PATH_TIMEOUT'), timeoutMs)
+    const heard = (): number => heardOnOwn(lane)
+    const patience = new Patience({ timeoutMs, answerMs, heard, late: () => answer.giveUp('E_PATH_TIMEOUT') })
+    const answer = new Answer({ name, stallMs, patience, done })
+    const job: Job = { name: undefined, request: first, first: undefined, timeoutMs, answer, patience, lane }
+    patience.carried()
     lane.current.add(job)
     lane.client.dispatch(first, answer)
     try {
@@ -174,7 +173,7 @@ export class Connections {
     } catch (error) {
       for (const waiting of lane.line.splice(0)) waiting.answer.error(error)
     } finally {
-      clearTimeout(timer)
+      patience.end()
       lane.begins = false
       this.advance(lane)
     }
@@ -231,6 +230,7 @@ export class Connections {
       const job = lane.line.shift()!
       lane.isNew = false
       lane.current.add(job)
+      job.patience.carried()
       lane.client.dispatch(job.request, job.answer)
     }
     this.sweep(lane)
@@ -260,6 +260,16 @@ export class Connections {
     }
   }
 
+  /** Another look opens fewer. Those that were idle for longest go, and of those in use the ones that began first. */
+  private retireSpare(): void {
+    const lanes = [...this.lanes].filter(({ retired }) => !retired)
+    const inTurn = [...lanes.filter(isIdle), ...lanes.filter((lane) => !isIdle(lane))]
+    for (const lane of inTurn.slice(0, Math.max(0, lanes.length - this.most))) {
+      lane.retired = true
+      this.sweep(lane)
+    }
+  }
+
   private sweep(lane: Lane): void {
     if (lane.retired && isIdle(lane)) this.drop(lane)
   }
@@ -283,6 +293,9 @@ export class Connections {
     return client.destroy()
   }
 }
+
+/** What comes on a shared connection may be anybody's. */
+const heardOnOwn = (lane: Lane | undefined): number => (lane?.client.capacity === 1 ? lane.client.heard : 0)
 
 const isIdle = ({ current, line }: Lane): boolean => current.size === 0 && line.length === 0
 

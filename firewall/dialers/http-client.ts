@@ -8,6 +8,8 @@ export interface HttpClient {
    * known because it has not connected.
    */
   readonly capacity: number | undefined
+  /** Octets that have come on its connection, TLS included; 0 where there is none. */
+  readonly heard: number
   /** Tells `answer` of everything, the end included. No more than `capacity` at once, one while that is not known. */
   dispatch(request: ExchangeRequest, answer: Answer): void
   /** Aborts what is under way, after which its answers are told. */

@@ -97,6 +97,31 @@ test('where nothing is said there are two', async (t) => {
   t.is(site.connections(), 2)
 })
 
+test('a look that opens fewer connections leaves no more standing', async (t) => {
+  const site = await startSite(gateway.certificates, (_, response) => setTimeout(() => response.end('x'), 20))
+  t.teardown(() => site.close())
+  const sockets: TLSSocket[] = []
+  const real = tlsConnector({ resolve: async () => [] })
+  const kept = (connect: Connect): Connect => {
+    return async (unwanted) => {
+      const socket = await connect(unwanted)
+      sockets.push(socket)
+      return socket
+    }
+  }
+  const dialer = undiciDialer({ apartMs: 0, connector: (target) => kept(real(target)) })
+  t.teardown(() => dialer.close())
+  const standing = (): number => sockets.filter(({ destroyed }) => !destroyed).length
+  const ask = (connections: number) =>
+    dialer.exchange(targetAt(site.port), request, { family: 'node', timeoutMs: 30_000, connections })
+  await Promise.all([ask(3), ask(3), ask(3)])
+  t.is(standing(), 3)
+  const busy = [ask(3), ask(3), ask(3)]
+  const last = ask(1)
+  await Promise.all([...busy, last])
+  t.is(standing(), 1)
+})
+
 test('beginnings are apart, and what waits takes the first connection that is free', async (t) => {
   const site = await startSite(gateway.certificates, (_, response) => response.end('x'))
   t.teardown(() => site.close())

@@ -37,6 +37,15 @@ export type Connect = (unwanted?: AbortSignal) => Promise<TLSSocket>
 /** Made once for each target: keeps its tickets and the address that worked. */
 export type Connector = (target: DialTarget) => Connect
 
+/** What carries each connection, to count what has come on it. */
+const carriers = new WeakMap<TLSSocket, Duplex>()
+
+/** Octets that have come on a connection of a connector, TLS included. 0 where that is not known. */
+export function heardOn(socket: TLSSocket | undefined): number {
+  const raw = socket && carriers.get(socket)
+  return (raw && octetsFrom(raw)) ?? 0
+}
+
 export function tlsConnector(options: ConnectorOptions = {}): Connector {
   const route = options.route ?? systemRoute(options)
   return (target) => {
@@ -119,6 +128,7 @@ function secured(raw: Duplex, reach: Reach, attempt: Attempt, late: AbortSignal)
   socket.once('secureConnect', () => {
     if (!isPinned(socket, reach.certificate)) return fail(pathError('E_PATH_TLS', reach.name))
     verified = true
+    carriers.set(socket, raw)
     resolve(socket)
   })
   return promise

@@ -3,6 +3,7 @@
  * and `connection` in front of the other header fields. So it carries templates that claim such a client, or goes where
  * something else terminates TLS. It follows no redirect, keeps no cookie, and does not look at proxy variables.
  */
+import type { TLSSocket } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { Client } from 'undici'
 import { DialLimits } from '../limits.ts'
@@ -15,6 +16,7 @@ import { toPathError } from './path-error.ts'
 import type { OpenConnection } from './pooled.ts'
 import { pooled } from './pooled.ts'
 import type { Connector } from './tls-connector.ts'
+import { heardOn } from './tls-connector.ts'
 
 export interface UndiciDialerOptions {
   /** Offers what `h2` says. */
@@ -69,17 +71,23 @@ class UndiciClient implements HttpClient {
   /** undefined until it is known which protocol the server has chosen. */
   capacity: number | undefined
   private readonly client: Dispatcher
+  private socket: TLSSocket | undefined
 
   constructor(options: UndiciDialerOptions, target: DialTarget, connect: OpenConnection, events: HttpClientEvents) {
     this.capacity = options.h2 ? undefined : 1
-    this.client = makeClient(options, target, connect, (protocol) => {
+    this.client = makeClient(options, target, connect, (socket) => {
+      this.socket = socket
       if (!options.h2) return
-      this.capacity = protocol === 'h2' ? STREAMS : 1
+      this.capacity = socket.alpnProtocol === 'h2' ? STREAMS : 1
       events.ready()
     })
     // Both come after the requests that were under way have been told.
     this.client.on('disconnect', events.gone)
     this.client.on('connectionError', events.gone)
+  }
+
+  get heard(): number {
+    return heardOn(this.socket)
   }
 
   dispatch(request: ExchangeRequest, answer: Answer): void {
@@ -95,7 +103,7 @@ function makeClient(
   options: UndiciDialerOptions,
   target: DialTarget,
   connect: OpenConnection,
-  connected: (protocol: string | false | null) => void,
+  connected: (socket: TLSSocket) => void,
 ): Dispatcher {
   const make = options.client ?? ((origin, clientOptions) => new Client(origin, clientOptions))
   return make(`https://${authority(target)}`, {
@@ -103,7 +111,7 @@ function makeClient(
       connect().then(
         (socket) => {
           callback(null, socket)
-          connected(socket.alpnProtocol)
+          connected(socket)
         },
         (error: unknown) => callback(toPathError(error, target.name), null),
       )

@@ -1,15 +1,15 @@
 /** The broker of a confined client: started by the gate, without a network of its own. Arguments: the command line. */
 import { findPackageJSON } from 'node:module'
-import { dirname, extname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { lockDown } from '../lockdown.ts'
 
 const leave = lockDown()
 // Without the gate there is nothing left to do.
 process.once('disconnect', () => process.exit(1))
 const { gateWay } = await import('./gate-way.ts')
+const { coreEntry } = await import('../program.ts')
 const { run } = await import('../run.ts')
 const way = gateWay()
 const { link } = await way.begin()
-const entry = join(import.meta.dirname, '..', '..', 'client', `main${extname(import.meta.filename)}`)
-const root = dirname(findPackageJSON('../..', import.meta.url) ?? entry)
-await run({ entry, root, args: process.argv.slice(2), env: process.env, leave: { ...leave, way }, link })
+const root = dirname(findPackageJSON('../..', import.meta.url) ?? coreEntry)
+await run({ entry: coreEntry, root, args: process.argv.slice(2), env: process.env, leave: { ...leave, way }, link })

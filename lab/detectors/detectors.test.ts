@@ -66,9 +66,9 @@ withLearning(`attackers tell what differs, and nothing where nothing does${lacki
   t.teardown(() => rmSync(folder, { recursive: true }))
   const { next } = prng(7)
   const classes = Array.from({ length: 120 }, (_, i) => i % 2)
-  const task = (shift: number) => ({
+  const task = (shift: number, role = 'ours') => ({
     ...{ kind: 'both', attacker: 'forest', classes, groups: classes.map((_, i) => `g${i >> 1} ${i % 2}`) },
-    id: { pair: String(shift), role: 'ours', view: 'whole', kind: 'both', attacker: 'forest' },
+    id: { pair: `${role} ${shift}`, role, view: 'whole', kind: 'both', attacker: 'forest' },
     columns: [
       { name: 'one', kind: 'size' },
       { name: 'two', kind: 'time' },
@@ -81,7 +81,11 @@ withLearning(`attackers tell what differs, and nothing where nothing does${lacki
   const groups = classes.map((_, i) => `g${i}`)
   writeFileSync(
     tasks,
-    JSON.stringify({ flows: [task(2), task(0)], rules: [{ ...rules, classes, groups }], pictures: folder }),
+    JSON.stringify({
+      flows: [task(2), task(0), task(0, 'null')],
+      rules: [{ ...rules, classes, groups }],
+      pictures: folder,
+    }),
   )
   const ran = spawnSync(PYTHON, ['-m', 'learn', tasks, results], { cwd: import.meta.dirname, encoding: 'utf8' })
   t.is(ran.status, 0, ran.stderr)
@@ -91,6 +95,8 @@ withLearning(`attackers tell what differs, and nothing where nothing does${lacki
   t.is(flows[0].caught, 1)
   t.is(flows[0].telling[0].name, 'one')
   t.true(flows[1].auc.low < 0.5 && flows[1].auc.high > 0.5, 'the interval of nothing holds a half')
+  const { value, low, high } = flows[2].auc
+  t.true(low < 0.5 && high > 0.5 && Math.abs(value - 0.5) < 0.1, 'classes drawn anew: around a half')
   t.true(mined[0].hits > 0.95)
   t.regex(readFileSync(join(folder, 'flows.svg'), 'utf8'), /<svg/)
 })

@@ -1,6 +1,7 @@
 /** Who is compared with whom: ours with the genuine client of the family, that one with itself, and what must be noticed. */
 import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Session } from './capture/session.ts'
+import { SITES } from './ground/site.ts'
 import type { Pair } from './learn.ts'
 import type { PeerSessions } from './peers/watch.ts'
 import type { GuestKind } from './world.ts'
@@ -51,7 +52,8 @@ export function pairsOf(
   return [...ours, ...nulls, ...control, ...strangers]
 }
 
-/** Genuine visitors have no memory: every second session may stand beside the others. */
+/** Genuine visitors have no memory: every second session of the first site may stand beside the others. */
 function halves(sessions: readonly Session[]): [Session[], Session[]] {
-  return [sessions.filter((_, at) => at % 2 === 0), sessions.filter((_, at) => at % 2 === 1)]
+  const here = sessions.filter(({ site }) => site === SITES[0])
+  return [here.filter((_, at) => at % 2 === 0), here.filter((_, at) => at % 2 === 1)]
 }

@@ -138,14 +138,23 @@ async function memberOf(parts: Parts, template: CompiledTemplate, { host }: Gues
   // The first times somebody comes back they bring what others need to reach them; that happens once.
   for (let time = 0; time < 2; time++) {
     await near.call({ run: 'open', name, template: template.id })
+    await near.call({ run: 'stocked', name })
     await near.call({ run: 'rest', name })
     await near.call({ run: 'close', name })
+  }
+  // Nothing waits for whoever comes, as nothing waits for genuine visitors: what the last talk owes is told before leaving.
+  const owed = async (): Promise<void> => {
+    await Promise.all([near.call({ run: 'rest', name }), far.call({ run: 'rest', name })])
+    await near.call({ run: 'rest', name })
   }
   return {
     enter: async () => void (await near.call({ run: 'open', name, template: template.id })),
     say: (letters) => near.tell({ run: 'say', name, letters }),
     notice: () => {},
     hear: (letters) => far.tell({ run: 'say', name, letters }),
-    leave: async () => void (await near.call({ run: 'close', name })),
+    leave: async () => {
+      await owed()
+      await near.call({ run: 'close', name })
+    },
   }
 }

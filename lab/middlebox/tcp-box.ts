@@ -5,6 +5,8 @@ import type { TcpRules } from './scenario.ts'
 
 /** Octets waiting in one direction before the sender has to wait. */
 const QUEUE = 262_144
+/** Octets of a TCP segment: a slow link passes on what it has, not only all of what was written at once. */
+const SEGMENT = 1_400
 
 export interface Place {
   readonly host: string
@@ -133,6 +135,13 @@ class Link {
     }, idleCutMs)
   }
 
+  /** Where octets take no time, they come together. */
+  private segments(piece: Buffer): Buffer[] {
+    if (this.rules().bytesPerSecond === undefined) return [piece]
+    const count = Math.ceil(piece.length / SEGMENT)
+    return Array.from({ length: count }, (_, i) => piece.subarray(i * SEGMENT, (i + 1) * SEGMENT))
+  }
+
   /** In order; each piece leaves when the one before has, the link has had time for it, and the delay is over. */
   private pass(from: Socket, to: Socket, admit: (piece: Uint8Array) => boolean): void {
     let free = 0
@@ -151,11 +160,13 @@ class Link {
       if (this.frozen || !admit(piece)) return
       queued += piece.length
       if (queued > QUEUE) from.pause()
-      later(piece.length, () => {
-        queued -= piece.length
-        if (queued <= QUEUE && from.isPaused()) from.resume()
-        if (!this.frozen && to.writable) to.write(piece)
-      })
+      for (const part of this.segments(piece)) {
+        later(part.length, () => {
+          queued -= part.length
+          if (queued <= QUEUE && from.isPaused()) from.resume()
+          if (!this.frozen && to.writable) to.write(part)
+        })
+      }
     })
     from.on('end', () => later(0, () => void (this.frozen || to.end())))
     from.on('close', () =>

@@ -193,7 +193,11 @@ async function dispatch(
   abort: AbortController,
 ): Promise<unknown> {
   for (const service of services) {
-    if (Object.hasOwn(service.unary, method)) return (await service.unary[method]!(args, caller)) ?? null
+    if (Object.hasOwn(service.unary, method)) {
+      // What comes next waits for the answer, which is short: it goes before news, which may be much.
+      stream.priority = Priority.urgent
+      return (await service.unary[method]!(args, caller)) ?? null
+    }
     if (!Object.hasOwn(service.subscribe, method)) continue
     await service.subscribe[method]!(args, caller, (item) => push(stream, item, abort.signal), abort.signal)
     return undefined

@@ -9,7 +9,7 @@ import { bodyLength } from '../parcel.ts'
 import { AgreementType, ANSWER_KEM_LENGTH, ControlReader, encodeControl } from './agreement.ts'
 import { Epoch, sessionTranscript } from './epoch.ts'
 import { CloseCode } from './frames.ts'
-import type { MultiplexerEvents } from './multiplexer.ts'
+import type { MultiplexerEvents, Wanted } from './multiplexer.ts'
 import { Multiplexer } from './multiplexer.ts'
 import type { Priority } from './stream.ts'
 
@@ -111,12 +111,12 @@ export class ClientSession {
   }
 
   /**
-   * The next request: a parcel of exactly `length` octets. `hold`: milliseconds to wait for an answer with content;
-   * undefined wants the answer at once. `binding`: of the kind of request that will carry it; empty only where no template
+   * The next request: a parcel of exactly `length` octets. `wanted`: of its answer, which comes at once where no hold is
+   * said, and as large as any where no room is. `binding`: of the kind of request that will carry it; empty only where no template
    * is involved.
    */
-  take(length: number, hold?: number, binding: Uint8Array = empty): Outgoing {
-    return this.next(binding, (number) => this.mux.build(number, bodyLength(length), this.epoch.index > 0, hold))
+  take(length: number, wanted: Wanted = {}, binding: Uint8Array = empty): Outgoing {
+    return this.next(binding, (number) => this.mux.build(number, bodyLength(length), this.epoch.index > 0, wanted))
   }
 
   /** As `take`, with nothing in it that would be missed: to try whether a kind of request gets through. */

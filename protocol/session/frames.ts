@@ -12,6 +12,7 @@
  *     0x07        lost: exchange whose answer the client will never see          (client to gateway)
  *     0x08        close: code                                                    the session is over
  *     0x09        pack pointer: sequence || stage || ttl || hash 32              (gateway to client; no hash at stage 0)
+ *     0x0a        room: octets of the largest parcel that the client wants for an answer   (client to gateway)
  *
  * All numbers are varints (varint.ts). Anything else is not a parcel body.
  */
@@ -31,6 +32,7 @@ export const FrameType = {
   lost: 0x07,
   close: 0x08,
   packPointer: 0x09,
+  room: 0x0a,
 } as const
 
 /** Why a session or a stream ended. */
@@ -60,6 +62,7 @@ export type Frame =
   | { readonly kind: 'reset'; readonly id: number; readonly final: number; readonly code: number }
   | { readonly kind: 'hold'; readonly ms: number }
   | { readonly kind: 'lost'; readonly number: number }
+  | { readonly kind: 'room'; readonly octets: number }
   | { readonly kind: 'close'; readonly code: number }
   | { readonly kind: 'packPointer'; readonly sequence: number; readonly pointer: PackPointer }
 
@@ -116,6 +119,8 @@ function decodeFrame(type: number, reader: Reader): Frame | undefined {
       return numbers(reader, 1, ([code]) => ({ kind: 'close', code: code! }))
     case FrameType.packPointer:
       return decodePointer(reader)
+    case FrameType.room:
+      return numbers(reader, 1, ([octets]) => ({ kind: 'room', octets: octets! }))
     default:
       return undefined
   }

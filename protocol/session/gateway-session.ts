@@ -9,7 +9,7 @@ import { bodyLength } from '../parcel.ts'
 import { AgreementType, ControlReader, encodeControl, OFFER_KEM_LENGTH } from './agreement.ts'
 import { Epoch, sessionTranscript } from './epoch.ts'
 import { CloseCode } from './frames.ts'
-import type { MultiplexerEvents } from './multiplexer.ts'
+import type { Accepted, MultiplexerEvents } from './multiplexer.ts'
 import { Multiplexer } from './multiplexer.ts'
 import type { Priority, Stream } from './stream.ts'
 import type { Expected, TokenTable } from './token-table.ts'
@@ -37,7 +37,7 @@ export interface GatewaySessionEvents extends MultiplexerEvents {
 }
 
 /** `fresh`: taken in. `repeat`: a bit-identical retry of an exchange that was taken in before. */
-export type Received = { readonly kind: 'fresh'; readonly hold: number | undefined } | { readonly kind: 'repeat' }
+export type Received = ({ readonly kind: 'fresh' } & Accepted) | { readonly kind: 'repeat' }
 
 export class GatewaySession implements MultiplexerEvents {
   readonly mux: Multiplexer
@@ -93,7 +93,7 @@ export class GatewaySession implements MultiplexerEvents {
     this.retire(now)
     const open = Math.max(this.mux.unacknowledged, this.used.size)
     if (open > Limits.unackedParcels) this.mux.close(CloseCode.limit)
-    return { kind: 'fresh', hold: accepted?.hold }
+    return { kind: 'fresh', hold: accepted?.hold, room: accepted?.room }
   }
 
   /**

@@ -17,6 +17,9 @@ import { Priority } from './stream.ts'
 import type { Role } from './stream-table.ts'
 import { StreamTable } from './stream-table.ts'
 
+/** Octets of a frame that says the room for an answer, at the most. */
+const ROOM_OCTETS = 5
+
 /** What one sent parcel held, so that it can be sent again or forgotten. */
 interface Sent {
   segments: readonly SentSegment[]
@@ -43,7 +46,12 @@ export interface MultiplexerEvents {
 export interface Accepted {
   /** Milliseconds the client is ready to wait; undefined: answer at once. */
   readonly hold: number | undefined
+  /** Octets of the largest parcel that the client wants for an answer; undefined: as large as any. */
+  readonly room: number | undefined
 }
+
+/** What a request says of the answer that it wants, as `Accepted`. */
+export type Wanted = Partial<Accepted>
 
 export class Multiplexer implements StreamOwner {
   /** Service streams may be sent; before that only the control stream. */
@@ -115,11 +123,13 @@ export class Multiplexer implements StreamOwner {
 
   /**
    * Fills the body of the parcel of exchange `number`. `services` false: control stream only (keys not yet hybrid).
-   * `hold`: the client's patience for the answer, milliseconds.
+   * `room` is left out where what waits fits without it, and would not with it.
    */
-  build(number: number, length: number, services: boolean, hold?: number): Uint8Array {
+  build(number: number, length: number, services: boolean, { hold, room }: Wanted = {}): Uint8Array {
     const { writer, sent } = this.begin(number, length)
     if (hold !== undefined) writer.numbers(FrameType.hold, hold)
+    const spare = writer.room - this.pending(writer.room + 1)
+    if (room !== undefined && (spare < 0 || spare >= ROOM_OCTETS)) writer.numbers(FrameType.room, room)
     if (this.closeCode !== undefined) writer.numbers(FrameType.close, this.closeCode)
     else this.fill(writer, sent, services)
     this.sent.set(number, sent)
@@ -199,14 +209,17 @@ export class Multiplexer implements StreamOwner {
     this.arrived.add(number, number + 1)
     for (const range of decoded.acks) this.acceptAcks(range)
     let hold: number | undefined
+    let room: number | undefined
     for (const frame of decoded.frames) {
       if (frame.kind === 'hold') hold = frame.ms
+      else if (frame.kind === 'room' && this.role === 'gateway') room = frame.octets
+      else if (frame.kind === 'room') return this.violation()
       else if (frame.kind === 'lost' && frame.number === number) return this.violation()
       else if (!this.acceptFrame(frame, services)) return this.violation()
       if (this.isClosed) return undefined
     }
     if (this.notices.openResets > Limits.resets) this.close(CloseCode.limit)
-    return { hold }
+    return { hold, room }
   }
 
   private violation(): undefined {
@@ -218,7 +231,7 @@ export class Multiplexer implements StreamOwner {
     for (const number of [...this.sent.keys()]) if (number >= start && number < end) this.acknowledge(number)
   }
 
-  private acceptFrame(frame: Exclude<Frame, { kind: 'hold' }>, services: boolean): boolean {
+  private acceptFrame(frame: Exclude<Frame, { kind: 'hold' | 'room' }>, services: boolean): boolean {
     switch (frame.kind) {
       case 'stream':
         return (services || frame.id === 0) && this.acceptStream(frame)

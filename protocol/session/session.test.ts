@@ -377,6 +377,24 @@ test('what waits fits a parcel of the length that it claims, to the octet', (t) 
   }
 })
 
+test('the room for an answer is said, but does not make a parcel longer that is full to the octet', (t) => {
+  for (const length of [712, 5_000]) {
+    const said = (spare: number): number | undefined => {
+      const mux = new Multiplexer('client', {})
+      mux.ready = true
+      mux.open(Priority.urgent).write(new Uint8Array(length))
+      const body = mux.build(1, 1 + mux.pending(Number.POSITIVE_INFINITY) + spare, true, { room: 3_072 })
+      return new Multiplexer('gateway', {}).accept(1, body, true)?.room
+    }
+    t.is(said(0), undefined)
+    t.is(said(5), 3_072)
+    t.is(said(-300), 3_072, 'some is left over in any case')
+  }
+  const gateway = new Multiplexer('client', {})
+  gateway.accept(1, Uint8Array.of(0, FrameType.room, 1), true)
+  t.true(gateway.isClosed, 'a gateway says none')
+})
+
 test('a close reaches the other side and ends its streams', async (t) => {
   const link = new SessionLink(prng(7), calm)
   await link.time.run(() => link.client.mux.ready, 10_000)

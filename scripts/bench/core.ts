@@ -117,7 +117,7 @@ mailboxes.onMessage(async ({ id }) => {
 })
 
 async function openQueue(): Promise<{ sid: string; sauth: string }> {
-  await mailboxes.create({ ...own, policy: 'disk', ttlSeconds: 3_600 })
+  await mailboxes.create({ ...own, policy: 'disk', ttlSeconds: 3_600, quiet: false })
   mailboxes.setQueues([own])
   return { sid: hex(own.sid), sauth: hex(own.sauth) }
 }

@@ -1,8 +1,9 @@
 /**
- * What recognition costs those who are not recognised: requests a second of the site with and without it, and CPU time
- * added to a stranger's request on a path that a template uses.
+ * What recognition costs those who are not recognised: requests a second of the site with and without it, CPU time added to a
+ * stranger's request on a path that a template uses, and behind nginx what a page costs that is no template's.
  */
 import { join } from 'node:path'
+import { ownPages } from './own-pages.ts'
 import type { Program } from './processes.ts'
 import { start, startGateway } from './processes.ts'
 import type { Report } from './report.ts'
@@ -53,18 +54,22 @@ export async function decoy(): Promise<Report> {
     const [strangers, reference] = await pairOfRuns('template', i % 2 === 0)
     added.push(strangers.us - reference.us)
   }
-  for (const program of [load, gateway, site]) await program.end()
+  for (const program of [gateway, site]) await program.end()
+  const pages = await ownPages(load)
+  await load.end()
   const setting = 'sample site, plain HTTP, 16 connections, three templates live'
   return {
     rows: [
       { what: 'site with recognition', value: round(median(speeds), 0), unit: 'requests/s', setting },
       { what: 'against h3 alone', value: round(median(ratios)), unit: 'ratio', setting },
       { what: 'added to a stranger on a template path', value: round(median(added), 1), unit: 'us CPU', setting },
+      ...pages.rows,
     ],
     result: {
       ratio: round(median(ratios)),
       stranger_us: round(median(added), 1),
       requests_per_second: round(median(speeds), 0),
+      ...pages.result,
     },
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A gateway for a benchmark: the real one, with the bulk service beside the mailbox. Prints {port, links, pid} once up.
- *     gateway.ts https|http [public port] [invites] [uses of each]
+ * A gateway for a benchmark: the real one, with the bulk service beside the mailbox. Prints {port, socket, links, pid} once up.
+ *     gateway.ts https|http|unix [public port] [invites] [uses of each]      (unix: behind nginx, whose site answers strangers)
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -23,11 +23,14 @@ const certificate = join(folder, 'certificate.pem')
 const key = join(folder, 'key.pem')
 process.umask(0o077)
 await createSelfSigned('localhost', { certificate, key }, new Date())
-const place =
-  listen === 'https'
-    ? `https: 127.0.0.1:${port}\n  certificate: ${certificate}\n  key: ${key}`
-    : `http: 127.0.0.1:${port}`
+const socket = join(folder, 'gateway.sock')
+const places: Readonly<Record<string, string>> = {
+  https: `https: 127.0.0.1:${port}\n  certificate: ${certificate}\n  key: ${key}`,
+  http: `http: 127.0.0.1:${port}`,
+  unix: `unix: ${socket}`,
+}
 const site = new URL('../../gateway/decoy/sample-site', import.meta.url).pathname
+const decoy = listen === 'unix' ? 'accel: "@decoy"' : `folder: ${site}`
 await initState(
   join(folder, 'state'),
   `name: Bench
@@ -35,8 +38,8 @@ domain: localhost
 port: ${Number(publicPort) || port}
 addresses: [127.0.0.1]
 listen:
-  ${place}
-decoy: {folder: ${site}}
+  ${places[listen]!}
+decoy: {${decoy}}
 templates: [support-chat, gallery, beacon]
 `,
 )
@@ -75,7 +78,7 @@ const links = invites.map(({ code, cohort, info }) =>
 gateway.sessions.setCohorts(
   state.members.cohorts(Date.now()).map(({ id, secret }) => ({ id, keys: deriveCohort(secret) })),
 )
-console.log(JSON.stringify({ port, links, state: join(folder, 'state'), pid: process.pid }))
+console.log(JSON.stringify({ port, socket, links, state: join(folder, 'state'), pid: process.pid }))
 
 const end = async (): Promise<void> => {
   await gateway.stop()

@@ -62,7 +62,7 @@ function exchange(
 
 async function round(session: ClientSession, hold: number | undefined): Promise<void> {
   const shape = template.shape(hold === undefined ? 'send' : 'poll')
-  const outgoing = session.take(shape.up.fit(session.pending(shape.up.max) + 48), hold, bindingOf(shape))
+  const outgoing = session.take(shape.up.fit(session.pending(shape.up.max) + 48), { hold }, bindingOf(shape))
   const answer = await exchange(shape.encodeRequest({ ...outgoing, host: 'localhost', random: randomBytes }))
   const parcel = shape.decodeResponse(answer)
   if (parcel === undefined || !session.receive(Date.now(), outgoing.number, parcel))

@@ -1,10 +1,11 @@
 /**
- * How long `sotto chat` takes from the command to the prompt with a long history: 1,000 contacts with 100 messages each, broker
- * and core as shipped, no network. Beside it, in turns: the same with an empty store, and two bare Nodes one after the other.
+ * How long `scripts/sotto chat` takes from the command to the prompt with a long history: 1,000 contacts with 100 messages each,
+ * broker and core as shipped and prepared, no network. Beside it, in turns: the same with an empty store; the sources themselves,
+ * as they start where nothing is prepared; two bare Nodes one after the other.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memberFlags } from '../node-flags.ts'
@@ -15,6 +16,16 @@ const CONTACTS = 1_000
 const MESSAGES = 100
 const ROUNDS = 15
 const root = join(import.meta.dirname, '..', '..')
+const command = [join(root, 'scripts', 'sotto')] as const
+const sources = [process.execPath, ...memberFlags, join(root, 'firewall', 'main.ts')] as const
+
+/** Milliseconds. */
+interface Round {
+  readonly long: number
+  readonly fresh: number
+  readonly sources: number
+  readonly bare: number
+}
 
 export async function open(): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), 'sotto-bench-open-'))
@@ -22,9 +33,16 @@ export async function open(): Promise<Report> {
     const [long, fresh] = [join(folder, 'long'), join(folder, 'fresh')]
     await fill(long, CONTACTS, MESSAGES)
     await fill(fresh, 0, 0)
-    const rounds: { long: number; fresh: number; bare: number }[] = []
+    // Once for nothing: it may have to be prepared.
+    await untilPrompt(command, fresh)
+    const rounds: Round[] = []
     for (let i = 0; i < ROUNDS; i++) {
-      rounds.push({ long: await untilPrompt(long), fresh: await untilPrompt(fresh), bare: await bareNodes() })
+      rounds.push({
+        long: await untilPrompt(command, long),
+        fresh: await untilPrompt(command, fresh),
+        sources: await untilPrompt(sources, long),
+        bare: await bareNodes(),
+      })
     }
     return reportOf(rounds)
   } finally {
@@ -32,17 +50,22 @@ export async function open(): Promise<Report> {
   }
 }
 
-function reportOf(rounds: readonly { long: number; fresh: number; bare: number }[]): Report {
-  const middle = (of: 'long' | 'fresh' | 'bare'): number => round(median(rounds.map((each) => each[of])), 0)
-  const [long, fresh, bare] = [middle('long'), middle('fresh'), middle('bare')]
+function reportOf(rounds: readonly Round[]): Report {
+  const middle = (of: keyof Round): number => round(median(rounds.map((each) => each[of])), 0)
+  const [long, fresh, direct, bare] = [middle('long'), middle('fresh'), middle('sources'), middle('bare')]
   const row = (what: string, value: number, setting: string): Row => ({ what, value, unit: 'ms', setting })
+  const isPrepared = existsSync(join(root, 'prepared', 'stamp'))
   return {
     rows: [
       row('to the prompt', long, `${CONTACTS} contacts, ${CONTACTS * MESSAGES} messages, broker and core, no network`),
       row('with an empty store', fresh, 'the same program'),
+      row('where nothing is prepared', direct, 'the sources, with the same messages'),
       row('of that, two Nodes that do nothing', bare, 'one after the other'),
     ],
-    result: { prompt_ms: long, empty_ms: fresh, node_ms: bare, history_ms: round(long - fresh, 0) },
+    result: {
+      ...{ prompt_ms: long, empty_ms: fresh, sources_ms: direct, node_ms: bare, history_ms: round(long - fresh, 0) },
+      prepared: isPrepared,
+    },
   }
 }
 
@@ -54,10 +77,9 @@ async function fill(folder: string, contacts: number, messages: number): Promise
 }
 
 /** Milliseconds until the view has said its first word, which it does when it takes lines. */
-async function untilPrompt(state: string): Promise<number> {
+async function untilPrompt([program, ...args]: readonly string[], state: string): Promise<number> {
   const began = performance.now()
-  const args = [...memberFlags, join(root, 'firewall', 'main.ts'), 'chat', '--state', state]
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(program!, [...args, 'chat', '--state', state], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = once(child, 'exit')
   const early = ended.then(() => Promise.reject(new Error('the chat ended before its prompt')))
   await Promise.race([once(child.stdout, 'data'), early])

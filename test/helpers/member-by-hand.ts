@@ -85,8 +85,8 @@ export class MemberByHand {
   }
 
   /** The next request, for the one shape that is used here. */
-  take(length: number, hold: number): Outgoing {
-    return this.client.take(length, hold, bindingOf(shape))
+  take(length: number, hold: number, room?: number): Outgoing {
+    return this.client.take(length, { hold, room }, bindingOf(shape))
   }
 
   /** Finds the token of a request, as the carrier does before the body is here. undefined: a stranger's. */

@@ -8,6 +8,7 @@ const sizes = {
   max: 200_000,
   classes,
   fit: (bytes: number): number => classes.find((size) => size >= bytes) ?? 200_000,
+  within: (bytes: number): number => classes.findLast((size) => size <= bytes) ?? 96,
 }
 
 export interface Plain {

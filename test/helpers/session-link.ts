@@ -114,7 +114,7 @@ export class SessionLink {
   private begin(kind: 'polls' | 'sends', hold: number): void {
     const wanted = this.client.pending(SIZES.at(-1)!) + 48
     const size = SIZES.find((each) => each >= wanted) ?? SIZES.at(-1)!
-    const outgoing = this.client.take(size, hold)
+    const outgoing = this.client.take(size, { hold })
     this[kind]++
     this.exchanges++
     this.attempt(outgoing, hold, 1, () => {

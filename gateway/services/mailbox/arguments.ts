@@ -27,6 +27,8 @@ export interface CreateArguments extends RecipientArguments {
   readonly policy?: Policy | undefined
   /** Seconds. */
   readonly ttl: number
+  /** Who writes is not told whether anybody reads. */
+  readonly quiet: boolean
 }
 
 export interface PutArguments {
@@ -67,7 +69,10 @@ const recipient = { rid: octets(24), rauth: octets(32) }
 const sender = { sid: octets(24), sauth: octets(32) }
 
 export const parseCreate: Parser<CreateArguments> = parser(
-  v.strictObject({ ...recipient, ...sender, seal: octets(32), policy: v.optional(v.picklist(policies)), ttl }),
+  v.strictObject({
+    ...{ ...recipient, ...sender, seal: octets(32) },
+    ...{ policy: v.optional(v.picklist(policies)), ttl, quiet: v.optional(v.boolean(), false) },
+  }),
 )
 
 export const parsePut: Parser<PutArguments> = parser(

@@ -90,9 +90,14 @@ export class Fixture {
     return await refusalOf(this.call(method, args, caller))
   }
 
-  async queue(policy: 'none' | 'ram' | 'disk' = 'disk', ttl = 3_600, caller: Caller = anna): Promise<Keys> {
+  async queue(
+    policy: 'none' | 'ram' | 'disk' = 'disk',
+    ttl = 3_600,
+    caller: Caller = anna,
+    more: { readonly quiet?: boolean } = {},
+  ): Promise<Keys> {
     const keys = drawKeys()
-    await this.call('create', { ...keys, policy, ttl }, caller)
+    await this.call('create', { ...keys, policy, ttl, ...more }, caller)
     return keys
   }
 

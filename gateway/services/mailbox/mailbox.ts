@@ -41,8 +41,8 @@ export interface MailboxOptions {
 /** Tables that the mailbox needs in its store. */
 export const MAILBOX_TABLES: readonly string[] = [...QUEUE_TABLES, ...DISK_TABLES]
 
-/** `delivered`: handed to the recipient, not stored. `dropped`: asked not to be stored, and nobody reads. */
-export type PutResult = 'delivered' | 'stored' | 'duplicate' | 'dropped'
+/** `delivered`: handed to the recipient, not stored. `passed`: handed to whoever reads, if anybody does; nobody is told which. */
+export type PutResult = 'delivered' | 'stored' | 'duplicate' | 'passed'
 
 /** Queues looked at by one call of `sweep`, so that it never holds up traffic noticeably. */
 const SWEEP_SLICE = 64
@@ -119,24 +119,49 @@ export class Mailbox {
     const wanted = parsePut(args)
     const queue = this.queues.asSender(wanted.sid, wanted.sauth)
     if (queue === undefined) throw new ServiceFailure('unknown')
-    if (this.acked.has(queue, wanted.id)) return { stored: 'duplicate' }
     const message = { id: wanted.id, body: wanted.body, at: this.around.now() }
-    if (wanted.noStore || queue.policy === 'none') return { stored: await this.pass(queue, message, wanted.noStore) }
-    const stored = await this.backlogOf(queue).put(queue, message)
-    this.readers.get(latin1(queue.rid))?.notice(queue)
-    return { stored }
+    if (wanted.noStore || (queue.quiet && queue.policy === 'none')) return { stored: this.pass(queue, message) }
+    if (queue.quiet) return { stored: await this.putQuietly(queue, message) }
+    if (this.acked.has(queue, wanted.id)) return { stored: 'duplicate' }
+    if (queue.policy === 'none') return { stored: await this.deliver(queue, message) }
+    return { stored: await this.keep(queue, message) }
   }
 
-  /** Hands a message to whoever reads now, without storing it. */
-  private async pass(queue: Queue, message: Message, noStore: boolean): Promise<PutResult> {
+  private async keep(queue: Queue, message: Message): Promise<'stored' | 'duplicate'> {
+    const stored = await this.backlogOf(queue).put(queue, message)
+    this.readers.get(latin1(queue.rid))?.notice(queue)
+    return stored
+  }
+
+  /**
+   * Whether it was kept is not told: whoever may write could see by `full` and `duplicate` when the recipient has come to
+   * fetch. What is not kept costs as much, and comes again: a sender repeats until the recipient itself has answered.
+   */
+  private async putQuietly(queue: Queue, message: Message): Promise<PutResult> {
+    try {
+      if (this.acked.has(queue, message.id) || (await this.keep(queue, message)) === 'duplicate') {
+        await this.queues.rewrite(queue)
+      }
+    } catch (error) {
+      if (!(error instanceof ServiceFailure) || error.reason !== 'full') throw error
+      await this.queues.rewrite(queue)
+    }
+    return 'stored'
+  }
+
+  /** To whoever reads now, without storing it, and without a word on whether anybody does. */
+  private pass(queue: Queue, message: Message): PutResult {
+    this.readers.get(latin1(queue.rid))?.offer(queue, message)
+    return 'passed'
+  }
+
+  /** As policy `none` has it: a message reaches who reads at this moment, or is refused. */
+  private async deliver(queue: Queue, message: Message): Promise<PutResult> {
     const offered = this.readers.get(latin1(queue.rid))?.offer(queue, message) ?? false
     const delivered = offered === 'full' ? false : await offered
-    if (delivered) {
-      this.acked.add(queue, [message.id])
-      return 'delivered'
-    }
-    if (noStore) return 'dropped'
-    throw new ServiceFailure(offered === 'full' ? 'full' : 'offline')
+    if (!delivered) throw new ServiceFailure(offered === 'full' ? 'full' : 'offline')
+    this.acked.add(queue, [message.id])
+    return 'delivered'
   }
 
   private async ack(args: unknown): Promise<{ acked: number }> {

@@ -22,6 +22,8 @@ export interface Queue {
   readonly policy: Policy
   /** Seconds a message may wait. */
   readonly ttl: number
+  /** Who writes is not told whether anybody reads. Missing in queues from before there was the choice. */
+  readonly quiet?: boolean
   /** Names the account of the member that made it. */
   readonly owner: Uint8Array
   /** Day (since 1970) of the latest subscription. */
@@ -82,6 +84,7 @@ export class Queues {
       seal: args.seal,
       policy: args.policy,
       ttl: args.ttl,
+      quiet: args.quiet,
       owner: sha256(utf8('sotto/1/mailbox/owner\0'), utf8(member)),
       seenDay: dayOf(now),
     }
@@ -93,6 +96,8 @@ export class Queues {
     const existing = this.read(queue.rid)
     if (existing !== undefined) {
       if (!sameQueue(existing, queue)) throw new ServiceFailure('exists')
+      // Its maker may want it quiet later than it was made.
+      if (existing.quiet !== queue.quiet) this.write({ ...existing, quiet: queue.quiet ?? false })
       return false
     }
     if (this.senders.has(queue.sid)) throw new ServiceFailure('exists')
@@ -127,6 +132,14 @@ export class Queues {
     if (stale.length === 0) return
     await this.store.transaction(() => {
       for (const queue of stale) if (this.exists(queue)) this.write({ ...queue, seenDay: today })
+    })
+  }
+
+  /** Writes what stands there already: as much work for the disk as a message. */
+  async rewrite(queue: Queue): Promise<void> {
+    await this.store.transaction(() => {
+      const current = this.read(queue.rid)
+      if (current !== undefined) this.write(current)
     })
   }
 
@@ -166,7 +179,7 @@ export class Queues {
   }
 }
 
-/** Everything that a caller of `create` chooses. */
+/** Everything that a caller of `create` chooses once and for all. */
 function sameQueue(a: Queue, b: Queue): boolean {
   const chosen = (queue: Queue): Uint8Array =>
     concat(queue.rid, queue.sid, queue.rauthHash, queue.sauthHash, queue.seal, queue.owner)

@@ -1,7 +1,7 @@
 import { queryObjects } from 'node:v8'
 import test from 'ava'
 import fc from 'fast-check'
-import { anna, bodyOf, Fixture, idOf, type Keys, refusalOf } from './fixture.ts'
+import { anna, bodyOf, drawKeys, Fixture, idOf, type Keys, refusalOf } from './fixture.ts'
 import { MailboxLimits } from './limits.ts'
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -162,19 +162,72 @@ test('policy none: a sender waits for the reader, and hears it when the reader l
   t.deepEqual(await Promise.all(puts), ['offline', 'offline', 'offline'])
 })
 
-test('a message that must not be stored is delivered or dropped, whatever the policy', async (t) => {
+test('a message that must not be stored is handed over or lost, and its sender is told neither', async (t) => {
   for (const policy of ['none', 'ram', 'disk'] as const) {
     const fixture = await Fixture.create(t)
     const keys = await fixture.queue(policy)
-    t.deepEqual(await fixture.put(keys, 1, { noStore: true }), { stored: 'dropped' })
+    t.deepEqual(await fixture.put(keys, 1, { noStore: true }), { stored: 'passed' })
     t.deepEqual((await fixture.waiting([keys], 0)).ids(), [])
     const reader = fixture.read([keys])
     await turn()
-    t.deepEqual(await fixture.put(keys, 2, { noStore: true }), { stored: 'delivered' })
+    t.deepEqual(await fixture.put(keys, 2, { noStore: true }), { stored: 'passed' })
+    await reader.until(1)
     t.deepEqual(reader.ids(), [2])
+    t.deepEqual(await fixture.put(keys, 2, { noStore: true }), { stored: 'passed' }, 'nor by a repeat')
+    await reader.until(2)
     await reader.stop()
     t.deepEqual((await fixture.waiting([keys], 0)).ids(), [])
   }
+})
+
+test('a message of a known id that must not be stored tells its sender nothing either', async (t) => {
+  const fixture = await Fixture.create(t)
+  const keys = await fixture.queue()
+  await fixture.put(keys, 1)
+  t.deepEqual(await fixture.put(keys, 1, { noStore: true }), { stored: 'passed' }, 'it waits')
+  await fixture.waiting([keys], 1)
+  await fixture.ack(keys, 1)
+  t.deepEqual(await fixture.put(keys, 1, { noStore: true }), { stored: 'passed' }, 'it was fetched')
+})
+
+test('a quiet queue answers the same whether its recipient is there, has fetched, or is away', async (t) => {
+  const fixture = await Fixture.create(t, { limits: { waitingPerQueue: 3, ackedIdsPerQueue: 1 } })
+  for (const policy of ['ram', 'disk'] as const) {
+    const keys = await fixture.queue(policy, 3_600, anna, { quiet: true })
+    const answers = new Set<string>()
+    const probe = async (): Promise<void> => {
+      for (const n of [1, 2, 3, 4, 1]) answers.add(JSON.stringify(await fixture.put(keys, n)))
+    }
+    await probe()
+    t.deepEqual((await fixture.waiting([keys], 3)).ids(), [1, 2, 3], 'beyond its bound nothing is kept')
+    await fixture.ack(keys, 1, 2, 3)
+    await probe()
+    const reader = fixture.read([keys])
+    await reader.until(3)
+    await probe()
+    await reader.stop()
+    t.deepEqual([...answers], ['{"stored":"stored"}'])
+  }
+  const none = await fixture.queue('none', 3_600, anna, { quiet: true })
+  t.deepEqual(await fixture.put(none, 1), { stored: 'passed' })
+  const reader = fixture.read([none])
+  await turn()
+  t.deepEqual(await fixture.put(none, 1), { stored: 'passed' })
+  await reader.until(1)
+  await reader.stop()
+})
+
+test('a queue becomes quiet when its maker asks for it, and nobody else', async (t) => {
+  const fixture = await Fixture.create(t)
+  const keys = drawKeys()
+  t.deepEqual(await fixture.call('create', { ...keys, ttl: 60 }), { created: true })
+  await fixture.put(keys, 1)
+  t.deepEqual(await fixture.put(keys, 1), { stored: 'duplicate' })
+  t.is(await fixture.refusal('create', { ...keys, ttl: 60, quiet: true }, { ...anna, member: 'ben' }), 'exists')
+  t.deepEqual(await fixture.put(keys, 1), { stored: 'duplicate' })
+  t.deepEqual(await fixture.call('create', { ...keys, ttl: 60, quiet: true }), { created: false })
+  t.deepEqual(await fixture.put(keys, 1), { stored: 'stored' })
+  t.is(await fixture.refusal('create', { ...keys, ttl: 60, quiet: 1 }), 'invalid')
 })
 
 test('octets on their way without being stored are bounded for a slow reader', async (t) => {
@@ -223,7 +276,7 @@ test('messages on their way to a slow reader are bounded', async (t) => {
   const waiting = [first, ...[1, 2, 3].map((n) => fixture.put(keys, n))]
   await turn()
   t.is(await fixture.putRefusal(keys, 4), 'full')
-  t.deepEqual(await fixture.put(keys, 5, { noStore: true }), { stored: 'dropped' })
+  t.deepEqual(await fixture.put(keys, 5, { noStore: true }), { stored: 'passed' })
   open()
   t.deepEqual(
     await Promise.all(waiting),

@@ -6,6 +6,7 @@
  *     {run: 'say', name, letters}                          to the one contact
  *     {id, run: 'met', name}               -> {id}         once something was heard, anew each time
  *     {id, run: 'rest', name}              -> {id}         once nothing is under way, and nothing will be soon
+ *     {id, run: 'stocked', name}           -> {id}         once others find all keys that they need to begin with this one
  *     {id, run: 'close', name}             -> {id}
  *     member.ts FOLDER
  */
@@ -20,7 +21,7 @@ import { systemBroker } from '#firewall/system-broker.ts'
 
 interface Command {
   readonly id: number
-  readonly run: 'join' | 'add' | 'open' | 'say' | 'met' | 'rest' | 'close'
+  readonly run: 'join' | 'add' | 'open' | 'say' | 'met' | 'rest' | 'stocked' | 'close'
   readonly name: string
   readonly link: string
   readonly card: string
@@ -32,6 +33,9 @@ const REACH_MS = 60_000
 /** What is due within so long is waited for, and for how long at most, milliseconds. */
 const SOON_MS = 6_000
 const REST_MS = 10_000
+/** Less than so many octets up in so many milliseconds: no keys are being put on a shelf, which goes on beside everything else. */
+const SHELF_OCTETS = 8_192
+const SHELF_MS = 3_000
 const [folder = ''] = process.argv.slice(2)
 
 class Person {
@@ -83,6 +87,14 @@ class Person {
     await this.member?.settled(SOON_MS, REST_MS)
   }
 
+  async stocked(): Promise<void> {
+    const up = (): number => this.member?.today().up ?? 0
+    for (let before = Number.NEGATIVE_INFINITY; up() - before > SHELF_OCTETS; ) {
+      before = up()
+      await new Promise((resolve) => setTimeout(resolve, SHELF_MS))
+    }
+  }
+
   async close(): Promise<void> {
     await this.member?.close()
     await this.broker?.close()
@@ -105,6 +117,7 @@ async function obey({ run, name, link, card, template, letters }: Command): Prom
   else if (run === 'say') person.say(letters)
   else if (run === 'met') await person.met()
   else if (run === 'rest') await person.rest()
+  else if (run === 'stocked') await person.stocked()
   else await person.close()
   return {}
 }

@@ -26,11 +26,15 @@ const listen = async ({ think, quiet }) => {
     await wait(think[0] + Math.random() * (think[1] - think[0]))
   }
 }
+const askAll = async (kinds) => {
+  for (const kind of kinds) await ask(kind)
+}
 const enter = async ({ opening }) => {
   const [first, ...others] = opening
   await ask(first)
+  const asked = askAll(others)
   void listen(supply)
-  for (const kind of others) await ask(kind)
+  await asked
 }
 const say = async (kind) => {
   await ask(kind)

@@ -1,0 +1,12 @@
+/** Who may see that we are there. */
+import type { Contact, Profile } from '../model.ts'
+
+/** Towards friends of whom nothing else was said. */
+export type Showing = 'visible' | 'invisible'
+
+export const showingOf = ({ showing = 'visible' }: Profile): Showing => showing
+
+/** What was said of one friend counts for that one. Nobody else ever sees us. */
+export function maySee(contact: Contact, profile: Profile): boolean {
+  return contact.status === 'accepted' && (contact.sees ?? showingOf(profile) === 'visible')
+}

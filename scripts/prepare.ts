@@ -1,0 +1,83 @@
+/**
+ * Makes the member's program ready to start: `prepared/` gets its modules as functions, without types, in one file for each
+ * process, and V8's code for them. The sources alone decide what it does; where it is missing, they run themselves, and Node
+ * takes types away and looks for 600 files at every start. `scripts/prepared.sh` calls this; docs/releases.md says who may.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdtemp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { memberFlags } from './node-flags.ts'
+import type { PlannedModule } from './prepare/write.ts'
+import { root, writePrograms, writeStarts } from './prepare/write.ts'
+
+const scripts = import.meta.dirname
+/** Milliseconds: how coarse times of files may be. What changed so shortly before counts as changed since. */
+const COARSE = 2_000
+
+const programs = { firewall: ['firewall/main.ts'], client: ['firewall/confine.ts', 'client/main.ts'] } as const
+const starts = {
+  firewall: ['firewall', 'firewall/main.ts'],
+  confine: ['client', 'firewall/confine.ts'],
+  client: ['client', 'client/main.ts'],
+} as const
+
+await prepare(join(root, 'prepared'))
+
+/** All of it or nothing: other starts see the folder as it was, none, or as it will be. */
+async function prepare(folder: string): Promise<void> {
+  const began = (Date.now() - COARSE) / 1_000
+  const fresh = `${folder}-${process.pid}`
+  try {
+    await writePrograms(fresh, programs)
+    await rehearse(fresh)
+    await writeStarts(fresh, starts)
+    await writeFile(join(fresh, 'stamp'), '')
+    await utimes(join(fresh, 'stamp'), began, began)
+    await rm(folder, { recursive: true, force: true })
+    await rename(fresh, folder)
+  } finally {
+    await rm(fresh, { recursive: true, force: true })
+  }
+}
+
+/** Runs the program once, up to its prompt, as a member would: V8 then has made the code that a start needs. */
+async function rehearse(fresh: string): Promise<void> {
+  const state = await mkdtemp(join(tmpdir(), 'sotto-prepare-'))
+  const rehearsal = join(fresh, 'rehearsal.cjs')
+  try {
+    await writeStarts(fresh, starts, (program) => `require('./rehearsal.cjs').keeper('${program}')`)
+    await cp(join(scripts, 'prepare', 'rehearsal.cjs'), rehearsal)
+    await ran([join(scripts, 'bench', 'long-history.ts'), state, '3', '60'])
+    await ran([...memberFlags, join(fresh, 'firewall.cjs'), 'chat', '--state', state])
+    await takeCode(fresh, 'firewall', state)
+    await takeCode(fresh, 'client', join(state, 'core'))
+  } finally {
+    await rm(rehearsal, { force: true })
+    await rm(state, { recursive: true, force: true })
+  }
+}
+
+/** Runs Node until it ends; what takes lines gets none after its first word. */
+async function ran(args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  child.stdin.on('error', () => {})
+  child.stdout.once('data', () => child.stdin.end())
+  child.stdout.resume()
+  const [code] = await once(child, 'exit')
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}`)
+}
+
+/** What the rehearsal has left beside the state, told to the loader. */
+async function takeCode(fresh: string, program: keyof typeof programs, from: string): Promise<void> {
+  const lengths: [number, number][] = JSON.parse(await readFile(join(from, `${program}.lengths`), 'utf8'))
+  const plans: PlannedModule[] = JSON.parse(await readFile(join(fresh, `${program}.json`), 'utf8'))
+  let codeAt = 0
+  for (const [number, codeLength] of lengths) {
+    Object.assign(plans[number]!, { codeAt, codeLength })
+    codeAt += codeLength
+  }
+  await writeFile(join(fresh, `${program}.code`), await readFile(join(from, `${program}.code`)))
+  await writeFile(join(fresh, `${program}.json`), JSON.stringify(plans))
+}
