@@ -26,6 +26,7 @@ class Rig {
   readonly requests: ExchangeRequest[] = []
   readonly timeouts: number[] = []
   probes = 0
+  again = 0
   readonly since: number[] = []
   result: ExchangeResult | undefined
   private readonly moves: Move[]
@@ -60,6 +61,7 @@ class Rig {
       hold,
       octets,
       accept: () => true,
+      again: () => this.again++,
       probe: () => this.probes++,
       mayRetry: () => this.requests.length < mayTry,
       failing: (since) => this.since.push(since),
@@ -99,6 +101,7 @@ test('after a failure without an answer the very same request goes out again', a
   await rig.run()
   t.is(rig.result?.kind, 'authentic')
   t.is(rig.requests[0], rig.requests[1])
+  t.is(rig.again, 1)
 })
 
 test('after an edge’s own failure, the next request has another URL', async (t) => {
@@ -109,6 +112,7 @@ test('after an edge’s own failure, the next request has another URL', async (t
     rig.requests.map(({ target }) => target),
     ['/0', '/1'],
   )
+  t.is(rig.again, 0)
 })
 
 test('where no number can be spared the very same request goes out again', async (t) => {

@@ -40,6 +40,8 @@ export interface ExchangeInput {
   readonly accept: (parcel: Uint8Array) => boolean
   /** False where the gateway may not expect the request any more. */
   readonly mayRetry: () => boolean
+  /** The very same request is about to go out once more. */
+  readonly again: () => void
   /** It fails again and again, and nothing else has been heard of: asks for a small exchange that tells whether it is the path. */
   readonly probe: () => void
   readonly signal: AbortSignal
@@ -68,11 +70,14 @@ export async function performExchange(input: ExchangeInput): Promise<ExchangeRes
   let failedAt: Millis = Number.POSITIVE_INFINITY
   /** Attempts that were given up in favour of another connection. */
   let doubted = 0
+  let sent: HttpRequest | undefined
   for (;;) {
     signal.throwIfAborted()
     const began = clockwork.now()
     // A repeat is held no longer than the first would have been.
     const held = Math.max(0, hold - Math.max(0, began - first))
+    if (sent === request) input.again()
+    sent = request
     const answer = await attempt(input, request, held, { isFirst: failures === 0, doubted })
     // It was given up in favour of a new connection, and that at once.
     if (answer === 'doubted') {

@@ -75,6 +75,14 @@ test('a failure out of a cache is one that is kept', (t) => {
   t.true(said({ 'x-cache': 'HIT from edge' }))
 })
 
+test('that requests are sent on more than once is kept with what else is known', (t) => {
+  const edge = new Edge()
+  edge.repeats()
+  edge.passed(passed, NOW)
+  t.true(edge.report(NOW).repeats)
+  t.true(edge.record(NOW).edge.repeats)
+})
+
 test('what is kept is known again, and believed anew', (t) => {
   const edge = new Edge()
   edge.refusedPost(NOW)

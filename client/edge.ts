@@ -55,6 +55,8 @@ export interface EdgeRecord {
   readonly parallel?: boolean
   /** Somebody keeps failures and gives them again. */
   readonly keepsFailures?: boolean
+  /** Somebody sends requests on more than once. */
+  readonly repeats?: boolean
   /** Families whose TLS is cut where another's passes. */
   readonly cut?: readonly Family[]
 }
@@ -122,6 +124,11 @@ export class Edge {
   failed(header: (name: string) => string | undefined): void {
     const cached = /\bhit\b/i.test(`${header('x-cache')} ${header('cf-cache-status')} ${header('cache-status')}`)
     if (cached || Number(header('age') ?? 0) > 0) this.known = { ...this.known, keepsFailures: true }
+  }
+
+  /** The gateway got more requests once more than we have sent again. */
+  repeats(): void {
+    if (this.known.repeats !== true) this.known = { ...this.known, repeats: true }
   }
 
   /** So many octets took so long; true where the path is throttled. undefined where that tells nothing. */

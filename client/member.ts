@@ -10,6 +10,9 @@ import { builtins as allBuiltins, type Builtin } from '../camouflage-templates/b
 import { type Backup, Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
+import { Files } from './files/files.ts'
+import { FILE_TABLES } from './files/transfer.ts'
+import { Vault } from './files/vault.ts'
 import { Finding } from './finding/finding.ts'
 import { FINDING_TABLES, type GatewayWay } from './finding/trackers.ts'
 import { fits } from './fitting.ts'
@@ -29,6 +32,7 @@ import { type PeerParts, Peers } from './peers.ts'
 import { PresenceChecker } from './presence/checker.ts'
 import { Rounds } from './presence/rounds.ts'
 import { keptSeed, seedFor } from './rhythm-seed.ts'
+import { BlobWays } from './services/blobs.ts'
 import { gatewayName, Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
@@ -56,6 +60,8 @@ export class Member {
   readonly chat: Chat
   /** Finding others by trackers, and being found. */
   readonly finding: Finding
+  /** Files that are sent and that have come. */
+  readonly files: Files
   /** Finding out who is there, when it is asked for. */
   readonly presence: PresenceChecker
   /** Asking who is there while the person looks at the chat. */
@@ -77,6 +83,7 @@ export class Member {
 
   private constructor(parts: {
     chat: Chat
+    vault: Vault
     watch: MailboxWatch
     clockwork: Clockwork
     store: Store
@@ -101,6 +108,14 @@ export class Member {
     parts.flows.onChange = (endpoint) => this.onFlow(endpoint)
     parts.alarm.ring = (now) => this.chat.tick(now)
     this.finding = new Finding(parts.chat, this.homes.map(wayOf), parts.store, parts.clockwork)
+    const blobs = new BlobWays(this.homes.map(wayOf))
+    this.files = new Files({
+      chat: parts.chat,
+      blobs,
+      store: parts.store,
+      vault: parts.vault,
+      clockwork: parts.clockwork,
+    })
     this.presence = new PresenceChecker({ chat: parts.chat, finding: this.finding, clockwork: parts.clockwork })
     this.rounds = new Rounds(parts.chat, this.presence, parts.clockwork)
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
@@ -123,7 +138,7 @@ export class Member {
     const builtins = input.templates?.map(compiled) ?? allBuiltins().filter((each) => fits(each, dialers))
     const store = openStore({
       folder: join(folder, 'chat'),
-      tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES, ...FINDING_TABLES],
+      tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES, ...FINDING_TABLES, ...FILE_TABLES],
       random: clockwork.random,
     })
     const tunnels: PackedTunnel[] = []
@@ -142,9 +157,11 @@ export class Member {
       if (chat === undefined) throw notJoined()
       const flows = await Flows.open(input.broker)
       const network = (): Promise<Uint8Array> => input.broker.network()
+      const vault = new Vault(join(folder, 'files'), clockwork)
       const peers = prepare && { broker: input.broker, mailboxes, clockwork, prepare }
       const member = new Member({
         chat,
+        vault,
         store,
         builtins,
         dialers,
@@ -275,6 +292,7 @@ export class Member {
     if (status.state.kind === 'ready') {
       this.chat.connected()
       this.finding.connected()
+      this.files.connected()
       this.rounds.connected()
     }
     for (const listener of this.statusListeners) listener(status)
@@ -285,6 +303,7 @@ export class Member {
     this.alarm.set(undefined)
     this.unwatch()
     this.finding.close()
+    this.files.close()
     this.rounds.end()
     this.chat.close()
     // What waits for a node ends with the tunnel to it.

@@ -225,6 +225,9 @@ export class Tunnel {
         ready: () => this.become({ kind: 'ready' }),
         closed: (code) => this.onClosed(epoch, code),
         acknowledged: (number) => pump.acknowledged(number),
+        repeated: (count) => {
+          if (count > epoch.again) this.path.edge.repeats()
+        },
         pointed: (pointer) => this.input.looks?.pointed(pointer),
       },
     })

@@ -24,7 +24,7 @@
  *     mailbox: {policy: disk}            # the most that is kept for members: none, ram or disk
  *     node: true                         # one person's own: its members let their friends in; false where nothing is said
  *     hold: 25                           # seconds a poll may be held; below the idle limit of what stands in front
- *     limits: {storeBytes: 8 GiB, queuesPerMember: 1024, diskBytesPerMember: 64 MiB, ramBytesPerMember: 16 MiB, ramBytes: 256 MiB}
+ *     limits: {storeBytes: 8 GiB, fileBytes: 4 GiB, queuesPerMember: 1024, diskBytesPerMember: 64 MiB, ramBytesPerMember: 16 MiB, ramBytes: 256 MiB}
  */
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
@@ -89,6 +89,8 @@ export interface GatewayConfig {
   readonly node: boolean
   readonly holdMs: number
   readonly storeBytes: number | undefined
+  /** Octets of the store of files; undefined: as it says itself. */
+  readonly fileBytes: number | undefined
   readonly mailboxLimits: MailboxOverrides
 }
 
@@ -200,6 +202,7 @@ const fields = v.strictObject(
       v.strictObject(
         {
           storeBytes: v.optional(size),
+          fileBytes: v.optional(size),
           queuesPerMember: v.optional(whole(1, 1_000_000)),
           diskBytesPerMember: v.optional(size),
           ramBytesPerMember: v.optional(size),
@@ -254,7 +257,7 @@ export function parseConfig(text: string, file: string): GatewayConfig {
   const parsed = v.safeParse(schema, data, { abortEarly: true })
   if (!parsed.success) throw faultOf(parsed.issues[0], source)
   const { listen: _, decoy: __, acme: certificates, front: before, hold, limits, ...plain } = parsed.output
-  const { storeBytes, ...mailboxLimits } = limits
+  const { storeBytes, fileBytes, ...mailboxLimits } = limits
   return {
     ...plain,
     listen: listenOf(parsed.output.listen, dirname(file)),
@@ -263,6 +266,7 @@ export function parseConfig(text: string, file: string): GatewayConfig {
     front: before === undefined ? undefined : frontOf(before, dirname(file)),
     holdMs: hold * 1000,
     storeBytes,
+    fileBytes,
     mailboxLimits: Object.fromEntries(Object.entries(mailboxLimits).filter(([, value]) => value !== undefined)),
   }
 }

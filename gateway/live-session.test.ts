@@ -20,3 +20,17 @@ test('an answer is no longer than its request wants it, and what is left comes i
   t.deepEqual(lengths, [4_096, 4_096, 96, 32_768])
   t.is(asked.receiving.highest, 20_000)
 })
+
+test('how often requests came once more is said in the answers, wherever there is room', async (t) => {
+  const member = await MemberByHand.ready()
+  await member.exchange()
+  t.deepEqual(member.repeated, [])
+  const outgoing = member.take(96, 0)
+  const [first, second, third] = [member.deliver(outgoing), member.deliver(outgoing), member.deliver(outgoing)]
+  await member.pass()
+  for (const delivered of [first, second, third]) t.is(delivered?.parcels.length, 1)
+  member.client.receive(member.time.now, outgoing.number, first!.parcels[0]!)
+  t.deepEqual(member.repeated, [2])
+  await member.exchange()
+  t.deepEqual(member.repeated, [2, 2], 'again, as an answer may be lost')
+})

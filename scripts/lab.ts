@@ -10,6 +10,7 @@ const scenarios: Record<string, () => Promise<(args: readonly string[]) => Promi
   transfer: async () => (await import('../lab/transfer.ts')).transfer,
   proxies: async () => (await import('../lab/proxies.ts')).proxiesScenario,
   middlebox: async () => (await import('../lab/middlebox/middlebox.ts')).middlebox,
+  formal: async () => (await import('../lab/formal/formal.ts')).formal,
   leaks: async () => (await import('../lab/leaks/leaks.ts')).leaks,
 }
 

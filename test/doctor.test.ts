@@ -13,7 +13,19 @@ import { joined, startedGateway } from './helpers/command-gateway.ts'
 import { startGateway, testPermit } from './helpers/pair.ts'
 import { plainTemplate } from './helpers/plain-template.ts'
 
-const IDS = ['modes', 'front', 'clock', 'paths', 'headers', 'cache', 'recognised', 'body', 'buffering', 'hold'] as const
+const IDS = [
+  'modes',
+  'front',
+  'clock',
+  'paths',
+  'headers',
+  'cache',
+  'recognised',
+  'body',
+  'buffering',
+  'hold',
+  'repeats',
+] as const
 
 test('a sound gateway; one that is away; a folder that is open', async (t) => {
   const gateway = await startedGateway(t)
@@ -78,7 +90,7 @@ test('an edge that leaks, keeps answers, refuses bodies and ends what waits is n
   })
   const levels = Object.fromEntries(Object.values(found).map(({ id, level }) => [id, level]))
   t.deepEqual(levels, {
-    ...{ modes: 'ok', front: 'ok', recognised: 'ok', buffering: 'ok' },
+    ...{ modes: 'ok', front: 'ok', recognised: 'ok', buffering: 'ok', repeats: 'ok' },
     ...{ clock: 'ok', paths: 'warn', headers: 'fail', cache: 'fail', body: 'warn', hold: 'warn' },
   })
   t.regex(found.headers!.what, /x-accel-buffering/)

@@ -15,6 +15,7 @@ const planted = {
   message: 'the parcel lies under the third sycamore',
   answer: 'Grüße, ich bringe Quittenmarmelade mit',
   file: '%PDF-1.7\n1 0 obj\n<< /Title (minutes of the plenary assembly) >>\nendobj',
+  secret: 'we planted walnuts behind the chapel',
   pending: 'never sent because everything was stopped',
 } as const
 
@@ -106,6 +107,7 @@ test('after a conversation nothing planted is found in any file or log, and file
   }
   chat.say({ to: planted.petname, text: planted.answer })
   await chat.told(({ type, status }) => type === 'receipt' && status === 'sent', 'a message on its way')
+  chat.say({ same: planted.petname, secret: planted.secret })
   chat.child.stdin.end()
   outcomes.push(await chat.ended)
   await succeed(member(t, ada, ['recv']))

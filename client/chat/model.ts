@@ -4,6 +4,7 @@ import type { BoxedAddress } from './address.ts'
 import type { SeenBundle } from './bundle.ts'
 import type { PublicIdentity } from './documents.ts'
 import type { MessageType } from './envelope.ts'
+import type { FileNote } from './files/note.ts'
 import type { QueueRef } from './ports.ts'
 import type { Showing } from './presence/visibility.ts'
 import type { Proof } from './proof-state.ts'
@@ -147,11 +148,12 @@ export interface Session extends SessionRef {
   readonly ratchet: ActiveRatchet
 }
 
-/** A text in the history. */
+/** A text in the history, or a file. */
 export interface StoredMessage {
   readonly id: Uint8Array
   readonly contact: Uint8Array
   readonly mine: boolean
+  /** Of a file its name. */
   readonly text: string
   /** As shown: ordered, and never far in the future. */
   readonly time: Millis
@@ -162,6 +164,8 @@ export interface StoredMessage {
   readonly answers?: Uint8Array
   /** It disappears so many seconds after it was read. */
   readonly timer?: number
+  /** It is a file; gone once it was withdrawn. */
+  readonly file?: FileNote
   readonly edited?: boolean
   /** Its text is gone. */
   readonly withdrawn?: boolean

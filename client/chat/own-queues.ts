@@ -42,6 +42,10 @@ export class OwnQueues {
     return this.known.get(latin1(rid))
   }
 
+  bySid(sid: Uint8Array): OwnQueue | undefined {
+    return [...this.known.values()].find((queue) => fastEqual(queue.sid, sid))
+  }
+
   /** Those in use for a contact, or for anybody, in the order of the gateways we prefer. */
   inUse(contact: Uint8Array): OwnQueue[] {
     const homes = this.homes()

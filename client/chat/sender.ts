@@ -6,6 +6,7 @@ import { fastEqual, type Millis, type Random } from '#protocol/bytes.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import { encodeHello, encodeNode, encodeReceipt, encodeResend, encodeText } from './bodies.ts'
 import { chatId, encodeEnvelope, envelopeHash, MESSAGE_ID_LENGTH, MessageType, NO_HASH } from './envelope.ts'
+import { encodeFileNote, type FileNote } from './files/note.ts'
 import type { After } from './journal.ts'
 import type { Contact, OutboxEntry } from './model.ts'
 import type { Outbox } from './outbox.ts'
@@ -54,6 +55,12 @@ export class Sender {
       ? [MessageType.text, encodeText(said.text)]
       : ([MessageType.said, encodeSaid(said)] as const)
     return this.counted(this.introduced(contact, now, after), type, body, time, now, after, noStore)
+  }
+
+  /** @throws as `say` */
+  file(contact: Contact, note: FileNote, { time, noStore }: HowToSay, now: Millis, after: After): Sent {
+    const known = this.introduced(contact, now, after)
+    return this.counted(known, MessageType.file, encodeFileNote(note), time, now, after, noStore)
   }
 
   /** @throws as `say` */

@@ -12,7 +12,8 @@
  *     header = way 1 || stamp 8 || prekey id 4 || ephemeral 32 || [one-time id 4 || kem id 4 || ciphertext 1,568]
  *           || document count 1 || documents of A
  *
- * Four rules, from the formal analysis of PQXDH (Bhargavan, Jacomme, Kiefer, Schmidt, 2024). 1: keys that sign and keys that
+ * Four rules; the first three answer what the formal analysis of PQXDH has found (Bhargavan, Jacomme, Kiefer, Schmidt, 2024),
+ * the fourth is what it takes for granted. 1: keys that sign and keys that
  * agree are never the same key, nor made from each other. 2: every key goes in with an octet for its kind, and each kind is
  * signed under a label of its own, so none passes for another. 3: the key of the KEM and its ciphertext are part of the
  * transcript, which makes the session's keys and is bound to every message. 4: what is not signed, not canonical, not a

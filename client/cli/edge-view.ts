@@ -14,6 +14,7 @@ export function describeEdge(edge: EdgeReport): string {
     octetsPerSecond,
     parallel,
     keepsFailures,
+    repeats,
     cut,
   } = edge
   return [
@@ -26,6 +27,7 @@ export function describeEdge(edge: EdgeReport): string {
     ...(parallel === true ? ['others pass while one waits'] : []),
     ...(octetsPerSecond === undefined ? [] : [`about ${size(octetsPerSecond)}/s a connection`]),
     ...(keepsFailures === true ? ['failures are kept and given again'] : []),
+    ...(repeats === true ? ['requests are sent on more than once'] : []),
     ...(cut === undefined ? [] : [`connections that look like ${cut.join(' or ')} are cut`]),
   ].join(', ')
 }

@@ -26,6 +26,7 @@ export const checks = {
   body: 'Requests have bodies of up to 256 KiB; what is smaller on the way makes everything slower.',
   buffering: 'While one request waits for news, others have to come through.',
   hold: 'News come at once while a request may wait, and late where something on the way ends it early.',
+  repeats: 'Whoever sends a request on twice makes it cost twice. The gateway answers once.',
 } as const
 
 export type CheckId = keyof typeof checks

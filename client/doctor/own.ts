@@ -21,15 +21,26 @@ const SMALL = 200
 type Ending = { readonly kind: 'ours' | 'other'; readonly afterMs: number; readonly said: string }
 
 export async function visitAsMember(visit: Visit, holdMs: number): Promise<void> {
-  const session = await begin(visit)
+  let repeats = 0
+  const session = await begin(visit, (count) => {
+    repeats = count
+  })
   if (session === undefined) return
   await checkBody(visit, session)
   await checkHold(visit, session, Math.min(holdMs, Limits.holdMs))
   session.mux.close(CloseCode.done)
   await exchange(visit, session, visit.template.shape('send'), SMALL)
+  checkRepeats(visit, repeats)
 }
 
-async function begin(visit: Visit): Promise<ClientSession | undefined> {
+/** Nothing was sent again here. */
+function checkRepeats({ findings }: Visit, repeats: number): void {
+  if (repeats === 0) return findings.good('repeats', 'Each request came once.')
+  const mend = 'Nothing to do: what comes twice gets one answer. operator: no retries on the template’s paths.'
+  findings.bad('repeats', 'warn', `Requests came ${repeats} times more than they were sent.`, mend)
+}
+
+async function begin(visit: Visit, repeated: (count: number) => void): Promise<ClientSession | undefined> {
   const { permit, template, clockwork, findings } = visit
   const { now, random } = clockwork
   try {
@@ -40,7 +51,7 @@ async function begin(visit: Visit): Promise<ClientSession | undefined> {
     })
     findings.good('recognised', `The gateway knows you (${Math.round(introduced.rttMs)} ms, ${template.id}).`)
     const { root } = introduced.keys
-    return new ClientSession({ root, aead: aeads[introduced.suite]!, now: now(), random, events: {} })
+    return new ClientSession({ root, aead: aeads[introduced.suite]!, now: now(), random, events: { repeated } })
   } catch (error) {
     if (!isSottoError(error)) throw error
     findings.bad('recognised', 'fail', `Not with ${template.id} (${error.code}: ${error.message}).`, error.next)

@@ -15,6 +15,8 @@ export class Epoch {
   readonly onSocket: Set<AbortController> = new Set()
   /** Numbers spent on templates that did not carry. */
   spent = 0
+  /** Requests that this side has sent once more as they were. */
+  again = 0
   /** Numbers spent on requests that somebody on the way had answered. */
   renewed = 0
   /** Another template is being looked for. */

@@ -78,7 +78,8 @@ export function beginExchange(
   epoch.underWay.set(given, attire.template)
   if (isOnSocket) epoch.onSocket.add(given)
   const mayRetry = (): boolean => session.mayRetry(clockwork.now(), outgoing.number)
-  const told = { accept, mayRetry, failing, probe: () => events.probe(), signal }
+  const again = (): void => void epoch.again++
+  const told = { accept, mayRetry, failing, again, probe: () => events.probe(), signal }
   const connections = attire.template.rhythm.concurrency
   const first = firstRequest(attire.template)
   performExchange({ permit, path, clockwork, shape, first, connections, request, encodeAnew, hold, octets, ...told })

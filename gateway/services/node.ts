@@ -1,5 +1,5 @@
 /**
- * What somebody asks of their own node: letting friends in, and out again. Spec section 9.7. A friend is a guest, who may
+ * What somebody asks of their own node: letting friends in, and out again. Spec section 9.8. A friend is a guest, who may
  * put messages into queues and take prekeys, and no more; known here by a random id alone.
  *
  *     node.keep    {friends: [id 16]*}   ends every friend who is not named      -> {place: 16}   changes when the node moves

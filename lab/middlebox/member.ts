@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { cardLink, parseCard } from '#client/chat/card-text.ts'
 import { realClockwork } from '#client/clockwork.ts'
+import type { EdgeReport } from '#client/edge.ts'
 import { Member } from '#client/member.ts'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { tlsConnector } from '#firewall/dialers/tls-connector.ts'
@@ -19,6 +20,8 @@ import { Journey } from './journey.ts'
 export interface LabMember {
   readonly journey: Journey
   onText: (text: string) => void
+  /** What it knows of the edge; of a member in this process. */
+  edge?(): EdgeReport
   card(): Promise<string>
   /** Adds whose card this is, and accepts whoever asks. */
   add(card: string): void
@@ -69,6 +72,7 @@ export async function libraryMember(place: MemberPlace): Promise<LabMember> {
     card: async () => cardLink(await member.chat.myCard()),
     add: (card) => void member.chat.addContact(parseCard(card)),
     met: Promise.resolve(),
+    edge: () => member.status()[0]!.edge,
     send: (text) => {
       const [contact] = member.chat.contacts()
       member.chat.send(contact!.id, text)

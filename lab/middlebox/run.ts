@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { EdgeReport } from '#client/edge.ts'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
 import { quantile } from '../../scripts/bench/report.ts'
@@ -171,15 +172,18 @@ class Talk {
     await pause(GRACE_MS)
   }
 
-  row(began: number, { journey }: LabMember, { broken, healed }: Moments): Row {
-    const { name, endsWith, names = [], count = COUNT } = this.scenario
+  row(began: number, { journey, edge }: LabMember, { broken, healed }: Moments): Row {
+    const { name, endsWith, names = [], learns = {}, count = COUNT } = this.scenario
     const times = [...this.came].map(([text, when]) => when - this.sent.get(text)!)
     const lost = 2 * count - this.came.size
+    const known: Partial<EdgeReport> = edge?.() ?? {}
+    const unlearned = (Object.keys(learns) as (keyof EdgeReport)[]).filter((key) => known[key] !== learns[key])
     const faults = [
       ...(lost > 0 ? ['lost'] : []),
       ...(this.duplicates > 0 ? ['doubled'] : []),
       ...(endsWith !== undefined && journey.template !== endsWith ? [`ends with ${journey.template}`] : []),
       ...names.filter((code) => !journey.named.has(code)).map((code) => `never said ${code}`),
+      ...unlearned.map((key) => `of the edge, ${key} is ${known[key]}`),
     ]
     const noticed = broken === undefined ? undefined : journey.lostAfter(broken)
     const from = noticed === undefined ? undefined : Math.max(noticed, healed ?? noticed)

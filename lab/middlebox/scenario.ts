@@ -1,4 +1,5 @@
 /** A scenario: one bad network, as data, and what has to be true at its end. */
+import type { EdgeReport } from '#client/edge.ts'
 import type { ErrorCode } from '#protocol/errors.ts'
 import type { PacketRules } from './packet-relay.ts'
 
@@ -123,6 +124,8 @@ export interface Scenario {
   readonly withinMs?: number
   /** In use at the end. */
   readonly endsWith?: string
+  /** What has to be known of the edge at the end; of a member in this process. */
+  readonly learns?: Partial<EdgeReport>
   /** Codes that must have been named to the person on the way. */
   readonly names?: readonly ErrorCode[]
 }

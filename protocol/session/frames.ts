@@ -13,6 +13,7 @@
  *     0x08        close: code                                                    the session is over
  *     0x09        pack pointer: sequence || stage || ttl || hash 32              (gateway to client; no hash at stage 0)
  *     0x0a        room: octets of the largest parcel that the client wants for an answer   (client to gateway)
+ *     0x0b        repeats: requests of this session that came once more, so far            (gateway to client)
  *
  * All numbers are varints (varint.ts). Anything else is not a parcel body.
  */
@@ -33,6 +34,7 @@ export const FrameType = {
   close: 0x08,
   packPointer: 0x09,
   room: 0x0a,
+  repeats: 0x0b,
 } as const
 
 /** Why a session or a stream ended. */
@@ -63,6 +65,7 @@ export type Frame =
   | { readonly kind: 'hold'; readonly ms: number }
   | { readonly kind: 'lost'; readonly number: number }
   | { readonly kind: 'room'; readonly octets: number }
+  | { readonly kind: 'repeats'; readonly count: number }
   | { readonly kind: 'close'; readonly code: number }
   | { readonly kind: 'packPointer'; readonly sequence: number; readonly pointer: PackPointer }
 
@@ -121,6 +124,8 @@ function decodeFrame(type: number, reader: Reader): Frame | undefined {
       return decodePointer(reader)
     case FrameType.room:
       return numbers(reader, 1, ([octets]) => ({ kind: 'room', octets: octets! }))
+    case FrameType.repeats:
+      return numbers(reader, 1, ([count]) => ({ kind: 'repeats', count: count! }))
     default:
       return undefined
   }

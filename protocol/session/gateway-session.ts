@@ -83,7 +83,10 @@ export class GatewaySession implements MultiplexerEvents {
     const isRepeat = this.used.has(number)
     if (!isRepeat && epoch.index < this.newestUsed && this.isOverlapOver(now)) return undefined
     this.lastSeen = now
-    if (isRepeat) return { kind: 'repeat' }
+    if (isRepeat) {
+      this.mux.repeats++
+      return { kind: 'repeat' }
+    }
     this.used.set(number, epoch)
     this.highest = Math.max(this.highest, number)
     this.use(now, epoch, number)

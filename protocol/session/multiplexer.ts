@@ -38,6 +38,8 @@ export interface MultiplexerEvents {
   abandoned?(number: number): void
   /** A parcel that this side sent has arrived. */
   acknowledged?(number: number): void
+  /** Client: so many requests of this session have come to the gateway once more. */
+  repeated?(count: number): void
   /** Client: which pack the gateway wants it to use. */
   pointed?(pointer: PackPointer): void
 }
@@ -59,6 +61,8 @@ export class Multiplexer implements StreamOwner {
   readonly control: Stream
   /** Streams that this side has opened for something large. */
   bulkOpened = 0
+  /** Gateway: requests that came once more. Said wherever there is room, so that no answer has to arrive. */
+  repeats = 0
   private readonly events: MultiplexerEvents
   private readonly streams: StreamTable
   private readonly window = new SessionWindow()
@@ -132,6 +136,7 @@ export class Multiplexer implements StreamOwner {
     if (room !== undefined && (spare < 0 || spare >= ROOM_OCTETS)) writer.numbers(FrameType.room, room)
     if (this.closeCode !== undefined) writer.numbers(FrameType.close, this.closeCode)
     else this.fill(writer, sent, services)
+    if (this.repeats > 0) writer.numbers(FrameType.repeats, this.repeats)
     this.sent.set(number, sent)
     return writer.finish()
   }
@@ -250,6 +255,8 @@ export class Multiplexer implements StreamOwner {
         return true
       case 'packPointer':
         return this.acceptPointer(frame, services)
+      case 'repeats':
+        return this.acceptRepeats(frame.count)
     }
   }
 
@@ -303,6 +310,12 @@ export class Multiplexer implements StreamOwner {
     if (frame.sequence <= this.heardPointer) return true
     this.heardPointer = frame.sequence
     this.events.pointed?.(frame.pointer)
+    return true
+  }
+
+  private acceptRepeats(count: number): boolean {
+    if (this.role === 'gateway') return false
+    this.events.repeated?.(count)
     return true
   }
 

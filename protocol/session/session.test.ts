@@ -390,9 +390,12 @@ test('the room for an answer is said, but does not make a parcel longer that is 
     t.is(said(5), 3_072)
     t.is(said(-300), 3_072, 'some is left over in any case')
   }
-  const gateway = new Multiplexer('client', {})
-  gateway.accept(1, Uint8Array.of(0, FrameType.room, 1), true)
-  t.true(gateway.isClosed, 'a gateway says none')
+  const hearsRoom = new Multiplexer('client', {})
+  hearsRoom.accept(1, Uint8Array.of(0, FrameType.room, 1), true)
+  t.true(hearsRoom.isClosed, 'a gateway says none')
+  const hearsRepeats = new Multiplexer('gateway', {})
+  hearsRepeats.accept(1, Uint8Array.of(0, FrameType.repeats, 1), true)
+  t.true(hearsRepeats.isClosed, 'and a client nothing of repeats')
 })
 
 test('a close reaches the other side and ends its streams', async (t) => {

@@ -34,6 +34,8 @@ export class MemberByHand {
   readonly aead: Aead = aes256gcm
   readonly client: ClientSession
   readonly live: LiveSession
+  /** What the gateway has said of repeats. */
+  readonly repeated: number[] = []
   /** Streams as the gateway sees them. */
   readonly streams: Stream[] = []
   onStream: (stream: Stream) => void = () => {}
@@ -81,7 +83,8 @@ export class MemberByHand {
       keeper,
       (events) => new GatewaySession({ root: root.slice(), aead, now, random, tokens, noise, events }),
     )
-    this.client = new ClientSession({ root: root.slice(), aead, now, random, events: {} })
+    const repeated = (count: number): void => void this.repeated.push(count)
+    this.client = new ClientSession({ root: root.slice(), aead, now, random, events: { repeated } })
   }
 
   /** The next request, for the one shape that is used here. */

@@ -14,12 +14,20 @@ export const edges: readonly Scenario[] = [
     what: 'whole bodies are collected before they go on',
     box: { kind: 'http', buffer: true, lagMs: 30 },
   },
-  { name: 'copies-3', what: 'every request reaches the gateway three times at once', box: { kind: 'http', copies: 3 } },
+  {
+    name: 'copies-3',
+    what: 'every request reaches the gateway three times at once',
+    box: { kind: 'http', copies: 3 },
+    learns: { repeats: true },
+  },
   {
     name: 'retries-2',
     what: 'every request that is not answered within a second is asked twice more',
     box: { kind: 'http', retries: 2, retryMs: 1_000 },
-    everyMs: 700,
+    // Apart by more than that: some polls wait so long.
+    count: 6,
+    everyMs: 1_700,
+    learns: { repeats: true },
   },
   {
     name: 'failures-20-percent',
@@ -91,6 +99,7 @@ export const edges: readonly Scenario[] = [
     box: { kind: 'http', refuseMethods: ['POST'] },
     endsWith: 'beacon',
     names: ['E_NET_METHOD'],
+    learns: { post: false },
   },
   {
     name: 'post-refused-later',
