@@ -132,7 +132,7 @@ export class Engine {
     this.expiry = new Expiry(records)
     this.presence = presence
     this.receiver = new Receiver({
-      ...{ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit, presence },
+      ...{ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit, presence, queues },
     })
     this.shelves = new Shelves({
       ...{ records, journal, mailbox, queues, self, random, now },

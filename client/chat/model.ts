@@ -96,6 +96,8 @@ export interface Contact extends PublicIdentity {
   readonly strange?: number
   /** Hash of their newest hello. */
   readonly greeting?: Uint8Array
+  /** Who stole their old keys knows our queues for them: those are replaced with the next hello. */
+  readonly requeue?: boolean
   /** Whether they may see that we are there; missing: as friends may in general. */
   readonly sees?: boolean
   /** Proving to each other that both know a secret. */
@@ -212,6 +214,8 @@ export interface OwnQueue extends QueueRef {
   readonly created: Millis
   /** When it was replaced; 0 while in use. */
   readonly retired: Millis
+  /** Replaced since a thief knows it: it goes as soon as its contact writes elsewhere. */
+  readonly leaked?: boolean
   /** The gateway was asked to tell nobody whether we read it: of those on our card. */
   readonly quiet?: boolean
   /** Of a queue on our card: number of the document under which its shelf was last filled; -1: the gateway has no shelves. */

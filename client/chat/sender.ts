@@ -118,10 +118,13 @@ export class Sender {
   /** Who we are and where this contact reaches us, unless that is what it was told last. */
   hello(contact: Contact, now: Millis, after: After): Contact {
     const card = this.parts.self.card(now, after)
-    const body = encodeHello(card, this.parts.queues.ensure(contact.uid, now, after))
+    const { requeue = false, ...known } = contact
+    const { queues } = this.parts
+    const own = requeue ? queues.replace(contact.uid, now, after) : queues.ensure(contact.uid, now, after)
+    const body = encodeHello(card, own)
     const announced = shortHash(body)
     if (Buffer.compare(announced, contact.announced) === 0) return contact
-    return this.counted({ ...contact, announced }, MessageType.hello, body, now, now, after).contact
+    return this.counted({ ...known, announced }, MessageType.hello, body, now, now, after).contact
   }
 
   /** What has come and what the person has seen. A receipt that has not left yet is replaced. */
