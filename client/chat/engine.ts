@@ -331,6 +331,7 @@ export class Engine {
     if (isText(type) && puts === 1) {
       this.emit({ type: 'receipt', contact: hex(contact), status: 'sent', messages: [hex(message)] })
     }
+    if (type === MessageType.node && puts === 1) this.emit({ type: 'node-told', contact: hex(contact) })
     this.schedule()
   }
 

@@ -88,6 +88,10 @@ export interface Contact extends PublicIdentity {
   readonly timer?: number
   /** Sender's clock when the timer was last set, by either side. */
   readonly timerSet?: Millis
+  /** What we offer them: a node of ours. Missing: nothing. */
+  readonly node?: OwnNode
+  /** What they told of a node of theirs, last; an empty offer where there is none any more. */
+  readonly peer?: TheirNode
   /** What was taken in while they were a request. */
   readonly strange?: number
   /** Hash of their newest hello. */
@@ -98,6 +102,30 @@ export interface Contact extends PublicIdentity {
   readonly sees?: boolean
   /** Proving to each other that both know a secret. */
   readonly proof?: Proof
+}
+
+/** A node of ours, as far as one contact is concerned. */
+export interface OwnNode {
+  /** 16 octets, random: what the node knows them by. */
+  readonly friend: Uint8Array
+  /** Mark of the place that the offer is of; empty until the node has given an invite for them. */
+  readonly place: Uint8Array
+  /** The node, as addresses name it. */
+  readonly gateway: Uint8Array
+  readonly offer: Uint8Array
+  readonly version: number
+  /** Hash of what they were told last; empty for nothing. */
+  readonly told: Uint8Array
+}
+
+/** A node of theirs. */
+export interface TheirNode {
+  /** Of the message that told it. */
+  readonly counter: number
+  /** Signed by them, as the firewall judges it; empty for none. */
+  readonly offer: Uint8Array
+  /** Their queue for us there. */
+  readonly address?: BoxedAddress
 }
 
 /** What somebody thinks of a message. */
@@ -179,6 +207,8 @@ export interface OwnQueue extends QueueRef {
   readonly box: Uint8Array
   /** uid of the contact it is for; empty for the queue on our card. */
   readonly contact: Uint8Array
+  /** On our own node, where it is for who may come there. */
+  readonly atNode?: boolean
   /** The gateway has it. */
   readonly made: boolean
   readonly created: Millis

@@ -56,7 +56,7 @@ export class OwnQueues {
       const at = homes.findIndex((home) => fastEqual(home, gateway))
       return at < 0 ? homes.length : at
     }
-    const own = this.of(contact).filter(({ retired }) => retired === 0)
+    const own = this.of(contact).filter(({ retired, atNode }) => retired === 0 && !atNode)
     return own.sort((a, b) => rank(a) - rank(b)).slice(0, ChatLimits.homes)
   }
 
@@ -88,6 +88,19 @@ export class OwnQueues {
   dropLeaked(contact: Uint8Array, after: After): void {
     if (this.leaked.size === 0) return
     for (const queue of this.of(contact)) if (queue.leaked) this.drop(queue, after)
+  }
+
+  /** The queue for a contact on our own node; those on a node that was before are replaced. Inside a transaction. */
+  ensureAtNode(contact: Uint8Array, gateway: Uint8Array, now: Millis, after: After): OwnQueue {
+    const own = this.of(contact).filter(({ retired, atNode }) => retired === 0 && atNode)
+    for (const queue of own) if (!fastEqual(queue.gateway, gateway)) this.store({ ...queue, retired: now }, after)
+    const here = own.find((queue) => fastEqual(queue.gateway, gateway))
+    return here ?? this.add(gateway, contact, now, after, { atNode: true })
+  }
+
+  /** Forgets the queues for a contact on our own node. Inside a transaction. */
+  dropAtNode(contact: Uint8Array, after: After): void {
+    for (const queue of this.of(contact)) if (queue.atNode) this.drop(queue, after)
   }
 
   /** Replaces a contact's queues that are old; removes those that were replaced long ago. Inside a transaction. */
@@ -193,7 +206,13 @@ export class OwnQueues {
     })
   }
 
-  private add(gateway: Uint8Array, contact: Uint8Array, now: Millis, after: After): OwnQueue {
+  private add(
+    gateway: Uint8Array,
+    contact: Uint8Array,
+    now: Millis,
+    after: After,
+    more: Pick<OwnQueue, 'atNode'> = {},
+  ): OwnQueue {
     const queue: OwnQueue = {
       gateway,
       contact,
@@ -206,6 +225,7 @@ export class OwnQueues {
       made: false,
       created: now,
       retired: 0,
+      ...more,
     }
     this.store(queue, after)
     return queue
