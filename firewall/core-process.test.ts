@@ -1,6 +1,6 @@
 import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import { coreArguments, coreEnvironment } from './core-process.ts'
@@ -65,6 +65,19 @@ test('a main module outside the program is refused, and opens nothing', async (t
   const entry = join(given.root, '..', 'other.ts')
   await writeFile(entry, '')
   t.throws(() => coreArguments({ ...given, entry }), { code: 'E_USAGE' })
+})
+
+test('a folder for files is granted, and refused where it brings the state or the program along', async (t) => {
+  const given = await plan(t, 'state')
+  const grants = (...folders: string[]): Parameters<typeof coreArguments>[0] => ({
+    ...given,
+    files: { read: folders, write: [], folders },
+  })
+  const own = join(given.root, '..', 'shared')
+  const args = coreArguments(grants(own))
+  t.true(args.includes(`--allow-fs-read=${own}`) && args.includes(`--allow-fs-write=${own}`))
+  for (const bad of [given.state, given.core, join(given.core, 'inner'), dirname(given.state), given.root, '/'])
+    t.throws(() => coreArguments(grants(bad)), { code: 'E_USAGE' }, bad)
 })
 
 test('links are resolved, since permissions go by the real path', async (t) => {

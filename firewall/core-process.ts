@@ -35,17 +35,22 @@ export function coreArguments(plan: CorePlan): string[] {
   const core = realpathSync(plan.core)
   const entry = realpathSync(plan.entry)
   const root = realpathSync(plan.root)
-  const readable = [...readableParts({ root, state: realpathSync(plan.state), entry }), core]
+  const state = realpathSync(plan.state)
+  const readable = [...readableParts({ root, state, entry }), core]
+  const { read = [], write = [], folders = [] } = plan.files ?? {}
+  // A folder that the person shares must not bring the broker's part along, nor the program.
+  const shared = folders.find((path) => [state, root].some((own) => contains(path, own) || contains(own, path)))
+  if (shared !== undefined) throw new SottoError('E_USAGE', `The folder for files cannot be ${shared}.`)
   if (!readable.some((path) => contains(path, entry)) || readable.some((path) => path.includes('*'))) {
     throw new SottoError('E_USAGE', `The state folder cannot be ${plan.state}.`, { next: 'Name another with --state.' })
   }
   return [
     '--permission',
     ...readable.map((path) => `--allow-fs-read=${path}`),
-    ...(plan.files?.read ?? []).map((path) => `--allow-fs-read=${path}`),
+    ...read.map((path) => `--allow-fs-read=${path}`),
     // The core's folder first: databases lie there and nowhere else (confine.ts).
     `--allow-fs-write=${core}`,
-    ...(plan.files?.write ?? []).map((path) => `--allow-fs-write=${path}`),
+    ...[...write, ...folders].map((path) => `--allow-fs-write=${path}`),
     // V8's own flags can make it write files anywhere (--trace-turbo-path): fixed once the process runs.
     '--freeze-flags-after-init',
     ...(plan.launcherFlags ?? []).filter((flag) => heapFlag.test(flag)),
@@ -85,5 +90,5 @@ function bothNames(path: string): string[] {
 }
 
 function contains(path: string, inner: string): boolean {
-  return inner === path || inner.startsWith(path + sep)
+  return inner === path || inner.startsWith(path.endsWith(sep) ? path : path + sep)
 }

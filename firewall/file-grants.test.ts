@@ -12,7 +12,32 @@ test('files that the person has named, each alone', async (t) => {
   t.deepEqual(fileGrants(['identity', 'restore', '--file', join(folder, 'link')]), { read: [file], write: [] })
   t.deepEqual(fileGrants(['identity', 'backup', `--file=${file}`]), { read: [], write: [file] })
   t.deepEqual(fileGrants(['identity', 'dongle', join(folder, 'new')]), { read: [], write: [join(folder, 'new')] })
-  t.deepEqual(fileGrants(['chat', '--file', file]), { read: [], write: [] })
+  t.deepEqual(fileGrants(['chat', '--file', file]), { read: [], write: [], folders: [] })
+})
+
+test('what is sent, and where it is saved', async (t) => {
+  const folder = await realpath(await temporaryFolder(t))
+  const file = join(folder, 'plan.pdf')
+  await writeFile(file, '')
+  await mkdir(join(folder, 'inner'))
+  await symlink(join(folder, 'inner'), join(folder, 'link'))
+  t.deepEqual(fileGrants(['send', 'Anna', '--file', file]), { read: [file], write: [] })
+  t.deepEqual(fileGrants(['send', 'Anna', '--', '--file', file]), { read: [], write: [] })
+  const [taken, draft] = [join(folder, 'new.pdf'), join(folder, 'new.pdf.sotto-part')]
+  t.deepEqual(fileGrants(['files', 'save', '1', '--to', taken]), {
+    read: [taken, draft],
+    write: [taken, draft],
+    folders: [],
+  })
+  const [link, inner] = [join(folder, 'link'), join(folder, 'inner')]
+  const drafts = [join(link, '.sotto-part'), join(inner, '.sotto-part')]
+  t.deepEqual(fileGrants(['files', 'save', '1', '--into', link]), {
+    read: drafts,
+    write: drafts,
+    folders: [link, inner],
+  })
+  t.deepEqual(fileGrants(['chat', '--files', inner]), { read: [inner], write: [], folders: [inner] })
+  t.deepEqual(fileGrants(['files', 'list', '--to', inner]), { read: [], write: [] })
 })
 
 test('no folder, and nothing that stands for many', async (t) => {
@@ -27,5 +52,11 @@ test('no folder, and nothing that stands for many', async (t) => {
     ]) {
       t.throws(() => fileGrants(['identity', ...args]), { code: 'E_USAGE' }, `${args.join(' ')}`)
     }
+    t.throws(() => fileGrants(['send', 'Anna', '--file', path]), { code: 'E_USAGE' })
   }
+  t.throws(() => fileGrants(['chat', '--files', join(folder, '*')]), { code: 'E_USAGE' })
+  t.throws(() => fileGrants(['chat', '--files', join(folder, 'missing')]), { code: 'E_USAGE' })
+  t.throws(() => fileGrants(['files', 'save', '1', '--to', join(folder, '*')]), { code: 'E_USAGE' })
+  t.throws(() => fileGrants(['files', 'save', '1', '--to', folder]), { code: 'E_USAGE' })
+  t.throws(() => fileGrants(['files', 'save', '1', '--into', join(folder, 'missing')]), { code: 'E_USAGE' })
 })

@@ -1,6 +1,6 @@
 /**
- * Files outside the state folder that the core may open: those that the person has named on the command line of a backup
- * or a restoration, each alone, for reading or for writing. A core cannot name one.
+ * Files outside the state folder that the core may open: those that the person has named on the command line, each alone,
+ * for reading or for writing; and where people send each other files, a folder. A core cannot name one.
  */
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -10,25 +10,70 @@ import { optionValues } from './options.ts'
 export interface FileGrants {
   readonly read: readonly string[]
   readonly write: readonly string[]
+  /** Folders below which all may be written. */
+  readonly folders?: readonly string[]
 }
 
 /** The pictures that `--codes FOLDER` makes. */
 export const codeFiles = (folder: string): string[] =>
   [1, 2, 3].map((index) => join(folder, `sotto-backup-${index}-of-3.png`))
 
+const DRAFT = '.sotto-part'
+/** Where a file is written before it gets its name: beside it, or in a folder whatever it will be called. */
+export const draftOf = (file: string): string => file + DRAFT
+export const draftIn = (folder: string): string => join(folder, DRAFT)
+
 /** @throws SottoError E_USAGE for a path that Node's permissions would take for many: a pattern, or a folder with all in it */
 export function fileGrants(args: readonly string[]): FileGrants {
-  const [noun, verb, name] = args
-  if (noun !== 'identity') return { read: [], write: [] }
+  const [noun, verb] = args
+  if (noun === 'identity') return ofIdentity(args)
+  if (noun === 'send') return { read: single(optionValues(args, '--file')).flatMap(bothNames), write: [] }
+  if (noun === 'files' && verb === 'save') return ofSaving(optionValues(args, '--to'), optionValues(args, '--into'))
+  if (noun === 'chat') return ofChat(optionValues(args, '--files'))
+  return { read: [], write: [] }
+}
+
+function ofIdentity(args: readonly string[]): FileGrants {
+  const [, verb, name] = args
   const files = optionValues(args, '--file')
   const read = optionValues(args, '--dongle')
   const write: string[] = []
   if (verb === 'backup') write.push(...files, ...optionValues(args, '--codes').flatMap(codeFiles))
   else if (verb === 'dongle') write.push(...(name === undefined ? [] : [name]))
   else read.push(...files)
-  const bad = [...read, ...write].find((path) => path.includes('*') || isFolder(path))
-  if (bad !== undefined) throw new SottoError('E_USAGE', `A file cannot be named ${bad} here.`)
-  return { read: read.map(readable), write: write.map(writable) }
+  return { read: single(read).map(readable), write: single(write).map(writable) }
+}
+
+/** Into a folder the core may write, and see nothing of what is there but its own draft. */
+function ofSaving(files: readonly string[], folders: readonly string[]): FileGrants {
+  requireFolders(folders)
+  const own = [...single(files), ...files.map(draftOf), ...folders.map(draftIn)].flatMap(bothNames)
+  return { read: own, write: own, folders: folders.flatMap(bothNames) }
+}
+
+/** One folder, for what is sent and what comes. */
+function ofChat(paths: readonly string[]): FileGrants {
+  requireFolders(paths)
+  const folders = paths.flatMap(bothNames)
+  return { read: folders, write: [], folders }
+}
+
+function requireFolders(paths: readonly string[]): void {
+  refusePatterns(paths)
+  const missing = paths.find((path) => !isFolder(path))
+  if (missing !== undefined) throw new SottoError('E_USAGE', `There is no folder ${missing}.`)
+}
+
+function single(paths: readonly string[]): readonly string[] {
+  refusePatterns(paths)
+  const folder = paths.find(isFolder)
+  if (folder !== undefined) throw new SottoError('E_USAGE', `A file cannot be named ${folder} here.`)
+  return paths
+}
+
+function refusePatterns(paths: readonly string[]): void {
+  const pattern = paths.find((path) => path.includes('*'))
+  if (pattern !== undefined) throw new SottoError('E_USAGE', `A file cannot be named ${pattern} here.`)
 }
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
@@ -40,4 +85,10 @@ const readable = (path: string): string => (existsSync(path) ? realpathSync(path
 function writable(path: string): string {
   const folder = dirname(resolve(path))
   return join(existsSync(folder) ? realpathSync(folder) : folder, basename(path))
+}
+
+/** As the person writes it, which is how the core asks for it, and where that leads. */
+function bothNames(path: string): string[] {
+  const real = existsSync(path) ? realpathSync(path) : writable(path)
+  return [...new Set([resolve(path), real])]
 }

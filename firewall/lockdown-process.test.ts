@@ -27,6 +27,7 @@ test('locked down: every road but the one is closed, and who tried is told', (t)
   triesEveryRoad(t, join(import.meta.dirname, 'fixtures', 'locked.ts')))
 
 test('the same where the program is prepared', async (t) => {
+  t.timeout(600_000)
   const file = 'firewall/fixtures/locked.ts'
   const folder = await preparedFolder(t, { locked: [file] }, { locked: ['locked', file] })
   await triesEveryRoad(t, join(folder, 'locked.cjs'))

@@ -94,6 +94,7 @@ const otherwise: Readonly<Record<string, RegExp>> = {
 test('a hostile core reaches nothing, while its exchanges go on', (t) => reachesNothing(t))
 
 test('the same where the program is prepared', async (t) => {
+  t.timeout(600_000)
   const [confine, core] = ['firewall/confine.ts', 'firewall/fixtures/escaping-core.ts']
   const starts = { confine: ['core', confine], core: ['core', core] } as const
   await reachesNothing(t, await preparedFolder(t, { core: [confine, core] }, starts))

@@ -35,8 +35,10 @@ test('a configuration with its defaults; paths count from its folder', (t) => {
     front: undefined,
     templates: ['support-chat', 'gallery'],
     mailbox: { policy: 'disk' },
+    node: false,
     holdMs: 50_000,
     storeBytes: undefined,
+    fileBytes: undefined,
     mailboxLimits: {},
   })
 })
@@ -102,9 +104,15 @@ test('limits, policy, hold and the public place', (t) => {
 addresses: [192.0.2.7, '2001:db8::7']
 mailbox: {policy: ram}
 hold: 20
-limits: {storeBytes: 2 GiB, queuesPerMember: 10, ramBytes: 64MiB, diskBytesPerMember: 1000}
+limits: {storeBytes: 2 GiB, fileBytes: 1 GiB, queuesPerMember: 10, ramBytes: 64MiB, diskBytesPerMember: 1000}
 `)
-  t.like(config, { port: 8443, holdMs: 20_000, mailbox: { policy: 'ram' }, storeBytes: 2 * 1024 ** 3 })
+  t.like(config, {
+    port: 8443,
+    holdMs: 20_000,
+    mailbox: { policy: 'ram' },
+    storeBytes: 2 * 1024 ** 3,
+    fileBytes: 1024 ** 3,
+  })
   t.deepEqual(config.addresses, ['192.0.2.7', '2001:db8::7'])
   t.deepEqual(config.mailboxLimits, { queuesPerMember: 10, ramBytes: 64 * 1024 ** 2, diskBytesPerMember: 1000 })
 })

@@ -22,8 +22,9 @@
  *       folder: /srv/www                 # the website it serves: folder or upstream
  *       certificate: fullchain.pem       # and key: its certificate; invites carry its hash where no public authority vouches
  *     mailbox: {policy: disk}            # the most that is kept for members: none, ram or disk
+ *     node: true                         # one person's own: its members let their friends in; false where nothing is said
  *     hold: 25                           # seconds a poll may be held; below the idle limit of what stands in front
- *     limits: {storeBytes: 8 GiB, queuesPerMember: 1024, diskBytesPerMember: 64 MiB, ramBytesPerMember: 16 MiB, ramBytes: 256 MiB}
+ *     limits: {storeBytes: 8 GiB, fileBytes: 4 GiB, queuesPerMember: 1024, diskBytesPerMember: 64 MiB, ramBytesPerMember: 16 MiB, ramBytes: 256 MiB}
  */
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
@@ -84,8 +85,12 @@ export interface GatewayConfig {
   readonly front: FrontConfig | undefined
   readonly templates: readonly string[]
   readonly mailbox: { readonly policy: Policy }
+  /** It is one person's own: who is a member may let guests in. */
+  readonly node: boolean
   readonly holdMs: number
   readonly storeBytes: number | undefined
+  /** Octets of the store of files; undefined: as it says itself. */
+  readonly fileBytes: number | undefined
   readonly mailboxLimits: MailboxOverrides
 }
 
@@ -191,11 +196,13 @@ const fields = v.strictObject(
         policy: 'disk',
       },
     ),
+    node: v.optional(v.boolean('true or false'), false),
     hold: v.optional(whole(1, Limits.holdMs / 1000), Limits.holdMs / 1000),
     limits: v.optional(
       v.strictObject(
         {
           storeBytes: v.optional(size),
+          fileBytes: v.optional(size),
           queuesPerMember: v.optional(whole(1, 1_000_000)),
           diskBytesPerMember: v.optional(size),
           ramBytesPerMember: v.optional(size),
@@ -250,7 +257,7 @@ export function parseConfig(text: string, file: string): GatewayConfig {
   const parsed = v.safeParse(schema, data, { abortEarly: true })
   if (!parsed.success) throw faultOf(parsed.issues[0], source)
   const { listen: _, decoy: __, acme: certificates, front: before, hold, limits, ...plain } = parsed.output
-  const { storeBytes, ...mailboxLimits } = limits
+  const { storeBytes, fileBytes, ...mailboxLimits } = limits
   return {
     ...plain,
     listen: listenOf(parsed.output.listen, dirname(file)),
@@ -259,6 +266,7 @@ export function parseConfig(text: string, file: string): GatewayConfig {
     front: before === undefined ? undefined : frontOf(before, dirname(file)),
     holdMs: hold * 1000,
     storeBytes,
+    fileBytes,
     mailboxLimits: Object.fromEntries(Object.entries(mailboxLimits).filter(([, value]) => value !== undefined)),
   }
 }

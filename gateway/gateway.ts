@@ -14,9 +14,11 @@ import { openDecoy } from './decoy/decoy.ts'
 import { watchMembers } from './members-watch.ts'
 import { LivePacks } from './packs/live.ts'
 import { startServer } from './server.ts'
+import { Blobs } from './services/blobs/blobs.ts'
 import { Cards } from './services/cards/cards.ts'
 import { gatewayListService } from './services/gateways.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
+import { nodeService } from './services/node.ts'
 import { packService } from './services/packs.ts'
 import { Prekeys } from './services/prekeys/prekeys.ts'
 import { TrackerRelay } from './services/tracker/relay.ts'
@@ -73,6 +75,12 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   })
   const prekeys = new Prekeys({ store: state.store, now: around.now, onFault: report })
   const cards = new Cards({ store: state.store, onFault: report })
+  const files = await state.openFiles()
+  parts.defer(() => files.close())
+  const blobs = new Blobs({
+    ...{ store: state.store, blobs: files, now: around.now, random: randomBytes, onFault: report },
+    policy: state.config.mailbox.policy,
+  })
   const tokens = new TokenTable()
   let matcher = createMatcher(input.templates)
   let socketMatcher = createSocketMatcher(input.templates)
@@ -99,7 +107,8 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     tokens,
     services: [
       ...[mailbox.service, prekeys.service, packService(packs), gatewayListService(state.folder)],
-      ...[cards.service, relay.service],
+      ...[cards.service, relay.service, blobs.service],
+      ...(state.config.node ? [nodeService(state, around.now, report)] : []),
       ...(input.services ?? []),
     ],
     pointer: (member) => packs.pointerFor(member),
@@ -129,6 +138,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     mailbox.sweep().catch(report)
     prekeys.sweep().catch(report)
     cards.sweep().catch(report)
+    blobs.sweep().catch(report)
   }, SWEEP_MS)
   parts.defer(() => clearInterval(sweeper))
   const { listen, acme } = state.config

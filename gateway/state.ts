@@ -8,6 +8,7 @@
  *     pack-root.pub    its public half, in every invite
  *     pack-signing.*   key that signs packs here, with its certificate (admin/signing-key.ts)
  *     store/           members, mail (store/store.ts)
+ *     files/           sealed files of members, in a store of their own (services/blobs/disk.ts)
  *     trackers.list    trackers that members ask through this gateway (services/tracker/relay.ts)
  *     tracker/         the tracker that this gateway is as well, where it is one (services/tracker/state.ts)
  *     acme-account.key  the gateway's account at a certificate authority (acme/keeper.ts)     0600
@@ -24,6 +25,8 @@ import { Members } from './members.ts'
 import { MEMBER_TABLES } from './members-records.ts'
 import { Packs } from './packs/packs.ts'
 import { PACK_TABLES } from './packs/records.ts'
+import { BLOB_TABLES } from './services/blobs/disk.ts'
+import { BlobLimits } from './services/blobs/limits.ts'
 import { CARD_TABLES } from './services/cards/cards.ts'
 import { MAILBOX_TABLES } from './services/mailbox/mailbox.ts'
 import { PREKEY_TABLES } from './services/prekeys/prekeys.ts'
@@ -43,6 +46,7 @@ import { USED_CONTACT_TABLES } from './used-contacts.ts'
 
 export const CONFIG_FILE = 'gateway.yaml'
 export const STORE_FOLDER = 'store'
+const FILES_FOLDER = 'files'
 const gatewayKind: SecretKind = { name: 'gateway-key', length: 32 }
 const storeKind: SecretKind = { name: 'store-key', length: 32 }
 export const rootKind: SecretKind = { name: 'pack-root-key', length: 32 }
@@ -78,6 +82,8 @@ export interface GatewayState {
   readonly store: Store
   readonly members: Members
   readonly packs: Packs
+  /** Opens the store of files, made where it is missing; who opens it closes it. @throws SottoError as `openState` */
+  openFiles(): Promise<Store>
   close(): Promise<void>
 }
 
@@ -100,8 +106,15 @@ export async function openState(folder: string): Promise<GatewayState> {
     gatewayKey: x25519PublicKey(gatewaySecret),
     members: new Members(store, randomBytes),
     packs: new Packs(store, packRoot),
+    openFiles: () => openFiles(folder, key, config),
     close: () => store.close(),
   }
+}
+
+/** Apart from the mail, so that files never take its room. */
+function openFiles(folder: string, key: Uint8Array, { fileBytes }: GatewayConfig): Promise<Store> {
+  const limits = { bytes: fileBytes ?? BlobLimits.storeBytes }
+  return openStore({ folder: join(folder, FILES_FOLDER), key, tables: BLOB_TABLES, limits, create: true })
 }
 
 /**

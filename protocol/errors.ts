@@ -113,6 +113,16 @@ export const errorCodes = {
   E_BACKUP_PASSWORD: 'Choose a longer password, or use a dongle.',
   E_BACKUP_OTHER: 'Look for the backup of this identity, or make a new one: sotto identity backup',
   E_FILE: 'Look at the path and who may read or write there.',
+  E_FILE_SIZE: 'Send it in parts.',
+  E_FILE_METADATA: 'Save the picture anew with another program; or send it as it is: --keep-metadata',
+  E_FILE_UNKNOWN: 'Look at the list: sotto files',
+  E_FILE_UNFINISHED: 'Let it come first: sotto files finish',
+  E_FILE_FOLDER: 'Start with a folder for files: sotto chat --files FOLDER',
+  E_FILE_ROOM:
+    'Nothing to do: Sotto tries again by itself. If it goes on, ask your contact to fetch the files that wait for them.',
+  E_FILE_UNSUPPORTED: 'Ask the operator of their gateway to update it, and to let it keep mail.',
+  E_FILE_GONE: 'Ask your contact to send it again.',
+  E_FILE_DAMAGED: 'Try again; if it goes on, ask your contact to send it again.',
   E_MAILBOX_FULL: 'Nothing to do: Sotto tries again by itself. If it goes on, tell your contact and the operator.',
   E_PACK_FORMAT: 'Take the pack anew from where it was made: sotto templates pack',
   E_PACK_SIGNATURE:

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memberFlags } from './node-flags.ts'
@@ -30,6 +30,7 @@ async function prepare(folder: string): Promise<void> {
   const began = (Date.now() - COARSE) / 1_000
   const fresh = `${folder}-${process.pid}`
   try {
+    await mkdir(fresh, { mode: 0o755 })
     await writePrograms(fresh, programs)
     await rehearse(fresh)
     await writeStarts(fresh, starts)

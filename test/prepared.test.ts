@@ -12,6 +12,8 @@ const root = join(import.meta.dirname, '..')
 const run = promisify(execFile)
 
 test('what the prepared program prints is what the sources print', async (t) => {
+  // Nodes, one after the other, and all modules: a busy machine takes its time.
+  t.timeout(600_000)
   const state = await temporaryFolder(t)
   await run(process.execPath, [join(root, 'scripts', 'bench', 'long-history.ts'), state, '2', '3'])
   const client = ['firewall/confine.ts', 'client/main.ts'] as const
@@ -20,7 +22,10 @@ test('what the prepared program prints is what the sources print', async (t) => 
     { firewall: ['firewall/main.ts'], client },
     { firewall: ['firewall', 'firewall/main.ts'], confine: ['client', client[0]], client: ['client', client[1]] },
   )
-  for (const args of [['contacts'], ['history', 'Friend 1'], ['firewall', 'list'], ['--help']]) {
+  for (const args of [
+    ['history', 'Friend 1'],
+    ['firewall', 'list'],
+  ]) {
     const outputs: string[] = []
     for (const main of [join(folder, 'firewall.cjs'), join(root, 'firewall', 'main.ts')]) {
       const { stdout } = await run(process.execPath, [main, ...args, '--json', '--state', state])

@@ -1,11 +1,12 @@
 /** What follows from an authentic envelope, by its type. Every method is for the inside of a transaction. */
-import { concat, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
-import { decodeHello, decodeReceipt, decodeResend, decodeText, type Receipt } from './bodies.ts'
+import { concat, empty, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
+import { decodeHello, decodeNode, decodeReceipt, decodeResend, decodeText, type Receipt } from './bodies.ts'
 import { keptCard } from './card.ts'
 import { changed, type SaidChange } from './changes.ts'
 import { contactView, withCard } from './contacts.ts'
 import { type Envelope, isText, MessageType } from './envelope.ts'
 import type { Emit } from './events.ts'
+import { decodeFileNote } from './files/note.ts'
 import { adopt } from './identities.ts'
 import type { After } from './journal.ts'
 import { ChatLimits } from './limits.ts'
@@ -115,6 +116,8 @@ export class Arrivals {
       case MessageType.text:
       case MessageType.said:
         return this.takeText(contact, arrival, place)
+      case MessageType.file:
+        return this.takeFile(contact, arrival, place)
       case MessageType.hello:
         return this.takeHello(contact, arrival)
       case MessageType.edit:
@@ -125,6 +128,8 @@ export class Arrivals {
         return this.takeChange(contact, arrival, 'reaction')
       case MessageType.timer:
         return takeTimer(contact, arrival)
+      case MessageType.node:
+        return this.takeNode(contact, arrival)
       case MessageType.proof:
         return this.parts.proofs().take(contact, arrival.envelope.body, arrival.now, arrival.after)
       default:
@@ -160,9 +165,27 @@ export class Arrivals {
   }
 
   private takeText(contact: Contact, arrival: Arrival, place: { late: boolean; forked: boolean }): Contact {
-    const { envelope, now, after } = arrival
+    const { envelope } = arrival
     const said = envelope.type === MessageType.said ? decodeSaid(envelope.body) : plain(decodeText(envelope.body))
-    if (said === undefined) return contact
+    return said === undefined ? contact : this.takeSaid(contact, arrival, place, said)
+  }
+
+  /** Of strangers without its picture: nobody has asked to see anything of theirs. */
+  private takeFile(contact: Contact, arrival: Arrival, place: { late: boolean; forked: boolean }): Contact {
+    const note = decodeFileNote(arrival.envelope.body)
+    if (note === undefined) return contact
+    const { picture, ...rest } = note
+    const file = picture === undefined || contact.status === 'request' ? rest : note
+    const timer = note.timer === undefined ? {} : { timer: note.timer }
+    return this.takeSaid(contact, arrival, place, { text: note.name, file, ...timer })
+  }
+
+  private takeSaid(
+    contact: Contact,
+    { envelope, now, after }: Arrival,
+    place: { late: boolean; forked: boolean },
+    said: Said & Pick<StoredMessage, 'file'>,
+  ): Contact {
     // The place of a late one is found between its neighbours, and so is its earliest time.
     const time = clampTime(envelope.time, place.late ? 0 : contact.shownTime, now)
     const { id, counter } = envelope
@@ -184,6 +207,16 @@ export class Arrivals {
     const { addresses } = hello
     const greeting = shortHash(envelope.body)
     return { ...withCard(adopted, hello.card, current), addresses, greeting, helloCounter: envelope.counter }
+  }
+
+  /** What it is worth, the firewall judges, and the person. */
+  private takeNode(contact: Contact, { envelope, after }: Arrival): Contact {
+    const told = decodeNode(envelope.body)
+    if (told === undefined || envelope.counter < (contact.peer?.counter ?? 0)) return contact
+    const peer = { counter: envelope.counter, ...(told === 'none' ? { offer: empty } : told) }
+    const next = { ...contact, peer }
+    after(() => this.parts.emit({ type: 'node', contact: contactView(next), offered: told !== 'none' }))
+    return next
   }
 
   /** Everything they have not received is sealed anew when it is put next, the oldest of it now. */

@@ -19,6 +19,7 @@ export function mayChange(
 ): boolean {
   if (message.withdrawn === true) return false
   if (kind === 'reaction') return true
+  if (kind === 'edit' && message.file !== undefined) return false
   return message.mine === mine && time - message.time <= ChatLimits.changeMs
 }
 
@@ -29,7 +30,7 @@ export function changed(message: StoredMessage, change: SaidChange): StoredMessa
   if (kind === 'reaction') return reacted(message, change)
   if (counter <= (message.changedBy ?? 0)) return message
   if (kind === 'edit') return { ...message, text, edited: true, changedBy: counter }
-  const { edited: _, theirReaction: __, myReaction: ___, ...rest } = message
+  const { edited: _, theirReaction: __, myReaction: ___, file: ____, ...rest } = message
   return { ...rest, text: '', withdrawn: true, changedBy: counter }
 }
 

@@ -2,10 +2,11 @@
  * The chat: contacts, messages, and everything that keeps them going. It opens no socket, reads no clock and sets no
  * timer: a store, a mailbox, the time, chance, and somebody who calls `tick` are handed in.
  */
-import { fromHex, hex, type Millis } from '#protocol/bytes.ts'
+import { fastEqual, fromHex, hex, type Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
+import type { Address } from './address.ts'
 import { encodeText } from './bodies.ts'
-import { type Card, isName, readKnownCard } from './card.ts'
+import { type Card, isName, keptCard, readKnownCard } from './card.ts'
 import { changed, mayChange } from './changes.ts'
 import { ContactBook } from './contact-book.ts'
 import { contactView } from './contacts.ts'
@@ -13,19 +14,22 @@ import { numberOf } from './documents.ts'
 import { type ChatOptions, Engine } from './engine.ts'
 import type { ContactId, ContactView, MessageId, MessageView } from './events.ts'
 import type { Listener } from './events-hub.ts'
+import type { FileNote } from './files/note.ts'
 import { type Findable, findableOf } from './findable.ts'
 import { fingerprint } from './fingerprint.ts'
-import { Journal } from './journal.ts'
+import { type After, Journal } from './journal.ts'
 import { followingIdentity, isMasterOf, takeNewKeys } from './key-update.ts'
 import { ChatLimits } from './limits.ts'
 import { messageView } from './message-view.ts'
-import type { Contact, StoredMessage } from './model.ts'
+import type { Contact, OwnQueue, StoredMessage } from './model.ts'
+import { type NodeFriend, type NodeInvite, Nodes, type NodeView } from './nodes.ts'
 import { ANYBODY } from './own-queues.ts'
 import { ChatPresence } from './presence/chat-presence.ts'
 import { ProofBook } from './proof-book.ts'
 import { Records } from './records.ts'
 import { type Change, isSymbol, isTimer, type Said } from './says.ts'
 import { createProfile, restoreProfile } from './self.ts'
+import type { Sent } from './sender.ts'
 import { insertMessage } from './timeline.ts'
 
 export interface SendOptions {
@@ -42,6 +46,13 @@ export interface Backup {
   readonly updates: number
 }
 
+/** A file that was told of, and the queue of ours beside which it lies, where it is theirs and the queue is still there. */
+export interface FileOf {
+  readonly note: FileNote
+  readonly mine: boolean
+  readonly queue: OwnQueue | undefined
+}
+
 export interface HistoryOptions {
   /** Only messages before this one. */
   readonly before?: MessageId
@@ -51,6 +62,7 @@ export interface HistoryOptions {
 export class Chat {
   private readonly engine: Engine
   private readonly book: ContactBook
+  private readonly nodeBook: Nodes
   /** Who is there, and who may see that we are. */
   readonly presence: ChatPresence
   /** Finding out whether both know the same secret, and letting in who knows one. */
@@ -59,6 +71,7 @@ export class Chat {
   private constructor(engine: Engine) {
     this.engine = engine
     this.book = new ContactBook(engine)
+    this.nodeBook = new Nodes(engine)
     this.presence = new ChatPresence(engine, this.book)
     this.proofs = new ProofBook(engine, this.book)
   }
@@ -201,6 +214,31 @@ export class Chat {
     this.book.remove(id)
   }
 
+  /** Nodes of theirs and ours, for everybody accepted. */
+  nodes(): NodeView[] {
+    return this.nodeBook.views()
+  }
+
+  /** From now on they are offered our node. @throws SottoError E_CHAT_CONTACT, E_CHAT_BLOCKED, E_USAGE (too many), E_DISK_FULL */
+  offerNode(id: ContactId): ContactView {
+    return this.nodeBook.offer(this.book.find(id))
+  }
+
+  /** From now on they are not. @throws SottoError E_CHAT_CONTACT, E_DISK_FULL */
+  withdrawNode(id: ContactId): ContactView {
+    return this.nodeBook.withdraw(this.book.find(id))
+  }
+
+  /** To whom our node is offered: for who speaks to it. */
+  nodeFriends(): NodeFriend[] {
+    return this.nodeBook.friends()
+  }
+
+  /** Our node has given leave for a contact, who is told. @throws SottoError E_CHAT_CONTACT, E_DISK_FULL */
+  tellNode(id: ContactId, invite: NodeInvite): void {
+    this.nodeBook.tell(this.book.find(id), invite)
+  }
+
   /** Our own name for them; empty for theirs. @throws SottoError E_CHAT_CONTACT, E_CHAT_NAME */
   rename(id: ContactId, name: string): ContactView {
     if (name !== '') requireName(name)
@@ -248,22 +286,79 @@ export class Chat {
   send(id: ContactId, text: string, { answers, noStore = false }: SendOptions = {}): MessageView {
     requireText(text)
     const contact = this.toward(id)
-    const { records, sender } = this.engine
     const said: Said = {
       text,
       ...(answers === undefined ? {} : { answers: this.messageOf(contact, answers).id }),
       ...(contact.timer ? { timer: contact.timer } : {}),
     }
+    const { sender } = this.engine
+    return this.tell(contact, said, (time, now, after) => sender.say(contact, said, { time, noStore }, now, after))
+  }
+
+  /**
+   * Says where a file lies, whose pieces have been laid there. `stored` runs in the transaction that stores the message.
+   * @throws as `send`
+   */
+  sendFile(
+    id: ContactId,
+    note: Omit<FileNote, 'timer'>,
+    { noStore = false }: Pick<SendOptions, 'noStore'>,
+    stored: (message: MessageId) => void,
+  ): MessageView {
+    const contact = this.toward(id)
+    const timer = contact.timer ? { timer: contact.timer } : {}
+    const file: FileNote = { ...note, ...timer }
+    return this.tell(contact, { text: note.name, file, ...timer }, (time, now, after) => {
+      const sent = this.engine.sender.file(contact, file, { time, noStore }, now, after)
+      stored(hex(sent.id))
+      return sent
+    })
+  }
+
+  private tell(
+    contact: Contact,
+    what: Said & Pick<StoredMessage, 'file'>,
+    send: (time: Millis, now: Millis, after: After) => Sent,
+  ): MessageView {
+    const { records } = this.engine
     const [message, next] = this.engine.change((after) => {
       const now = this.engine.now()
       const newest = records.messages(contact.uid, 1)[0]?.message.time ?? 0
       const time = Math.max(now, newest)
-      const sent = sender.say(contact, said, { time, noStore }, now, after)
-      const { id: message, counter } = sent
-      const stored = { id: message, contact: contact.uid, mine: true, time, counter, forked: false, ...said }
+      const sent = send(time, now, after)
+      const { id, counter } = sent
+      const stored = { id, contact: contact.uid, mine: true, time, counter, forked: false, ...what }
       return [insertMessage(records, stored, false), sent.contact] as const
     })
     return messageView(message, next, this.engine.outbox.find(contact.uid, message.id))
+  }
+
+  /** Queues beside which files for a contact may be laid. @throws as `send`, and E_CARD_EXPIRED where none is known yet */
+  placesFor(id: ContactId): readonly Address[] {
+    const contact = this.book.find(id)
+    this.requireRoom(contact)
+    const places = contact.addresses.length > 0 ? contact.addresses : keptCard(contact.card)?.addresses
+    if (places === undefined) throw new SottoError('E_CARD_EXPIRED', 'Their fresh card has not arrived yet.')
+    return places
+  }
+
+  /** Whether a contact may find out what the person has seen, and that they are there. @throws SottoError E_CHAT_CONTACT */
+  showsWhatIsSeen(id: ContactId): boolean {
+    const contact = this.book.find(id)
+    return this.engine.self.readReceipts && contact.readReceipts && !this.engine.isHiddenFrom(contact)
+  }
+
+  /** What opens the file of a message; undefined where the message is not there, or never was a file. */
+  fileOf(id: ContactId, messageId: MessageId): FileOf | 'withdrawn' | undefined {
+    const [uid, bytes] = [fromHex(id), fromHex(messageId)]
+    const message = uid && bytes && this.engine.records.message(uid, bytes)
+    if (message?.withdrawn) return 'withdrawn'
+    if (message?.file === undefined) return undefined
+    const { file: note, mine } = message
+    const queue = mine ? undefined : this.engine.queues.bySid(note.sid)
+    // One that was made for somebody else is none of theirs.
+    const isTheirs = queue !== undefined && (queue.contact.length === 0 || fastEqual(queue.contact, uid!))
+    return { note, mine, queue: isTheirs ? queue : undefined }
   }
 
   /** Replaces the text of a message of ours, up to 24 hours after it. @throws as `send`, and E_CHAT_CHANGE */
@@ -302,7 +397,7 @@ export class Chat {
     const contact = this.toward(id)
     const message = this.messageOf(contact, messageId)
     const time = this.engine.now()
-    if (!mayChange(message, { kind, mine: true, time })) throw cannotChange(message)
+    if (!mayChange(message, { kind, mine: true, time })) throw cannotChange(message, kind)
     return this.engine.change((after) => {
       const change = { kind, target: message.id, text }
       const { contact: next, counter } = this.engine.sender.change(contact, change, time, after)
@@ -383,7 +478,8 @@ export class Chat {
   }
 }
 
-function cannotChange({ mine, withdrawn }: StoredMessage): SottoError {
+function cannotChange({ mine, withdrawn, file }: StoredMessage, kind: Change['kind']): SottoError {
+  if (kind === 'edit' && file !== undefined) return new SottoError('E_CHAT_CHANGE', 'A file cannot be edited.')
   if (withdrawn) return new SottoError('E_CHAT_CHANGE', 'The message was withdrawn.')
   const hours = ChatLimits.changeMs / 3_600_000
   const what = mine ? `It is too late: messages can be changed for ${hours} hours.` : 'This is not your message.'

@@ -32,6 +32,8 @@ export const MessageType = {
   withdraw: 7,
   reaction: 8,
   timer: 9,
+  file: 10,
+  node: 16,
   proof: 20,
 } as const
 export type MessageType = (typeof MessageType)[keyof typeof MessageType]
@@ -39,7 +41,8 @@ export type MessageType = (typeof MessageType)[keyof typeof MessageType]
 const types: ReadonlySet<number> = new Set(Object.values(MessageType))
 
 /** True for what stands in the history as something said. */
-export const isText = (type: MessageType): boolean => type === MessageType.text || type === MessageType.said
+export const isText = (type: MessageType): boolean =>
+  type === MessageType.text || type === MessageType.said || type === MessageType.file
 
 export interface Envelope {
   readonly id: Uint8Array

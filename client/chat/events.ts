@@ -44,6 +44,15 @@ export interface PresenceView {
 /** Of our own messages: waiting here, in the contact's mailbox, with the contact, seen. */
 export type MessageStatus = 'pending' | 'sent' | 'delivered' | 'read'
 
+export interface FileView {
+  /** Harmless for file systems and screens. */
+  readonly name: string
+  /** Octets. */
+  readonly size: number
+  /** Red, green and blue of each pixel, rows from the top, in base64url. */
+  readonly picture?: { readonly width: number; readonly height: number; readonly pixels: string }
+}
+
 export interface MessageView {
   readonly id: MessageId
   readonly contact: ContactId
@@ -56,6 +65,8 @@ export interface MessageView {
   readonly gapBefore: boolean
   /** The message that it answers. */
   readonly answers?: MessageId
+  /** It is a file; its text is its name. */
+  readonly file?: FileView
   readonly edited?: true
   /** Its text is gone. */
   readonly withdrawn?: true
@@ -83,6 +94,10 @@ export type ChatEvent =
   | { readonly type: 'contact'; readonly contact: ContactView }
   /** They have updated their keys: the digits are others now. */
   | { readonly type: 'keys'; readonly contact: ContactView }
+  /** They offer a node of theirs, or another than before, or none any more. */
+  | { readonly type: 'node'; readonly contact: ContactView; readonly offered: boolean }
+  /** What we told them of a node of ours lies in their mailbox. */
+  | { readonly type: 'node-told'; readonly contact: ContactId }
   /** Somebody is there, or is not, or it is not known any more. */
   | { readonly type: 'presence'; readonly contact: ContactId; readonly presence: PresenceView }
   /** It is the person's turn to type a secret, or it is known whether both know the same. */

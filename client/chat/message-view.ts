@@ -1,6 +1,7 @@
 /** How a stored message looks to the views. */
-import { hex } from '#protocol/bytes.ts'
+import { base64url, hex } from '#protocol/bytes.ts'
 import type { MessageStatus, MessageView } from './events.ts'
+import type { FileNote } from './files/note.ts'
 import type { Contact, StoredMessage } from './model.ts'
 import type { Slot } from './outbox.ts'
 import { isHere } from './sequence.ts'
@@ -21,15 +22,23 @@ export function messageView(message: StoredMessage, contact: Contact, slot: Read
 
 /** What most messages do not have. */
 function more(message: StoredMessage): Partial<MessageView> {
-  const { answers, timer, edited, withdrawn, myReaction, theirReaction } = message
+  const { answers, timer, edited, withdrawn, myReaction, theirReaction, file } = message
   return {
     ...(answers === undefined ? {} : { answers: hex(answers) }),
     ...(timer === undefined ? {} : { timer }),
+    ...(file === undefined ? {} : { file: fileOf(file) }),
     ...(edited ? { edited } : {}),
     ...(withdrawn ? { withdrawn } : {}),
     ...(myReaction?.symbol ? { myReaction: myReaction.symbol } : {}),
     ...(theirReaction?.symbol ? { theirReaction: theirReaction.symbol } : {}),
   }
+}
+
+/** Nothing that opens it. */
+function fileOf({ name, size, picture }: FileNote): NonNullable<MessageView['file']> {
+  if (picture === undefined) return { name, size }
+  const { width, height, pixels } = picture
+  return { name, size, picture: { width, height, pixels: base64url(pixels) } }
 }
 
 function statusOf({ counter }: StoredMessage, contact: Contact, slot: Readonly<Slot> | undefined): MessageStatus {

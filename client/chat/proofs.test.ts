@@ -198,6 +198,31 @@ test('both begin at once: one run goes on', async (t) => {
   }
 })
 
+test('what has begun is not lost for something else that the other begins', async (t) => {
+  const { world, alice, bob } = await pair()
+  alice.chat.proofs.setPassword('open sesame')
+  alice.chat.proofs.check(bob.id, 'the blue boat')
+  bob.chat.proofs.password(alice.id, 'open sesame')
+  await world.pass(MINUTE)
+  t.deepEqual(proofOf(alice, bob), { kind: 'check', state: 'declined' })
+  t.deepEqual(proofOf(bob, alice), { kind: 'password', state: 'declined' })
+  t.is(alice.records.gate().password!.left, ChatLimits.gateAttempts)
+  alice.chat.proofs.check(bob.id, 'the blue boat')
+  await world.pass(MINUTE)
+  bob.chat.proofs.password(alice.id, 'open sesame')
+  await world.pass(MINUTE)
+  const ends = alice.events.flatMap((event) => (event.type === 'proof' ? [event.contact.proof] : []))
+  t.deepEqual(ends.slice(-2), [
+    { kind: 'check', state: 'declined' },
+    { kind: 'password', state: 'equal' },
+  ])
+  alice.chat.proofs.check(bob.id, 'the blue boat')
+  await world.pass(MINUTE)
+  bob.chat.proofs.check(alice.id, 'the blue boat')
+  await world.pass(MINUTE)
+  t.deepEqual([stateOf(alice, bob), stateOf(bob, alice)], ['equal', 'equal'])
+})
+
 test('one can decline, and it costs nobody an attempt', async (t) => {
   const { world, alice, bob } = await pair()
   t.is(

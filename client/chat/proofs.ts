@@ -59,7 +59,10 @@ export class Proofs {
       throw new SottoError('E_PROOF_NONE', 'This contact has asked no question.')
     }
     const secret = stretchSecret(kind, text, contact.uid, this.parts.cost)
-    return this.open({ ...contact, proof }, kind, secret, now, after)
+    const current = { ...contact, proof }
+    // Whoever waits for a check is not left waiting.
+    const free = proof.run?.step === 'wanted' ? this.decline(current, now, after) : current
+    return this.open(free, kind, secret, now, after)
   }
 
   /** The person does not wish to type it. @throws SottoError E_PROOF_NONE */
@@ -151,6 +154,7 @@ export class Proofs {
   private takeCheck(contact: Proving, { run, share }: Step<'open'>, now: Millis, after: After): Contact {
     const { proof } = contact
     if (contact.status !== 'accepted') return contact
+    if (isBusy(proof, 'check')) return this.tell(contact, { step: 'end', run, why: 'declined' }, now, after)
     const own = proof.run?.step === 'opened' && proof.run.kind === 'check' ? proof.run : undefined
     if (own !== undefined && Buffer.compare(own.run, run) < 0) return contact
     const spent = own === undefined ? proof.spent : proof.spent.slice(0, -1)
@@ -165,7 +169,8 @@ export class Proofs {
     const kind = step.kind as 'password' | 'answer'
     const gate = records.gate()
     const set = gate[kind]
-    const why: Ending | undefined = set === undefined ? 'none' : isSpent(contact.proof) ? 'limit' : undefined
+    const busy = isBusy(contact.proof, kind) ? 'declined' : undefined
+    const why: Ending | undefined = set === undefined ? 'none' : isSpent(contact.proof) ? 'limit' : busy
     if (why !== undefined || set === undefined || set.left === 0) {
       if (set?.left === 0) this.withdrawGate(kind, after)
       if (contact.status !== 'accepted') return contact
@@ -263,3 +268,8 @@ export class Proofs {
 }
 
 type Proving = Contact & { readonly proof: Proof }
+
+/** Something else has begun, and is not to be lost for what they begin now. What we have answered cost them an attempt. */
+function isBusy({ run }: Proof, kind: ProofKind): boolean {
+  return run !== undefined && run.step !== 'answered' && run.kind !== kind
+}

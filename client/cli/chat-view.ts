@@ -3,12 +3,13 @@
 import { encodeQR } from 'qr'
 import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
 import type { SendOptions } from '#client/chat/chat.ts'
-import type { ChatEvent, ContactView, MessageView } from '#client/chat/events.ts'
+import type { ChatEvent, ContactView, MessageId, MessageView } from '#client/chat/events.ts'
 import { isTimer } from '#client/chat/says.ts'
 import type { Member } from '#client/member.ts'
 import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { isSottoError } from '#protocol/errors.ts'
-import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
+import { ChatFiles, pictureLines } from './chat-files.ts'
+import { contactNamed, nameOf, newKeysOf, nodeNews } from './contact-names.ts'
 import { describePresence, describeShowing, isOn, presenceMark } from './presence.ts'
 import { describeProof, PROOF_HELP, proofCommands, SECRET_COMMANDS } from './proof-view.ts'
 import { sanitize } from './sanitize.ts'
@@ -31,6 +32,10 @@ const HELP: readonly (readonly [string, string])[] = [
   ['/react SYMBOL', 'a symbol to their last message; without one, take it back'],
   ['/vanish 1h', 'what is said from now on disappears so long after reading; off: it stays'],
   ['/direct TEXT', 'say something that no gateway keeps: it waits here until they are there'],
+  ['/send FILE', 'send a file of the folder that sotto chat --files FOLDER names'],
+  ['/files', 'files of this conversation, and how far they are'],
+  ['/save [ID]', 'fetch their last file, or the one that /files shows so, into that folder'],
+  ['/cancel [ID]', 'stop the last file, or that one, and keep nothing of it'],
   ['/presence', 'ask whether they are there; /presence all asks everybody'],
   ['/invisible, /visible', 'who sees that you are there: nobody but those you have chosen, or your contacts'],
   ['/receipts on', 'whether your contacts hear what you have read; off: nobody does'],
@@ -48,6 +53,8 @@ export interface ChatViewInput {
   readonly output: NodeJS.WritableStream
   /** Name of the contact to begin with. */
   readonly to: string | undefined
+  /** The folder for files; undefined for none. */
+  readonly folder: string | undefined
   /** Hears every message of this conversation, ours and theirs. */
   readonly said: (message: MessageView) => void
 }
@@ -61,6 +68,7 @@ class ChatView {
   private readonly member: Member
   private readonly terminal: Terminal
   private readonly said: (message: MessageView) => void
+  private readonly files: ChatFiles
   private current: ContactView | undefined
   /** Our own message, where it is the last thing printed: its mark can still change in place. */
   private last: MessageView | undefined
@@ -68,7 +76,7 @@ class ChatView {
   private day = ''
   private connected: boolean | undefined
 
-  constructor({ member, input, output, to, said }: ChatViewInput, done: () => void) {
+  constructor({ member, input, output, to, said, folder }: ChatViewInput, done: () => void) {
     this.member = member
     this.said = said
     this.terminal = openTerminal({
@@ -81,6 +89,12 @@ class ChatView {
       },
       complete: (line) => this.complete(line),
       isSecret: (line) => SECRET_COMMANDS.some((command) => line.trimStart().startsWith(`${command} `)),
+    })
+    this.files = new ChatFiles({
+      ...{ member, folder, current: () => this.current },
+      print: (text) => this.print(this.terminal.style('dim', text)),
+      printError: (error) => this.showError(error),
+      told: (message) => this.showOwn(message),
     })
     member.chat.onEvent((event) => this.onEvent(event))
     member.onStatus((status) => this.onStatus(status))
@@ -142,6 +156,13 @@ class ChatView {
   /** Asked in passing: what comes of it is shown when it comes. */
   private glance(id: string): void {
     void this.member.presence.glance(id).catch((error: unknown) => this.showError(error))
+  }
+
+  private showOwn(id: MessageId): void {
+    const own = this.latest('me').find((message) => message.id === id)
+    if (own === undefined) return
+    this.said(own)
+    this.showMessage(own)
   }
 
   /** The newest messages of one side, the newest first. */
@@ -208,6 +229,10 @@ class ChatView {
       react: () => this.react(argument),
       vanish: () => this.vanish(argument),
       direct: () => this.say(argument, { noStore: true }),
+      send: () => this.files.send(argument),
+      files: () => this.files.list(),
+      save: () => this.files.save(argument),
+      cancel: () => this.files.cancel(argument),
       presence: () => this.ask(argument === 'all'),
       invisible: () => this.setShowing('invisible'),
       visible: () => this.setShowing('visible'),
@@ -373,7 +398,8 @@ class ChatView {
     const time = terminal.style('dim', timeOf(message.time))
     const who = message.from === 'me' ? terminal.style('green', 'you') : terminal.style('cyan', nameOf(this.current!))
     const state = message.from === 'me' ? ` ${terminal.style('dim', marks[message.status])}` : ''
-    return `${time} ${who}  ${textOf(message, this.answeredBy(message))}${state}`
+    const picture = pictureLines(message, terminal.hasColours)
+    return `${time} ${who}  ${textOf(message, this.answeredBy(message))}${state}${picture}`
   }
 
   private answeredBy({ answers, contact }: MessageView): MessageView | undefined {
@@ -410,6 +436,10 @@ class ChatView {
       case 'keys':
         this.terminal.bell()
         return this.print(this.terminal.style('yellow', newKeysOf(event.contact)))
+      case 'node':
+        return this.print(this.terminal.style('yellow', nodeNews(event.contact, event.offered)))
+      case 'node-told':
+        return
       case 'presence':
         return this.prompt()
       case 'proof':

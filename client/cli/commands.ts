@@ -15,10 +15,12 @@ import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { runChatView } from './chat-view.ts'
 import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
 import { registerDoctor } from './doctor-view.ts'
+import { registerFiles } from './files.ts'
 import { registerFriend } from './friend.ts'
 import { registerIdentity } from './identity.ts'
 import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
 import { runLineProtocol } from './line-protocol.ts'
+import { registerPeer } from './peer.ts'
 import { registerPresence } from './presence.ts'
 import { describeProof } from './proof-view.ts'
 import type { Output } from './report.ts'
@@ -26,6 +28,7 @@ import { createOutput, endWithReader } from './report.ts'
 import { sanitize } from './sanitize.ts'
 import { reportStatus, watchStatus } from './status-view.ts'
 import { marks, textOf, timeOf } from './text.ts'
+import { describeMetadata, describeTransfer, moved, sendFile } from './transfers.ts'
 import { registerWays } from './ways-view.ts'
 
 /** What the commands run on. */
@@ -46,6 +49,12 @@ export type AddCommand = (name: string, what: string, below?: Command, isDefault
 interface Options {
   readonly json?: boolean
   readonly look?: string
+}
+
+interface SendOptions extends Options {
+  readonly direct?: boolean
+  readonly file?: string
+  readonly keepMetadata?: boolean
 }
 
 /** Milliseconds for receipts to leave; what has not left by then goes out the next time. */
@@ -71,6 +80,7 @@ export function registerCommands(program: Command, ground: Ground): void {
   const run = new Commands(ground)
   add('join', 'Join a gateway with an invite; the link is asked for, or read from standard input.')
     .option('--name <name>', 'what your contacts see (asked for where it is missing)')
+    .option('--node', 'the link is of your own node: sotto node link')
     .action((options) => run.join(options))
   add('card', 'Print your card: whoever has it can write to you.')
     .option('--qr', 'as a QR code as well')
@@ -78,14 +88,18 @@ export function registerCommands(program: Command, ground: Ground): void {
     .action((options) => run.card(options))
   registerContacts(add, run)
   registerFriend(program, add, ground)
+  registerPeer(program, add, ground)
   registerPresence(program, add, ground)
   registerIdentity(program, add, ground)
   registerWays(program, add, ground)
+  registerFiles(program, add, ground)
   registerDoctor(add, ground)
   add('send', 'Send a message; the text from the arguments or standard input.')
     .argument('<name>')
     .argument('[text...]')
-    .option('--direct', 'no gateway keeps it: it waits here until they are there')
+    .option('--direct', 'no gateway keeps it: it waits here until they are there; a file goes through its memory alone')
+    .option('--file <file>', 'send this file instead of a text')
+    .option('--keep-metadata', 'send a picture with all that it tells: place, time, camera')
     .action((name, text, options) => run.send(name, text, options))
   add('recv', 'Print what has arrived and not been seen.')
     .option('--follow', 'go on until stopped')
@@ -96,6 +110,7 @@ export function registerCommands(program: Command, ground: Ground): void {
     .action((name, options) => run.history(name, options))
   add('chat', 'Talk: a conversation on this terminal, or with --json lines of JSON in and out.')
     .argument('[name]')
+    .option('--files <folder>', 'files are sent from there, and saved there')
     .addOption(new Option('--events-fd <number>', 'what is said also goes to this descriptor, as lines of JSON'))
     .action((name, options) => run.chat(name, options))
   add('status', 'Show how you are connected, why so, and what it cost today.')
@@ -142,10 +157,11 @@ class Commands {
     }
   }
 
-  async join(options: Options & { name?: string }): Promise<void> {
+  async join(options: Options & { name?: string; node?: boolean }): Promise<void> {
     const { stdin, stderr } = this.ground.streams
     const output = this.output(options)
     const endpoints = await this.ground.broker.joined()
+    if (options.node) return await this.joinNode(options, output)
     const newName =
       options.name ?? (stdin.isTTY ? await ask('What shall your contacts call you? ', stdin, stderr) : 'someone')
     await this.with({ ...options, online: true, newName }, async (member) => {
@@ -158,6 +174,17 @@ class Commands {
       output.note(
         'Next: sotto card shows your card to give away, sotto contacts add takes in another’s, sotto chat talks.',
       )
+    })
+  }
+
+  /** Our own node, beside the gateways. */
+  private async joinNode(options: Options, output: Output): Promise<void> {
+    await this.with({ ...options, online: true }, async (member) => {
+      await member.peers?.reached(REACH_MS).catch((error: unknown) => {
+        throw withInviteKept(error)
+      })
+      output.result({ joined: true, me: member.chat.me }, 'You have joined your own node.')
+      output.note('Next: sotto peer offer NAME tells a contact of it, if you wish.')
     })
   }
 
@@ -235,7 +262,8 @@ class Commands {
     return openLockedCard(card, password ?? (await askSecret('Password of the card: ', stdin, stderr)))
   }
 
-  async send(name: string, words: readonly string[], options: Options & { direct?: boolean }): Promise<void> {
+  async send(name: string, words: readonly string[], options: SendOptions): Promise<void> {
+    if (options.file !== undefined) return await this.sendFile(name, options.file, words, options)
     const output = this.output(options)
     const text =
       words.length > 0
@@ -249,6 +277,29 @@ class Commands {
       const waits = why && { code: why.code, what: why.message, kept: why.kept, next: why.next }
       output.result({ ...message, status, ...(waits && { waits }) }, `${marks[status]} ${nameOf(contact)}`)
       if (status === 'pending') output.note(describeWaiting(why))
+    })
+  }
+
+  private async sendFile(
+    name: string,
+    path: string,
+    words: readonly string[],
+    { direct, keepMetadata, ...options }: SendOptions,
+  ): Promise<void> {
+    const output = this.output(options)
+    if (words.length > 0) throw new SottoError('E_USAGE', 'a text beside a file goes in a message of its own')
+    await this.with({ ...options, online: true }, async (member) => {
+      const contact = contactNamed(member.chat.contacts(), name)
+      const how = { noStore: direct === true, keepMetadata: keepMetadata === true }
+      const { view, metadata } = await sendFile(member, contact.id, path, how)
+      const warning = describeMetadata(metadata)
+      if (warning !== undefined) output.note(warning)
+      const sent = await moved(member, view.id, (now) => output.note(describeTransfer(now)))
+      const told = member.chat.history(contact.id, { limit: 50 }).find(({ id }) => id === sent.message)
+      const status = told === undefined ? 'pending' : await leftHere(member, told)
+      output.result({ ...sent, status, metadata }, `${marks[status]} ${nameOf(contact)}`)
+      if (told === undefined) output.note('It is kept here, sealed, and goes on with: sotto files finish')
+      else if (status === 'pending') output.note(describeWaiting(member.hindrance()))
     })
   }
 
@@ -294,12 +345,13 @@ class Commands {
     })
   }
 
-  async chat(name: string | undefined, options: Options & { eventsFd?: string }): Promise<void> {
+  async chat(name: string | undefined, options: Options & { eventsFd?: string; files?: string }): Promise<void> {
     const { stdin: input, stdout: output } = this.ground.streams
     const said = mirrorTo(options.eventsFd)
     await this.with({ ...options, online: true }, async (member) => {
-      if (options.json) await runLineProtocol({ member, input, output })
-      else await runChatView({ member, input, output, to: name, said })
+      const { files: folder } = options
+      if (options.json) await runLineProtocol({ member, input, output, folder })
+      else await runChatView({ member, input, output, to: name, said, folder })
     })
   }
 

@@ -6,8 +6,12 @@
  *           | {"edit": name, "message": id, "text": text} | {"withdraw": name, "message": id}
  *           | {"presence": name} | {"showing": "visible" | "invisible"}
  *           | {"same" | "password" | "answer": name, "secret": text} | {"decline": name}
- *           | {"react": name, "message": id, "symbol": text}
- *     out   every event of the chat, {"type": "status", ...} for the connection, {"type": "error", ...} for a line that failed
+ *           | {"react": name, "message": id, "symbol": text} | {"file": name, "path": path, "noStore"?: true, "keepMetadata"?: true}
+ *           | {"fetch": name, "message": id} | {"save": id of a file} | {"cancel": id of a file}
+ *     out   every event of the chat, {"type": "status", ...} for the connection, {"type": "file", ...} for every file and change
+ *           of one, {"type": "saved", ...} once it is in the folder, {"type": "error", ...} for a line that failed
+ *
+ * Paths are below the folder of `--files`, where files are saved as well.
  */
 import { createInterface } from 'node:readline'
 import { parseCard } from '#client/chat/card-text.ts'
@@ -16,15 +20,18 @@ import type { Member } from '#client/member.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { contactNamed } from './contact-names.ts'
 import { formatError } from './report.ts'
+import { inFolder, saveToFolder, sendFile } from './transfers.ts'
 
 export interface LineProtocolInput {
   readonly member: Member
   readonly input: NodeJS.ReadableStream
   readonly output: NodeJS.WritableStream
+  /** The folder for files; undefined for none. */
+  readonly folder: string | undefined
 }
 
 /** Runs until the input ends. */
-export async function runLineProtocol({ member, input, output }: LineProtocolInput): Promise<void> {
+export async function runLineProtocol({ member, input, output, folder }: LineProtocolInput): Promise<void> {
   const say = (value: unknown): void => void output.write(`${JSON.stringify(value)}\n`)
   const sayError = (error: unknown): void => say({ type: 'error', ...JSON.parse(formatError(error, true)) })
   member.chat.onEvent((event) => {
@@ -35,10 +42,16 @@ export async function runLineProtocol({ member, input, output }: LineProtocolInp
   member.onStatus(({ state, template, since, findings, tried }) =>
     say({ type: 'status', state, template, since, findings, tried }),
   )
+  member.files.onChange((file) => say({ type: 'file', file }))
   for (const contact of member.chat.contacts()) say({ type: 'contact', contact })
+  for (const file of member.files.list()) say({ type: 'file', file })
   for await (const line of createInterface({ input })) {
     try {
-      if (line.trim() !== '') perform(member, commandOf(line), say)
+      if (line.trim() === '') continue
+      const command = commandOf(line)
+      const work = performWithFile(member, command, folder, say)
+      if (work === undefined) perform(member, command, say)
+      else void work.catch(sayError)
     } catch (error) {
       sayError(error)
     }
@@ -54,8 +67,36 @@ function commandOf(line: string): Record<string, unknown> {
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new SottoError('E_USAGE', 'a line is no object', {
-    next: 'It takes to, edit, withdraw, react, timer, same, password, answer, decline, read, look, add, accept, presence or showing.',
+    next: 'It takes to, edit, withdraw, react, timer, file, fetch, save, cancel, same, password, answer, decline, read, look, add, accept, presence or showing.',
   })
+}
+
+/** What takes its time; undefined where it is something else. */
+function performWithFile(
+  member: Member,
+  command: Record<string, unknown>,
+  folder: string | undefined,
+  say: (value: unknown) => void,
+): Promise<void> | undefined {
+  const { chat, files } = member
+  const idOf = (name: unknown): string => contactNamed(chat.contacts(), String(name)).id
+  if ('file' in command) {
+    const how = { noStore: command.noStore === true, keepMetadata: command.keepMetadata === true }
+    const path = inFolder(named(folder), String(command.path))
+    return sendFile(member, idOf(command.file), path, how).then(({ metadata }) => say({ type: 'metadata', metadata }))
+  }
+  if ('fetch' in command) files.fetch(idOf(command.fetch), String(command.message))
+  else if ('cancel' in command) files.cancel(String(command.cancel))
+  else if ('save' in command) {
+    const id = String(command.save)
+    return saveToFolder(member, id, named(folder)).then((path) => say({ type: 'saved', file: id, path }))
+  } else return undefined
+  return Promise.resolve()
+}
+
+function named(folder: string | undefined): string {
+  if (folder !== undefined) return folder
+  throw new SottoError('E_FILE_FOLDER', 'There is no folder for files.')
 }
 
 function show({ chat, finding }: Member, showing: unknown): void {
@@ -94,6 +135,6 @@ function perform(member: Member, command: Record<string, unknown>, say: (value: 
   else if ('showing' in command) show(member, command.showing)
   else
     throw new SottoError('E_USAGE', 'a line names no command', {
-      next: 'It takes to, edit, withdraw, react, timer, same, password, answer, decline, read, look, add, accept, presence or showing.',
+      next: 'It takes to, edit, withdraw, react, timer, file, fetch, save, cancel, same, password, answer, decline, read, look, add, accept, presence or showing.',
     })
 }

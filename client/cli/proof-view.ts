@@ -40,7 +40,7 @@ export function describeProof(contact: ContactView): string | undefined {
     case 'limit':
       return `${name} takes no more attempts today.`
     case 'declined':
-      return `${name} does not wish to compare now, or you did not.`
+      return `${name} does not wish to do that now, or you did not: begin again when both have time.`
   }
 }
 

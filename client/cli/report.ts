@@ -53,7 +53,7 @@ export function exitStatus(error: unknown): number {
   if (/^E_(USAGE$|SECRET_IN_ARGV$|INVITE|CARD|BACKUP|PERSON_ID$)/.test(error.code)) return 2
   if (
     error.code.startsWith('E_STATE') ||
-    ['E_CONFIG', 'E_DISK_FULL', 'E_FILE', 'E_IDENTITY_EXISTS'].includes(error.code)
+    ['E_CONFIG', 'E_DISK_FULL', 'E_FILE', 'E_FILE_FOLDER', 'E_IDENTITY_EXISTS'].includes(error.code)
   )
     return 3
   if (/^E_(PATH|PROXY|BROWSER|NET|TUNNEL|NOT_RECOGNISED|REVOKED|FIREWALL|MAILBOX|TRACKER)/.test(error.code)) return 4

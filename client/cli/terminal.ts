@@ -15,6 +15,8 @@ export interface Terminal {
   setPrompt(text: string): void
   /** Colours where the terminal has them. */
   style(style: Style, text: string): string
+  /** It shows any colour there is. */
+  readonly hasColours: boolean
   bell(): void
   readonly columns: number
   close(): void
@@ -88,6 +90,7 @@ export function openTerminal({ input, output, onLine, onClose, complete, isSecre
       }
     },
     style: (style, text) => (tty ? styleText(style, text) : text),
+    hasColours: tty && /^(truecolor|24bit)$/.test(process.env.COLORTERM ?? '') && process.env.NO_COLOR === undefined,
     bell: () => {
       if (tty) output.write('\u0007')
     },

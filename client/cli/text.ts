@@ -21,7 +21,7 @@ export function timeOf(time: number): string {
 export function textOf(message: MessageView, answered?: MessageView): string {
   const quote =
     message.answers === undefined ? '' : `> ${shorten(answered?.text ?? '(a message that is not here)')}\n   `
-  const text = message.withdrawn ? '(withdrawn)' : sanitize(message.text, true)
+  const text = message.withdrawn ? '(withdrawn)' : said(message)
   const reactions = [message.myReaction, message.theirReaction].filter((symbol) => symbol !== undefined)
   const notes = [
     ...(message.edited ? ['edited'] : []),
@@ -29,6 +29,17 @@ export function textOf(message: MessageView, answered?: MessageView): string {
   ]
   const marks = [...reactions, ...(notes.length > 0 ? [`(${notes.join(', ')})`] : [])]
   return [`${quote}${text}`, ...marks].join(' ')
+}
+
+function said({ text, file }: MessageView): string {
+  return file === undefined ? sanitize(text, true) : `[file] ${sanitize(file.name)} (${describeSize(file.size)})`
+}
+
+/** As people count octets. */
+export function describeSize(octets: number): string {
+  if (octets < 1_000) return `${octets} B`
+  const [size, unit] = octets < 1_000_000 ? [octets / 1_000, 'kB'] : [octets / 1_000_000, 'MB']
+  return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`
 }
 
 /** The first words, in one line. */

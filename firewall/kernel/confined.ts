@@ -136,13 +136,14 @@ async function prepare(
 function startBroker(options: ConfineOptions, state: string, layers: Layers): ChildProcess {
   const { args, env, leave, main } = options
   const events = eventsDescriptor(args)
+  const { write, folders = [] } = fileGrants(args)
   const plan: Plan = {
     filter: layers.filter,
     landlock: true,
     noSockets: !layers.namespace,
     // Where the filter alone keeps the network away, nobody but the kernel answers for it.
     ...(layers.namespace && { report: REPORT }),
-    writable: [...writable(state), ...fileGrants(args).write.map(dirname)],
+    writable: [...writable(state), ...write.map(dirname), ...folders],
     readable: readable(options, state),
     fds: [CHANNEL, ...(events === undefined ? [] : [events])],
     env: { NODE_CHANNEL_FD: String(CHANNEL), NODE_CHANNEL_SERIALIZATION_MODE: 'json' },

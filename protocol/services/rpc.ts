@@ -198,6 +198,10 @@ async function dispatch(
       stream.priority = Priority.urgent
       return (await service.unary[method]!(args, caller)) ?? null
     }
+    if (service.bulk !== undefined && Object.hasOwn(service.bulk, method)) {
+      stream.priority = Priority.bulk
+      return (await service.bulk[method]!(args, caller)) ?? null
+    }
     if (!Object.hasOwn(service.subscribe, method)) continue
     await service.subscribe[method]!(args, caller, (item) => push(stream, item, abort.signal), abort.signal)
     return undefined

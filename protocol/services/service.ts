@@ -35,6 +35,8 @@ export type StreamHandler = (args: unknown, caller: Caller, stream: Stream) => v
 export interface Service {
   /** Keyed by full method name, for example `mailbox.put`. */
   readonly unary: Readonly<Record<string, UnaryHandler>>
+  /** As `unary`, with answers that are pieces of a file: they give way to everything else. */
+  readonly bulk?: Readonly<Record<string, UnaryHandler>>
   readonly subscribe: Readonly<Record<string, SubscribeHandler>>
   readonly stream?: Readonly<Record<string, StreamHandler>>
 }

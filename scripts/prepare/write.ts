@@ -1,5 +1,5 @@
 /** Writes what `loader.cjs` runs into a folder beside the sources: modules by programs, and what Node is started with. */
-import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { cp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pack } from './pack.ts'
 
@@ -25,9 +25,8 @@ export const coreEntry = join(import.meta.prepared, 'client.cjs')
 export const confineModule = join(import.meta.prepared, 'confine.cjs')
 `
 
-/** `folder`: in the project's folder, and not there yet. */
+/** `folder`: in the project's folder. */
 export async function writePrograms(folder: string, programs: Programs): Promise<void> {
-  await mkdir(folder, { mode: 0o755 })
   await cp(join(import.meta.dirname, 'loader.cjs'), join(folder, 'loader.cjs'))
   for (const [name, entries] of Object.entries(programs)) {
     const modules = await pack({ root, entries, replaced: { 'firewall/program.ts': PROGRAM } })

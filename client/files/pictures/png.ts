@@ -1,0 +1,37 @@
+/**
+ * PNG (W3C, third edition) without what it tells beside the picture. Only chunks that are needed to show it stay; nothing is
+ * decoded. A chunk is length 4 || name 4 || content || check 4; what follows IEND is left out.
+ */
+import { concat, latin1, readU32 } from '#protocol/bytes.ts'
+import { KIND_BYTES, type Size } from './kinds.ts'
+
+/** The picture, how its colours and transparency are meant, and its animation. */
+const needed: ReadonlySet<string> = new Set([
+  ...['IHDR', 'PLTE', 'IDAT', 'IEND', 'tRNS', 'bKGD', 'sBIT', 'pHYs'],
+  ...['gAMA', 'cHRM', 'sRGB', 'iCCP', 'cICP', 'mDCV', 'cLLI'],
+  ...['acTL', 'fcTL', 'fdAT'],
+])
+
+export interface Png {
+  readonly stripped: Uint8Array
+  readonly size: Size
+}
+
+/** undefined where it is no sound PNG. */
+export function stripPng(bytes: Uint8Array): Png | undefined {
+  const kept = [bytes.subarray(0, KIND_BYTES)]
+  let size: Size | undefined
+  for (let at = KIND_BYTES; at + 12 <= bytes.length; ) {
+    const end = at + 12 + readU32(bytes, at)
+    if (end > bytes.length) return undefined
+    const name = latin1(bytes.subarray(at + 4, at + 8))
+    if (at === KIND_BYTES) {
+      if (name !== 'IHDR' || end !== at + 25) return undefined
+      size = { width: readU32(bytes, at + 8), height: readU32(bytes, at + 12) }
+    }
+    if (needed.has(name)) kept.push(bytes.subarray(at, end))
+    if (name === 'IEND') return size && { stripped: concat(...kept), size }
+    at = end
+  }
+  return undefined
+}

@@ -1,0 +1,118 @@
+/** What is sent: a file that the person has named, and of a picture what it shows and nothing beside it. */
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { basename } from 'node:path'
+import { safeFileName } from '#client/chat/files/file-name.ts'
+import { FileLimits } from '#client/chat/files/limits.ts'
+import type { Picture } from '#client/chat/files/note.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { stripJpeg } from './pictures/jpeg.ts'
+import { KIND_BYTES, type PictureKind, pictureKind, type Size } from './pictures/kinds.ts'
+import { stripPng } from './pictures/png.ts'
+import { thumbnailOf } from './pictures/thumbnail.ts'
+
+/** Octets of a picture that is looked into. All of it is in memory for that. */
+const PICTURE_BYTES = 33_554_432
+
+export interface Source {
+  /** Harmless. */
+  readonly name: string
+  /** Octets. */
+  readonly size: number
+  readonly picture?: Picture
+  /** What it tells beside a picture was left out; `unseen`: nobody looked, since it is no picture that we know. */
+  readonly metadata: 'none' | 'kept' | 'unseen'
+  /** @throws SottoError E_FILE where it cannot be read, or has changed */
+  read(at: number, length: number): Uint8Array
+  close(): void
+}
+
+/**
+ * @param keepMetadata send a picture as it is
+ * @throws SottoError E_FILE (not there, no file, not readable), E_FILE_SIZE, E_FILE_METADATA
+ */
+export function openSource(path: string, keepMetadata: boolean): Source {
+  const file = new OpenFile(path)
+  try {
+    const source = sourceOf(file, keepMetadata)
+    if (source.read !== file.read) file.close()
+    return source
+  } catch (error) {
+    file.close()
+    throw error
+  }
+}
+
+function sourceOf(file: OpenFile, keepMetadata: boolean): Source {
+  const { size } = file
+  if (size > FileLimits.fileBytes) {
+    const most = Math.floor(FileLimits.fileBytes / 1024 ** 2)
+    throw new SottoError('E_FILE_SIZE', `A file may have ${most} MiB at the most, and this one has more.`)
+  }
+  const common = { name: file.name, size, read: file.read, close: () => file.close() }
+  const kind = pictureKind(file.read(0, Math.min(size, KIND_BYTES)))
+  if (kind === undefined) return { ...common, metadata: 'unseen' }
+  const looked = size <= PICTURE_BYTES ? look(kind, file.read(0, size)) : undefined
+  if (looked === undefined) {
+    if (keepMetadata) return { ...common, metadata: 'kept' }
+    throw new SottoError('E_FILE_METADATA', 'What this picture tells beside what it shows could not be left out.', {
+      kept: 'Nothing was sent.',
+    })
+  }
+  const { stripped, size: measures, orientation } = looked
+  const picture = thumbnailOf(kind, stripped, measures, orientation)
+  const shown = picture === undefined ? {} : { picture }
+  if (keepMetadata) return { ...common, ...shown, metadata: 'kept' }
+  const read = (at: number, length: number): Uint8Array => stripped.subarray(at, at + length)
+  return { name: file.name, size: stripped.length, read, close: () => {}, ...shown, metadata: 'none' }
+}
+
+function look(
+  kind: PictureKind,
+  bytes: Uint8Array,
+): { readonly stripped: Uint8Array; readonly size: Size; readonly orientation: number } | undefined {
+  if (kind === 'jpeg') return stripJpeg(bytes)
+  const png = stripPng(bytes)
+  return png && { ...png, orientation: 1 }
+}
+
+/** A pipe would keep us waiting for somebody to write. */
+const HOW = constants.O_RDONLY | constants.O_NONBLOCK
+
+class OpenFile {
+  readonly name: string
+  readonly size: number
+  private readonly descriptor: number
+
+  constructor(path: string) {
+    this.name = safeFileName(basename(path))
+    this.descriptor = told(path, () => openSync(path, HOW))
+    const stats = fstatSync(this.descriptor)
+    this.size = stats.size
+    if (stats.isFile()) return
+    this.close()
+    throw new SottoError('E_FILE', `${path} is no file.`)
+  }
+
+  readonly read = (at: number, length: number): Uint8Array => {
+    const bytes = new Uint8Array(length)
+    for (let done = 0; done < length; ) {
+      const count = told(this.name, () => readSync(this.descriptor, bytes, done, length - done, at + done))
+      if (count === 0) throw new SottoError('E_FILE', `${this.name} has become shorter while it was read.`)
+      done += count
+    }
+    return bytes
+  }
+
+  close(): void {
+    closeSync(this.descriptor)
+  }
+}
+
+function told<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    const { code = 'unknown' } = cause as NodeJS.ErrnoException
+    throw new SottoError('E_FILE', `${path} cannot be read: ${code}.`, { cause })
+  }
+}

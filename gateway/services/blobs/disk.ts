@@ -1,0 +1,135 @@
+/**
+ * Blobs on disk, in a store of their own: each piece a record, a head that counts them, and what each queue and each member
+ * has taken. Room is taken for the whole blob when it begins. A piece is on disk before it is answered for.
+ */
+import type { Store, Table } from '#gateway/store/store.ts'
+import { addToMap, mapLength, PIECE_BYTES } from '#protocol/blobs.ts'
+import { concat, type Millis, u32 } from '#protocol/bytes.ts'
+import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
+import { ServiceFailure } from '#protocol/services/service.ts'
+import type { Queue } from '../mailbox/queues.ts'
+import type { BlobLimits } from './limits.ts'
+import type { BlobHead, BlobShelf } from './shelf.ts'
+
+export const BLOB_TABLES: readonly string[] = ['blob-heads', 'blob-pieces', 'blob-shares']
+
+/** Heads looked at by one call of `sweep`, and pieces after which it takes no further blob. */
+const SWEEP_SLICE = 64
+const SWEEP_PIECES = 512
+
+type Name = Pick<BlobHead, 'rid' | 'blob'>
+
+const headId = ({ rid, blob }: Name): Uint8Array => concat(rid, blob)
+const pieceId = ({ rid, blob }: Name, index: number): Uint8Array => concat(rid, blob, u32(index))
+
+export class DiskShelf implements BlobShelf {
+  private readonly store: Store
+  private readonly limits: BlobLimits
+  private readonly heads: Table
+  private readonly pieces: Table
+  private readonly shares: Table
+  private sweptTo: Uint8Array | undefined
+
+  constructor(store: Store, limits: BlobLimits) {
+    this.store = store
+    this.limits = limits
+    this.heads = store.table('blob-heads')
+    this.pieces = store.table('blob-pieces')
+    this.shares = store.table('blob-shares')
+  }
+
+  head({ rid }: Queue, blob: Uint8Array): BlobHead | undefined {
+    return this.read({ rid, blob })
+  }
+
+  async begin({ rid, owner }: Queue, blob: Uint8Array, pieces: number, now: Millis): Promise<BlobHead> {
+    const head = { rid, blob, owner, pieces, count: 0, expires: now + this.limits.partMs }
+    return await this.store.transaction(() => {
+      const known = this.read(head)
+      if (known !== undefined) {
+        if (known.pieces !== pieces) throw new ServiceFailure('exists')
+        // It had expired, and was not swept yet.
+        const renewed = { ...known, expires: Math.max(known.expires, head.expires) }
+        if (known.expires <= now) this.write(renewed)
+        return renewed
+      }
+      this.charge(rid, pieces, this.limits.bytesPerQueue)
+      this.charge(owner, pieces, this.limits.bytesPerMember)
+      this.write(head)
+      return head
+    })
+  }
+
+  map(head: BlobHead): Uint8Array {
+    const map = new Uint8Array(mapLength(head.pieces))
+    for (let index = 0; index < head.pieces; index++) if (this.pieces.has(pieceId(head, index))) addToMap(map, index)
+    return map
+  }
+
+  async put({ rid }: Queue, blob: Uint8Array, index: number, piece: Uint8Array, now: Millis): Promise<void> {
+    await this.store.transaction(() => {
+      const head = this.read({ rid, blob })
+      if (head === undefined) throw new ServiceFailure('unknown')
+      if (index >= head.pieces) throw new ServiceFailure('invalid')
+      if (this.pieces.has(pieceId(head, index))) return
+      const count = head.count + 1
+      const lease = count === head.pieces ? this.limits.keptMs : this.limits.partMs
+      this.pieces.put(pieceId(head, index), piece)
+      this.write({ ...head, count, expires: now + lease })
+    })
+  }
+
+  get(head: BlobHead, index: number): Uint8Array | undefined {
+    return this.pieces.get(pieceId(head, index))
+  }
+
+  async remove(name: Name): Promise<void> {
+    await this.store.transaction(() => this.erase(name), { frees: true })
+  }
+
+  async sweep(now: Millis, isLive: (rid: Uint8Array) => boolean): Promise<number> {
+    const entries = this.heads.scan(this.sweptTo, SWEEP_SLICE)
+    const heads = entries.map(({ value }) => decodeMessage(value) as BlobHead)
+    const due = heads.filter(({ expires, rid }) => expires <= now || !isLive(rid))
+    let erased = 0
+    let gone = 0
+    for (const head of due) {
+      if (erased >= SWEEP_PIECES) break
+      erased += await this.store.transaction(() => this.erase(head), { frees: true })
+      gone++
+    }
+    // What is left of this slice is looked at again with the next call.
+    if (gone === due.length) this.sweptTo = entries.length < SWEEP_SLICE ? undefined : entries.at(-1)?.location
+    return gone
+  }
+
+  /** Inside a transaction. Returns the pieces that there could be; 0 where there was no such blob. */
+  private erase(name: Name): number {
+    const head = this.read(name)
+    if (head === undefined) return 0
+    for (let index = 0; index < head.pieces; index++) this.pieces.remove(pieceId(head, index))
+    this.heads.remove(headId(head))
+    this.charge(head.rid, -head.pieces)
+    this.charge(head.owner, -head.pieces)
+    return head.pieces
+  }
+
+  /** @throws ServiceFailure `full` beyond `most` octets */
+  private charge(account: Uint8Array, pieces: number, most: number = Number.POSITIVE_INFINITY): void {
+    const record = this.shares.get(account)
+    const before = record === undefined ? 0 : (decodeMessage(record) as { pieces: number }).pieces
+    const after = before + pieces
+    if (after * PIECE_BYTES > most) throw new ServiceFailure('full')
+    if (after <= 0) this.shares.remove(account)
+    else this.shares.put(account, encodeMessage({ pieces: after }))
+  }
+
+  private read(name: Name): BlobHead | undefined {
+    const record = this.heads.get(headId(name))
+    return record === undefined ? undefined : (decodeMessage(record) as BlobHead)
+  }
+
+  private write(head: BlobHead): void {
+    this.heads.put(headId(head), encodeMessage(head))
+  }
+}
