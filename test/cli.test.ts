@@ -310,6 +310,7 @@ test.serial('two chats go on by themselves after the gateway was killed', async 
 test.serial(
   'who is there: asked by command and in a chat; who is invisible is not seen, but by whom they chose',
   async (t) => {
+    t.timeout(300_000)
     const [a, b] = [ada, ben]
     const chat = startMember(t, b, ['chat', '--json'])
     const state = async (): Promise<unknown> =>

@@ -11,6 +11,7 @@ import { PresenceChecker } from '#client/presence/checker.ts'
 import { Mailboxes } from '#client/services/mailbox.ts'
 import { openStore } from '#client/store/open-store.ts'
 import { Fixture } from '#gateway/services/prekeys/fixture.ts'
+import { PresenceLimits } from '#protocol/presence/limits.ts'
 import { type Person, World } from './helpers/finders.ts'
 import { openTunnel, startGateway, type TestGateway } from './helpers/pair.ts'
 
@@ -28,7 +29,13 @@ test('online, offline, invisible, gone: a record that nobody confirms is no proo
   await add(ben, ada.finding.id)
   const checker = new PresenceChecker({ chat: ben.chat, finding: ben.finding, clockwork: world.clockwork })
   const [friend] = ben.chat.friends()
-  const state = async (): Promise<string> => (await checker.check(friend!.id)).state
+  const state = async (): Promise<string> => {
+    const found = checker.check(friend!.id)
+    // She does not know him, and does not answer.
+    world.now += PresenceLimits.waitMs
+    ben.chat.tick(world.now)
+    return (await found).state
+  }
   t.is(await state(), 'unknown', 'the tracker says online, and nobody answers')
   await ada.finding.wish('offline')
   t.is(await state(), 'offline')

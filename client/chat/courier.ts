@@ -83,7 +83,8 @@ export class Courier {
     if (contact === undefined) return
     const entry = { id: random(MESSAGE_ID_LENGTH), noStore: true }
     const boxed = ({ box }: BoxedAddress): Uint8Array => sealForContact(box, entry.id, inner)
-    if (!byCard) return void (await this.toAny(entry, reachedBy(contact.byHand, contact.addresses), boxed))
+    if (!byCard && contact.addresses.length > 0)
+      return void (await this.toAny(entry, reachedBy(contact.byHand, contact.addresses), boxed))
     const card = keptCard(contact.card)
     const body = card && sealForAnybody(prekeyOf(contact, card).key, keyPair(random(32)), entry.id, inner)
     if (card !== undefined && body !== undefined)

@@ -101,6 +101,7 @@ class Scene {
 }
 
 test('killed at any step of sending and receiving: nothing is lost or comes twice, and no key seals twice', async (t) => {
+  t.timeout(300_000)
   const first = new Scene()
   t.teardown(() => first.end())
   await first.begin()

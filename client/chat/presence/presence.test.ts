@@ -117,7 +117,7 @@ test('strangers, those who were removed, and those who are blocked hear nothing'
     t.is(await ask(world, by, alice), 'none')
     return sent
   }
-  t.is(await answers(stranger), 0, 'who has told nobody an address asks nothing by itself')
+  t.is(await answers(stranger), 1, 'the question, and no answer')
   t.is(
     await put(world, async () => {
       void stranger.chat.presence.probe(alice.id, { byCard: true })
@@ -129,6 +129,19 @@ test('strangers, those who were removed, and those who are blocked hear nothing'
   t.true((await answers(carol)) <= 1)
   t.true((await answers(bob)) <= 1)
   t.is(alice.chat.presence.of(carol.id), undefined)
+})
+
+test('two who have each other’s cards, and have said nothing yet, see each other; nothing is begun by it', async (t) => {
+  const world = new World(9)
+  const [alice, bob] = [new Person(world, 'Alice'), new Person(world, 'Bob')]
+  await acquainted(world, alice, bob)
+  t.is(await ask(world, alice, bob), 'online')
+  await world.pass(MINUTE)
+  t.is(bob.chat.presence.of(alice.id)?.state, 'online')
+  for (const person of [alice, bob]) {
+    t.deepEqual(person.records.contacts()[0]!.sessions, [])
+    t.deepEqual(person.records.outbox(), [])
+  }
 })
 
 test('a friend is reached by the card as well, should the queue be gone', async (t) => {
