@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import jpeg from 'jpeg-js'
 import { PNG } from 'pngjs'
+import { FileLimits } from '#client/chat/files/limits.ts'
 import { temporaryFolder } from '#client/store/fixtures/temporary.ts'
 import { concat, fromLatin1, u16, u32 } from '#protocol/bytes.ts'
 import { stripJpeg } from './pictures/jpeg.ts'
@@ -144,6 +145,16 @@ test('one that unfolds to more pixels than are looked at has no small picture, a
   const source = sourceOf(t, 'a.png', huge)
   t.is(source.picture, undefined)
   t.is(source.metadata, 'none')
+})
+
+test('one that is longer than any may be', (t) => {
+  const path = join(temporaryFolder(t), 'film')
+  writeFileSync(path, '')
+  // Without taking the room.
+  truncateSync(path, FileLimits.fileBytes)
+  openSource(path, false).close()
+  truncateSync(path, FileLimits.fileBytes + 1)
+  t.throws(() => openSource(path, false), { code: 'E_FILE_SIZE' })
 })
 
 test('what is no file, or not there', (t) => {
