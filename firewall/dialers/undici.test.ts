@@ -298,6 +298,19 @@ test('a pinned certificate is the only one taken, whatever authorities say', asy
   t.is((await rig(t, { target: { host: 'other-name.test' } }).get('/')).status, 200, 'the name is not asked')
 })
 
+test('a wrong certificate where the name server led is told as that; where the invite led, it is not', async (t) => {
+  const other = new Uint8Array(32)
+  const resolve = async () => ['127.0.0.1']
+  const said = async (target: Partial<DialTarget>): Promise<string> => {
+    const known = { certificate: other, host: 'localhost', ...target }
+    return (await t.throwsAsync(rig(t, { target: known, connector: { resolve } }).get('/'), { code: 'E_PATH_TLS' }))!
+      .message
+  }
+  t.regex(await said({ addresses: [] }), /the name server led there, and may lie/)
+  t.notRegex(await said({ addresses: ['127.0.0.1'] }), /name server/)
+  t.notRegex(await said({ addresses: [], remembered: ['127.0.0.1'] }), /name server/)
+})
+
 test('without a pin: an authority must vouch, and for this very name', async (t) => {
   const authorities = [gateway.certificates.authority]
   const unpinned = { certificate: undefined }
