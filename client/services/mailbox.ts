@@ -138,10 +138,12 @@ export class Mailboxes implements MailboxPort {
 
   async publish(queue: QueueRef, { head, dh, kem, clear }: Shelf): Promise<void> {
     const args = { ...only(queue), head, dh, kem, clear }
+    // A card waits for the head alone.
+    if (dh.length + kem.length === 0)
+      return void (await this.at(queue.gateway).call('prekeys.publish', args, this.patienceFor(queue.gateway)))
     const { clockwork } = this
     const began = clockwork.now()
     await this.at(queue.gateway).call('prekeys.publish', args, { timeoutMs: PUBLISH_MS, priority: Priority.bulk })
-    if (dh.length + kem.length === 0) return
     const took = Math.max(0, clockwork.now() - began)
     await new Promise<void>((resolve) => clockwork.after(PUBLISH_REST * took, resolve))
   }

@@ -242,6 +242,25 @@ test('invisible: chosen friends see us, others neither by asking nor by what we 
   )
 })
 
+test('what cannot be read, of somebody we are hidden from, is asked for once something is said to them', async (t) => {
+  const { world, alice, bob } = await pair(8)
+  alice.chat.presence.setShowing('invisible')
+  alice.loseSessions()
+  bob.chat.send(alice.id, 'lost at first')
+  const seen = tapped(t, world)
+  await world.pass(30 * MINUTE)
+  const own = new Set(bob.queues().map(({ rid }) => latin1(rid)))
+  t.deepEqual(
+    seen.filter(({ rid }) => own.has(latin1(rid))),
+    [],
+  )
+  t.false(alice.texts(bob).includes('lost at first'))
+  alice.chat.send(bob.id, 'here I am')
+  await world.pass(10 * MINUTE)
+  t.is(alice.texts(bob).at(-1), 'lost at first')
+  t.is(bob.texts(alice).at(-1), 'here I am')
+})
+
 test('PresenceLimits.lateReceiptMs: receipts to who is not to see us leave at last, hours later', async (t) => {
   const { world, alice, bob } = await pair()
   alice.chat.presence.setShowing('invisible')
