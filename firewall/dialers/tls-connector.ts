@@ -141,7 +141,8 @@ function secured(raw: Duplex, reach: Reach, attempt: Attempt, late: AbortSignal)
     if (!isPinned(socket, reach.certificate)) return fail(pathError('E_PATH_TLS', reach.name))
     verified = true
     carriers.set(socket, raw)
-    resolve(socket)
+    // Behind the end of the handshake, which would otherwise wait for all that is done with the connection.
+    setImmediate(() => resolve(socket))
   })
   return promise
 }

@@ -50,7 +50,7 @@ export async function checkConversation({ state, port, tell }: CheckInput): Prom
   const running = await setUp({ state, port, tell, observe: collectTemplates(seen) })
   const score = new Score()
   let fileMs = 0
-  const chats = members.map((member) => new TalkingMember(state, member, score))
+  const chats = members.map((member) => new TalkingMember(state, member, (text) => score.arrive(text, member)))
   try {
     const templates = compileBuiltins().map(({ id }) => id)
     for (const [index, template] of templates.entries()) {
@@ -162,14 +162,16 @@ class Score {
   }
 }
 
-class TalkingMember implements Exchanger {
+/** A member of the demo, who is told what to say. */
+export class TalkingMember implements Exchanger {
   readonly other: string
   readonly name: string
   readonly folder: string
   private readonly listeners = new Set<(line: Record<string, unknown>) => void>()
   private readonly child: ChildProcess
 
-  constructor(state: string, member: string, score: Score) {
+  /** `arrived` hears what comes. */
+  constructor(state: string, member: string, arrived: (text: string) => void) {
     this.other = members.find((each) => each !== member)!
     this.name = nameOfMember(member)
     this.folder = filesFolder(state, member)
@@ -182,7 +184,7 @@ class TalkingMember implements Exchanger {
       if (event.type === 'error')
         throw new SottoError('E_INTERNAL', `${member}: ${event.error.code} ${event.error.what}`)
       if (event.type === 'message' && event.message.from === 'them' && event.message.file === undefined)
-        score.arrive(event.message.text, member)
+        arrived(event.message.text)
     })
   }
 

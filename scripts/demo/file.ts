@@ -28,14 +28,14 @@ export function filesFolder(state: string, member: string): string {
 }
 
 /** @returns milliseconds until it was saved. @throws SottoError E_INTERNAL where it is not what was sent, or takes too long */
-export async function exchangeFile(from: Exchanger, to: Exchanger, ms: number): Promise<number> {
-  const content = randomBytes(SIZE)
+export async function exchangeFile(from: Exchanger, to: Exchanger, ms: number, octets: number = SIZE): Promise<number> {
+  const content = randomBytes(octets)
   writeFileSync(join(from.folder, NAME), content)
   const began = performance.now()
   const told = to.hear(({ type, message }) => type === 'message' && hasFile(message), ms)
   from.say({ file: to.name, path: NAME })
   const { message } = (await told) as { message: { id: string } }
-  const here = to.hear(({ type, file }) => type === 'file' && (file as { state: string }).state === 'done', ms)
+  const here = to.hear(({ type, file }) => type === 'file' && isHere(file, message.id), ms)
   to.say({ fetch: from.name, message: message.id })
   const { file } = (await here) as { file: { id: string } }
   const saved = to.hear(({ type }) => type === 'saved', ms)
@@ -43,6 +43,11 @@ export async function exchangeFile(from: Exchanger, to: Exchanger, ms: number): 
   const { path } = (await saved) as { path: string }
   if (!readFileSync(path).equals(content)) throw new SottoError('E_INTERNAL', 'the file is not what was sent')
   return performance.now() - began
+}
+
+const isHere = (file: unknown, of: string): boolean => {
+  const { state, message } = file as { state: string; message?: string }
+  return state === 'done' && message === of
 }
 
 const hasFile = (message: unknown): boolean => (message as { file?: object }).file !== undefined
