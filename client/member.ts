@@ -1,7 +1,7 @@
 /** A member's client, put together: firewall, tunnels, mailboxes, store, chat. Views are built on this. */
 import { join } from 'node:path'
 import type { CompiledTemplate } from '#engine/compile.ts'
-import type { Broker, DialerReport } from '#firewall/permit.ts'
+import type { Broker, DialerReport, EndpointInfo } from '#firewall/permit.ts'
 import { aes256gcm } from '#protocol/crypto/aead.ts'
 import { preferredAead } from '#protocol/crypto/measure.ts'
 import { SottoError } from '#protocol/errors.ts'
@@ -28,6 +28,7 @@ import { PACK_TABLES } from './packs/memory.ts'
 import type { PackedTunnel } from './packs/packed-tunnel.ts'
 import { openPackedTunnel } from './packs/packed-tunnel.ts'
 import type { Octets } from './path.ts'
+import { type PeerParts, Peers } from './peers.ts'
 import { PresenceChecker } from './presence/checker.ts'
 import { Rounds } from './presence/rounds.ts'
 import { keptSeed, seedFor } from './rhythm-seed.ts'
@@ -76,6 +77,8 @@ export class Member {
   private readonly clockwork: Clockwork
   private readonly traffic: Traffic
   private readonly flows: Flows
+  /** Nodes of contacts, and our own. */
+  readonly peers: Peers | undefined
   private readonly unwatch: () => void
 
   private constructor(parts: {
@@ -89,6 +92,7 @@ export class Member {
     tunnels: readonly PackedTunnel[]
     alarm: Alarm
     flows: Flows
+    peers: (Pick<PeerParts, 'broker' | 'mailboxes' | 'clockwork'> & { prepare: PrepareTunnel }) | undefined
     broker: Broker
     network: Broker['network']
   }) {
@@ -103,8 +107,8 @@ export class Member {
     this.flows = parts.flows
     parts.flows.onChange = (endpoint) => this.onFlow(endpoint)
     parts.alarm.ring = (now) => this.chat.tick(now)
-    this.finding = new Finding(parts.chat, parts.tunnels.map(wayOf), parts.store, parts.clockwork)
-    const blobs = new BlobWays(parts.tunnels.map(wayOf))
+    this.finding = new Finding(parts.chat, this.homes.map(wayOf), parts.store, parts.clockwork)
+    const blobs = new BlobWays(this.homes.map(wayOf))
     this.files = new Files({
       chat: parts.chat,
       blobs,
@@ -115,9 +119,10 @@ export class Member {
     this.presence = new PresenceChecker({ chat: parts.chat, finding: this.finding, clockwork: parts.clockwork })
     this.rounds = new Rounds(parts.chat, this.presence, parts.clockwork)
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
-    for (const { tunnel } of parts.tunnels) tunnel.onOctets((octets) => this.traffic.add(octets))
+    for (const each of parts.tunnels) this.metered(each)
+    this.peers = parts.peers && new Peers({ ...parts.peers, ...this.forPeers(parts.peers.prepare) })
     for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
-    for (const { tunnel } of parts.tunnels) watchGatewayList(tunnel, parts.broker)
+    for (const { tunnel } of this.homes) watchGatewayList(tunnel, parts.broker)
     const moved = (): void => this.tunnels.forEach(({ tunnel }) => void tunnel.moved())
     this.unwatch = parts.tunnels.length === 0 ? () => {} : watchNetwork(parts.clockwork, parts.network, moved)
   }
@@ -141,7 +146,9 @@ export class Member {
     try {
       const mailboxes = new Mailboxes(clockwork)
       const watch = new MailboxWatch(mailboxes)
-      if (input.online) tunnels.push(...(await openTunnels(input, { builtins, dialers, store })))
+      const own = { builtins, dialers, store }
+      const prepare = input.online ? preparerOf(input, own) : undefined
+      if (prepare !== undefined) tunnels.push(...(await openTunnels(input, own, prepare)))
       for (const { tunnel } of tunnels) mailboxes.add(tunnel)
       const { random, now } = clockwork
       const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
@@ -151,7 +158,8 @@ export class Member {
       const flows = await Flows.open(input.broker)
       const network = (): Promise<Uint8Array> => input.broker.network()
       const vault = new Vault(join(folder, 'files'), clockwork)
-      return new Member({
+      const peers = prepare && { broker: input.broker, mailboxes, clockwork, prepare }
+      const member = new Member({
         chat,
         vault,
         store,
@@ -162,9 +170,12 @@ export class Member {
         watch,
         clockwork,
         flows,
+        peers,
         broker: input.broker,
         network,
       })
+      await member.peers?.attend()
+      return member
     } catch (error) {
       // Tunnels that nobody holds would keep the program running.
       alarm.set(undefined)
@@ -172,6 +183,21 @@ export class Member {
       store.close()
       throw error
     }
+  }
+
+  /** Gateways, without a node of our own. */
+  private get homes(): readonly PackedTunnel[] {
+    return this.tunnels.filter(({ tunnel }) => tunnel.status.endpoint.kind === 'gateway')
+  }
+
+  private metered(packed: PackedTunnel): PackedTunnel {
+    packed.tunnel.onOctets((octets) => this.traffic.add(octets))
+    return packed
+  }
+
+  private forPeers(prepare: PrepareTunnel): Pick<PeerParts, 'chat' | 'node' | 'open'> {
+    const node = this.tunnels.find(({ tunnel }) => tunnel.status.endpoint.kind === 'node')?.tunnel
+    return { chat: this.chat, node, open: async (endpoint) => this.metered((await prepare(endpoint))(0)) }
   }
 
   /** Ids of the templates there are. */
@@ -215,7 +241,7 @@ export class Member {
 
   /** Resolves once a gateway has been reached. @throws SottoError E_TUNNEL_TIMEOUT with the reason */
   async reached(timeoutMs: number): Promise<void> {
-    await anyOf(this.tunnels.map(({ tunnel }) => tunnel.session(timeoutMs)))
+    await anyOf(this.homes.map(({ tunnel }) => tunnel.session(timeoutMs)))
   }
 
   /** Told once whenever a gateway begins to refuse messages for want of room (E_MAILBOX_FULL); they are kept here. */
@@ -225,7 +251,8 @@ export class Member {
 
   /** Why messages do not leave now; undefined where nothing is known to hinder them. */
   hindrance(): SottoError | undefined {
-    const { state } = this.status().find((status) => status.state.kind === 'failing') ?? {}
+    const states = this.homes.map(({ tunnel }) => tunnel.status.state)
+    const state = states.find(({ kind }) => kind === 'failing')
     if (state?.kind !== 'failing') return this.watch.refusal
     return new SottoError(state.code, state.reason, {
       kept: 'The message is kept here, and goes out when Sotto is next connected.',
@@ -279,7 +306,8 @@ export class Member {
     this.files.close()
     this.rounds.end()
     this.chat.close()
-    await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()))
+    // What waits for a node ends with the tunnel to it.
+    await Promise.all([this.peers?.close(), ...this.tunnels.map((tunnel) => tunnel.stop())])
     if (this.tunnels.length > 0) this.traffic.write()
     this.store.close()
   }
@@ -306,41 +334,52 @@ function templateNamed(builtins: readonly Builtin[], id: string): CompiledTempla
   throw new SottoError('E_USAGE', `there is no template «${id}»`, { next: `There are: ${names}.` })
 }
 
-async function openTunnels(
-  input: MemberInput,
-  own: {
-    readonly builtins: readonly Builtin[]
-    readonly dialers: readonly DialerReport[]
-    readonly store: Store
-  },
-): Promise<PackedTunnel[]> {
-  const { broker, clockwork } = input
+/** What is the same for all tunnels of a member. */
+interface Own {
+  readonly builtins: readonly Builtin[]
+  readonly dialers: readonly DialerReport[]
+  readonly store: Store
+}
+
+/** Gets everything that a tunnel to an endpoint needs; it runs from its making on, and begins after so many milliseconds. */
+type PrepareTunnel = (endpoint: EndpointInfo) => Promise<(afterMs: number) => PackedTunnel>
+
+function preparerOf({ broker, clockwork, folder, template }: MemberInput, own: Own): PrepareTunnel {
   const { builtins, dialers, store } = own
-  const endpoints = (await broker.endpoints()).filter(({ kind }) => kind === 'gateway')
-  if (endpoints.length === 0) throw notJoined()
   const fastest = preferredAead(() => performance.now()) === aes256gcm.name
-  const preferred = fastest ? SuiteId.aes256gcm : SuiteId.chacha20poly1305
-  // Nothing is begun before everything it needs is there: a tunnel runs from its making on.
-  const parts = await Promise.all(
-    endpoints.map(async ({ id, template }) => ({
-      template: input.template === undefined ? begun(builtins, template) : templateNamed(builtins, input.template),
+  const seed = keptSeed(folder, clockwork.random)
+  return async (endpoint) => {
+    const parts = {
+      template: template === undefined ? begun(builtins, endpoint.template) : templateNamed(builtins, template),
       // What a person asks for is kept to. Those that only ask for things get through where nothing may be sent.
-      others: () => (input.template === undefined ? ranked(builtins) : []),
-      permit: await broker.permit(id),
-    })),
-  )
-  const seed = keptSeed(input.folder, clockwork.random)
-  const pinned = input.template !== undefined
+      others: () => (template === undefined ? ranked(builtins) : []),
+      permit: await broker.permit(endpoint.id),
+      rhythmSeed: seedFor(seed, endpoint.id),
+      fits: (each: CompiledTemplate) => fits(each, dialers),
+      preferredAead: fastest ? SuiteId.aes256gcm : SuiteId.chacha20poly1305,
+      network: () => broker.network(),
+      pinned: template !== undefined,
+      ...{ clockwork, store },
+    }
+    return (afterMs) => openPackedTunnel({ ...parts, afterMs })
+  }
+}
+
+async function openTunnels(
+  { broker, clockwork }: MemberInput,
+  { store }: Own,
+  prepare: PrepareTunnel,
+): Promise<PackedTunnel[]> {
+  const all = await broker.endpoints()
+  const gateways = all.filter(({ kind }) => kind === 'gateway')
+  if (gateways.length === 0) throw notJoined()
+  const endpoints = [...gateways, ...all.filter(({ kind }) => kind === 'node')]
+  // Nothing is begun before everything it needs is there.
+  const starts = await Promise.all(endpoints.map(prepare))
   const network = (): Promise<Uint8Array> => broker.network()
-  const delays = await delaysOf(
-    parts.map(({ permit }) => new NetworkMemory(store, permit.endpoint.id, network)),
-    clockwork.now(),
-  )
-  return parts.map((part, i) => {
-    const rhythmSeed = seedFor(seed, part.permit.endpoint.id)
-    const mine = { rhythmSeed, afterMs: delays[i]!, fits: (template: CompiledTemplate) => fits(template, dialers) }
-    return openPackedTunnel({ ...part, ...mine, clockwork, preferredAead: preferred, store, network, pinned })
-  })
+  const memories = endpoints.map(({ id }) => new NetworkMemory(store, id, network))
+  const delays = await delaysOf(memories, clockwork.now())
+  return starts.map((start, i) => start(delays[i]!))
 }
 
 /** The first that succeeds; the first failure where none does. */

@@ -9,7 +9,9 @@ import { parseInvite } from '#protocol/invite.ts'
 import { decideList } from './gateway-list.ts'
 import type { Change } from './journal.ts'
 import { compacted, undone, withEndpoints } from './journal.ts'
-import type { EndpointInfo, FirewallEventKind } from './permit.ts'
+import type { FreshPeer } from './peers.ts'
+import { allowOffer, decideOffers } from './peers.ts'
+import type { EndpointInfo, FirewallEventKind, OfferedPeer } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { confirmed, decideAdmission, publicInfo } from './policy.ts'
 import type { Vault } from './vault.ts'
@@ -42,15 +44,17 @@ export class AllowList {
   }
 
   /** @throws SottoError E_INVITE_*, E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE */
-  async admit(link: string): Promise<EndpointInfo[]> {
+  async admit(link: string, kind: 'gateway' | 'node'): Promise<EndpointInfo[]> {
     const invite = parseInvite(link, this.around.now())
     const fresh = {
+      kind,
       invite: sha256(utf8('sotto/1/invite'), invite.code).slice(0, 16),
-      credential: { id: this.around.random(CREDENTIAL_ID_LENGTH), key: this.around.random(KEY_LENGTH) },
-      newId: () => hex(this.around.random(8)),
+      credential: this.fresh.credential(),
+      newId: () => this.fresh.newId(),
     }
     let ofInvite: readonly Endpoint[] = []
     const added: string[] = []
+    const before = this.vault.endpoints
     await this.vault.update((kept) => {
       const decision = decideAdmission(kept.endpoints, invite, fresh)
       if (!decision.allowed) throw this.around.refuse(decision.reason)
@@ -58,6 +62,7 @@ export class AllowList {
       added.push(...ofInvite.map(({ id }) => id).filter((id) => !kept.endpoints.has(id)))
       return withEndpoints(kept, decision.value.endpoints, 'admitted', this.around.now())
     })
+    for (const id of before.keys()) if (!this.vault.endpoints.has(id)) await this.dropped(id, 'node')
     for (const id of added) this.around.emit('admitted', id)
     return ofInvite.map(publicInfo)
   }
@@ -86,6 +91,49 @@ export class AllowList {
     const added = [...after.values()].filter(({ id }) => !before.has(id))
     for (const { id } of added) around.emit('listed', id)
     return added.map(publicInfo)
+  }
+
+  /** Takes in what contacts offer now. Resolves with the peers there are. */
+  async offerPeers(offers: readonly OfferedPeer[]): Promise<EndpointInfo[]> {
+    const { vault, around } = this
+    let refused: readonly Refusal[] = []
+    await this.changed(() =>
+      vault.update((kept) => {
+        const decided = decideOffers(kept, offers, around.now(), this.fresh)
+        refused = decided.refused
+        return decided.kept
+      }),
+    )
+    for (const reason of refused) around.refuse(reason)
+    return [...vault.endpoints.values()].filter(({ kind }) => kind === 'peer').map(publicInfo)
+  }
+
+  /** The person lets in what is offered under this key. */
+  allowPeer(root: string): Promise<void> {
+    return this.changed(() =>
+      this.vault.update((kept) => {
+        const decision = allowOffer(kept, root, this.around.now(), this.fresh)
+        if (!decision.allowed) throw this.around.refuse(decision.reason)
+        return decision.value
+      }),
+    )
+  }
+
+  /** Tells what came and went of peers. */
+  private async changed(change: () => Promise<void>): Promise<void> {
+    const before = this.vault.endpoints
+    await change()
+    const after = this.vault.endpoints
+    for (const id of before.keys()) if (!after.has(id)) await this.dropped(id, 'peer')
+    for (const id of after.keys()) if (!before.has(id)) this.around.emit('peered', id)
+  }
+
+  private get fresh(): FreshPeer {
+    const { random } = this.around
+    return {
+      credential: () => ({ id: random(CREDENTIAL_ID_LENGTH), key: random(KEY_LENGTH) }),
+      newId: () => hex(random(8)),
+    }
   }
 
   private async dropped(endpointId: string, reason?: string): Promise<void> {

@@ -77,7 +77,7 @@ async function contact(permit: Permit): Promise<Awaited<ReturnType<FirstContact[
 }
 
 /** What a test uses: the firewall by one of the ways, and the leave to admit, which is not the core's. */
-type Reached = Broker & Pick<LocalBroker, 'admitInvite'>
+type Reached = Broker & Pick<LocalBroker, 'admitInvite' | 'allowPeer'>
 
 const ways = { 'in one process': (_: ExecutionContext, local: LocalBroker): Broker => local, 'over the pipe': overPipe }
 
@@ -92,6 +92,8 @@ for (const [way, reach] of Object.entries(ways)) {
       network: () => broker.network(),
       dialers: () => broker.dialers(),
       offerList: (id, list) => broker.offerList(id, list),
+      offerPeers: (offers) => broker.offerPeers(offers),
+      allowPeer: (root) => local.allowPeer(root),
       forget: (id) => broker.forget(id),
       permit: (id) => broker.permit(id),
       onEvent: (listener) => broker.onEvent(listener),

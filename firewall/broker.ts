@@ -159,6 +159,10 @@ function handlersFor(broker: LocalBroker, sockets: HeldSockets): Handlers {
       return { result: null }
     },
     offerList: async ({ endpoint }, { raw }) => ({ result: await broker.offerList(endpoint, raw.slice()) }),
+    // What lies in a head is read in place, and the frame goes.
+    offerPeers: async (offers) => ({
+      result: await broker.offerPeers(offers.map(({ name, offer }) => ({ name, offer: offer.slice() }))),
+    }),
     exchange: async (args, { raw, signal }) => {
       const { endpoint, headers, body, method, target, timeoutMs, family, first, judged, ...lanes } = args
       const permit = await permitFor(endpoint)

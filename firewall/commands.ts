@@ -16,7 +16,7 @@ import { look, readLog, readLogFrom } from './look.ts'
 import { leaveWord } from './metering.ts'
 import { brokerFolder } from './options.ts'
 import type { Endpoint } from './policy.ts'
-import { endpointLine, endpointValue, explainText, logText } from './wording.ts'
+import { endpointLine, endpointValue, explainText, logText, peerText } from './wording.ts'
 
 export interface FirewallGround {
   readonly args: readonly string[]
@@ -31,6 +31,7 @@ export interface FirewallGround {
 interface Flags {
   readonly json?: boolean
   readonly follow?: boolean
+  readonly yes?: boolean
 }
 
 /** Lines of the log that `explain` shows. */
@@ -65,6 +66,16 @@ export async function firewallCommands(ground: FirewallGround): Promise<void> {
   add('allow', 'Lift what the flow meter did: you know that all is well with this endpoint.')
     .argument('<endpoint>', 'as for explain')
     .action((endpoint: string, flags: Flags) => run.allow(endpoint, flags))
+  program
+    .command('peer')
+    .command('allow')
+    .exitOverride()
+    .description('Connect to a contact’s own node from now on, where they offer it.')
+    .argument('<name>', 'as sotto peer shows it, or the host of the node')
+    .option('--yes', 'do it: what it shows to whom was read')
+    .addOption(new Option('--state <folder>', 'where everything is kept'))
+    .addOption(new Option('--json', 'results and errors as lines of JSON'))
+    .action((name: string, flags: Flags) => run.allowPeer(name, flags))
   try {
     await program.parseAsync(ground.args, { from: 'user' })
   } catch (error) {
@@ -195,6 +206,19 @@ class FirewallCommands {
     this.say(flags, { allowed: endpoint.id }, `${endpoint.name} is allowed.`)
   }
 
+  /** The core has no part in it: it says what contacts offer, and cannot let anything in. */
+  async allowPeer(name: string, flags: Flags): Promise<void> {
+    await this.with(async (broker) => {
+      const offers = broker.peerOffers().filter((each) => each.name === name || each.host === name)
+      const [offer] = offers
+      if (offer === undefined || offers.length > 1) throw noOffer(name, offers.length)
+      const { host, root } = offer
+      if (flags.yes) await broker.allowPeer(root)
+      const allowed = offer.isAllowed || flags.yes === true
+      this.say(flags, { name: offer.name, host, root, allowed }, peerText(offer, allowed))
+    })
+  }
+
   private look(): Promise<Looked> {
     return look(this.folder, this.ground.now())
   }
@@ -222,6 +246,13 @@ async function readListFile(path: string): Promise<Uint8Array> {
 
 function namesIn({ endpoints, removed }: Looked): ReadonlyMap<string, string> {
   return new Map([...removed, ...endpoints].map(({ id, name, host }) => [id, `${name} (${host})`]))
+}
+
+function noOffer(name: string, count: number): SottoError {
+  const what = count === 0 ? 'No contact offers a node by the name' : 'More than one contact offers a node by the name'
+  return new SottoError('E_USAGE', `${what} ${JSON.stringify(name)}.`, {
+    next: 'sotto peer shows who offers one; the host of the node is a name as well.',
+  })
 }
 
 /** @throws SottoError E_USAGE where none, or more than one, is meant */

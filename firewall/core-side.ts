@@ -66,6 +66,7 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
     ways: async () => (await line.call('ways', null)).result,
     dialers: async () => [...(await line.call('dialers', null)).result],
     offerList: async (endpoint, list) => [...(await line.call('offerList', { endpoint }, list)).result],
+    offerPeers: async (offers) => [...(await line.call('offerPeers', offers)).result],
     network: async () => (await line.call('network', null)).result,
     onEvent: (listener) => {
       line.listeners.push(listener)

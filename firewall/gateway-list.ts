@@ -51,7 +51,7 @@ const invitedUnder = ({ endpoints }: Kept, root: Uint8Array): Endpoint[] =>
   [...endpoints.values()].filter((each) => each.source === 'invite' && isOf(each, root))
 
 /** It names this machine, or an address that nobody on the public internet has. */
-function isNear({ host, addresses }: Pick<ListedGateway, 'host' | 'addresses'>): boolean {
+export function isNear({ host, addresses }: Pick<ListedGateway, 'host' | 'addresses'>): boolean {
   return isLocalName(host) || [host, ...addresses].some((each) => isIP(each) !== 0 && !isPublic(each))
 }
 

@@ -4,6 +4,7 @@
  */
 import { INVITE_PREFIX } from '#protocol/invite.ts'
 import type { LocalBroker } from './local-broker.ts'
+import { hasFlag } from './options.ts'
 import { readText } from './prompt.ts'
 
 export interface Console {
@@ -17,8 +18,12 @@ export function wantsToJoin(args: readonly string[]): boolean {
   return args[0] === 'join' && !other
 }
 
+/** What the person says that the link is of. */
+export const invitedKind = (args: readonly string[]): 'gateway' | 'node' =>
+  hasFlag(args, '--node') ? 'node' : 'gateway'
+
 /** Reads the link and has it admitted. How that went, `joined` of the broker tells the core, which tells the person. */
-export async function join(broker: LocalBroker, { stdin, stderr }: Console): Promise<void> {
+export async function join(broker: LocalBroker, kind: 'gateway' | 'node', { stdin, stderr }: Console): Promise<void> {
   const link = await readText('Invite link: ', stdin, stderr)
-  await broker.admitInvite(link).catch(() => undefined)
+  await broker.admitInvite(link, kind).catch(() => undefined)
 }

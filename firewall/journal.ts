@@ -4,6 +4,7 @@
  */
 import type { Millis } from '#protocol/bytes.ts'
 import { PolicyLimits } from './limits.ts'
+import type { OfferedPeer } from './permit.ts'
 import type { Decision, Endpoint, Endpoints } from './policy.ts'
 
 /** A signed list of gateways that was taken in. */
@@ -14,7 +15,8 @@ export interface KnownList {
   readonly version: number
 }
 
-export type ChangeKind = 'admitted' | 'listed' | 'forgotten'
+export const CHANGE_KINDS = ['admitted', 'listed', 'peered', 'forgotten'] as const
+export type ChangeKind = (typeof CHANGE_KINDS)[number]
 
 export interface Change {
   readonly at: Millis
@@ -28,11 +30,13 @@ export interface Change {
 export interface Kept {
   readonly endpoints: Endpoints
   readonly lists: readonly KnownList[]
+  /** What contacts offer of their nodes, allowed or not. All of them are sound. */
+  readonly offers: readonly OfferedPeer[]
   /** Oldest first. */
   readonly changes: readonly Change[]
 }
 
-export const nothingKept: Kept = { endpoints: new Map(), lists: [], changes: [] }
+export const nothingKept: Kept = { endpoints: new Map(), lists: [], offers: [], changes: [] }
 
 /** As `kept`, with other endpoints, and the difference written down. The same object where there is none. */
 export function withEndpoints(kept: Kept, endpoints: Endpoints, kind: ChangeKind, at: Millis): Kept {

@@ -14,7 +14,7 @@ import { serveBroker } from './broker.ts'
 import { coreArguments, coreEnvironment } from './core-process.ts'
 import { fileGrants } from './file-grants.ts'
 import { privateFolder, refuseLinks } from './folder.ts'
-import { join as joinByInvite, wantsToJoin } from './join.ts'
+import { invitedKind, join as joinByInvite, wantsToJoin } from './join.ts'
 import type { PipeSocket } from './line.ts'
 import type { LocalBroker } from './local-broker.ts'
 import { brokerFolder, EVENTS_FD, eventsDescriptor, stateFolder } from './options.ts'
@@ -79,8 +79,8 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
 /** What the firewall does itself before the core goes on. A failure is told by the core, which asks for the same. */
 async function prepare({ args, link }: LaunchOptions, broker: LocalBroker): Promise<void> {
   const joins = wantsToJoin(args)
-  if (joins && link !== undefined) await broker.admitInvite(link).catch(() => undefined)
-  else if (joins) await joinByInvite(broker, process)
+  if (joins && link !== undefined) await broker.admitInvite(link, invitedKind(args)).catch(() => undefined)
+  else if (joins) await joinByInvite(broker, invitedKind(args), process)
   if (wantsToChangeWays(args)) await broker.changeWays(readWayChange(args, process)).catch(() => undefined)
 }
 

@@ -25,12 +25,15 @@ import type { FlowView, Metered, MeterNews } from './meter.ts'
 import type { Wait } from './metering.ts'
 import { Metering } from './metering.ts'
 import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
+import type { Offered } from './peers.ts'
+import { offeredPeers } from './peers.ts'
 import type {
   DialerReport,
   EndpointInfo,
   Family,
   FirewallEvent,
   FirewallEventKind,
+  OfferedPeer,
   Permit,
   WaysInfo,
 } from './permit.ts'
@@ -190,8 +193,8 @@ class Firewall implements LocalBroker {
     if (endpoint !== undefined) this.metering.said(meteredOf(endpoint), judged)
   }
 
-  admitInvite(link: string): Promise<EndpointInfo[]> {
-    this.admission = this.list.admit(link)
+  admitInvite(link: string, kind: 'gateway' | 'node' = 'gateway'): Promise<EndpointInfo[]> {
+    this.admission = this.list.admit(link, kind)
     return this.admission
   }
 
@@ -212,6 +215,18 @@ class Firewall implements LocalBroker {
       if (reason !== 'list-old') this.metering.count(metered, { lists: 1 })
       return this.refuse(reason, endpointId)
     })
+  }
+
+  offerPeers(offers: readonly OfferedPeer[]): Promise<EndpointInfo[]> {
+    return this.list.offerPeers(offers)
+  }
+
+  peerOffers(): Offered[] {
+    return offeredPeers(this.vault.kept)
+  }
+
+  allowPeer(root: string): Promise<void> {
+    return this.list.allowPeer(root)
   }
 
   undo(): Promise<Change> {

@@ -109,6 +109,8 @@ export const PolicyLimits = {
   undoMs: 604_800_000,
   /** Signed lists of gateways remembered, by count: one for each root key. Attack: the vault grows. */
   lists: 64,
+  /** Nodes of contacts offered, by count. Attack: contacts who offer fill the list and the vault; 2 KiB each. */
+  peers: 16,
   /**
    * Audit lines at once, and an hour from then on, by count: of the list and the meter, and of everything else, each. Attack: a
    * core that asks for what it may not have, so that other lines are left out or pushed out; a flood needs a day for that.

@@ -3,6 +3,7 @@ import type { SottoError } from '#protocol/errors.ts'
 import type { DialTarget } from './dialers/dialer.ts'
 import type { Change } from './journal.ts'
 import type { FlowView } from './meter.ts'
+import type { Offered } from './peers.ts'
 import type { Broker, EndpointInfo, FirewallEvent } from './permit.ts'
 import type { Refusal } from './policy.ts'
 import type { WayChange } from './ways.ts'
@@ -12,11 +13,18 @@ export type AttemptDetail = Pick<FirewallEvent, 'call' | 'origin' | 'count'>
 
 export interface LocalBroker extends Broker {
   /**
-   * Adds the gateways of an invite to the allow-list; the same invite again changes nothing. For who holds the firewall
+   * Adds the gateways of an invite to the allow-list, or the person's own node; the same invite again changes nothing. For who holds the firewall
    * itself, never over the pipe.
    * @throws SottoError E_INVITE_*, E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
    */
-  admitInvite(link: string): Promise<EndpointInfo[]>
+  admitInvite(link: string, kind?: 'gateway' | 'node'): Promise<EndpointInfo[]>
+  /** What contacts offer of their nodes, allowed or not. */
+  peerOffers(): Offered[]
+  /**
+   * Lets in what is offered under this key (hexadecimal). For the person, never over the pipe.
+   * @throws SottoError E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  allowPeer(root: string): Promise<void>
   /**
    * Takes back the latest change of the allow-list. For the person, never over the pipe.
    * @throws SottoError E_FIREWALL_REFUSED (nothing to take back, no room), E_DISK_FULL, E_STATE_UNREADABLE

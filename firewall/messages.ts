@@ -7,8 +7,8 @@
 import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
-import { PipeLimits } from './limits.ts'
-import type { DialerReport, EndpointInfo, Family, FirewallEvent, WaysInfo } from './permit.ts'
+import { PipeLimits, PolicyLimits } from './limits.ts'
+import type { DialerReport, EndpointInfo, Family, FirewallEvent, OfferedPeer, WaysInfo } from './permit.ts'
 import { ENDPOINT_KINDS, ENDPOINT_SOURCES, EVENT_KINDS } from './permit.ts'
 import type { SocketCalls } from './socket-messages.ts'
 import { socketArgs, socketResults } from './socket-messages.ts'
@@ -56,6 +56,7 @@ export interface Calls extends SocketCalls {
     args: { endpoint: string }
     result: readonly EndpointInfo[]
   }
+  readonly offerPeers: { args: readonly OfferedPeer[]; result: readonly EndpointInfo[] }
   readonly exchange: {
     /** Raw: body. */
     args: {
@@ -103,6 +104,7 @@ export const FrameType = {
   sendMessage: 18,
   nextMessage: 19,
   closeSocket: 20,
+  offerPeers: 21,
   cancel: 16,
   result: 32,
   failure: 33,
@@ -114,6 +116,8 @@ type Schemas<Part extends 'args' | 'result'> = { readonly [K in CallName]: v.Gen
 const bytes = v.instance(Uint8Array)
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const nothing = v.null()
+/** People read it on a terminal. */
+const peerName = v.pipe(v.string(), v.regex(/^\P{C}{1,64}$/u))
 const named = v.pipe(v.string(), v.maxLength(PipeLimits.nameLength))
 
 const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
@@ -134,6 +138,7 @@ const endpointInfo: v.GenericSchema<unknown, EndpointInfo> = v.strictObject({
     }),
   ),
   root: v.exactOptional(bytes),
+  peer: v.exactOptional(v.strictObject({ root: bytes, version: v.number() })),
 })
 
 const waysInfo: v.GenericSchema<unknown, WaysInfo> = v.strictObject({
@@ -182,6 +187,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
   rekey: v.strictObject({ endpoint: v.string(), prologue: bytes }),
   finishRekey: v.strictObject({ ticket: count }),
   offerList: v.strictObject({ endpoint: v.string() }),
+  offerPeers: v.pipe(v.array(v.strictObject({ name: peerName, offer: bytes })), v.maxLength(PolicyLimits.peers)),
   tried: v.strictObject({ call: named, origin: named }),
   exchange: v.strictObject({
     endpoint: v.string(),
@@ -213,6 +219,7 @@ export const resultSchemas: Schemas<'result'> = Object.freeze({
   rekey: v.strictObject({ ticket: count }),
   finishRekey: v.nullable(bytes),
   offerList: v.array(endpointInfo),
+  offerPeers: v.array(endpointInfo),
   tried: nothing,
   exchange: v.strictObject({
     status: count,

@@ -99,7 +99,10 @@ const tracker: Envelopes = {
   unproven: envelope(512 * KB, 512 * KB),
 }
 
-export const envelopes: Readonly<Record<EndpointKind, Envelopes>> = { gateway, tracker, peer: gateway, proxy: gateway }
+export const envelopes: Readonly<Record<EndpointKind, Envelopes>> = {
+  ...{ gateway, tracker },
+  ...{ node: gateway, peer: gateway, proxy: gateway },
+}
 
 export const MeterLimits = {
   /** Octets of one direction that one octet of the other allows for. */

@@ -18,7 +18,7 @@ const CONFINE = '--confine'
 
 /** True where the command line is for the firewall, and no core is wanted. */
 export function isForFirewall(args: readonly string[]): boolean {
-  return args[0] === 'firewall'
+  return args[0] === 'firewall' || (args[0] === 'peer' && args[1] === 'allow')
 }
 
 /** True where the kernel shall keep the network away from broker and core: before any `--`. */
@@ -84,7 +84,8 @@ export function wantsHttp2(args: readonly string[]): boolean {
   return hasFlag(args, '--http2')
 }
 
-function hasFlag(args: readonly string[], name: string): boolean {
+/** True for a flag before any `--`. */
+export function hasFlag(args: readonly string[], name: string): boolean {
   const end = args.indexOf('--')
   return args.slice(0, end < 0 ? args.length : end).includes(name)
 }

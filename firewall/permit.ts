@@ -9,11 +9,12 @@ import type { Millis } from '#protocol/bytes.ts'
 import type { HandshakeKeys } from '#protocol/handshake.ts'
 import type { MessageSocket, SocketOptions, SocketRequest } from './message-socket.ts'
 
-export const ENDPOINT_KINDS = ['gateway', 'tracker', 'peer', 'proxy'] as const
+/** node: the person's own. peer: a contact's node. */
+export const ENDPOINT_KINDS = ['gateway', 'tracker', 'node', 'peer', 'proxy'] as const
 export type EndpointKind = (typeof ENDPOINT_KINDS)[number]
 
-/** Where an endpoint was named: an invite, a signed list of gateways, a contact's card, or the person at this machine. */
-export const ENDPOINT_SOURCES = ['invite', 'list', 'card', 'hand'] as const
+/** Where an endpoint was named: an invite, a signed list of gateways, a contact's offer, or the person at this machine. */
+export const ENDPOINT_SOURCES = ['invite', 'list', 'contact', 'hand'] as const
 export type EndpointSource = (typeof ENDPOINT_SOURCES)[number]
 
 /** What the core may know of an endpoint. No secret in it. */
@@ -41,6 +42,15 @@ export interface EndpointInfo {
   }
   /** Public key that the gateway's template packs are signed under; missing where the invite was taken in before there were any. */
   readonly root?: Uint8Array
+  /** Of a peer: root key of the contact whose node it is, and which of their offers it came by. */
+  readonly peer?: { readonly root: Uint8Array; readonly version: number }
+}
+
+/** What a contact offers: leave to connect to their node (protocol/peer-offer.ts). */
+export interface OfferedPeer {
+  /** What the person calls the contact. */
+  readonly name: string
+  readonly offer: Uint8Array
 }
 
 /** Which client traffic claims to be. */
@@ -164,13 +174,14 @@ export interface Permit {
 }
 
 /**
- * Of the list: admitted, listed (a signed list was taken in), forgotten, undone (the latest change was taken back),
+ * Of the list: admitted, listed (a signed list was taken in), peered (the person let a contact's node in, or it moved), forgotten, undone (the latest change was taken back),
  * redeemed. Of use: permitted, dialed, refused. Of the meter: throttled, cut, eased (as it was before), allowed (by the
  * person).
  */
 export const EVENT_KINDS = [
   'admitted',
   'listed',
+  'peered',
   'forgotten',
   'undone',
   'redeemed',
@@ -254,5 +265,11 @@ export interface Broker {
    * @throws SottoError E_FIREWALL_REFUSED, E_DISK_FULL, E_STATE_UNREADABLE
    */
   offerList(endpointId: string, list: Uint8Array): Promise<EndpointInfo[]>
+  /**
+   * All that contacts offer of their nodes now. What the person has let in follows; nothing else is let in by it. Resolves
+   * with the peers there are.
+   * @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  offerPeers(offers: readonly OfferedPeer[]): Promise<EndpointInfo[]>
   onEvent(listener: (event: FirewallEvent) => void): void
 }

@@ -28,6 +28,7 @@ const invite = (...gateways: Invite['gateways']): Invite => ({
 let ids = 0
 let credentials = 0
 const fresh = (mark: number) => ({
+  kind: 'gateway' as const,
   invite: filled(16, mark),
   credential: { id: filled(16, ++credentials), key: filled(32, credentials) },
   newId: () => `e${++ids}`,
@@ -93,6 +94,21 @@ test('PolicyLimits.endpoints', (t) => {
   t.is(endpoints.size, PolicyLimits.endpoints)
   const decision = decideAdmission(endpoints, invite(gateway(200)), fresh(200))
   t.deepEqual(decision, { allowed: false, reason: 'too-many-endpoints' })
+})
+
+test('a person has one node: another one takes its place, and touches no gateway', (t) => {
+  const node = (endpoints: Endpoints, n: number) =>
+    value(decideAdmission(endpoints, invite(gateway(n)), { ...fresh(n), kind: 'node' })).endpoints
+  const first = node(admit(none, 1, gateway(1)).endpoints, 2)
+  t.deepEqual(
+    [...first.values()].map(({ kind }) => kind),
+    ['gateway', 'node'],
+  )
+  t.deepEqual(node(first, 2), first, 'the same link again changes nothing')
+  t.deepEqual(
+    [...node(first, 3).values()].map(({ host }) => host),
+    [gateway(1).host, gateway(3).host],
+  )
 })
 
 test('what the core may know holds no secret', (t) => {

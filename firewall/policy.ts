@@ -6,7 +6,7 @@ import { isIP } from 'node:net'
 import { fastEqual } from '#protocol/bytes.ts'
 import type { Invite, InviteGateway } from '#protocol/invite.ts'
 import { PolicyLimits } from './limits.ts'
-import type { EndpointInfo } from './permit.ts'
+import type { EndpointInfo, EndpointKind } from './permit.ts'
 import { NO_EXPIRY } from './permit.ts'
 
 /** What proves membership. One for all gateways of an invite, since they may share their members. */
@@ -45,6 +45,10 @@ export type Refusal =
   | 'list-old'
   | 'list-near'
   | 'too-many-lists'
+  | 'peer-format'
+  | 'peer-near'
+  | 'peer-old'
+  | 'too-many-peers'
   | 'too-many-exchanges'
   | 'too-many-sockets'
   | 'bad-method'
@@ -69,8 +73,8 @@ export type Decision<T> =
 
 /** Without the secrets. */
 export function publicInfo(endpoint: Endpoint): EndpointInfo {
-  const { id, kind, name, host, port, template, expires, source, root } = endpoint
-  const known = root === undefined ? {} : { root }
+  const { id, kind, name, host, port, template, expires, source, root, peer } = endpoint
+  const known = { ...(root === undefined ? {} : { root }), ...(peer === undefined ? {} : { peer }) }
   return { id, kind, name, host, port, template, expires, source, ...known }
 }
 
@@ -84,6 +88,8 @@ export function decideDial(endpoints: Endpoints, id: string, now: number): Decis
 
 /** What admission needs beyond the invite. */
 export interface Fresh {
+  /** What the person says that the invite is of. */
+  readonly kind: EndpointKind & ('gateway' | 'node')
   /** `inviteMark` of the code. */
   readonly invite: Uint8Array
   /** For an invite that was never seen. */
@@ -107,6 +113,11 @@ export function decideAdmission(
     next.set(endpoint.id, endpoint)
     ofInvite.push(endpoint)
   }
+  // A person has one node: another one takes its place.
+  if (fresh.kind === 'node') {
+    for (const { id, kind } of endpoints.values())
+      if (kind === 'node' && !ofInvite.some((each) => each.id === id)) next.delete(id)
+  }
   return next.size > PolicyLimits.endpoints ? refuse('too-many-endpoints') : allow({ endpoints: next, ofInvite })
 }
 
@@ -125,7 +136,7 @@ export function authority(place: { readonly host: string; readonly port: number 
 function toEndpoint(invite: Invite, gateway: InviteGateway, fresh: Fresh): Endpoint {
   return {
     id: fresh.newId(),
-    kind: 'gateway',
+    kind: fresh.kind,
     name: invite.name,
     host: gateway.host,
     port: gateway.port,

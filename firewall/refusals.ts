@@ -14,6 +14,10 @@ const texts: Readonly<Record<Refusal, string>> = {
   'list-old': 'A newer list of gateways was taken in before.',
   'list-near': 'The list of gateways leads into a private network, which no gateway of the invite is in.',
   'too-many-lists': 'Too many lists of gateways were offered in a short time.',
+  'peer-format': 'What a contact offers of a node is damaged, or not signed by who it names.',
+  'peer-near': 'A contact offers a node in a private network, which no gateway of yours is in.',
+  'peer-old': 'A newer offer of the same contact was taken in before.',
+  'too-many-peers': 'Too many contacts offer their nodes.',
   'too-many-exchanges': 'Too many requests to this endpoint are under way.',
   'too-many-sockets': 'Too many sockets are open.',
   'bad-method': 'Only GET, and POST with a body, go through.',
@@ -47,6 +51,7 @@ const nexts: Partial<Readonly<Record<Refusal, string>>> = {
   'list-expired': 'Ask for a new list, or set the clock.',
   'list-old': 'Nothing: the newer one is in use.',
   'list-near': 'Ask the operator of your gateway what this is about.',
+  'peer-near': 'Messages go by the mailbox, as before. Ask your contact what this is about.',
 }
 
 export function refusalError(reason: Refusal): SottoError {

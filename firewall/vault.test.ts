@@ -6,6 +6,7 @@ import { xchacha20poly1305 } from '#protocol/crypto/aead.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import type { SottoError } from '#protocol/errors.ts'
 import { encodeMessage } from '#protocol/services/codec.ts'
+import { offerBy } from './fixtures/offers.ts'
 import { temporaryFolder } from './fixtures/temporary.ts'
 import { privateFolder, readPrivate, replacePrivate } from './folder.ts'
 import type { Kept } from './journal.ts'
@@ -117,6 +118,7 @@ test('what takes changes back is there again, and so are the lists', async (t) =
   const all: Kept = {
     endpoints: listOf(endpoint('a'), endpoint('b')),
     lists: [{ root: randomBytes(32), version: 9 }],
+    offers: [{ name: 'Ada', offer: offerBy(1) }],
     changes: [change('forgotten', endpoint('c'), endpoint('d')), change('listed'), change('forgotten', endpoint('e'))],
   }
   await (await Vault.open(folder, randomBytes)).update(() => all)
@@ -145,7 +147,11 @@ test('a full vault of the longest fields fits its file', async (t) => {
     removed: removed.slice(2 * i, 2 * i + 2),
   }))
   const lists = Array.from({ length: PolicyLimits.lists }, () => ({ root: randomBytes(32), version: 0xffffffff }))
-  const all: Kept = { endpoints: listOf(...many(PolicyLimits.endpoints, 'e')), lists, changes }
+  const offers = Array.from({ length: PolicyLimits.peers }, (_, i) => ({
+    name: '\u{1F600}'.repeat(32),
+    offer: offerBy(i),
+  }))
+  const all: Kept = { endpoints: listOf(...many(PolicyLimits.endpoints, 'e')), lists, offers, changes }
   await (await Vault.open(folder, randomBytes)).update(() => all)
   t.is((await Vault.open(folder, randomBytes)).endpoints.size, PolicyLimits.endpoints)
 })

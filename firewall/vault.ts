@@ -15,10 +15,11 @@ import { empty, utf8, wipe } from '#protocol/bytes.ts'
 import { KEY_LENGTH } from '#protocol/constants.ts'
 import { hmacSha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
+import { parsePeerOffer } from '#protocol/peer-offer.ts'
 import { decodeMessage } from '#protocol/services/codec.ts'
 import { readPrivate, replacePrivate, unreadable } from './folder.ts'
 import type { Kept } from './journal.ts'
-import { nothingKept } from './journal.ts'
+import { CHANGE_KINDS, nothingKept } from './journal.ts'
 import { ENDPOINT_KINDS, ENDPOINT_SOURCES } from './permit.ts'
 import type { Endpoint, Endpoints } from './policy.ts'
 import type { SealedKind } from './sealed.ts'
@@ -42,6 +43,7 @@ const endpointSchema = v.strictObject({
   expires: v.number(),
   source: v.picklist(ENDPOINT_SOURCES),
   root: v.exactOptional(secret(KEY_LENGTH)),
+  peer: v.exactOptional(v.strictObject({ root: secret(KEY_LENGTH), version: v.number() })),
   addresses: v.array(v.string()),
   key: secret(KEY_LENGTH),
   cohort: secret(KEY_LENGTH),
@@ -51,15 +53,18 @@ const endpointSchema = v.strictObject({
   credential: v.strictObject({ id: secret(16), key: secret(KEY_LENGTH) }),
 })
 
+const isOffer = (value: unknown): boolean => value instanceof Uint8Array && parsePeerOffer(value) !== undefined
+
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
 const indexSchema = v.strictObject({
   endpoints: count,
   lists: v.array(v.strictObject({ root: secret(KEY_LENGTH), version: count })),
+  offers: v.exactOptional(v.array(v.strictObject({ name: v.string(), offer: v.custom<Uint8Array>(isOffer) }))),
   changes: v.array(
     v.strictObject({
       at: v.number(),
-      kind: v.picklist(['admitted', 'listed', 'forgotten']),
+      kind: v.picklist(CHANGE_KINDS),
       added: v.array(v.string()),
       removed: count,
     }),
@@ -143,10 +148,11 @@ export class Vault {
     wipe(this.key)
   }
 
-  private seal({ endpoints, lists, changes }: Kept): Uint8Array {
+  private seal({ endpoints, lists, offers, changes }: Kept): Uint8Array {
     const index = {
       endpoints: endpoints.size,
       lists,
+      offers,
       changes: changes.map(({ removed, ...change }) => ({ ...change, removed: removed.length })),
     }
     const all = [...endpoints.values(), ...changes.flatMap(({ removed }) => removed)].map(toStored)
@@ -200,7 +206,9 @@ function keptIn([first, ...rest]: readonly unknown[]): Kept | undefined {
     return { ...change, removed: all.slice(at - removed, at) }
   })
   if (at !== all.length) return undefined
-  return { endpoints: mapOf(all.slice(0, index.output.endpoints)), lists: index.output.lists, changes }
+  // There were none before contacts had nodes.
+  const { lists, offers = [] } = index.output
+  return { endpoints: mapOf(all.slice(0, index.output.endpoints)), lists, offers, changes }
 }
 
 const mapOf = (endpoints: readonly Endpoint[]): Endpoints => new Map(endpoints.map((each) => [each.id, each]))

@@ -3,6 +3,7 @@ import { hex } from '#protocol/bytes.ts'
 import type { LogLine } from './look.ts'
 import type { FlowView } from './meter.ts'
 import { measureText } from './meter-texts.ts'
+import type { Offered } from './peers.ts'
 import type { EndpointSource, FirewallEvent } from './permit.ts'
 import { NO_EXPIRY } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
@@ -12,7 +13,7 @@ import { refusalText } from './refusals.ts'
 const sources: Readonly<Record<EndpointSource, string>> = {
   invite: 'an invite that you opened',
   list: 'a signed list of gateways',
-  card: 'a contact’s card',
+  contact: 'a contact, and let in by you',
   hand: 'you, by hand',
 }
 
@@ -72,9 +73,24 @@ function conditionText({ condition, reason, since, leftMs }: FlowView): string {
   return `${how}, since ${timeText(since)}: ${measureText(reason)}`
 }
 
+/** What it means for a person to connect to a contact's node, before and after they say yes. */
+export function peerText({ name, host, port, root }: Offered, allowed: boolean): string {
+  const where = authority({ host, port })
+  if (allowed)
+    return `From the next start on, Sotto connects to ${name}’s node at ${where}. To take it back: sotto firewall undo`
+  return [
+    `${name} offers a node at ${where}, signed with the key ${root}.`,
+    `  Messages to ${name} would go there straight, and by the mailbox where it does not answer.`,
+    `  Whoever runs the node sees the address of your computer, and when you write. Your network sees visits to ${host}.`,
+    `  ${name} may move the node; Sotto follows what is signed with this key. Nothing else is let in by it.`,
+    `To allow it: sotto peer allow ${JSON.stringify(name)} --yes`,
+  ].join('\n')
+}
+
 const kinds: Readonly<Record<LogLine['kind'], string>> = {
   admitted: 'came on the list by an invite',
   listed: 'came on the list by a signed list',
+  peered: 'came on the list as a contact’s node',
   forgotten: 'was taken off the list',
   undone: 'a change was taken back',
   redeemed: 'accepted the membership',

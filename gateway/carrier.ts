@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Matcher } from '#engine/match.ts'
 import type { Shape } from '#engine/shape.ts'
 import type { HttpResponse } from '#engine/template.ts'
-import { latin1 } from '#protocol/bytes.ts'
+import { lookupKey } from '#protocol/bytes.ts'
 import { TOKEN_LENGTH } from '#protocol/constants.ts'
 import type { Expected, TokenTable } from '#protocol/session/token-table.ts'
 import type { BodyPart } from './body.ts'
@@ -112,7 +112,7 @@ export class Carrier {
   }
 
   private lookUp(token: Uint8Array): Owner | undefined {
-    const expected = this.input.tokens.find(latin1(token))
+    const expected = this.input.tokens.find(lookupKey(token))
     if (expected !== undefined) return { kind: 'session', expected }
     const cohort = this.input.sessions.cohortOf(token)
     return cohort === undefined ? undefined : { kind: 'first', cohort, token }

@@ -35,6 +35,7 @@ test('a configuration with its defaults; paths count from its folder', (t) => {
     front: undefined,
     templates: ['support-chat', 'gallery'],
     mailbox: { policy: 'disk' },
+    node: false,
     holdMs: 50_000,
     storeBytes: undefined,
     fileBytes: undefined,

@@ -22,6 +22,7 @@
  *       folder: /srv/www                 # the website it serves: folder or upstream
  *       certificate: fullchain.pem       # and key: its certificate; invites carry its hash where no public authority vouches
  *     mailbox: {policy: disk}            # the most that is kept for members: none, ram or disk
+ *     node: true                         # one person's own: its members let their friends in; false where nothing is said
  *     hold: 25                           # seconds a poll may be held; below the idle limit of what stands in front
  *     limits: {storeBytes: 8 GiB, fileBytes: 4 GiB, queuesPerMember: 1024, diskBytesPerMember: 64 MiB, ramBytesPerMember: 16 MiB, ramBytes: 256 MiB}
  */
@@ -84,6 +85,8 @@ export interface GatewayConfig {
   readonly front: FrontConfig | undefined
   readonly templates: readonly string[]
   readonly mailbox: { readonly policy: Policy }
+  /** It is one person's own: who is a member may let guests in. */
+  readonly node: boolean
   readonly holdMs: number
   readonly storeBytes: number | undefined
   /** Octets of the store of files; undefined: as it says itself. */
@@ -193,6 +196,7 @@ const fields = v.strictObject(
         policy: 'disk',
       },
     ),
+    node: v.optional(v.boolean('true or false'), false),
     hold: v.optional(whole(1, Limits.holdMs / 1000), Limits.holdMs / 1000),
     limits: v.optional(
       v.strictObject(

@@ -5,7 +5,7 @@
  */
 
 import type { Millis } from '#protocol/bytes.ts'
-import { latin1 } from '#protocol/bytes.ts'
+import { latin1, lookupKey } from '#protocol/bytes.ts'
 import { BUCKET_MS, COHORT_SLOTS, Limits } from '#protocol/constants.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import type { CohortKeys } from '#protocol/recognition.ts'
@@ -140,7 +140,7 @@ export class ReplayCache<Answer> {
 
   /** True where this token has been used and its answer is not given again: a stranger's, before anything else is looked at. */
   isOver(token: Uint8Array, now: Millis): boolean {
-    const entry = this.seen.get(latin1(token))
+    const entry = this.seen.get(lookupKey(token))
     return entry !== undefined && (entry.answer === undefined || now - entry.at > Limits.firstContactAnswerMs)
   }
 

@@ -18,6 +18,7 @@ import { Blobs } from './services/blobs/blobs.ts'
 import { Cards } from './services/cards/cards.ts'
 import { gatewayListService } from './services/gateways.ts'
 import { Mailbox } from './services/mailbox/mailbox.ts'
+import { nodeService } from './services/node.ts'
 import { packService } from './services/packs.ts'
 import { Prekeys } from './services/prekeys/prekeys.ts'
 import { TrackerRelay } from './services/tracker/relay.ts'
@@ -107,6 +108,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     services: [
       ...[mailbox.service, prekeys.service, packService(packs), gatewayListService(state.folder)],
       ...[cards.service, relay.service, blobs.service],
+      ...(state.config.node ? [nodeService(state, around.now, report)] : []),
       ...(input.services ?? []),
     ],
     pointer: (member) => packs.pointerFor(member),

@@ -1,8 +1,10 @@
-/** `sotto gateway|invite|templates|tracker ...`: the operator's command line. */
+/** `sotto gateway|node|invite|templates|tracker ...`: the operator's command line. */
 import { Command } from 'commander'
 import { isSottoError } from '#protocol/errors.ts'
 import { addTemplateTools } from '../camouflage-templates/tools/commands.ts'
 import { here, registerAdminCommands } from './admin/commands.ts'
+import { registerNode } from './admin/node-commands.ts'
+import { stateOption } from './admin/options.ts'
 import { registerPackCommands } from './admin/packs-commands.ts'
 import { registerTracker } from './admin/tracker-commands.ts'
 import { startGateway } from './gateway.ts'
@@ -16,12 +18,14 @@ const templates = program.command('templates').description('Make, judge and rota
 addTemplateTools(templates)
 registerPackCommands(templates, here)
 registerTracker(program, here, stopped)
-program.commands
-  .find((command) => command.name() === 'gateway')!
-  .command('run')
-  .description('Serve until stopped (SIGTERM, Ctrl-C).')
-  .option('--state <folder>', 'the gateway’s state folder', 'gateway-state')
-  .action(async ({ state }: { state: string }) => await run(state))
+registerNode(program, here)
+for (const what of ['gateway', 'node'] as const)
+  program.commands
+    .find((command) => command.name() === what)!
+    .command('run')
+    .description('Serve until stopped (SIGTERM, Ctrl-C).')
+    .addOption(stateOption(what))
+    .action(async ({ state }: { state: string }) => await run(state))
 
 try {
   await program.parseAsync()

@@ -10,7 +10,7 @@
  */
 
 import type { Random } from './bytes.ts'
-import { concat, empty, latin1, readU16, u16, u64, utf8 } from './bytes.ts'
+import { concat, empty, lookupKey, readU16, u16, u64, utf8 } from './bytes.ts'
 import {
   BINDING_LENGTH,
   BOX_NONCE_LENGTH,
@@ -80,7 +80,7 @@ export function tagReader(maskKey: Uint8Array): (token: Uint8Array) => string {
   return (token) => {
     const over = mask(token.subarray(0, at))
     for (let i = 0; i < tag.length; i++) tag[i] = token[at + i]! ^ over[i]!
-    return latin1(tag)
+    return lookupKey(tag)
   }
 }
 

@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<() => Promise<Report>>> = {
   firewall: async () => (await import('./bench/firewall.ts')).firewall,
   idle: async () => (await import('./bench/idle.ts')).idle,
   decoy: async () => (await import('./bench/decoy.ts')).decoy,
+  file: async () => (await import('./bench/file.ts')).file,
   open: async () => (await import('./bench/open.ts')).open,
   ratchet: async () => (await import('./bench/ratchet.ts')).ratchet,
   tracker: async () => (await import('./bench/tracker.ts')).tracker,

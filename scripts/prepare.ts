@@ -8,13 +8,14 @@ import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { memberFlags } from './node-flags.ts'
 import type { PlannedModule } from './prepare/write.ts'
 import { root, writePrograms, writeStarts } from './prepare/write.ts'
 
 const scripts = import.meta.dirname
-/** Milliseconds: how coarse times of files may be. What changed so shortly before counts as changed since. */
-const COARSE = 2_000
+/** Milliseconds: how coarse times of files may be. Nothing is read earlier, so that what bears the stamp's time was changed before. */
+const COARSE = 1_000
 
 const programs = { firewall: ['firewall/main.ts'], client: ['firewall/confine.ts', 'client/main.ts'] } as const
 const starts = {
@@ -27,7 +28,8 @@ await prepare(join(root, 'prepared'))
 
 /** All of it or nothing: other starts see the folder as it was, none, or as it will be. */
 async function prepare(folder: string): Promise<void> {
-  const began = (Date.now() - COARSE) / 1_000
+  const began = Date.now() / 1_000
+  await setTimeout(COARSE)
   const fresh = `${folder}-${process.pid}`
   try {
     await mkdir(fresh, { mode: 0o755 })

@@ -307,6 +307,34 @@ test.serial('two chats go on by themselves after the gateway was killed', async 
   }
 })
 
+test.serial(
+  'who is there: asked by command and in a chat; who is invisible is not seen, but by whom they chose',
+  async (t) => {
+    t.timeout(300_000)
+    const [a, b] = [ada, ben]
+    const chat = startMember(t, b, ['chat', '--json'])
+    const state = async (): Promise<unknown> =>
+      (jsonLines(await succeed(member(t, a, ['presence', 'Ben', '--json'])))[0] as { state: unknown }).state
+    // A busy machine may take longer than anybody waits for an answer.
+    while ((await state()) !== 'online');
+    const heard = await chat.told(({ type }) => type === 'presence', 'who asks is seen')
+    t.is((heard.presence as { state: string }).state, 'online')
+
+    chat.say({ showing: 'invisible' })
+    chat.say({ read: 'nobody' })
+    await chat.told(({ error }) => error !== undefined, 'that both lines were taken')
+    t.not(await state(), 'online')
+    chat.child.stdin.end()
+    await chat.ended
+    const settings = async (...args: string[]): Promise<unknown> =>
+      jsonLines(await succeed(member(t, b, [...args, '--json'])))[0]
+    t.like(await settings('presence', 'show', 'Ada'), { showing: 'invisible', hidden: [], every: 0 })
+    t.like(await settings('receipts', 'off', 'Ada'), { readReceipts: true })
+    refused(t, await member(t, b, ['presence', 'every', '5s', '--json']), 'E_USAGE', 2)
+    t.like(await settings('presence', 'visible'), { showing: 'visible' })
+  },
+)
+
 test.serial('a full store: the sender is told, nothing is lost, and it goes out once there is room', async (t) => {
   const look = ['--look', 'support-chat']
   await succeed(member(t, ben, ['recv', ...look]))

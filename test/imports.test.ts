@@ -32,7 +32,7 @@ const rules: readonly Rule[] = [
   },
   {
     from: /^camouflage-templates\/engine\//,
-    only: /^(camouflage-templates\/engine\/|protocol\/(bytes|errors)\.ts$|yaml$|valibot$|node:zlib$)/,
+    only: /^(camouflage-templates\/engine\/|protocol\/(bytes|errors|sextets)\.ts$|yaml$|valibot$|node:zlib$)/,
     reason: 'the engine runs at both ends on untrusted data: it computes, and reaches nothing',
   },
   { from: /^gateway\//, never: /^client\//, reason: 'the two ends share the protocol, not code of one end' },

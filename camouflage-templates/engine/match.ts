@@ -29,18 +29,51 @@ function matcherOf<T>(all: readonly { readonly shape: Shape; readonly value: T }
   match(method: string, target: string): readonly T[]
 } {
   const none: readonly T[] = Object.freeze([])
-  const entries = all.map(({ shape, value }) => ({ shape, value, alone: Object.freeze([value]) }))
+  const index = new Map<string, Index<Entry<T>>>()
+  for (const [method, entries] of Map.groupBy(
+    all.map(({ shape, value }): Entry<T> => ({ path: shape.path, value, alone: Object.freeze([value]) })),
+    (_, at) => all[at]!.shape.method,
+  )) {
+    index.set(method, indexOf(entries))
+  }
   return {
     match(method, target) {
       if (target.length > TemplateLimits.targetLength) return none
+      const known = index.get(method)
+      const candidates = known?.byCharacter.get(target.charCodeAt(known.at))
+      if (candidates === undefined) return none
       let found = none
-      for (const { shape, value, alone } of entries) {
-        if (shape.method !== method || !pathFits(shape.path, target)) continue
+      for (const { path, value, alone } of candidates) {
+        if (!pathFits(path, target)) continue
         found = found === none ? alone : [...found, value]
       }
       return found
     },
   }
+}
+
+interface Entry<T> {
+  readonly path: Pattern
+  readonly value: T
+  readonly alone: readonly T[]
+}
+
+/**
+ * By the character at one place, which all have in their first text: a request is compared with the few that it could fit. To
+ * look at all of them takes several microseconds where nothing of them is in the processor's cache.
+ */
+interface Index<E> {
+  readonly at: number
+  readonly byCharacter: ReadonlyMap<number, readonly E[]>
+}
+
+function indexOf<E extends { readonly path: Pattern }>(entries: readonly E[]): Index<E> {
+  const firsts = entries.map(({ path: { pieces } }) => (typeof pieces[0] === 'string' ? pieces[0] : ''))
+  const least = Math.min(...firsts.map(({ length }) => length))
+  const different = (at: number): number => new Set(firsts.map((first) => first[at])).size
+  let best = 0
+  for (let at = 1; at < least; at++) if (different(at) > different(best)) best = at
+  return { at: best, byCharacter: Map.groupBy(entries, (_, i) => firsts[i]!.charCodeAt(best)) }
 }
 
 /** The path of `target`, up to a question mark or the end. */

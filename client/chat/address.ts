@@ -24,6 +24,15 @@ export interface BoxedAddress extends Address {
   readonly box: Uint8Array
 }
 
+/** The one address of a queue made for a contact. */
+export const encodeBoxedAddress = (address: BoxedAddress): Uint8Array => concat(encodeOne(address), address.box)
+
+/** undefined for a gateway that is empty or too long. */
+export function readBoxedAddress(reader: Reader): BoxedAddress | undefined {
+  const address = readBoxed(reader)
+  return isSound(address) ? address : undefined
+}
+
 /** Where to go for these: to the gateway that the person has named, where they have. The queues are the same ones. */
 export function reachedBy<A extends Address>(byHand: Uint8Array | undefined, addresses: readonly A[]): A[] {
   return addresses.map((address) => (byHand === undefined ? address : { ...address, gateway: byHand }))
@@ -36,8 +45,7 @@ export function encodeAddresses(addresses: readonly Address[]): Uint8Array {
 }
 
 export function encodeBoxedAddresses(addresses: readonly BoxedAddress[]): Uint8Array {
-  const one = (address: BoxedAddress): Uint8Array => concat(encodeOne(address), address.box)
-  return concat(Uint8Array.of(addresses.length), ...addresses.map(one))
+  return concat(Uint8Array.of(addresses.length), ...addresses.map(encodeBoxedAddress))
 }
 
 /** undefined for none, for more than the limit, and for a gateway that is empty or too long. */
@@ -46,8 +54,12 @@ export function readAddresses(reader: Reader): Address[] | undefined {
 }
 
 export function readBoxedAddresses(reader: Reader): BoxedAddress[] | undefined {
-  return readList(reader, () => ({ ...readOne(reader), box: reader.take(BOX_KEY_LENGTH) }))
+  return readList(reader, () => readBoxed(reader))
 }
+
+const readBoxed = (reader: Reader): BoxedAddress => ({ ...readOne(reader), box: reader.take(BOX_KEY_LENGTH) })
+
+const isSound = ({ gateway }: Address): boolean => gateway.length >= 1 && gateway.length <= ChatLimits.gatewayBytes
 
 function readOne(reader: Reader): Address {
   const gateway = reader.take(reader.u16())
@@ -58,6 +70,5 @@ function readList<T extends Address>(reader: Reader, one: () => T): T[] | undefi
   const count = reader.u8()
   if (count < 1 || count > ChatLimits.homes) return undefined
   const list = Array.from({ length: count }, one)
-  const sound = list.every(({ gateway }) => gateway.length >= 1 && gateway.length <= ChatLimits.gatewayBytes)
-  return sound ? list : undefined
+  return list.every(isSound) ? list : undefined
 }

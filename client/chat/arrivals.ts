@@ -1,6 +1,6 @@
 /** What follows from an authentic envelope, by its type. Every method is for the inside of a transaction. */
-import { concat, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
-import { decodeHello, decodeReceipt, decodeResend, decodeText, type Receipt } from './bodies.ts'
+import { concat, empty, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
+import { decodeHello, decodeNode, decodeReceipt, decodeResend, decodeText, type Receipt } from './bodies.ts'
 import { keptCard } from './card.ts'
 import { changed, type SaidChange } from './changes.ts'
 import { contactView, withCard } from './contacts.ts'
@@ -128,6 +128,8 @@ export class Arrivals {
         return this.takeChange(contact, arrival, 'reaction')
       case MessageType.timer:
         return takeTimer(contact, arrival)
+      case MessageType.node:
+        return this.takeNode(contact, arrival)
       case MessageType.proof:
         return this.parts.proofs().take(contact, arrival.envelope.body, arrival.now, arrival.after)
       default:
@@ -205,6 +207,16 @@ export class Arrivals {
     const { addresses } = hello
     const greeting = shortHash(envelope.body)
     return { ...withCard(adopted, hello.card, current), addresses, greeting, helloCounter: envelope.counter }
+  }
+
+  /** What it is worth, the firewall judges, and the person. */
+  private takeNode(contact: Contact, { envelope, after }: Arrival): Contact {
+    const told = decodeNode(envelope.body)
+    if (told === undefined || envelope.counter < (contact.peer?.counter ?? 0)) return contact
+    const peer = { counter: envelope.counter, ...(told === 'none' ? { offer: empty } : told) }
+    const next = { ...contact, peer }
+    after(() => this.parts.emit({ type: 'node', contact: contactView(next), offered: told !== 'none' }))
+    return next
   }
 
   /** Everything they have not received is sealed anew when it is put next, the oldest of it now. */

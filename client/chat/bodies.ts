@@ -4,11 +4,18 @@
  *     text      UTF-8, 1 to 16,384 octets
  *     receipt   up to 8 || read up to 8 || count 1 || { from 8 || to 8 }*     received: all counters up to, and the ranges
  *     hello     card length 2 || card || addresses (address.ts)               who I am now, and where you reach me
+ *     node      empty || (address, box (address.ts) || offer)                 a node of mine where you may put messages; none
  *     resend    up to 8 || SHA-256(your card that I have)[0..16)              I could not read something: send it again
  */
-import { concat, fromUtf8, u16, u64, utf8 } from '#protocol/bytes.ts'
+import { concat, empty, fromUtf8, u16, u64, utf8 } from '#protocol/bytes.ts'
 import { isSottoError } from '#protocol/errors.ts'
-import { type BoxedAddress, encodeBoxedAddresses, readBoxedAddresses } from './address.ts'
+import {
+  type BoxedAddress,
+  encodeBoxedAddress,
+  encodeBoxedAddresses,
+  readBoxedAddress,
+  readBoxedAddresses,
+} from './address.ts'
 import { type Card, readCard } from './card.ts'
 import { HASH_LENGTH } from './envelope.ts'
 import { ChatLimits } from './limits.ts'
@@ -71,6 +78,26 @@ export function decodeHello(body: Uint8Array): Hello | undefined {
     if (isSottoError(error)) return undefined
     throw error
   }
+}
+
+export interface NodeTold {
+  readonly address: BoxedAddress
+  readonly offer: Uint8Array
+}
+
+/** undefined: there is none any more. */
+export function encodeNode(told: NodeTold | undefined): Uint8Array {
+  return told === undefined ? empty : concat(encodeBoxedAddress(told.address), told.offer)
+}
+
+/** 'none' where there is none any more; undefined for what has another form. Whose the offer is, was not looked at. */
+export function decodeNode(body: Uint8Array): NodeTold | 'none' | undefined {
+  if (body.length === 0) return 'none'
+  const reader = new Reader(body)
+  const address = readBoxedAddress(reader)
+  const offer = reader.rest()
+  if (address === undefined || offer.length < 1 || offer.length > ChatLimits.offerBytes) return undefined
+  return { address, offer }
 }
 
 export interface Resend {

@@ -22,6 +22,7 @@ import { followingIdentity, isMasterOf, takeNewKeys } from './key-update.ts'
 import { ChatLimits } from './limits.ts'
 import { messageView } from './message-view.ts'
 import type { Contact, OwnQueue, StoredMessage } from './model.ts'
+import { type NodeFriend, type NodeInvite, Nodes, type NodeView } from './nodes.ts'
 import { ANYBODY } from './own-queues.ts'
 import { ChatPresence } from './presence/chat-presence.ts'
 import { ProofBook } from './proof-book.ts'
@@ -61,6 +62,7 @@ export interface HistoryOptions {
 export class Chat {
   private readonly engine: Engine
   private readonly book: ContactBook
+  private readonly nodeBook: Nodes
   /** Who is there, and who may see that we are. */
   readonly presence: ChatPresence
   /** Finding out whether both know the same secret, and letting in who knows one. */
@@ -69,6 +71,7 @@ export class Chat {
   private constructor(engine: Engine) {
     this.engine = engine
     this.book = new ContactBook(engine)
+    this.nodeBook = new Nodes(engine)
     this.presence = new ChatPresence(engine, this.book)
     this.proofs = new ProofBook(engine, this.book)
   }
@@ -209,6 +212,31 @@ export class Chat {
   /** Forgets a contact with its history. @throws SottoError E_CHAT_CONTACT */
   remove(id: ContactId): void {
     this.book.remove(id)
+  }
+
+  /** Nodes of theirs and ours, for everybody accepted. */
+  nodes(): NodeView[] {
+    return this.nodeBook.views()
+  }
+
+  /** From now on they are offered our node. @throws SottoError E_CHAT_CONTACT, E_CHAT_BLOCKED, E_USAGE (too many), E_DISK_FULL */
+  offerNode(id: ContactId): ContactView {
+    return this.nodeBook.offer(this.book.find(id))
+  }
+
+  /** From now on they are not. @throws SottoError E_CHAT_CONTACT, E_DISK_FULL */
+  withdrawNode(id: ContactId): ContactView {
+    return this.nodeBook.withdraw(this.book.find(id))
+  }
+
+  /** To whom our node is offered: for who speaks to it. */
+  nodeFriends(): NodeFriend[] {
+    return this.nodeBook.friends()
+  }
+
+  /** Our node has given leave for a contact, who is told. @throws SottoError E_CHAT_CONTACT, E_DISK_FULL */
+  tellNode(id: ContactId, invite: NodeInvite): void {
+    this.nodeBook.tell(this.book.find(id), invite)
   }
 
   /** Our own name for them; empty for theirs. @throws SottoError E_CHAT_CONTACT, E_CHAT_NAME */

@@ -53,7 +53,10 @@ export class ContactBook {
     const contact = this.find(id)
     return this.change((after) => {
       this.withdrawAll(contact, after)
-      return this.store({ ...contact, status: 'blocked' }, after)
+      // The node hears of it when it is next reached; they hear nothing.
+      this.engine.queues.dropAtNode(contact.uid, after)
+      const { node: _, ...rest } = contact
+      return this.store({ ...rest, status: 'blocked' }, after)
     })
   }
 

@@ -83,7 +83,8 @@ export class Courier {
     if (contact === undefined) return
     const entry = { id: random(MESSAGE_ID_LENGTH), noStore: true }
     const boxed = ({ box }: BoxedAddress): Uint8Array => sealForContact(box, entry.id, inner)
-    if (!byCard) return void (await this.toAny(entry, reachedBy(contact.byHand, contact.addresses), boxed))
+    if (!byCard && contact.addresses.length > 0)
+      return void (await this.toAny(entry, reachedBy(contact.byHand, contact.addresses), boxed))
     const card = keptCard(contact.card)
     const body = card && sealForAnybody(prekeyOf(contact, card).key, keyPair(random(32)), entry.id, inner)
     if (card !== undefined && body !== undefined)
@@ -116,8 +117,14 @@ export class Courier {
     if (contact === undefined) throw new NotPut('the contact is gone')
     const key = latin1(contact.uid)
     const attempt = puts + failures
+    const boxed = (address: BoxedAddress): Uint8Array => sealForContact(address.box, entry.id, entry.inner)
+    // The straight way first. What was put there comes by their gateways as well before it is put there again: they may read only there.
+    const direct = contact.peer?.address
+    if (direct !== undefined && puts % (contact.addresses.length + 1) === 0) {
+      const result = await this.toAny(entry, [direct], boxed)
+      if (typeof result === 'string') return result
+    }
     if (contact.addresses.length > 0 && !this.stranded.has(key)) {
-      const boxed = (address: BoxedAddress): Uint8Array => sealForContact(address.box, entry.id, entry.inner)
       const result = await this.toAny(entry, turned(reachedBy(contact.byHand, contact.addresses), attempt), boxed)
       if (typeof result === 'string') return result
       if (!result.every((failure) => reasonOf(failure) === 'unknown')) throw result[0]!

@@ -132,7 +132,7 @@ export class Engine {
     this.expiry = new Expiry(records)
     this.presence = presence
     this.receiver = new Receiver({
-      ...{ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit, presence },
+      ...{ identity: self.identity, records, sessions, arrivals, repairer, emit: this.emit, presence, queues },
     })
     this.shelves = new Shelves({
       ...{ records, journal, mailbox, queues, self, random, now },
@@ -331,6 +331,7 @@ export class Engine {
     if (isText(type) && puts === 1) {
       this.emit({ type: 'receipt', contact: hex(contact), status: 'sent', messages: [hex(message)] })
     }
+    if (type === MessageType.node && puts === 1) this.emit({ type: 'node-told', contact: hex(contact) })
     this.schedule()
   }
 

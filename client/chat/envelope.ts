@@ -33,6 +33,7 @@ export const MessageType = {
   reaction: 8,
   timer: 9,
   file: 10,
+  node: 16,
   proof: 20,
 } as const
 export type MessageType = (typeof MessageType)[keyof typeof MessageType]

@@ -94,6 +94,10 @@ export type ChatEvent =
   | { readonly type: 'contact'; readonly contact: ContactView }
   /** They have updated their keys: the digits are others now. */
   | { readonly type: 'keys'; readonly contact: ContactView }
+  /** They offer a node of theirs, or another than before, or none any more. */
+  | { readonly type: 'node'; readonly contact: ContactView; readonly offered: boolean }
+  /** What we told them of a node of ours lies in their mailbox. */
+  | { readonly type: 'node-told'; readonly contact: ContactId }
   /** Somebody is there, or is not, or it is not known any more. */
   | { readonly type: 'presence'; readonly contact: ContactId; readonly presence: PresenceView }
   /** It is the person's turn to type a secret, or it is known whether both know the same. */

@@ -89,7 +89,7 @@ export function heard(healing: Healing | undefined, part: HealingPart | undefine
     return { healing: { ...healing, seed: empty, shared }, mix: empty, consumed: [healing.seed] }
   }
   const isNew = part.kind === 'offer' && part.number > healing.number
-  const made = isNew ? mlkem768.encapsulate(part.octets, random(32)) : undefined
+  const made = isNew ? mlkem768.encapsulateBy(part.octets, random) : undefined
   if (made === undefined) return nothing
   return { healing: { ...healing, number: part.number, ...made }, mix: empty, consumed: secretsOf(healing) }
 }

@@ -1,5 +1,5 @@
 /** What a chain of documents means for a contact that we know. Every function is for the inside of a transaction. */
-import { fastEqual } from '#protocol/bytes.ts'
+import { empty, fastEqual } from '#protocol/bytes.ts'
 import { contactView } from './contacts.ts'
 import { compareChains, DOCUMENT_LENGTH, type PublicIdentity, readKnownChain } from './documents.ts'
 import type { Emit } from './events.ts'
@@ -26,16 +26,9 @@ export function adopt(
   const { root, dh, chain } = given
   if (relation === 'same') return contact.chain === chain ? contact : { ...contact, chain }
   for (const { id } of contact.sessions) records.deleteSession(id)
-  const renewed = {
-    ...withoutRun(contact),
-    root,
-    dh,
-    chain,
-    verified: false,
-    changed: true,
-    sessions: [],
-    begin: 'all',
-  } as const
+  const keys = { root, dh, chain, verified: false, changed: true, sessions: [], begin: 'all' } as const
+  // Greeted anew, they hear of other queues than those that may have been stolen with the keys.
+  const renewed: Contact = { ...withoutRun(contact), ...keys, announced: empty, requeue: true }
   after(() => emit({ type: 'keys', contact: contactView(renewed) }))
   return renewed
 }

@@ -1,7 +1,8 @@
 /** What a key update does to the one who makes it, to contacts, and to a thief with a copy of the device. */
 import test from 'ava'
-import { hex } from '#protocol/bytes.ts'
+import { fastEqual, fromHex, hex } from '#protocol/bytes.ts'
 import { isSottoError } from '#protocol/errors.ts'
+import type { BoxedAddress } from './address.ts'
 import { acquainted, cards, Person, World } from './fixtures/world.ts'
 import { deriveSecrets } from './identity.ts'
 import { ChatLimits } from './limits.ts'
@@ -157,4 +158,26 @@ test('the process dies at every step of an update: it has happened or it has not
     t.is(alice.records.contacts()[0]!.sessions.length === 0, updated === 1, `step ${step}`)
     t.true(step < 100)
   }
+})
+
+test('queues that contacts have made for us are replaced as well: a thief has nowhere to write', async (t) => {
+  const { world, alice, bob } = await friends()
+  const addresses = (): readonly BoxedAddress[] => alice.records.contact(fromHex(bob.id)!)!.addresses
+  const stolen = addresses()
+  t.true(stolen.length > 0)
+  t.true(rotate(alice))
+  alice.chat.send(bob.id, 'new keys')
+  await world.pass(5 * MINUTE)
+  bob.chat.send(alice.id, 'seen')
+  await world.pass(5 * MINUTE)
+  alice.chat.send(bob.id, 'over another queue')
+  await world.pass(5 * MINUTE)
+  for (const { sid, box } of stolen) {
+    t.is(world.gateway.queueOf(sid), undefined)
+    t.false(addresses().some((address) => fastEqual(address.sid, sid) || fastEqual(address.box, box)))
+  }
+  t.deepEqual(bob.texts(alice).slice(-2), ['new keys', 'over another queue'])
+  t.is(alice.texts(bob).at(-1), 'seen')
+  t.false(bob.queues().some(({ leaked }) => leaked))
+  t.deepEqual([...world.broken, ...world.gateway.broken, ...bob.problems(), ...alice.problems()], [])
 })

@@ -1,5 +1,7 @@
 /** Bounds of the chat: what a contact, a stranger or a gateway could push against, and what we choose for ourselves. */
 
+import { PeerOfferLimits } from '#protocol/peer-offer.ts'
+
 export const ChatLimits = {
   /** Messages skipped at once in one receiving chain. Attack: a contact makes us derive keys without end. 20 ms of work. */
   chainJump: 5_000,
@@ -38,6 +40,10 @@ export const ChatLimits = {
   gatewayBytes: 512,
   /** Gateways on which one contact has a queue. Two, so that one blocked gateway strands no message. */
   homes: 2,
+  /** Octets of what somebody tells of a node of theirs. Attack: disk; as for the offers of peers. */
+  offerBytes: PeerOfferLimits.bytes as number,
+  /** Contacts to whom a node of ours is offered. The node takes no more. */
+  nodeFriends: 256,
 
   /** Octets of one text, UTF-8. The largest class holds it with everything around it. */
   textBytes: 16_384,

@@ -69,7 +69,8 @@ export class Maintenance {
     const isGreeted = contact.sessions.length > 0 || contact.announced.length > 0 || contact.begin === 'all'
     journal.commit((after) => {
       const greeted = isGreeted ? sender.greet(contact, now, after) : contact
-      if (greeted.repair.due) repairer.repair(greeted, now, after)
+      const told = sender.tellNode(greeted, now, after)
+      if (told.repair.due) repairer.repair(told, now, after)
     })
   }
 }

@@ -88,14 +88,44 @@ export interface Contact extends PublicIdentity {
   readonly timer?: number
   /** Sender's clock when the timer was last set, by either side. */
   readonly timerSet?: Millis
+  /** What we offer them: a node of ours. Missing: nothing. */
+  readonly node?: OwnNode
+  /** What they told of a node of theirs, last; an empty offer where there is none any more. */
+  readonly peer?: TheirNode
   /** What was taken in while they were a request. */
   readonly strange?: number
   /** Hash of their newest hello. */
   readonly greeting?: Uint8Array
+  /** Who stole their old keys knows our queues for them: those are replaced with the next hello. */
+  readonly requeue?: boolean
   /** Whether they may see that we are there; missing: as friends may in general. */
   readonly sees?: boolean
   /** Proving to each other that both know a secret. */
   readonly proof?: Proof
+}
+
+/** A node of ours, as far as one contact is concerned. */
+export interface OwnNode {
+  /** 16 octets, random: what the node knows them by. */
+  readonly friend: Uint8Array
+  /** Mark of the place that the offer is of; empty until the node has given an invite for them. */
+  readonly place: Uint8Array
+  /** The node, as addresses name it. */
+  readonly gateway: Uint8Array
+  readonly offer: Uint8Array
+  readonly version: number
+  /** Hash of what they were told last; empty for nothing. */
+  readonly told: Uint8Array
+}
+
+/** A node of theirs. */
+export interface TheirNode {
+  /** Of the message that told it. */
+  readonly counter: number
+  /** Signed by them, as the firewall judges it; empty for none. */
+  readonly offer: Uint8Array
+  /** Their queue for us there. */
+  readonly address?: BoxedAddress
 }
 
 /** What somebody thinks of a message. */
@@ -177,11 +207,15 @@ export interface OwnQueue extends QueueRef {
   readonly box: Uint8Array
   /** uid of the contact it is for; empty for the queue on our card. */
   readonly contact: Uint8Array
+  /** On our own node, where it is for who may come there. */
+  readonly atNode?: boolean
   /** The gateway has it. */
   readonly made: boolean
   readonly created: Millis
   /** When it was replaced; 0 while in use. */
   readonly retired: Millis
+  /** Replaced since a thief knows it: it goes as soon as its contact writes elsewhere. */
+  readonly leaked?: boolean
   /** The gateway was asked to tell nobody whether we read it: of those on our card. */
   readonly quiet?: boolean
   /** Of a queue on our card: number of the document under which its shelf was last filled; -1: the gateway has no shelves. */

@@ -23,6 +23,8 @@ export class OwnQueues {
   private readonly random: Random
   /** By rid. What is stored, so that a message finds its queue without a look at the disk. */
   private readonly known = new Map<string, OwnQueue>()
+  /** By rid: those that go as soon as their contact writes elsewhere. */
+  private readonly leaked = new Set<string>()
   /** By rid: those that a gateway is asked to make now. */
   private readonly making = new Map<string, Promise<void>>()
 
@@ -34,6 +36,7 @@ export class OwnQueues {
     for (const queue of records.queues()) {
       // Those on a card from before there were quiet queues are asked for again, as quiet.
       const { made, quiet = false } = queue
+      if (queue.leaked) this.leaked.add(latin1(queue.rid))
       this.known.set(latin1(queue.rid), { ...queue, made: made && quiet === isOnCard(queue) })
     }
   }
@@ -53,7 +56,7 @@ export class OwnQueues {
       const at = homes.findIndex((home) => fastEqual(home, gateway))
       return at < 0 ? homes.length : at
     }
-    const own = this.of(contact).filter(({ retired }) => retired === 0)
+    const own = this.of(contact).filter(({ retired, atNode }) => retired === 0 && !atNode)
     return own.sort((a, b) => rank(a) - rank(b)).slice(0, ChatLimits.homes)
   }
 
@@ -66,7 +69,38 @@ export class OwnQueues {
     const missing = this.homes().filter((home) => !inUse.some(({ gateway }) => fastEqual(gateway, home)))
     const added = missing.map((gateway) => this.add(gateway, contact, now, after))
     if (inUse.length + added.length > 0) return [...inUse, ...added].slice(0, ChatLimits.homes)
-    throw new SottoError('E_CHAT_NO_GATEWAY', 'There is no gateway yet that could hold messages for you.')
+    throw noGateway()
+  }
+
+  /**
+   * Other queues for a contact: somebody else knows those there are, which are read until the contact writes elsewhere. Inside a
+   * transaction. @throws SottoError E_CHAT_NO_GATEWAY
+   */
+  replace(contact: Uint8Array, now: Millis, after: After): OwnQueue[] {
+    const before = this.of(contact).filter(({ retired }) => retired === 0)
+    const added = this.homes().map((gateway) => this.add(gateway, contact, now, after))
+    if (added.length === 0) throw noGateway()
+    for (const queue of before) this.store({ ...queue, retired: now, leaked: true }, after)
+    return added
+  }
+
+  /** The contact writes to a queue in use: those that leaked have nothing more to bring. Inside a transaction. */
+  dropLeaked(contact: Uint8Array, after: After): void {
+    if (this.leaked.size === 0) return
+    for (const queue of this.of(contact)) if (queue.leaked) this.drop(queue, after)
+  }
+
+  /** The queue for a contact on our own node; those on a node that was before are replaced. Inside a transaction. */
+  ensureAtNode(contact: Uint8Array, gateway: Uint8Array, now: Millis, after: After): OwnQueue {
+    const own = this.of(contact).filter(({ retired, atNode }) => retired === 0 && atNode)
+    for (const queue of own) if (!fastEqual(queue.gateway, gateway)) this.store({ ...queue, retired: now }, after)
+    const here = own.find((queue) => fastEqual(queue.gateway, gateway))
+    return here ?? this.add(gateway, contact, now, after, { atNode: true })
+  }
+
+  /** Forgets the queues for a contact on our own node. Inside a transaction. */
+  dropAtNode(contact: Uint8Array, after: After): void {
+    for (const queue of this.of(contact)) if (queue.atNode) this.drop(queue, after)
   }
 
   /** Replaces a contact's queues that are old; removes those that were replaced long ago. Inside a transaction. */
@@ -172,7 +206,13 @@ export class OwnQueues {
     })
   }
 
-  private add(gateway: Uint8Array, contact: Uint8Array, now: Millis, after: After): OwnQueue {
+  private add(
+    gateway: Uint8Array,
+    contact: Uint8Array,
+    now: Millis,
+    after: After,
+    more: Pick<OwnQueue, 'atNode'> = {},
+  ): OwnQueue {
     const queue: OwnQueue = {
       gateway,
       contact,
@@ -185,6 +225,7 @@ export class OwnQueues {
       made: false,
       created: now,
       retired: 0,
+      ...more,
     }
     this.store(queue, after)
     return queue
@@ -192,7 +233,10 @@ export class OwnQueues {
 
   private store(queue: OwnQueue, after: After): void {
     this.records.putQueue(queue)
-    after(() => this.known.set(latin1(queue.rid), queue))
+    after(() => {
+      this.known.set(latin1(queue.rid), queue)
+      if (queue.leaked) this.leaked.add(latin1(queue.rid))
+    })
   }
 
   /** The gateway forgets a queue that nobody reads by itself, so one attempt is enough. */
@@ -201,6 +245,7 @@ export class OwnQueues {
     this.records.deleteOneTimeKeys(queue.rid)
     after(() => {
       this.known.delete(latin1(queue.rid))
+      this.leaked.delete(latin1(queue.rid))
       this.subscribe()
       if (queue.made) this.mailbox.remove(queue).catch(() => undefined)
     })
@@ -212,5 +257,8 @@ function newQueue({ gateway, rid, rauth, sid, sauth, seal, contact }: OwnQueue):
   // Strangers may write to the queue on our card, and shall not see when we come to read it.
   return { ...keys, policy: 'disk', ttlSeconds: ChatLimits.queueTtlSeconds, quiet: isOnCard({ contact }) }
 }
+
+const noGateway = (): SottoError =>
+  new SottoError('E_CHAT_NO_GATEWAY', 'There is no gateway yet that could hold messages for you.')
 
 const isOnCard = ({ contact }: Pick<OwnQueue, 'contact'>): boolean => contact.length === 0

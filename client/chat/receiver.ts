@@ -14,6 +14,7 @@ import { isPresence } from './inner.ts'
 import type { After } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import type { Contact, OwnQueue } from './model.ts'
+import type { OwnQueues } from './own-queues.ts'
 import type { ArrivedMessage } from './ports.ts'
 import type { Presence } from './presence/presence.ts'
 import type { Records } from './records.ts'
@@ -28,6 +29,7 @@ export interface ReceiverParts {
   readonly repairer: Repairer
   readonly emit: Emit
   readonly presence: Pick<Presence, 'take'>
+  readonly queues: Pick<OwnQueues, 'dropLeaked'>
 }
 
 type Opened = Extract<OpenedInner, { kind: 'opened' }>
@@ -67,6 +69,7 @@ export class Receiver {
     if (owner !== undefined || outcome === 'taken')
       records.putSeen(message.id, outcome === 'unreadable' ? NOBODY : from!, now)
     if (outcome === 'unreadable') repairer.failed(owner ?? from, now, after)
+    else if (owner !== undefined && queue.retired === 0) this.parts.queues.dropLeaked(owner, after)
   }
 
   private unbox({ contact, seal, box }: OwnQueue, message: ArrivedMessage): Uint8Array | undefined {

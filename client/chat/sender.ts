@@ -2,9 +2,9 @@
  * Makes what we send: envelope, ratchet step and outbox entry, stored in the caller's one transaction before anything is
  * sent. Every method returns the contact as changed and stored.
  */
-import type { Millis, Random } from '#protocol/bytes.ts'
+import { fastEqual, type Millis, type Random } from '#protocol/bytes.ts'
 import { isSottoError } from '#protocol/errors.ts'
-import { encodeHello, encodeReceipt, encodeResend, encodeText } from './bodies.ts'
+import { encodeHello, encodeNode, encodeReceipt, encodeResend, encodeText } from './bodies.ts'
 import { chatId, encodeEnvelope, envelopeHash, MESSAGE_ID_LENGTH, MessageType, NO_HASH } from './envelope.ts'
 import { encodeFileNote, type FileNote } from './files/note.ts'
 import type { After } from './journal.ts'
@@ -87,21 +87,44 @@ export class Sender {
 
   /** As `hello`, unless that cannot be done now: without a gateway of ours, or without a session or a fresh card. */
   greet(contact: Contact, now: Millis, after: After): Contact {
-    try {
-      return this.hello(contact, now, after)
-    } catch (error) {
-      if (isSottoError(error, 'E_CHAT_NO_GATEWAY') || isSottoError(error, 'E_CARD_EXPIRED')) return contact
-      throw error
-    }
+    return unlessHindered(contact, () => this.hello(contact, now, after))
+  }
+
+  /** As `node`, unless that cannot be done now. */
+  tellNode(contact: Contact, now: Millis, after: After): Contact {
+    return unlessHindered(contact, () => this.node(contact, now, after))
+  }
+
+  /** Of our node, what a contact is to know, unless that is what it was told last. */
+  node(contact: Contact, now: Millis, after: After): Contact {
+    const { node } = contact
+    if (node === undefined || node.offer.length === 0) return contact
+    const address = this.parts.queues.ensureAtNode(contact.uid, node.gateway, now, after)
+    const body = encodeNode({ address, offer: node.offer })
+    const told = shortHash(body)
+    if (fastEqual(told, node.told)) return contact
+    const known = this.introduced({ ...contact, node: { ...node, told } }, now, after)
+    return this.counted(known, MessageType.node, body, now, now, after).contact
+  }
+
+  /** There is no node for them any more. */
+  noNode(contact: Contact, now: Millis, after: After): Contact {
+    this.parts.queues.dropAtNode(contact.uid, after)
+    const { node, ...rest } = contact
+    if (node === undefined || node.told.length === 0) return rest
+    return this.counted(rest, MessageType.node, encodeNode(undefined), now, now, after).contact
   }
 
   /** Who we are and where this contact reaches us, unless that is what it was told last. */
   hello(contact: Contact, now: Millis, after: After): Contact {
     const card = this.parts.self.card(now, after)
-    const body = encodeHello(card, this.parts.queues.ensure(contact.uid, now, after))
+    const { requeue = false, ...known } = contact
+    const { queues } = this.parts
+    const own = requeue ? queues.replace(contact.uid, now, after) : queues.ensure(contact.uid, now, after)
+    const body = encodeHello(card, own)
     const announced = shortHash(body)
     if (Buffer.compare(announced, contact.announced) === 0) return contact
-    return this.counted({ ...contact, announced }, MessageType.hello, body, now, now, after).contact
+    return this.counted({ ...known, announced }, MessageType.hello, body, now, now, after).contact
   }
 
   /** What has come and what the person has seen. A receipt that has not left yet is replaced. */
@@ -183,5 +206,15 @@ export class Sender {
 
   private freshIds(): { readonly id: Uint8Array; readonly ephemeral: Uint8Array } {
     return { id: this.parts.random(MESSAGE_ID_LENGTH), ephemeral: this.parts.random(32) }
+  }
+}
+
+/** The contact as it was where there is no gateway of ours, or neither a session nor a fresh card. */
+function unlessHindered(contact: Contact, work: () => Contact): Contact {
+  try {
+    return work()
+  } catch (error) {
+    if (isSottoError(error, 'E_CHAT_NO_GATEWAY') || isSottoError(error, 'E_CARD_EXPIRED')) return contact
+    throw error
   }
 }

@@ -82,18 +82,11 @@ export class Shelves {
     if (queue.shelf === undefined) await once(this.opening, queue, () => this.publishHead(queue))
   }
 
+  /** Not asked first what lies there: a card waits for this, and a round trip more is seconds on a slow way. */
   private async publishHead(queue: OwnQueue): Promise<void> {
-    if ((await this.stock(queue)) === undefined) return this.note(queue, NO_SHELF)
-    await this.parts.mailbox.publish(queue, { head: this.head(), dh: [], kem: [], clear: false })
-    this.note(queue, numberOf(this.parts.self.identity.chain))
-  }
-
-  /** undefined where the gateway has no shelves. */
-  private async stock(queue: OwnQueue): Promise<ShelfStock | undefined> {
-    return await this.parts.mailbox.stock(queue).catch((error: unknown) => {
-      if (reasonOf(error) === 'unknown-method') return undefined
-      throw error
-    })
+    const head = { head: this.head(), dh: [], kem: [], clear: false }
+    const published = await unlessUnknown(this.parts.mailbox.publish(queue, head).then(() => true))
+    this.note(queue, published ? numberOf(this.parts.self.identity.chain) : NO_SHELF)
   }
 
   private head(): Uint8Array {
@@ -106,7 +99,7 @@ export class Shelves {
     await this.open(named)
     const queue = queues.byRid(named.rid)
     if (queue === undefined) return
-    const stock = await this.stock(queue)
+    const stock = await unlessUnknown(mailbox.stock(queue))
     if (stock === undefined) return this.note(queue, NO_SHELF)
     const key = numberOf(this.parts.self.identity.chain)
     const { shelf, keys } = this.prepare(queue, stock, key)
@@ -177,6 +170,16 @@ function piecesOf({ head, dh, kem, clear }: Shelf): Shelf[] {
 function keysIn({ dh, kem }: Shelf, keys: OneTimeKeys): OneTimeKeys {
   const [first, second] = [dh, kem].map((named) => new Set(named.map(({ id }) => id)))
   return { dh: keys.dh.filter(({ id }) => first!.has(id)), kem: keys.kem.filter(({ id }) => second!.has(id)) }
+}
+
+/** undefined where the gateway has no shelves. */
+async function unlessUnknown<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (reasonOf(error) === 'unknown-method') return undefined
+    throw error
+  }
 }
 
 function reasonOf(error: unknown): unknown {

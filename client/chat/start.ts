@@ -174,7 +174,7 @@ export function startSession(input: {
 }): { readonly header: StartHeader; readonly secrets: SessionSecrets } | undefined {
   const { identity, to, offer, ephemeral, stamp } = input
   const { prekey, bundle } = offer
-  const sealed = bundle && mlkem1024.encapsulate(bundle.kem.key, input.random(32))
+  const sealed = bundle && mlkem1024.encapsulateBy(bundle.kem.key, input.random)
   if (bundle !== undefined && sealed === undefined) return undefined
   const from = { uid: identity.uid, root: identity.root, dh: identity.dh, chain: identity.chain }
   const inBundle = bundle && { ...bundle, ciphertext: sealed!.ciphertext }

@@ -9,7 +9,7 @@ import type { Member } from '#client/member.ts'
 import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import { ChatFiles, pictureLines } from './chat-files.ts'
-import { contactNamed, nameOf, newKeysOf } from './contact-names.ts'
+import { contactNamed, nameOf, newKeysOf, nodeNews } from './contact-names.ts'
 import { describePresence, describeShowing, isOn, presenceMark } from './presence.ts'
 import { describeProof, PROOF_HELP, proofCommands, SECRET_COMMANDS } from './proof-view.ts'
 import { sanitize } from './sanitize.ts'
@@ -436,6 +436,10 @@ class ChatView {
       case 'keys':
         this.terminal.bell()
         return this.print(this.terminal.style('yellow', newKeysOf(event.contact)))
+      case 'node':
+        return this.print(this.terminal.style('yellow', nodeNews(event.contact, event.offered)))
+      case 'node-told':
+        return
       case 'presence':
         return this.prompt()
       case 'proof':

@@ -23,6 +23,7 @@ import { registerFriend } from './friend.ts'
 import { registerIdentity } from './identity.ts'
 import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
 import { runLineProtocol } from './line-protocol.ts'
+import { registerPeer } from './peer.ts'
 import { registerPresence } from './presence.ts'
 import { describeProof } from './proof-view.ts'
 import type { Output } from './report.ts'
@@ -82,6 +83,7 @@ export function registerCommands(program: Command, ground: Ground): void {
   const run = new Commands(ground)
   add('join', 'Join a gateway with an invite; the link is asked for, or read from standard input.')
     .option('--name <name>', 'what your contacts see (asked for where it is missing)')
+    .option('--node', 'the link is of your own node: sotto node link')
     .action((options) => run.join(options))
   add('card', 'Print your card: whoever has it can write to you.')
     .option('--qr', 'as a QR code as well')
@@ -90,6 +92,7 @@ export function registerCommands(program: Command, ground: Ground): void {
     .action((options) => run.card(options))
   registerContacts(add, run)
   registerFriend(program, add, ground)
+  registerPeer(program, add, ground)
   registerPresence(program, add, ground)
   registerIdentity(program, add, ground)
   registerWays(program, add, ground)
@@ -159,10 +162,11 @@ class Commands {
     }
   }
 
-  async join(options: Options & { name?: string }): Promise<void> {
+  async join(options: Options & { name?: string; node?: boolean }): Promise<void> {
     const { stdin, stderr } = this.ground.streams
     const output = this.output(options)
     const endpoints = await this.ground.broker.joined()
+    if (options.node) return await this.joinNode(options, output)
     const newName =
       options.name ?? (stdin.isTTY ? await ask('What shall your contacts call you? ', stdin, stderr) : 'someone')
     await this.with({ ...options, online: true, newName }, async (member) => {
@@ -175,6 +179,17 @@ class Commands {
       output.note(
         'Next: sotto card shows your card to give away, sotto contacts add takes in another’s, sotto chat talks.',
       )
+    })
+  }
+
+  /** Our own node, beside the gateways. */
+  private async joinNode(options: Options, output: Output): Promise<void> {
+    await this.with({ ...options, online: true }, async (member) => {
+      await member.peers?.reached(REACH_MS).catch((error: unknown) => {
+        throw withInviteKept(error)
+      })
+      output.result({ joined: true, me: member.chat.me }, 'You have joined your own node.')
+      output.note('Next: sotto peer offer NAME tells a contact of it, if you wish.')
     })
   }
 

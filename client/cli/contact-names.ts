@@ -34,3 +34,10 @@ export function newKeysOf(contact: ContactView): string {
   const name = nameOf(contact)
   return `${name} has new keys, as after a leak or on purpose; they follow from the old ones. Compare the digits again before you say anything that matters: sotto contacts verify ${name}`
 }
+
+/** What a person is told once a contact offers a node, or another one, or none any more. */
+export function nodeNews(contact: ContactView, offered: boolean): string {
+  const name = nameOf(contact)
+  if (!offered) return `${name} has no node for you any more; messages go by the mailbox.`
+  return `${name} offers a straight way to their own node. Nothing is sent there unless you allow it; what that shows to whom: sotto peer allow ${JSON.stringify(name)}`
+}

@@ -72,8 +72,6 @@ class FileCommands {
       const view = transferNamed(member.files.list(), id)
       member.files.cancel(view.id)
       output.result({ cancelled: view.id }, 'Nothing of it is kept here any more.')
-      if (view.way === 'out' && view.state === 'done')
-        output.note('They have been told of it; to take it back, withdraw the message: /withdraw in sotto chat')
       await member.files.settled(REACH_MS)
     })
   }

@@ -9,6 +9,7 @@ import { measureText } from '#firewall/meter-texts.ts'
 import type { DialerReport, WaysInfo } from '#firewall/permit.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import { describeEdge } from './edge-view.ts'
+import { describePeer, peerValue } from './peer.ts'
 import type { Output } from './report.ts'
 import { describePath, timeOf } from './text.ts'
 import { describeWays } from './ways-view.ts'
@@ -42,6 +43,8 @@ export function reportStatus(member: Member, ways: WaysInfo, output: Output): vo
     const report: StatusReport = { ...status, why: reasonOf(status, pack), today, ways, dialers, ...more }
     output.result(report, describe(report))
   }
+  const peers = member.peers?.views().filter(({ way }) => way !== undefined) ?? []
+  for (const peer of peers) output.result({ peer: peerValue(peer) }, describePeer(peer))
 }
 
 /** Reports now, after every change, and every minute, until `stopped`. */

@@ -21,7 +21,7 @@ export async function sendFile(
   path: string,
   { noStore, keepMetadata }: HowToSend,
 ): Promise<{ readonly view: TransferView; readonly metadata: Source['metadata'] }> {
-  const source = openSource(path, keepMetadata)
+  const source = await openSource(path, keepMetadata)
   try {
     return { view: await member.files.send(contact, source, { noStore }), metadata: source.metadata }
   } finally {

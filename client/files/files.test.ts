@@ -230,6 +230,18 @@ test('cancelled while it goes out: nothing is told, and the gateway forgets it, 
   t.deepEqual(bob.person.chat.history(alice.id, { limit: 9 }), [])
 })
 
+test('what they know of is not cancelled, and is gone at the gateway when its message is withdrawn', async (t) => {
+  const at = await scene(temporaryFolder(t))
+  const { alice, bob, world, gateway } = at
+  await sent(at)
+  const [view] = alice.files.list()
+  t.throws(() => alice.files.cancel(view!.id), { code: 'E_CHAT_CHANGE' })
+  alice.restart()
+  alice.person.chat.withdraw(bob.id, view!.message!)
+  await world.pass(MINUTE)
+  t.is(gateway.blobs.size, 0)
+})
+
 test('cancelled while it comes, and asked for again: it is gone, here and there', async (t) => {
   const at = await scene(temporaryFolder(t))
   const { alice, bob, world, gateway } = at
@@ -272,7 +284,11 @@ test('where they shall not know what was seen, the gateway goes on keeping what 
   const { alice, bob, gateway } = at
   bob.person.chat.setReadReceipts(alice.id, false)
   await sent(at)
-  t.is((await bob.fetched()).state, 'done')
+  const { state, id } = await bob.fetched()
+  t.is(state, 'done')
+  t.is(gateway.blobs.size, 1)
+  bob.files.cancel(id)
+  await at.world.pass(MINUTE)
   t.is(gateway.blobs.size, 1)
 })
 

@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import jpeg from 'jpeg-js'
 import { PNG } from 'pngjs'
+import { FileLimits } from '#client/chat/files/limits.ts'
 import { temporaryFolder } from '#client/store/fixtures/temporary.ts'
 import { concat, fromLatin1, u16, u32 } from '#protocol/bytes.ts'
 import { stripJpeg } from './pictures/jpeg.ts'
@@ -36,17 +37,17 @@ function exif(orientation: number, isLittle: boolean): Uint8Array {
   return segment(0xe1, concat(fromLatin1('Exif\0\0'), head, order(u16(2)), other, entry, u32(0), fromLatin1(planted)))
 }
 
-function sourceOf(t: ExecutionContext, name: string, bytes: Uint8Array, keepMetadata = false): Source {
+async function sourceOf(t: ExecutionContext, name: string, bytes: Uint8Array, keepMetadata = false): Promise<Source> {
   const path = join(temporaryFolder(t), name)
   writeFileSync(path, bytes)
-  const source = openSource(path, keepMetadata)
+  const source = await openSource(path, keepMetadata)
   t.teardown(() => source.close())
   return source
 }
 
 const contentOf = (source: Source): Buffer => Buffer.from(source.read(0, source.size))
 
-test('a JPEG goes without what it tells, and shows what it showed', (t) => {
+test('a JPEG goes without what it tells, and shows what it showed', async (t) => {
   const bytes = jpegWith(
     exif(1, false),
     segment(0xe1, fromLatin1(`http://ns.adobe.com/xap/1.0/\0${planted}`)),
@@ -55,22 +56,22 @@ test('a JPEG goes without what it tells, and shows what it showed', (t) => {
     segment(0xe0, fromLatin1(`JFXX\0${planted}`)),
     segment(0xfe, fromLatin1(planted)),
   )
-  const source = sourceOf(t, 'photo.jpg', bytes)
+  const source = await sourceOf(t, 'photo.jpg', bytes)
   const sent = contentOf(source)
   t.is(source.metadata, 'none')
   t.false(sent.includes('planted'))
   t.deepEqual(jpeg.decode(sent).data, jpeg.decode(bytes).data)
-  t.deepEqual(contentOf(sourceOf(t, 'photo.jpg', bytes, true)), Buffer.from(bytes))
+  t.deepEqual(contentOf(await sourceOf(t, 'photo.jpg', bytes, true)), Buffer.from(bytes))
 })
 
-test('colours stay: ICC profiles and what Adobe says of them', (t) => {
+test('colours stay: ICC profiles and what Adobe says of them', async (t) => {
   const icc = segment(0xe2, fromLatin1('ICC_PROFILE\0profile'))
-  t.true(contentOf(sourceOf(t, 'a.jpg', jpegWith(icc))).includes(Buffer.from(icc)))
+  t.true(contentOf(await sourceOf(t, 'a.jpg', jpegWith(icc))).includes(Buffer.from(icc)))
 })
 
 for (const isLittle of [true, false]) {
-  test(`the orientation alone stays, ${isLittle ? 'little' : 'big'}-endian, and turns the small picture`, (t) => {
-    const source = sourceOf(t, 'a.jpg', jpegWith(exif(6, isLittle)))
+  test(`the orientation alone stays, ${isLittle ? 'little' : 'big'}-endian, and turns the small picture`, async (t) => {
+    const source = await sourceOf(t, 'a.jpg', jpegWith(exif(6, isLittle)))
     t.is(stripJpeg(source.read(0, source.size))!.orientation, 6)
     t.false(contentOf(source).includes('planted'))
     const { width, height, pixels } = source.picture!
@@ -106,9 +107,9 @@ function pngWith(...chunks: readonly Uint8Array[]): Uint8Array {
   return concat(bytes.subarray(0, 33), ...chunks, bytes.subarray(33), fromLatin1(`trailer ${planted}`))
 }
 
-test('a PNG goes without what it tells, and shows what it showed', (t) => {
+test('a PNG goes without what it tells, and shows what it showed', async (t) => {
   const told = ['tEXt', 'zTXt', 'iTXt', 'eXIf', 'tIME', 'prVt'].map((name) => chunk(name, fromLatin1(planted)))
-  const source = sourceOf(t, 'screen.png', pngWith(...told))
+  const source = await sourceOf(t, 'screen.png', pngWith(...told))
   t.false(contentOf(source).includes('planted'))
   t.deepEqual(PNG.sync.read(contentOf(source)).data, raw)
   t.like(source.picture, { width: 48, height: 32 })
@@ -117,12 +118,12 @@ test('a PNG goes without what it tells, and shows what it showed', (t) => {
   t.deepEqual([...pixels.subarray(-3)], [0, 255, 0])
 })
 
-test('a picture is what its octets say, not what it is called', (t) => {
-  t.is(sourceOf(t, 'photo.pdf', jpegWith()).metadata, 'none')
-  t.is(sourceOf(t, 'photo.jpg', fromLatin1('%PDF-1.7')).metadata, 'unseen')
+test('a picture is what its octets say, not what it is called', async (t) => {
+  t.is((await sourceOf(t, 'photo.pdf', jpegWith())).metadata, 'none')
+  t.is((await sourceOf(t, 'photo.jpg', fromLatin1('%PDF-1.7'))).metadata, 'unseen')
 })
 
-test('a picture that is damaged is not sent, unless the person insists', (t) => {
+test('a picture that is damaged is not sent, unless the person insists', async (t) => {
   const [photo, screen] = [jpegWith(exif(1, true)), pngWith()]
   const damaged = [
     photo.subarray(0, 300),
@@ -133,22 +134,32 @@ test('a picture that is damaged is not sent, unless the person insists', (t) => 
     concat(screen.subarray(0, 8), screen.subarray(33)),
   ]
   for (const [at, bytes] of damaged.entries()) {
-    t.throws(() => sourceOf(t, 'a', bytes), { code: 'E_FILE_METADATA' }, `${at}`)
-    t.is(sourceOf(t, 'a', bytes, true).metadata, 'kept')
+    await t.throwsAsync(sourceOf(t, 'a', bytes), { code: 'E_FILE_METADATA' }, `${at}`)
+    t.is((await sourceOf(t, 'a', bytes, true)).metadata, 'kept')
   }
 })
 
-test('one that unfolds to more pixels than are looked at has no small picture, and goes without what it tells', (t) => {
+test('one that unfolds to more pixels than are looked at has no small picture, and goes without what it tells', async (t) => {
   const screen = pngWith()
   const huge = concat(screen.subarray(0, 16), u32(60_000), u32(60_000), screen.subarray(24))
-  const source = sourceOf(t, 'a.png', huge)
+  const source = await sourceOf(t, 'a.png', huge)
   t.is(source.picture, undefined)
   t.is(source.metadata, 'none')
 })
 
-test('what is no file, or not there', (t) => {
+test('one that is longer than any may be', async (t) => {
+  const path = join(temporaryFolder(t), 'film')
+  writeFileSync(path, '')
+  // Without taking the room.
+  truncateSync(path, FileLimits.fileBytes)
+  ;(await openSource(path, false)).close()
+  truncateSync(path, FileLimits.fileBytes + 1)
+  await t.throwsAsync(openSource(path, false), { code: 'E_FILE_SIZE' })
+})
+
+test('what is no file, or not there', async (t) => {
   const folder = temporaryFolder(t)
-  t.throws(() => openSource(folder, false), { code: 'E_FILE' })
-  t.throws(() => openSource(join(folder, 'missing'), false), { code: 'E_FILE' })
-  t.is(sourceOf(t, '-\u202eevil', new Uint8Array(0)).name, 'evil')
+  await t.throwsAsync(openSource(folder, false), { code: 'E_FILE' })
+  await t.throwsAsync(openSource(join(folder, 'missing'), false), { code: 'E_FILE' })
+  t.is((await sourceOf(t, '-\u202eevil', new Uint8Array(0))).name, 'evil')
 })

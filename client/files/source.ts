@@ -8,7 +8,6 @@ import { SottoError } from '#protocol/errors.ts'
 import { stripJpeg } from './pictures/jpeg.ts'
 import { KIND_BYTES, type PictureKind, pictureKind, type Size } from './pictures/kinds.ts'
 import { stripPng } from './pictures/png.ts'
-import { thumbnailOf } from './pictures/thumbnail.ts'
 
 /** Octets of a picture that is looked into. All of it is in memory for that. */
 const PICTURE_BYTES = 33_554_432
@@ -30,10 +29,10 @@ export interface Source {
  * @param keepMetadata send a picture as it is
  * @throws SottoError E_FILE (not there, no file, not readable), E_FILE_SIZE, E_FILE_METADATA
  */
-export function openSource(path: string, keepMetadata: boolean): Source {
+export async function openSource(path: string, keepMetadata: boolean): Promise<Source> {
   const file = new OpenFile(path)
   try {
-    const source = sourceOf(file, keepMetadata)
+    const source = await sourceOf(file, keepMetadata)
     if (source.read !== file.read) file.close()
     return source
   } catch (error) {
@@ -42,7 +41,7 @@ export function openSource(path: string, keepMetadata: boolean): Source {
   }
 }
 
-function sourceOf(file: OpenFile, keepMetadata: boolean): Source {
+async function sourceOf(file: OpenFile, keepMetadata: boolean): Promise<Source> {
   const { size } = file
   if (size > FileLimits.fileBytes) {
     const most = Math.floor(FileLimits.fileBytes / 1024 ** 2)
@@ -59,6 +58,8 @@ function sourceOf(file: OpenFile, keepMetadata: boolean): Source {
     })
   }
   const { stripped, size: measures, orientation } = looked
+  // Decoders are loaded where they are wanted: no other start waits for them.
+  const { thumbnailOf } = await import('./pictures/thumbnail.ts')
   const picture = thumbnailOf(kind, stripped, measures, orientation)
   const shown = picture === undefined ? {} : { picture }
   if (keepMetadata) return { ...common, ...shown, metadata: 'kept' }

@@ -13,6 +13,7 @@ import type {
   ShelfStock,
 } from '#client/chat/ports.ts'
 import type { Clockwork } from '#client/clockwork.ts'
+import type { PeerWay } from '#client/peer-way.ts'
 import type { CallOptions } from '#client/tunnel/calls.ts'
 import type { Tunnel } from '#client/tunnel.ts'
 import { fromUtf8, latin1, utf8 } from '#protocol/bytes.ts'
@@ -54,6 +55,7 @@ export function gatewayName(endpoint: { readonly host: string; readonly port: nu
 export class Mailboxes implements MailboxPort {
   private readonly byGateway = new Map<string, Mailbox>()
   private readonly names: Uint8Array[] = []
+  private peers: ReadonlyMap<string, PeerWay> = new Map()
   private readonly clockwork: Clockwork
   private readonly listener: Listener = {
     message: () => Promise.reject(new Error('nobody takes messages yet')),
@@ -64,15 +66,20 @@ export class Mailboxes implements MailboxPort {
     this.clockwork = clockwork
   }
 
-  /** The first one added is preferred for new queues. */
+  /** The first one added is preferred for new queues. On the person's own node they are for who may come there. */
   add(tunnel: Tunnel): void {
     const name = gatewayName(tunnel.status.endpoint)
-    this.names.push(name)
+    if (tunnel.status.endpoint.kind !== 'node') this.names.push(name)
     this.byGateway.set(latin1(name), new Mailbox(tunnel, this.clockwork, this.listener))
   }
 
   homes(): readonly Uint8Array[] {
     return this.names
+  }
+
+  /** Nodes of contacts, by their names as octets in a string (`latin1`). */
+  setPeers(peers: ReadonlyMap<string, PeerWay>): void {
+    this.peers = peers
   }
 
   onMessage(handler: Listener['message']): void {
@@ -90,7 +97,7 @@ export class Mailboxes implements MailboxPort {
     const forms = wanted.flatMap((queue) => [{ ...queue, policy }, queue])
     for (const form of forms) {
       try {
-        await this.at(gateway).call('mailbox.create', form)
+        await this.at(gateway).call('mailbox.create', form, this.patienceToMake(gateway))
         return
       } catch (error) {
         const isOther = error instanceof ServiceFailure && ['policy', 'invalid'].includes(error.reason)
@@ -108,7 +115,9 @@ export class Mailboxes implements MailboxPort {
     noStore,
   }: OutgoingMessage): Promise<'delivered' | 'stored' | 'duplicate'> {
     const args = { sid, sauth, id, body, ...(noStore ? { noStore } : {}) }
-    const answer = await this.at(gateway).call('mailbox.put', args, this.patienceFor(gateway))
+    const peer = this.byGateway.has(latin1(gateway)) ? undefined : this.peers.get(latin1(gateway))
+    const answer = await (peer?.call('mailbox.put', args) ??
+      this.at(gateway).call('mailbox.put', args, this.patienceFor(gateway)))
     const { stored } = (answer ?? {}) as { stored?: unknown }
     if (stored === 'delivered' || stored === 'stored' || stored === 'duplicate') return stored
     if (stored === 'passed' || stored === 'dropped') throw new ServiceFailure('offline')
@@ -129,10 +138,12 @@ export class Mailboxes implements MailboxPort {
 
   async publish(queue: QueueRef, { head, dh, kem, clear }: Shelf): Promise<void> {
     const args = { ...only(queue), head, dh, kem, clear }
+    // A card waits for the head alone.
+    if (dh.length + kem.length === 0)
+      return void (await this.at(queue.gateway).call('prekeys.publish', args, this.patienceFor(queue.gateway)))
     const { clockwork } = this
     const began = clockwork.now()
     await this.at(queue.gateway).call('prekeys.publish', args, { timeoutMs: PUBLISH_MS, priority: Priority.bulk })
-    if (dh.length + kem.length === 0) return
     const took = Math.max(0, clockwork.now() - began)
     await new Promise<void>((resolve) => clockwork.after(PUBLISH_REST * took, resolve))
   }
@@ -155,9 +166,17 @@ export class Mailboxes implements MailboxPort {
     return this.isElsewhere(gateway) ? { timeoutMs: this.at(gateway).patience } : {}
   }
 
+  /** A node that is away holds up no gateway: its queues are made when it is back. */
+  private patienceToMake(gateway: Uint8Array): { timeoutMs?: number } {
+    const isHome = this.names.some((name) => latin1(name) === latin1(gateway))
+    return isHome ? {} : this.patienceFor(gateway)
+  }
+
   /** True where this gateway is out of reach and another is not. */
   private isElsewhere(gateway: Uint8Array): boolean {
-    return !this.at(gateway).isReached && [...this.byGateway.values()].some(({ isReached }) => isReached)
+    if (this.at(gateway).isReached) return false
+    const peers = [...this.peers.values()].some(({ state }) => state.kind === 'ready')
+    return peers || [...this.byGateway.values()].some(({ isReached }) => isReached)
   }
 
   private at(gateway: Uint8Array): Mailbox {

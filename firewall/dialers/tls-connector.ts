@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { connect as tlsConnect } from 'node:tls'
 import type { SottoError } from '#protocol/errors.ts'
+import { isSottoError } from '#protocol/errors.ts'
 import { DialLimits } from '../limits.ts'
 import type { DialTarget, Reach } from './dialer.ts'
 import { reachOf } from './dialer.ts'
@@ -64,7 +65,7 @@ export function tlsConnector(options: ConnectorOptions = {}): Connector {
             lastGood = by
             return secured
           } catch (error) {
-            failure ??= error
+            failure ??= isAstray(target, by, error) ? astray(target, error) : error
             if (unwanted?.aborted) break
           }
         }
@@ -74,6 +75,17 @@ export function tlsConnector(options: ConnectorOptions = {}): Connector {
       throw toPathError(failure, target.name)
     }
   }
+}
+
+/** Somebody else is where the network's resolver has led us: it may have lied. Pinned addresses, and those that led there, cannot. */
+function isAstray(target: DialTarget, by: string, error: unknown): boolean {
+  const { host, addresses, remembered = [] } = reachOf(target)
+  const isNamed = target.proxy === undefined && addresses.length === 0 && isIP(host) === 0
+  return isNamed && !remembered.includes(by) && isSottoError(error, 'E_PATH_TLS')
+}
+
+function astray({ name }: DialTarget, cause: unknown): SottoError {
+  return pathError('E_PATH_TLS', name, 'the name server led there, and may lie', cause)
 }
 
 interface Attempt {
@@ -129,7 +141,8 @@ function secured(raw: Duplex, reach: Reach, attempt: Attempt, late: AbortSignal)
     if (!isPinned(socket, reach.certificate)) return fail(pathError('E_PATH_TLS', reach.name))
     verified = true
     carriers.set(socket, raw)
-    resolve(socket)
+    // Behind the end of the handshake, which would otherwise wait for all that is done with the connection.
+    setImmediate(() => resolve(socket))
   })
   return promise
 }

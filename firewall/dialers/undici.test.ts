@@ -218,7 +218,7 @@ test('time runs out before the answer, and not in line behind another', async (t
 test('an answer that has begun may take its time on a slow link, as long as something comes', async (t) => {
   const { get } = rig(t)
   await get('/')
-  t.is((await get('/slow', { timeoutMs: 1_000 })).body.length, 12)
+  t.is((await get('/slow', { timeoutMs: 4_000 })).body.length, 12)
 })
 
 test('an answer that stalls is given up long before the whole time is over', async (t) => {
@@ -296,6 +296,19 @@ test('a pinned certificate is the only one taken, whatever authorities say', asy
   const wrong = rig(t, { target: { certificate: other }, connector: { authorities: [authority] } })
   t.is(await codeOf(wrong.get('/')), 'E_PATH_TLS')
   t.is((await rig(t, { target: { host: 'other-name.test' } }).get('/')).status, 200, 'the name is not asked')
+})
+
+test('a wrong certificate where the name server led is told as that; where the invite led, it is not', async (t) => {
+  const other = new Uint8Array(32)
+  const resolve = async () => ['127.0.0.1']
+  const said = async (target: Partial<DialTarget>): Promise<string> => {
+    const known = { certificate: other, host: 'localhost', ...target }
+    return (await t.throwsAsync(rig(t, { target: known, connector: { resolve } }).get('/'), { code: 'E_PATH_TLS' }))!
+      .message
+  }
+  t.regex(await said({ addresses: [] }), /the name server led there, and may lie/)
+  t.notRegex(await said({ addresses: ['127.0.0.1'] }), /name server/)
+  t.notRegex(await said({ addresses: [], remembered: ['127.0.0.1'] }), /name server/)
 })
 
 test('without a pin: an authority must vouch, and for this very name', async (t) => {

@@ -12,12 +12,11 @@ import { fromHex, hex } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { ListedGateway } from '#protocol/gateway-list.ts'
 import { GatewayListLimits, sealGatewayList } from '#protocol/gateway-list.ts'
-import { certificateOf } from '../config.ts'
 import { GATEWAY_LIST_FILE } from '../services/gateways.ts'
 import { rootKind } from '../state.ts'
 import { readSecretFile } from '../store/secret-file.ts'
-import { certificatePin } from '../tls-files.ts'
 import type { AdminSurroundings } from './commands.ts'
+import { placeOf } from './invites.ts'
 import { jsonOption, stateOption, wholeNumber } from './options.ts'
 import { withState } from './with-state.ts'
 
@@ -62,11 +61,9 @@ interface Place {
 
 /** As one line of YAML. */
 async function ownPlace(state: string): Promise<Place> {
-  return await withState(state, async ({ config, gatewayKey }) => {
-    const { domain: host, port, addresses } = config
-    const certificate = certificateOf(config)
-    const tls = certificate === undefined ? undefined : await certificatePin({ certificate })
-    return { host, port, addresses, key: hex(gatewayKey), ...(tls === undefined ? {} : { tls: hex(tls) }) }
+  return await withState(state, async (open) => {
+    const { key, tls, ...place } = await placeOf(open)
+    return { ...place, key: hex(key), ...(tls === undefined ? {} : { tls: hex(tls) }) }
   })
 }
 

@@ -29,6 +29,7 @@ export function answersOf(options: InitOptions): string {
     decoy: decoyOf(options),
     front: frontOf(options, listen),
     templates: options.template,
+    node: options.node === true,
   })
 }
 

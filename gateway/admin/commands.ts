@@ -50,7 +50,7 @@ async function askOnTerminal(what: string): Promise<boolean> {
 /** Adds `gateway init|uninstall|doctor` and `invite create|list|revoke`. */
 export function registerAdminCommands(program: Command, around: AdminSurroundings = here): void {
   const gateway = program.command('gateway').description('Set up and run a gateway.')
-  registerInit(gateway, around)
+  registerInit(gateway, around, 'gateway')
   registerUninstall(gateway, around)
   registerDoctor(gateway, around)
   registerAnnounce(gateway, around)
@@ -64,11 +64,12 @@ interface Json {
   readonly json: boolean
 }
 
-function registerInit(gateway: Command, { out, now }: AdminSurroundings): void {
-  gateway
+/** For a gateway, or for one that is one person's own. */
+export function registerInit(group: Command, { out, now }: AdminSurroundings, what: 'gateway' | 'node'): void {
+  group
     .command('init')
     .description('Make the state folder: configuration, keys, store. Run again, it completes what is missing.')
-    .addOption(stateOption())
+    .addOption(stateOption(what))
     .requiredOption('--domain <domain>', 'what visitors type')
     .option('--name <text>', 'shown to those you invite (default: the domain)')
     .addOption(new Option('--front <server>', 'write system files for it').choices(['nginx', 'caddy', 'none']))
@@ -89,12 +90,12 @@ function registerInit(gateway: Command, { out, now }: AdminSurroundings): void {
     .option('--force', 'write over files of ours that differ or were changed by hand', false)
     .addOption(jsonOption())
     .action(async (options: InitOptions & Json) => {
-      const { folder, made, files, notes } = await initGateway(options, new Date(now()))
+      const { folder, made, files, notes } = await initGateway({ ...options, node: what === 'node' }, new Date(now()))
       if (options.json) return out(`${JSON.stringify({ folder, made, files, notes })}\n`)
       out(made.length === 0 ? `${folder} is complete.\n` : `${folder}: made ${made.join(', ')}.\n`)
       for (const { path, fate } of files) if (fate !== 'same') out(`${path}: ${fate}\n`)
       for (const note of notes) out(`${note}\n`)
-      out(`Next: sotto gateway run --state ${options.state}\n`)
+      out(`Next: sotto ${what} run --state ${options.state}\n`)
     })
 }
 

@@ -15,6 +15,7 @@ export interface ConfigAnswers {
   /** Fields of `front`; empty where nothing is known of what stands in front. */
   readonly front: Readonly<Record<string, string>>
   readonly templates: readonly string[]
+  readonly node: boolean
 }
 
 /** JSON is YAML, so a value is quoted as JSON. */
@@ -33,6 +34,7 @@ export function configText({
   decoy,
   front,
   templates,
+  node,
 }: ConfigAnswers): string {
   return [
     '# What this gateway is. Paths count from this folder. A change counts from the next start.',
@@ -72,6 +74,9 @@ export function configText({
     '# How traffic looks. Invites start with the first one.',
     line(0, 'templates', templates),
     '',
+    ...(node
+      ? ['# One person’s own: its members let their friends in, and out again.', line(0, 'node', node), '']
+      : []),
     '# The most that is kept for members who are away: none, ram or disk.',
     'mailbox:',
     line(2, 'policy', 'disk'),

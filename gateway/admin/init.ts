@@ -33,6 +33,8 @@ export interface InitOptions {
   readonly upstream?: string
   readonly decoy?: string
   readonly template: readonly string[]
+  /** It is one person's own (`sotto node init`). */
+  readonly node?: boolean
   /** Where system files go, instead of `deploy/` in the state folder. */
   readonly etc?: string
   readonly force: boolean
@@ -122,7 +124,18 @@ async function makeCertificate(domain: string, files: TlsFiles, now: Date): Prom
 }
 
 /** What the command line can decide. */
-const decided = ['name', 'domain', 'port', 'addresses', 'listen', 'acme', 'decoy', 'front', 'templates'] as const
+const decided = [
+  'name',
+  'domain',
+  'port',
+  'addresses',
+  'listen',
+  'acme',
+  'decoy',
+  'front',
+  'templates',
+  'node',
+] as const
 
 /** Tells what the command line would have otherwise than it is, and writes it only with `force`. */
 async function changeConfig(

@@ -1,6 +1,7 @@
 /** `sotto invite create|list|revoke`: works on the state folder; a running gateway notices within a quarter of a second. */
 import type { Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
+import type { ListedGateway } from '#protocol/gateway-list.ts'
 import { encodeInvite } from '#protocol/invite.ts'
 import { certificateOf } from '../config.ts'
 import type { InviteInfo, NewInvite, Role } from '../members-records.ts'
@@ -33,10 +34,9 @@ export async function createInvitesIn(
   { count, name, uses, days, role }: Omit<CreateOptions, 'state'>,
   now: Millis,
 ): Promise<CreatedInvite[]> {
-  const certificate = certificateOf(state.config)
-  const pin = certificate === undefined ? undefined : await certificatePin({ certificate })
+  const place = await placeOf(state)
   const created = await state.members.createInvites(count, { name, uses, days, role }, now)
-  return created.map((invite) => ({ ...invite.info, link: linkOf(state, invite, pin) }))
+  return created.map((invite) => ({ ...invite.info, link: linkOf(state, invite, place) }))
 }
 
 /** Oldest first. @throws SottoError E_STATE_UNREADABLE, E_CONFIG */
@@ -58,16 +58,21 @@ export async function revokeInvite(folder: string, id: string): Promise<number> 
   })
 }
 
-function linkOf(
-  { config, gatewayKey, packRoot }: GatewayState,
-  invite: NewInvite,
-  tls: Uint8Array | undefined,
-): string {
+/** Where members reach this gateway, and what they pin. */
+export async function placeOf({
+  config,
+  gatewayKey,
+}: Pick<GatewayState, 'config' | 'gatewayKey'>): Promise<ListedGateway> {
   const { domain: host, port, addresses } = config
-  const place = { host, port, addresses, key: gatewayKey, cohort: invite.cohort.secret }
+  const certificate = certificateOf(config)
+  const tls = certificate === undefined ? undefined : await certificatePin({ certificate })
+  return { host, port, addresses, key: gatewayKey, ...(tls === undefined ? {} : { tls }) }
+}
+
+function linkOf({ config, packRoot }: GatewayState, invite: NewInvite, place: ListedGateway): string {
   return encodeInvite({
     name: config.name,
-    gateways: [tls === undefined ? place : { ...place, tls }],
+    gateways: [{ ...place, cohort: invite.cohort.secret }],
     code: invite.code,
     template: config.templates[0]!,
     expires: Math.floor(invite.info.expires / 1000),

@@ -2,8 +2,8 @@
 import { Option } from 'commander'
 import { SottoError } from '#protocol/errors.ts'
 
-export const stateOption = (): Option =>
-  new Option('--state <folder>', 'the gateway’s state folder').default('gateway-state')
+export const stateOption = (whose: 'gateway' | 'node' = 'gateway'): Option =>
+  new Option('--state <folder>', `the ${whose}’s state folder`).default(`${whose}-state`)
 export const jsonOption = (): Option => new Option('--json', 'print one JSON value').default(false)
 
 const misused = (what: string): SottoError => new SottoError('E_USAGE', what)

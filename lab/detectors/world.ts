@@ -55,10 +55,8 @@ export async function openWorld(
     return await members(owner, network.clients, folder, name, keysOf(name))
   }
   const far = await members(owner, network.server, folder, 'far', keysOf('far'))
-  const program = await startProgram(owner, network.clients, 'visitor.ts', keysOf('program'), [
-    site.certificate,
-    SERVER,
-  ])
+  const keylog = [`--tls-keylog=${keysOf('program')}`]
+  const program = await startProgram(owner, network.clients, 'visitor.ts', [site.certificate, SERVER], keylog)
   const parts = { site, near, far, program, browsers }
   return {
     ...{ folder, network, site },
@@ -71,23 +69,17 @@ function startProgram(
   owner: Owner,
   namespace: string,
   script: string,
-  keys: string,
   args: readonly string[],
+  flags: readonly string[] = [],
 ): Promise<Calls> {
-  const argv = [
-    ...memberFlags,
-    '--no-warnings',
-    `--tls-keylog=${keys}`,
-    join(import.meta.dirname, 'drivers', script),
-    ...args,
-  ]
+  const argv = [...memberFlags, '--no-warnings', ...flags, join(import.meta.dirname, 'drivers', script), ...args]
   return startCalls(owner, ...inside(namespace, process.execPath, argv))
 }
 
 function members(owner: Owner, namespace: string, folder: string, name: string, keys: string): Promise<Calls> {
   const place = join(folder, name)
   mkdirSync(place, { mode: 0o700 })
-  return startProgram(owner, namespace, 'member.ts', keys, [place])
+  return startProgram(owner, namespace, 'member.ts', [place, keys])
 }
 
 interface Parts {

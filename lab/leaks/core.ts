@@ -4,6 +4,7 @@ import { inheritedBroker } from '#firewall/core-side.ts'
 import { coreFolder } from '#firewall/options.ts'
 import { elsewhere, tryAll } from './attempt.ts'
 import { watchHandles } from './attempts/handles.ts'
+import { peers } from './attempts/peers.ts'
 import { startExchanges } from './exchanges.ts'
 import { above, below } from './families.ts'
 import { printer } from './lines.ts'
@@ -25,6 +26,10 @@ const told = async (): Promise<number> => {
   denials = 0
   return count
 }
-await tryAll({ ...above, ...below }, elsewhere(coreFolder([], process.env)), printer('core', told))
+await tryAll(
+  { ...above, ...below, peers: peers(broker) },
+  elsewhere(coreFolder([], process.env)),
+  printer('core', told),
+)
 await exchanges.stop()
 process.exit(0)

@@ -136,6 +136,14 @@ interface Moments {
   healed?: number
 }
 
+const dialers = { node: 'undici', chromium: 'chromium', firefox: 'firefox' } as const
+
+/** The dialer that goes with a built-in template. */
+function dialerOf(template: string): string {
+  const family = compileBuiltins().find(({ id }) => id === template)?.family
+  return family === undefined ? '' : dialers[family]
+}
+
 function between(from: number | undefined, to: number | undefined): number | null {
   return from === undefined || to === undefined ? null : Math.round(to - from)
 }
@@ -198,7 +206,7 @@ class Talk {
       reconnects: journey.reconnects,
       noticed_ms: between(broken, noticed),
       recovered_ms: between(from, back),
-      dialer: 'undici',
+      dialer: dialerOf(journey.template),
       template: journey.template,
       first_ms: Math.round((this.first ?? Number.NaN) - began),
       named: [...journey.named],
@@ -323,6 +331,6 @@ function failed({ name, count = COUNT }: Scenario, error: unknown): Row {
     noticed_ms: null,
     recovered_ms: null,
   }
-  const unknown = { dialer: 'undici', template: '', named: [], faults: [what] }
+  const unknown = { dialer: '', template: '', named: [], faults: [what] }
   return { name, messages: 2 * count, lost: 2 * count, duplicates: 0, ...nothing, ...unknown }
 }

@@ -5,6 +5,7 @@ import { hex } from '../bytes.ts'
 import { sha256 } from './hash.ts'
 import * as native from './mlkem.ts'
 import * as noble from './noble.ts'
+import { randomBytes } from './random.ts'
 
 const numRuns = process.env.SOTTO_LONG ? 500 : 25
 const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length })
@@ -53,6 +54,7 @@ for (const name of ['mlkem768', 'mlkem1024'] as const) {
         t.throws(() => kem.decapsulate(other(secretKey), ciphertext), { instanceOf: RangeError })
         t.throws(() => kem.encapsulate(publicKey, new Uint8Array(32 + change)), { instanceOf: RangeError })
         t.is(kem.encapsulate(other(publicKey), counting.subarray(32)), undefined)
+        t.is(kem.encapsulateBy(other(publicKey), randomBytes), undefined)
         t.is(kem.decapsulate(secretKey, other(ciphertext)), undefined)
       }
     })
@@ -75,10 +77,25 @@ for (const name of ['mlkem768', 'mlkem1024'] as const) {
         bad[at] = 0x01 // 3329 = 0xd01 in the lower 12 bits of three octets
         bad[at + 1] = (bad[at + 1]! & 0xf0) | 0x0d
         if (kem.encapsulate(bad, counting.subarray(32)) !== undefined) t.fail(`accepted at ${at}`)
+        if (kem.encapsulateBy(bad, randomBytes) !== undefined) t.fail(`accepted at ${at}, with octets of the system`)
       }
       t.pass()
     })
   }
+
+  test(`${name}: octets of the system are drawn by whoever computes; others are those that were given`, (t) => {
+    const { publicKey, secretKey } = suites.native.keygen(counting)
+    for (const kem of Object.values(suites)) {
+      const [first, second] = [kem.encapsulateBy(publicKey, randomBytes)!, kem.encapsulateBy(publicKey, randomBytes)!]
+      t.notDeepEqual(first, second)
+      for (const { ciphertext, shared } of [first, second]) {
+        for (const result of [ciphertext, shared]) t.is(Object.getPrototypeOf(result), Uint8Array.prototype)
+        for (const other of Object.values(suites)) t.deepEqual(other.decapsulate(secretKey, ciphertext), shared)
+      }
+      const given = (length: number): Uint8Array => counting.slice(0, length)
+      t.deepEqual(kem.encapsulateBy(publicKey, given), kem.encapsulate(publicKey, counting.slice(0, 32)))
+    }
+  })
 
   test(`${name}: native equals noble on keys, secrets and implicit rejection`, (t) => {
     const { ciphertextLength } = suites.native

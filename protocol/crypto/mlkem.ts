@@ -1,18 +1,24 @@
 /**
- * ML-KEM (FIPS 203). Keys and decapsulation on OpenSSL through node:crypto where it has them; encapsulation always by
- * noble, since OpenSSL draws its own randomness and here randomness is an argument.
+ * ML-KEM (FIPS 203), on OpenSSL through node:crypto where it has it. Encapsulation with given octets is by noble, since OpenSSL
+ * draws its own; where they would come from the system, it may (70 us instead of 600).
  */
 
 import type { KeyObject } from 'node:crypto'
-import { createPrivateKey, createPublicKey, decapsulate } from 'node:crypto'
+import { createPrivateKey, createPublicKey, decapsulate, encapsulate } from 'node:crypto'
 import { ml_kem768, ml_kem1024 } from '@noble/post-quantum/ml-kem.js'
-import { concat, fromHex, wipe } from '../bytes.ts'
+import { concat, fromHex, type Random, wipe } from '../bytes.ts'
 import { requireLength } from './lengths.ts'
 import { nativeOr } from './native.ts'
 import { plain } from './plain.ts'
+import { randomBytes } from './random.ts'
 
 /** d || z of FIPS 203 section 7.1. */
 export const KEM_SEED_LENGTH = 64
+
+export interface Encapsulated {
+  readonly ciphertext: Uint8Array
+  readonly shared: Uint8Array
+}
 
 export interface Kem {
   /** Octets of an encapsulation key. */
@@ -29,10 +35,9 @@ export interface Kem {
    * (FIPS 203 section 7.2).
    * @throws RangeError for other than 32 octets of randomness
    */
-  encapsulate(
-    publicKey: Uint8Array,
-    random: Uint8Array,
-  ): { readonly ciphertext: Uint8Array; readonly shared: Uint8Array } | undefined
+  encapsulate(publicKey: Uint8Array, random: Uint8Array): Encapsulated | undefined
+  /** As `encapsulate`, with octets of `random`. Those of the system (`randomBytes`) OpenSSL draws itself, from the same generator. */
+  encapsulateBy(publicKey: Uint8Array, random: Random): Encapsulated | undefined
   /**
    * Shared secret, 32 octets; for a ciphertext that nobody made for this key, a pseudo-random one (implicit rejection).
    * undefined only for a ciphertext of a wrong length.
@@ -43,6 +48,15 @@ export interface Kem {
 
 /** On noble alone. */
 function portableKem(kem: typeof ml_kem768): Kem {
+  const withGiven = (publicKey: Uint8Array, random: Uint8Array): Encapsulated | undefined => {
+    requireLength('randomness of ML-KEM', random, 32)
+    try {
+      const { cipherText, sharedSecret } = kem.encapsulate(publicKey, random)
+      return { ciphertext: cipherText, shared: sharedSecret.slice() }
+    } catch {
+      return undefined // the length of the key, or the modulus check
+    }
+  }
   const publicKeyLength = kem.lengths.publicKey!
   const ciphertextLength = kem.lengths.cipherText!
   return {
@@ -54,15 +68,8 @@ function portableKem(kem: typeof ml_kem768): Kem {
       wipe(secretKey)
       return { publicKey, secretKey: new Uint8Array(seed) }
     },
-    encapsulate(publicKey, random) {
-      requireLength('randomness of ML-KEM', random, 32)
-      try {
-        const { cipherText, sharedSecret } = kem.encapsulate(publicKey, random)
-        return { ciphertext: cipherText, shared: sharedSecret.slice() }
-      } catch {
-        return undefined // the length of the key, or the modulus check
-      }
-    },
+    encapsulate: withGiven,
+    encapsulateBy: (publicKey, random) => withGiven(publicKey, random(32)),
     decapsulate(secretKey, ciphertext) {
       requireLength('a secret key of ML-KEM', secretKey, KEM_SEED_LENGTH)
       if (ciphertext.length !== ciphertextLength) return undefined
@@ -95,7 +102,21 @@ function importSeed(prefix: Uint8Array, seed: Uint8Array): KeyObject {
   }
 }
 
-function nativeKem(parameters: number, portable: Kem): Kem {
+/** OpenSSL makes the checks of FIPS 203 section 7.2 where it reads the key. */
+function nativeEncapsulate(publicKey: Uint8Array, asymmetricKeyType: KemName): Encapsulated | undefined {
+  let key: KeyObject
+  try {
+    key = createPublicKey({ key: publicKey, format: 'raw-public', asymmetricKeyType })
+  } catch {
+    return undefined
+  }
+  const { ciphertext, sharedKey } = encapsulate(key)
+  return { ciphertext: plain(ciphertext), shared: plain(sharedKey) }
+}
+
+type KemName = 'ml-kem-768' | 'ml-kem-1024'
+
+function nativeKem(parameters: number, name: KemName, portable: Kem): Kem {
   const prefix = pkcs8(parameters)
   return {
     publicKeyLength: portable.publicKeyLength,
@@ -105,6 +126,8 @@ function nativeKem(parameters: number, portable: Kem): Kem {
       return { publicKey: plain(publicKey), secretKey: new Uint8Array(seed) }
     },
     encapsulate: portable.encapsulate,
+    encapsulateBy: (publicKey, random) =>
+      random === randomBytes ? nativeEncapsulate(publicKey, name) : portable.encapsulateBy(publicKey, random),
     decapsulate(secretKey, ciphertext) {
       const key = importSeed(prefix, secretKey)
       if (ciphertext.length !== portable.ciphertextLength) return undefined
@@ -113,8 +136,8 @@ function nativeKem(parameters: number, portable: Kem): Kem {
   }
 }
 
-const choose = (parameters: number, portable: Kem): Kem =>
-  nativeOr(nativeKem(parameters, portable), portable, (kem) => kem.keygen(new Uint8Array(KEM_SEED_LENGTH)))
+const choose = (parameters: number, name: KemName, portable: Kem): Kem =>
+  nativeOr(nativeKem(parameters, name, portable), portable, (kem) => kem.keygen(new Uint8Array(KEM_SEED_LENGTH)))
 
-export const mlkem768: Kem = choose(2, portableMlkem768)
-export const mlkem1024: Kem = choose(3, portableMlkem1024)
+export const mlkem768: Kem = choose(2, 'ml-kem-768', portableMlkem768)
+export const mlkem1024: Kem = choose(3, 'ml-kem-1024', portableMlkem1024)

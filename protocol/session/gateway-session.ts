@@ -144,7 +144,7 @@ export class GatewaySession implements MultiplexerEvents {
   private agree(offer: Uint8Array): boolean {
     const current = this.windows.at(-1)!
     const noise = this.answerNoise(offer.subarray(OFFER_KEM_LENGTH), current.epoch)
-    const kem = mlkem768.encapsulate(offer.subarray(0, OFFER_KEM_LENGTH), this.random(32))
+    const kem = mlkem768.encapsulateBy(offer.subarray(0, OFFER_KEM_LENGTH), this.random)
     if (noise === undefined || kem === undefined || this.windows.length > 2) return false
     const answer = concat(kem.ciphertext, noise.reply)
     const epoch = current.epoch.next(kem.shared, noise.secret, offer, answer)

@@ -13,6 +13,7 @@ import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
 import { quantile, round } from '../bench/report.ts'
 import { memberFlags } from '../node-flags.ts'
 import { ended, memberMain } from './commands.ts'
+import { type Exchanger, exchangeFile, FILE_LOOK, filesFolder } from './file.ts'
 import type { Seen } from './front.ts'
 import { members, nameOfMember } from './members.ts'
 import { memberFolder, setUp } from './set-up.ts'
@@ -29,6 +30,8 @@ export interface CheckResult {
   readonly p99_ms: number
   readonly templates: readonly string[]
   readonly gateway_kills: number
+  /** From sending a file of 500 kB until the other has saved it. */
+  readonly file_ms: number
   readonly seconds: number
 }
 
@@ -46,7 +49,8 @@ export async function checkConversation({ state, port, tell }: CheckInput): Prom
   const seen = new Set<string>()
   const running = await setUp({ state, port, tell, observe: collectTemplates(seen) })
   const score = new Score()
-  const chats = members.map((member) => new TalkingMember(state, member, score))
+  let fileMs = 0
+  const chats = members.map((member) => new TalkingMember(state, member, (text) => score.arrive(text, member)))
   try {
     const templates = compileBuiltins().map(({ id }) => id)
     for (const [index, template] of templates.entries()) {
@@ -62,6 +66,9 @@ export async function checkConversation({ state, port, tell }: CheckInput): Prom
       await talk(chats, score, kill)
     }
     await score.complete(TIME_LIMIT_MS - (Date.now() - began))
+    tell('Sending a file ...')
+    for (const chat of chats) chat.say({ look: FILE_LOOK })
+    fileMs = await exchangeFile(chats[0]!, chats[1]!, TIME_LIMIT_MS)
   } finally {
     for (const chat of chats) await chat.end()
     await running.stop()
@@ -70,6 +77,7 @@ export async function checkConversation({ state, port, tell }: CheckInput): Prom
     ...score.result(),
     templates: [...seen].sort(),
     gateway_kills: 1,
+    file_ms: round(fileMs, 0),
     seconds: round((Date.now() - began) / 1000, 1),
   }
 }
@@ -154,24 +162,47 @@ class Score {
   }
 }
 
-class TalkingMember {
+/** A member of the demo, who is told what to say. */
+export class TalkingMember implements Exchanger {
   readonly other: string
+  readonly name: string
+  readonly folder: string
+  private readonly listeners = new Set<(line: Record<string, unknown>) => void>()
   private readonly child: ChildProcess
 
-  constructor(state: string, member: string, score: Score) {
+  /** `arrived` hears what comes. */
+  constructor(state: string, member: string, arrived: (text: string) => void) {
     this.other = members.find((each) => each !== member)!
-    const args = [...memberFlags, memberMain, 'chat', '--json', '--state', memberFolder(state, member)]
+    this.name = nameOfMember(member)
+    this.folder = filesFolder(state, member)
+    const own = ['--state', memberFolder(state, member), '--files', this.folder]
+    const args = [...memberFlags, memberMain, 'chat', '--json', ...own]
     this.child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     createInterface({ input: this.child.stdout! }).on('line', (line) => {
+      for (const listener of [...this.listeners]) listener(JSON.parse(line) as Record<string, unknown>)
       const event = JSON.parse(line) as ChatEvent | { type: 'error'; error: { code: string; what: string } }
       if (event.type === 'error')
         throw new SottoError('E_INTERNAL', `${member}: ${event.error.code} ${event.error.what}`)
-      if (event.type === 'message' && event.message.from === 'them') score.arrive(event.message.text, member)
+      if (event.type === 'message' && event.message.from === 'them' && event.message.file === undefined)
+        arrived(event.message.text)
     })
   }
 
   say(command: object): void {
     this.child.stdin!.write(`${JSON.stringify(command)}\n`)
+  }
+
+  hear(wanted: (line: Record<string, unknown>) => boolean, ms: number): Promise<Record<string, unknown>> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new SottoError('E_INTERNAL', 'a file did not come in time')), ms)
+      const listen = (line: Record<string, unknown>): void => {
+        if (!wanted(line)) return
+        clearTimeout(timer)
+        this.listeners.delete(listen)
+        resolve(line)
+      }
+      this.listeners.add(listen)
+    })
   }
 
   async end(): Promise<void> {

@@ -117,7 +117,7 @@ test('strangers, those who were removed, and those who are blocked hear nothing'
     t.is(await ask(world, by, alice), 'none')
     return sent
   }
-  t.is(await answers(stranger), 0, 'who has told nobody an address asks nothing by itself')
+  t.is(await answers(stranger), 1, 'the question, and no answer')
   t.is(
     await put(world, async () => {
       void stranger.chat.presence.probe(alice.id, { byCard: true })
@@ -129,6 +129,19 @@ test('strangers, those who were removed, and those who are blocked hear nothing'
   t.true((await answers(carol)) <= 1)
   t.true((await answers(bob)) <= 1)
   t.is(alice.chat.presence.of(carol.id), undefined)
+})
+
+test('two who have each other’s cards, and have said nothing yet, see each other; nothing is begun by it', async (t) => {
+  const world = new World(9)
+  const [alice, bob] = [new Person(world, 'Alice'), new Person(world, 'Bob')]
+  await acquainted(world, alice, bob)
+  t.is(await ask(world, alice, bob), 'online')
+  await world.pass(MINUTE)
+  t.is(bob.chat.presence.of(alice.id)?.state, 'online')
+  for (const person of [alice, bob]) {
+    t.deepEqual(person.records.contacts()[0]!.sessions, [])
+    t.deepEqual(person.records.outbox(), [])
+  }
 })
 
 test('a friend is reached by the card as well, should the queue be gone', async (t) => {
@@ -240,6 +253,25 @@ test('invisible: chosen friends see us, others neither by asking nor by what we 
     [],
     'then everything goes out',
   )
+})
+
+test('what cannot be read, of somebody we are hidden from, is asked for once something is said to them', async (t) => {
+  const { world, alice, bob } = await pair(8)
+  alice.chat.presence.setShowing('invisible')
+  alice.loseSessions()
+  bob.chat.send(alice.id, 'lost at first')
+  const seen = tapped(t, world)
+  await world.pass(30 * MINUTE)
+  const own = new Set(bob.queues().map(({ rid }) => latin1(rid)))
+  t.deepEqual(
+    seen.filter(({ rid }) => own.has(latin1(rid))),
+    [],
+  )
+  t.false(alice.texts(bob).includes('lost at first'))
+  alice.chat.send(bob.id, 'here I am')
+  await world.pass(10 * MINUTE)
+  t.is(alice.texts(bob).at(-1), 'lost at first')
+  t.is(bob.texts(alice).at(-1), 'here I am')
 })
 
 test('PresenceLimits.lateReceiptMs: receipts to who is not to see us leave at last, hours later', async (t) => {

@@ -44,7 +44,7 @@ export interface PresenceParts {
 export interface ProbeOptions {
   /** Milliseconds until it leaves. */
   readonly afterMs?: number
-  /** By the addresses of their card, where they told none for us alone or those may be old. */
+  /** By the addresses of their card, should those they told us alone be old. Where they told none, it is so anyway. */
   readonly byCard?: boolean
 }
 
@@ -106,7 +106,6 @@ export class Presence {
   probe(uid: Uint8Array, { afterMs = 0, byCard = false }: ProbeOptions = {}): Promise<Answer> {
     const contact = this.parts.records.contact(uid)
     if (contact === undefined || !maySee(contact, this.profile())) return Promise.resolve('none')
-    if (contact.addresses.length === 0 && !byCard) return Promise.resolve('none')
     const now = this.parts.now()
     const [key, before] = [hex(uid), this.probed.get(hex(uid))]
     if (before !== undefined && isWithin(now - before.at, PresenceLimits.probeMs) && !byCard) return before.answer
@@ -207,7 +206,8 @@ export class Presence {
     this.gossip.keep(key, own, now)
     for (const note of passed) this.takeNote(note, key, now)
     if (!maySee(contact, this.profile())) return
-    if (!fastEqual(have, contact.announced) && this.pace.mayGreet(key, now)) this.parts.greetAgain(contact.uid)
+    const isOther = contact.announced.length > 0 && !fastEqual(have, contact.announced)
+    if (isOther && this.pace.mayGreet(key, now)) this.parts.greetAgain(contact.uid)
     if (kind === 'probe' && this.pace.mayAnswer(key, now)) this.say(contact, 'answer', challenge, 'online', false)
   }
 
@@ -265,7 +265,7 @@ export class Presence {
   /** Friends to ask in one round: all, or as many as are asked at once, drawn. */
   round(): Uint8Array[] {
     const profile = this.profile()
-    const asked = this.friends().filter((each) => each.addresses.length > 0 && maySee(each, profile))
+    const asked = this.friends().filter((each) => maySee(each, profile))
     return some(asked, PresenceLimits.roundFriends, this.parts.random).map(({ uid }) => uid)
   }
 }

@@ -201,6 +201,19 @@ test('the disk is full: the caller hears that it is for later, the operator why'
   t.is(await fixture.getRefusal(keys, 1, 0), 'unknown')
 })
 
+test('storeBytes: beyond it nothing is taken, and what was removed makes room', async (t) => {
+  const fixture = await Fixture.create(t, { storeBytes: 1_000_000 })
+  const keys = await fixture.queue()
+  await fixture.begin(keys, 1, 128)
+  let taken = 0
+  while (taken < 127 && (await refusalOf(fixture.put(keys, 1, taken))) === 'accepted') taken++
+  // The pages are counted with every 64th change.
+  t.true(taken > 20 && taken < 100, `${taken} pieces`)
+  t.like(fixture.faults[0], { code: 'E_DISK_FULL' })
+  await fixture.call('remove', { sid: keys.sid, sauth: keys.sauth, blob: blobOf(1) }, guest)
+  await fixture.fill(keys, 2, 2)
+})
+
 /** A gateway process: puts one piece after another, and says which have been answered. */
 const program = (folder: string, { sid, sauth }: Keys): string => `
   import { openStore } from '#gateway/store/store.ts'

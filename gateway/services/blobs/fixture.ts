@@ -19,7 +19,11 @@ export const blobOf = (n: number): Uint8Array => new Uint8Array(24).fill(n)
 export const pieceOf = (n: number): Uint8Array => new Uint8Array(PIECE_BYTES).fill(n)
 export const storeKey: Uint8Array = new Uint8Array(32).fill(1)
 
-type Choices = Partial<Pick<BlobOptions, 'limits' | 'policy'>> & { readonly freeBytes?: () => number }
+type Choices = Partial<Pick<BlobOptions, 'limits' | 'policy'>> & {
+  readonly freeBytes?: () => number
+  /** Of the store of blobs. */
+  readonly storeBytes?: number
+}
 
 export class Fixture {
   now = 1_700_000_000_000
@@ -45,10 +49,13 @@ export class Fixture {
     return fixture
   }
 
-  async open({ freeBytes, ...choices }: Choices = {}): Promise<void> {
+  async open({ freeBytes, storeBytes, ...choices }: Choices = {}): Promise<void> {
     const common = { key: storeKey, create: true }
     this.store = await openStore({ ...common, folder: join(this.folder, 'store'), tables: MAILBOX_TABLES })
-    const free = freeBytes === undefined ? {} : { freeBytes }
+    const free = {
+      ...(freeBytes && { freeBytes }),
+      ...(storeBytes && { limits: { bytes: storeBytes } }),
+    }
     this.files = await openStore({ ...common, folder: join(this.folder, 'files'), tables: BLOB_TABLES, ...free })
     const around = { store: this.store, now: () => this.now, random: randomBytes }
     this.mailbox = new Mailbox(around)

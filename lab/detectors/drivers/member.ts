@@ -8,7 +8,7 @@
  *     {id, run: 'rest', name}              -> {id}         once nothing is under way, and nothing will be soon
  *     {id, run: 'stocked', name}           -> {id}         once others find all keys that they need to begin with this one
  *     {id, run: 'close', name}             -> {id}
- *     member.ts FOLDER
+ *     member.ts FOLDER KEYS     (a file for the secrets of connections)
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,6 +18,7 @@ import { realClockwork } from '#client/clockwork.ts'
 import { Member } from '#client/member.ts'
 import type { LocalBroker } from '#firewall/local-broker.ts'
 import { systemBroker } from '#firewall/system-broker.ts'
+import { keepKeys } from './keep-keys.ts'
 
 interface Command {
   readonly id: number
@@ -36,7 +37,8 @@ const REST_MS = 10_000
 /** Less than so many octets up in so many milliseconds: no keys are being put on a shelf, which goes on beside everything else. */
 const SHELF_OCTETS = 8_192
 const SHELF_MS = 3_000
-const [folder = ''] = process.argv.slice(2)
+const [folder = '', keys = ''] = process.argv.slice(2)
+keepKeys(keys)
 
 class Person {
   private readonly place: string

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from . import statistics
 
 FOLDS = 5
-REDRAWS = 20
+REDRAWS = 10
 ATTACKERS = {
     "forest": lambda: RandomForestClassifier(n_estimators=80, min_samples_leaf=2, random_state=1),
     "boosting": lambda: HistGradientBoostingClassifier(max_iter=40, min_samples_leaf=5, random_state=1),

@@ -1,0 +1,59 @@
+/** `sotto peer` and `sotto join --node` as people type them; who is not typing is in this process, and so are gateway and node. */
+import { join } from 'node:path'
+import test from 'ava'
+import { type Command, jsonLines, member, startMember, temporaryFolder } from './helpers/command.ts'
+import { succeed } from './helpers/command-gateway.ts'
+import { Human, Place } from './helpers/people-with-nodes.ts'
+
+const LONG_MS = 600_000
+
+test('a node is joined, offered, allowed and used; a writer who is killed loses nothing', async (t) => {
+  t.timeout(LONG_MS)
+  const folder = await temporaryFolder(t)
+  const [gateway, node] = [await Place.make(t, join(folder, 'gateway')), await Place.make(t, join(folder, 'node'))]
+  await gateway.start()
+  await node.start()
+  const [ada, ben] = [await Human.join(t, folder, 'Ada', gateway), await Human.join(t, folder, 'Ben', gateway)]
+  ben.member.chat.addContact(await ada.member.chat.myCard())
+  ada.member.chat.addContact(await ben.member.chat.myCard())
+  await ada.close()
+  const json = async (state: string, ...args: string[]): Promise<Record<string, unknown>[]> =>
+    jsonLines(await succeed(member(t, state, [...args, '--json'])))
+  const [ofAda, ofBen] = [join(folder, 'Ada'), join(folder, 'Ben')]
+
+  t.regex(await succeed(member(t, ofAda, ['join', '--node'], await node.link())), /joined your own node/)
+  t.regex(await succeed(member(t, ofAda, ['peer', 'offer', 'Ben'])), /would see the address of Ben’s computer/)
+  t.like((await json(ofAda, 'peer', 'offer', 'Ben', '--yes'))[0], { offered: true, told: true })
+  await ben.until(() => ben.news.length > 0)
+  await ben.close()
+
+  t.like((await json(ofBen, 'peer'))[0], { name: 'Ada', host: 'localhost', ours: 'no' })
+  t.regex(await succeed(member(t, ofBen, ['peer', 'allow', 'Ada'])), /sees the address of your computer/)
+  t.deepEqual(
+    (await json(ofBen, 'firewall', 'list')).map(({ kind }) => kind),
+    ['gateway'],
+    'looking allows nothing',
+  )
+  t.like((await json(ofBen, 'peer', 'allow', 'Ada', '--yes'))[0], { allowed: true })
+  const [, peer] = await json(ofBen, 'firewall', 'list')
+  t.like(peer, { kind: 'peer', source: 'contact', name: 'Ada', port: node.port })
+  const nobody = await member(t, ofBen, ['peer', 'allow', 'Nobody', '--yes'])
+  t.is(nobody.status, 2)
+  t.regex(nobody.err, /No contact offers a node/)
+
+  await ada.open()
+  await ada.member.peers!.reached(LONG_MS)
+  await gateway.stop()
+  const chat: Command = startMember(t, ofBen, ['chat', '--json'])
+  const texts = ['one', 'two', 'three']
+  for (const text of texts) chat.say({ to: 'Ada', text })
+  await chat.told(({ message }) => (message as { text?: string } | undefined)?.text === 'three', 'the last one')
+  chat.child.kill('SIGKILL')
+  await chat.ended
+  await ben.open()
+  for (const text of texts) await ada.hears(text)
+  await gateway.start()
+  ben.say('four')
+  await ada.hears('four')
+  t.deepEqual(ada.texts.toSorted(), [...texts, 'four'].toSorted())
+})
