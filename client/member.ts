@@ -73,6 +73,7 @@ export class Member {
   private readonly tunnels: readonly PackedTunnel[]
   private readonly statusListeners: ((status: TunnelStatus) => void)[] = []
   private readonly alarm: Alarm
+  private readonly mailboxes: Mailboxes
   private readonly watch: MailboxWatch
   private readonly clockwork: Clockwork
   private readonly traffic: Traffic
@@ -84,6 +85,7 @@ export class Member {
   private constructor(parts: {
     chat: Chat
     vault: Vault
+    mailboxes: Mailboxes
     watch: MailboxWatch
     clockwork: Clockwork
     store: Store
@@ -92,7 +94,7 @@ export class Member {
     tunnels: readonly PackedTunnel[]
     alarm: Alarm
     flows: Flows
-    peers: (Pick<PeerParts, 'broker' | 'mailboxes' | 'clockwork'> & { prepare: PrepareTunnel }) | undefined
+    prepare: PrepareTunnel | undefined
     broker: Broker
     network: Broker['network']
   }) {
@@ -102,6 +104,7 @@ export class Member {
     this.dialers = parts.dialers
     this.tunnels = parts.tunnels
     this.alarm = parts.alarm
+    this.mailboxes = parts.mailboxes
     this.watch = parts.watch
     this.clockwork = parts.clockwork
     this.flows = parts.flows
@@ -120,7 +123,8 @@ export class Member {
     this.rounds = new Rounds(parts.chat, this.presence, parts.clockwork)
     this.traffic = new Traffic(parts.store, parts.clockwork.now)
     for (const each of parts.tunnels) this.metered(each)
-    this.peers = parts.peers && new Peers({ ...parts.peers, ...this.forPeers(parts.peers.prepare) })
+    const { broker, mailboxes, clockwork, prepare } = parts
+    this.peers = prepare && new Peers({ broker, mailboxes, clockwork, ...this.forPeers(prepare) })
     for (const { tunnel } of parts.tunnels) tunnel.onChange((status) => this.onTunnel(status))
     for (const { tunnel } of this.homes) watchGatewayList(tunnel, parts.broker)
     const moved = (): void => this.tunnels.forEach(({ tunnel }) => void tunnel.moved())
@@ -158,7 +162,6 @@ export class Member {
       const flows = await Flows.open(input.broker)
       const network = (): Promise<Uint8Array> => input.broker.network()
       const vault = new Vault(join(folder, 'files'), clockwork)
-      const peers = prepare && { broker: input.broker, mailboxes, clockwork, prepare }
       const member = new Member({
         chat,
         vault,
@@ -167,10 +170,11 @@ export class Member {
         dialers,
         tunnels,
         alarm,
+        mailboxes,
         watch,
         clockwork,
         flows,
-        peers,
+        prepare,
         broker: input.broker,
         network,
       })
@@ -306,6 +310,7 @@ export class Member {
     this.files.close()
     this.rounds.end()
     this.chat.close()
+    this.mailboxes.close()
     // What waits for a node ends with the tunnel to it.
     await Promise.all([this.peers?.close(), ...this.tunnels.map((tunnel) => tunnel.stop())])
     if (this.tunnels.length > 0) this.traffic.write()

@@ -63,7 +63,8 @@ export class Nodes {
       throw new SottoError('E_USAGE', `Your node is offered to ${ChatLimits.nodeFriends} contacts, and takes no more.`)
     const none = { place: empty, gateway: empty, offer: empty, version: 0, told: empty }
     const next = { ...contact, node: { friend: random(FRIEND_LENGTH), ...none } }
-    return contactView(this.engine.change(() => (records.putContact(next), next)))
+    this.engine.change(() => records.putContact(next))
+    return contactView(next)
   }
 
   /** From now on we do not. @throws SottoError E_DISK_FULL */

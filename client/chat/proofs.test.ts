@@ -301,6 +301,7 @@ test('after a key update a run of before says nothing, and another one does', as
 })
 
 test('over loss, repeats and restarts both come to the same end, and it is equal exactly where the secrets were', async (t) => {
+  if (process.env.SOTTO_LONG !== undefined) t.timeout(3_600_000)
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 1e6 }),

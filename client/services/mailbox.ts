@@ -39,6 +39,8 @@ const FAILING_MS = 1
 const PUBLISH_MS = 600_000
 /** After each piece nothing of a shelf is sent for so many times as long as it took: on a slow way messages have the rest. */
 const PUBLISH_REST = 4
+/** Milliseconds that such a rest has at the most: what seems to have taken longer was a device that slept, or a clock that was set. */
+const PUBLISH_REST_MS = 60_000
 
 /** What a mailbox tells: messages, and queues that are gone. */
 interface Listener {
@@ -57,6 +59,8 @@ export class Mailboxes implements MailboxPort {
   private readonly names: Uint8Array[] = []
   private peers: ReadonlyMap<string, PeerWay> = new Map()
   private readonly clockwork: Clockwork
+  /** What ends each rest under way. */
+  private readonly rests = new Set<() => void>()
   private readonly listener: Listener = {
     message: () => Promise.reject(new Error('nobody takes messages yet')),
     lost: () => {},
@@ -145,7 +149,24 @@ export class Mailboxes implements MailboxPort {
     const began = clockwork.now()
     await this.at(queue.gateway).call('prekeys.publish', args, { timeoutMs: PUBLISH_MS, priority: Priority.bulk })
     const took = Math.max(0, clockwork.now() - began)
-    await new Promise<void>((resolve) => clockwork.after(PUBLISH_REST * took, resolve))
+    await this.rest(Math.min(PUBLISH_REST * took, PUBLISH_REST_MS))
+  }
+
+  /** Nothing is waited for any longer. */
+  close(): void {
+    for (const end of this.rests) end()
+  }
+
+  private rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.rests.delete(end)
+        cancel()
+        resolve()
+      }
+      const cancel = this.clockwork.after(ms, end)
+      this.rests.add(end)
+    })
   }
 
   async bundle({ gateway, sid, sauth, request }: ShelfQuestion): ReturnType<MailboxPort['bundle']> {
