@@ -309,6 +309,7 @@ export class Member {
     this.finding.close()
     this.files.close()
     this.rounds.end()
+    this.presence.close()
     this.chat.close()
     this.mailboxes.close()
     // What waits for a node ends with the tunnel to it.

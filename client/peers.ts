@@ -1,7 +1,9 @@
 /**
  * Nodes, kept as the chat has them: what contacts offer goes to the firewall, what it lets in gets a way there, and our own
- * node hears who may come. Whatever cannot be done now is done the next time something changes or connects.
+ * node hears who may come. Whatever cannot be done now is done the next time something changes or connects, or a
+ * minute later.
  */
+import { PolicyLimits } from '#firewall/limits.ts'
 import type { Broker, EndpointInfo, OfferedPeer } from '#firewall/permit.ts'
 import { hex, latin1 } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
@@ -36,6 +38,11 @@ const isNews: ReadonlySet<ChatEvent['type']> = new Set(['node', 'keys', 'removed
 /** Milliseconds for what our own node is asked; it is asked again when it is next reached. */
 const NODE_MS = 20_000
 
+/** Milliseconds until what could not be done is tried again, should nothing happen before. */
+const RETRY_MS = 60_000
+
+const PLACE_LENGTH = 16
+
 interface Way {
   readonly endpoint: EndpointInfo
   readonly way: PeerWay
@@ -53,6 +60,7 @@ export class Peers {
   private working: Promise<void> | undefined
   private again = false
   private closed = false
+  private cancelRetry = (): void => {}
   private readonly unlisten: () => void
 
   constructor(parts: PeerParts) {
@@ -98,6 +106,7 @@ export class Peers {
     this.closed = true
     this.unlisten()
     await this.working
+    this.cancelRetry()
     await Promise.all([...this.ways.values()].map(({ way }) => way.close()))
   }
 
@@ -117,13 +126,19 @@ export class Peers {
   private async work(): Promise<void> {
     while (this.again && !this.closed) {
       this.again = false
-      await this.offerTheirs().catch(ignoreExpected)
-      await this.keepOurs().catch(ignoreExpected)
+      await this.offerTheirs().catch((error: unknown) => this.retryLater(error))
+      await this.keepOurs().catch((error: unknown) => this.retryLater(error))
     }
   }
 
+  private retryLater(error: unknown): void {
+    if (!isSottoError(error) && !(error instanceof ServiceFailure)) throw error
+    this.cancelRetry()
+    this.cancelRetry = this.parts.clockwork.after(RETRY_MS, () => void this.attend())
+  }
+
   private async offerTheirs(): Promise<void> {
-    const offers = this.parts.chat.nodes().flatMap(offerOf)
+    const offers = await this.chosen(this.parts.chat.nodes().flatMap(offerOf))
     const said = `${offers.map(({ name, offer }) => `${name} ${hex(offer)}`).join()},`
     if (said === this.offered) return
     const endpoints = await this.parts.broker.offerPeers(offers)
@@ -134,6 +149,14 @@ export class Peers {
       new Map([...this.ways.values()].map(({ endpoint, way }) => [latin1(gatewayName(endpoint)), way])),
     )
     for (const [id, { way }] of before) if (!this.ways.has(id)) await way.close()
+  }
+
+  /** As many as the firewall takes: those that the person has let in first, so that nobody who offers pushes them out. */
+  private async chosen(offers: readonly Offering[]): Promise<readonly OfferedPeer[]> {
+    const endpoints = offers.length > PolicyLimits.peers ? await this.parts.broker.endpoints() : []
+    const isIn = new Set(endpoints.flatMap(({ peer }) => (peer === undefined ? [] : [hex(peer.root)])))
+    const first = offers.toSorted((a, b) => Number(isIn.has(b.root)) - Number(isIn.has(a.root)))
+    return first.slice(0, PolicyLimits.peers).map(({ name, offer }) => ({ name, offer }))
   }
 
   private wayTo(endpoint: EndpointInfo): Way {
@@ -147,13 +170,12 @@ export class Peers {
     const said = friends.map(({ friend, place }) => `${hex(friend)} ${hex(place)}`).join()
     if (`${said},` === this.kept) return
     const ids = friends.map(({ friend }) => friend)
-    const place = bytesIn(await node.call('node.keep', { friends: ids }, { timeoutMs: NODE_MS }), 'place')
+    const place = placeIn(await node.call('node.keep', { friends: ids }, { timeoutMs: NODE_MS }))
     const gateway = gatewayName(node.status.endpoint)
     for (const { contact, friend, place: told } of friends) {
       if (hex(told) === hex(place)) continue
-      const { link } = (await node.call('node.invite', { friend }, { timeoutMs: NODE_MS })) as {
-        readonly link?: unknown
-      }
+      const answer = await node.call('node.invite', { friend }, { timeoutMs: NODE_MS })
+      const { link } = (answer ?? {}) as { readonly link?: unknown }
       if (typeof link === 'string') chat.tellNode(contact, { gateway, place, link })
     }
     const now = chat.nodeFriends().map(({ friend, place: at }) => `${hex(friend)} ${hex(at)}`)
@@ -161,19 +183,21 @@ export class Peers {
   }
 }
 
+interface Offering extends OfferedPeer {
+  /** Hexadecimal: the key that signs for it. */
+  readonly root: string
+}
+
 /** People read the name on a terminal, and the firewall takes no other. */
-function offerOf({ contact, theirs }: NodeView): OfferedPeer[] {
+function offerOf({ contact, theirs }: NodeView): Offering[] {
+  if (theirs === undefined) return []
   const name = contact.name.replace(/\p{C}/gu, '')
-  return theirs === undefined ? [] : [{ name: name === '' ? contact.id.slice(0, 8) : name, offer: theirs.offer }]
+  return [{ name: name === '' ? contact.id.slice(0, 8) : name, offer: theirs.offer, root: hex(theirs.root) }]
 }
 
-function bytesIn(answer: unknown, field: string): Uint8Array {
-  const value = (answer as Readonly<Record<string, unknown>> | null)?.[field]
-  if (value instanceof Uint8Array) return value
+/** It is kept for each friend. */
+function placeIn(answer: unknown): Uint8Array {
+  const value = (answer as { readonly place?: unknown } | null)?.place
+  if (value instanceof Uint8Array && value.length === PLACE_LENGTH) return value
   throw new SottoError('E_INTERNAL', 'the node answered something this version does not know')
-}
-
-/** It is tried again when something changes, or when the node is reached again. */
-function ignoreExpected(error: unknown): void {
-  if (!isSottoError(error) && !(error instanceof ServiceFailure)) throw error
 }

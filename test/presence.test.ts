@@ -16,6 +16,8 @@ import { type Person, World } from './helpers/finders.ts'
 import { openTunnel, startGateway, type TestGateway } from './helpers/pair.ts'
 
 const DAY = 86_400_000
+/** For what takes seconds of work, on a machine that may be doing much else. */
+const LONG_MS = 600_000
 
 async function add(by: Person, id: string): Promise<void> {
   const root = parseTrackerId(id)
@@ -23,6 +25,7 @@ async function add(by: Person, id: string): Promise<void> {
 }
 
 test('online, offline, invisible, gone: a record that nobody confirms is no proof', async (t) => {
+  t.timeout(LONG_MS)
   const world = await World.create(t)
   const [ada, ben] = [world.person('ada'), world.person('ben')]
   await ada.finding.wish('online')
@@ -79,6 +82,7 @@ function member(t: ExecutionContext, gateway: TestGateway, name: string): Chat {
 }
 
 test('over a real gateway: friends who have written to each other see each other', async (t) => {
+  t.timeout(LONG_MS)
   const fixture = await Fixture.create(t)
   fixture.now = Date.now()
   const gateway = await startGateway([fixture.mailbox.service, fixture.prekeys.service])

@@ -18,10 +18,15 @@ export class ContactBook {
     this.engine = engine
   }
 
+  /** undefined where there is none. */
+  get(id: ContactId): Contact | undefined {
+    const uid = fromHex(id)
+    return uid?.length === 32 ? this.engine.records.contact(uid) : undefined
+  }
+
   /** @throws SottoError E_CHAT_CONTACT */
   find(id: ContactId): Contact {
-    const uid = fromHex(id)
-    const contact = uid?.length === 32 ? this.engine.records.contact(uid) : undefined
+    const contact = this.get(id)
     if (contact === undefined) throw new SottoError('E_CHAT_CONTACT', 'There is no such contact.')
     return contact
   }

@@ -76,6 +76,16 @@ test('a contact is told once, and knows whose node it is; then messages go there
   t.deepEqual([bob.texts(alice), node.bodies.length - before], [['straight'], 1])
 })
 
+test('what nobody would take of a node is told to nobody, and harms nobody', async (t) => {
+  const { alice, bob, world } = await begin()
+  bob.chat.offerNode(alice.id)
+  for (const link of ['', 'sotto://', 'x'.repeat(10_000)])
+    t.throws(() => bob.chat.tellNode(alice.id, { gateway: NODE, place: PLACE, link }), { code: 'E_INTERNAL' })
+  await world.pass(MINUTE)
+  t.is(bob.chat.nodes()[0]?.ours, 'waits')
+  t.is(alice.events.filter(({ type }) => type === 'node').length, 0)
+})
+
 test('the node takes nothing: at once by the gateway', async (t) => {
   const { alice, bob, node, world } = await told(await begin())
   node.faults = { ...NO_FAULTS, callLost: 1 }

@@ -89,14 +89,17 @@ export class Nodes {
     })
   }
 
-  /** The node has given leave: they are told. Nothing where it is not offered to them any more. @throws SottoError E_DISK_FULL */
+  /**
+   * The node has given leave: they are told. Nothing where it is not offered to them any more.
+   * @throws SottoError E_DISK_FULL; E_INTERNAL where nobody would take what the node gives
+   */
   tell(contact: Contact, { gateway, place, link }: NodeInvite): void {
     const { engine } = this
     const now = engine.now()
     engine.change((after) => {
       if (contact.node === undefined || contact.status !== 'accepted') return
       const version = Math.max(Math.floor(now / 1000), contact.node.version + 1)
-      const offer = sealPeerOffer(engine.self.identity.rootSeed, version, link)
+      const offer = offerOf(engine.self.identity.rootSeed, version, link)
       const next = { ...contact, node: { ...contact.node, gateway, place, version, offer } }
       engine.records.putContact(engine.sender.node(next, now, after))
     })
@@ -105,6 +108,16 @@ export class Nodes {
 
   private accepted(): Contact[] {
     return this.engine.records.contacts().filter(({ status }) => status === 'accepted')
+  }
+}
+
+/** The node may be in other hands by now, and give anything. */
+function offerOf(rootSeed: Uint8Array, version: number, link: string): Uint8Array {
+  try {
+    return sealPeerOffer(rootSeed, version, link)
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new SottoError('E_INTERNAL', 'the node gave an invite that nobody would take', { cause })
   }
 }
 

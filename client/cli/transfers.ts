@@ -1,5 +1,5 @@
 /** What the commands and the chat view do alike with files: send, wait, save, describe. */
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import type { ContactId } from '#client/chat/events.ts'
 import { saveAs, saveInto } from '#client/files/save.ts'
 import { openSource, type Source } from '#client/files/source.ts'
@@ -41,14 +41,14 @@ export function describeMetadata(metadata: Source['metadata']): string | undefin
 const PATIENCE_MS = 60_000
 
 /**
- * Resolves once it is done, has failed, or has not moved for a minute; `told` hears of what happens meanwhile.
+ * Resolves once it is done, has failed, or no piece has come or gone for a minute or two; `told` hears of what happens meanwhile.
  * @throws SottoError E_FILE_UNKNOWN where it has gone
  */
 export function moved(member: Member, id: string, told: (view: TransferView) => void): Promise<TransferView> {
   return new Promise((resolve, reject) => {
     const current = (): TransferView | undefined => member.files.list().find((view) => view.id === id)
     const end = (): void => {
-      clearTimeout(timer)
+      clearInterval(timer)
       unlisten()
       const view = current()
       if (view === undefined) reject(new SottoError('E_FILE_UNKNOWN', 'The file has gone.'))
@@ -57,12 +57,18 @@ export function moved(member: Member, id: string, told: (view: TransferView) => 
     const look = (view: TransferView): void => {
       if (view.id !== id) return
       told(view)
-      timer.refresh()
       if (view.state === 'done' || view.state === 'failed') end()
     }
-    const timer = setTimeout(end, PATIENCE_MS)
+    let arrived: number | undefined
+    // Whoever listens hears of a few steps alone, and of each try that fails.
+    const timer = setInterval(() => {
+      const before = arrived
+      arrived = current()?.arrived
+      if (arrived === before) end()
+    }, PATIENCE_MS)
     const unlisten = member.files.onChange(look)
     const view = current()
+    arrived = view?.arrived
     if (view?.state !== 'moving') end()
   })
 }
@@ -87,8 +93,13 @@ export function saveToPath(member: Member, id: string, path: string): Promise<st
   return member.files.save(id, (_name, content) => saveAs(path, content))
 }
 
-/** A file in the folder that the person shares. */
-export const inFolder = (folder: string, name: string): string => join(folder, name)
+/** A file in the folder that the person shares. @throws SottoError E_FILE for one that is not: the state, with all keys, is not far */
+export function inFolder(folder: string, name: string): string {
+  const path = join(folder, name)
+  const way = relative(folder, path)
+  if (way !== '' && way.split(sep)[0] !== '..') return path
+  throw new SottoError('E_FILE', `${sanitize(name)} is not in the folder for files.`, { kept: 'Nothing was sent.' })
+}
 
 const said = {
   out: { moving: 'on its way', done: 'sent', failed: 'not sent', offered: '' },

@@ -5,7 +5,7 @@ import { FileLimits } from '#client/chat/files/limits.ts'
 import { temporaryFolder } from '#client/store/fixtures/temporary.ts'
 import { PIECE_BYTES } from '#protocol/blobs.ts'
 import { fromHex } from '#protocol/bytes.ts'
-import { octetsOf, type Scene, scene, sourceOf } from './fixtures/people.ts'
+import { octetsOf, type Scene, scene, sceneOfTwo, sourceOf } from './fixtures/people.ts'
 
 /** In five pieces. */
 const CONTENT = octetsOf(150_000)
@@ -181,6 +181,48 @@ test('no room at the gateway, or none for files at all: it waits and says why', 
     await at.world.pass(30 * MINUTE)
     t.is(at.alice.files.list()[0]!.state, 'done')
   }
+})
+
+test('two gateways, both on a bad network: it stays where it was begun, and takes room there alone', async (t) => {
+  const at = await sceneOfTwo(temporaryFolder(t))
+  const { alice, bob, world, gateway, second } = at
+  for (const each of [gateway, second]) each.faults = { lost: 0.2, answerLost: 0.2 }
+  await sent(at)
+  await world.pass(120 * MINUTE)
+  t.is(alice.files.list()[0]!.state, 'done')
+  t.deepEqual([gateway.blobs.size, second.blobs.size].sort(), [0, 1])
+  t.is(gateway.puts + second.puts, 5, 'no piece went out twice')
+  t.is((await bob.fetched()).way, 'in')
+})
+
+test('two gateways, no room for a piece at the first: it goes over the other, and what was begun is taken back', async (t) => {
+  const at = await sceneOfTwo(temporaryFolder(t))
+  const { alice, bob, world, gateway, second } = at
+  await alice.files.send(bob.id, sourceOf(CONTENT))
+  alice.files.connected()
+  await world.time.run(() => gateway.puts + second.puts >= 2, MINUTE)
+  const [used, free] = gateway.puts > 0 ? [gateway, second] : [second, gateway]
+  used.refusesPieces = 'full'
+  await world.pass(5 * MINUTE)
+  t.is(alice.files.list()[0]!.state, 'done')
+  t.deepEqual([used.blobs.size, free.blobs.size], [0, 1])
+  const { id } = await bob.fetched()
+  t.deepEqual(await bob.content(id), CONTENT)
+})
+
+test('no room for a piece anywhere: tried less and less often, and all that is taken is one blob', async (t) => {
+  const at = await sceneOfTwo(temporaryFolder(t))
+  const { alice, world, gateway, second } = at
+  for (const each of [gateway, second]) each.refusesPieces = 'full'
+  await sent(at)
+  await world.pass(60 * MINUTE)
+  t.like(alice.files.list()[0], { state: 'moving', code: 'E_FILE_ROOM' })
+  t.true(gateway.blobs.size + second.blobs.size <= 2)
+  t.true(gateway.begins + second.begins < 20, `${gateway.begins + second.begins} tries`)
+  for (const each of [gateway, second]) each.refusesPieces = undefined
+  await world.pass(30 * MINUTE)
+  t.is(alice.files.list()[0]!.state, 'done')
+  t.is(gateway.blobs.size + second.blobs.size, 1)
 })
 
 test('withdrawn: gone at the gateway, and with both', async (t) => {

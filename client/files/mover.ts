@@ -1,7 +1,7 @@
 /** What drives transfers: which are to be carried on now, what becomes of each, and when it is tried again. */
 import { Pieces } from '#client/chat/files/pieces.ts'
 import { BLOB_ID_LENGTH } from '#protocol/blobs.ts'
-import { hex, type Millis } from '#protocol/bytes.ts'
+import { empty, hex, type Millis } from '#protocol/bytes.ts'
 import { type ErrorCode, SottoError } from '#protocol/errors.ts'
 import { type CarryParts, carryIn, carryOut } from './carry.ts'
 import type { FilesParts } from './files.ts'
@@ -16,6 +16,8 @@ const RETRY_MS = 2_000
 const RETRY_MAX_MS = 900_000
 /** Milliseconds after which nothing of a blob can be left at a gateway: 22 days. */
 export const LEASE_MS = 1_900_800_000
+/** Failures without a piece between them after which another gateway is tried, where the file begins anew. */
+const PATIENCE = 3
 /** Parts of a file after which views hear of it. */
 const STEPS = 20
 
@@ -129,18 +131,26 @@ export class Mover {
       if (remedy === 'fail') return this.fail(transfer, code ?? 'E_INTERNAL')
       const { place, ...rest } = transfer
       if (remedy === 'anew') this.store({ ...rest, blob: this.parts.clockwork.random(BLOB_ID_LENGTH), laid: false })
-      else if (remedy === 'elsewhere' && place !== undefined) this.moveOn(transfer)
+      else if (place !== undefined && (remedy === 'elsewhere' || course.failures >= PATIENCE)) this.moveOn(transfer)
       this.tell(transfer)
     } catch {
       // The disk is full: it is tried again as it was.
     }
   }
 
-  /** The next time at another place, if there is one; under another id, so that no two gateways see the same. */
+  /**
+   * The next time at another place, if there is one; under another id, so that no two gateways see the same. What was begun
+   * here is taken back: it would take the contact's room for days.
+   */
   private moveOn(transfer: Transfer): void {
     const place = choosePlace(this.parts, transfer, transfer.place)
     if (place === undefined) return
-    this.store({ ...transfer, place, blob: this.parts.clockwork.random(BLOB_ID_LENGTH), laid: false })
+    const { random } = this.parts.clockwork
+    const { picture: _, ...rest } = transfer
+    const begun: Transfer = { ...rest, id: random(16), name: '', key: empty, state: 'removing' }
+    const next: Transfer = { ...transfer, place, blob: random(BLOB_ID_LENGTH), laid: false }
+    this.records.put(begun, next)
+    this.tell(next)
   }
 
   private async out(transfer: Transfer, course: Course): Promise<void> {
@@ -197,10 +207,12 @@ export class Mover {
     const stillWanted = (): void => this.stillWanted(transfer)
     const arrived = (count: number): void => {
       stillWanted()
-      const isNews = course.waits !== undefined || stepOf(count) !== stepOf(course.arrived)
+      const before = course.arrived
       course.arrived = count
-      course.failures = 0
-      course.waits = undefined
+      const hasMoved = count > before
+      const isNews = (hasMoved && course.waits !== undefined) || stepOf(count) !== stepOf(before)
+      // A gateway that answers, and takes or gives no piece, is not asked more and more often.
+      if (hasMoved) Object.assign(course, { failures: 0, waits: undefined })
       if (isNews) this.tell(transfer)
     }
     return { blobs, vault, stillWanted, arrived }

@@ -47,6 +47,27 @@ test('what breaks off leaves nothing, and what an earlier try left is no hindran
   t.deepEqual(readdirSync(folder).sort(), ['a', 'b'])
 })
 
+test('several at once into one folder: each name gets its own content', async (t) => {
+  const folder = temporaryFolder(t)
+  async function* slowly(text: string): AsyncGenerator<Uint8Array> {
+    for (const letter of text) {
+      yield Buffer.from(letter)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  const texts = ['first of all', 'second', 'the third']
+  const [first, ...others] = texts.map((text) => saveInto(folder, 'a', slowly(text)))
+  const broken = t.throwsAsync(saveInto(folder, 'a', breaking()), { code: 'E_FILE_DAMAGED' })
+  const after = saveAs(join(folder, 'b'), slowly('beside them'))
+  const paths = await Promise.all([first!, ...others, after])
+  await broken
+  t.deepEqual(
+    paths.map((path) => readFileSync(path, 'utf8')),
+    [...texts, 'beside them'],
+  )
+  t.deepEqual(readdirSync(folder).sort(), ['a', 'a (2)', 'a (3)', 'b'])
+})
+
 test('a draft is no way to write elsewhere: a link in its place is removed', async (t) => {
   const folder = temporaryFolder(t)
   const victim = join(folder, 'victim')

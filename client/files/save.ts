@@ -34,7 +34,22 @@ export async function saveAs(path: string, content: AsyncIterable<Uint8Array>): 
   })
 }
 
+/** By draft, the last one that is written there: two at once would put the content of one under the name of the other. */
+const writing = new Map<string, Promise<unknown>>()
+
 async function written(draft: string, content: AsyncIterable<Uint8Array>, place: () => string): Promise<string> {
+  const before = writing.get(draft) ?? Promise.resolve()
+  const own = before.then(() => writtenAlone(draft, content, place))
+  const over = own.catch(() => {})
+  writing.set(draft, over)
+  try {
+    return await own
+  } finally {
+    if (writing.get(draft) === over) writing.delete(draft)
+  }
+}
+
+async function writtenAlone(draft: string, content: AsyncIterable<Uint8Array>, place: () => string): Promise<string> {
   // Of an earlier try that was cut short.
   tidied(draft)
   try {

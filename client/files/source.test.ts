@@ -1,5 +1,6 @@
 import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { crc32, deflateSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import jpeg from 'jpeg-js'
 import { PNG } from 'pngjs'
@@ -145,6 +146,38 @@ test('one that unfolds to more pixels than are looked at has no small picture, a
   const source = await sourceOf(t, 'a.png', huge)
   t.is(source.picture, undefined)
   t.is(source.metadata, 'none')
+})
+
+test('one that unfolds to more octets than its size says, or says another size later, has no small picture', async (t) => {
+  const sound = (name: string, content: Uint8Array): Uint8Array =>
+    concat(u32(content.length), fromLatin1(name), content, u32(crc32(concat(fromLatin1(name), content))))
+  const head = (side: number, interlace: number): Uint8Array =>
+    sound('IHDR', concat(u32(side), u32(side), Uint8Array.of(8, 0, 0, 0, interlace)))
+  const png = (...chunks: readonly Uint8Array[]): Uint8Array =>
+    concat(pngWith().subarray(0, 8), ...chunks, sound('IEND', new Uint8Array(0)))
+  const pixels = (length: number): Uint8Array => sound('IDAT', deflateSync(new Uint8Array(length)))
+  t.truthy((await sourceOf(t, 'a.png', png(head(8, 0), pixels(72)))).picture)
+  const interlaced = await sourceOf(t, 'a.png', png(head(8, 1), pixels(1_000_000)))
+  t.is(interlaced.picture, undefined)
+  t.is(interlaced.metadata, 'none')
+  const twice = png(head(8, 0), head(60_000, 0), pixels(72))
+  await t.throwsAsync(sourceOf(t, 'a.png', twice), { code: 'E_FILE_METADATA' })
+})
+
+test('one with more scans than any picture has is not looked at; one with parts without end is not sound', async (t) => {
+  const bytes = jpegWith()
+  const at = Buffer.from(bytes).indexOf(Buffer.from([0xff, 0xda]))
+  const scan = bytes.subarray(at, Buffer.from(bytes).indexOf(Buffer.from([0xff, 0xd9])))
+  const withScans = (count: number): Uint8Array =>
+    concat(bytes.subarray(0, at), ...Array.from({ length: count }, () => scan), Uint8Array.of(0xff, 0xd9))
+  t.truthy((await sourceOf(t, 'a.jpg', withScans(32))).picture)
+  const many = await sourceOf(t, 'a.jpg', withScans(33))
+  t.is(many.picture, undefined)
+  t.is(many.metadata, 'none')
+  const tables = Buffer.alloc(4 * 200_000, Buffer.from('ffdb0002', 'hex'))
+  await t.throwsAsync(sourceOf(t, 'a.jpg', jpegWith(tables)), { code: 'E_FILE_METADATA' })
+  const chunks = Buffer.alloc(12 * 200_000, chunk('IDAT', new Uint8Array(0)))
+  await t.throwsAsync(sourceOf(t, 'a.png', pngWith(chunks)), { code: 'E_FILE_METADATA' })
 })
 
 test('one that is longer than any may be', async (t) => {

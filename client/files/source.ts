@@ -5,8 +5,8 @@ import { safeFileName } from '#client/chat/files/file-name.ts'
 import { FileLimits } from '#client/chat/files/limits.ts'
 import type { Picture } from '#client/chat/files/note.ts'
 import { SottoError } from '#protocol/errors.ts'
-import { stripJpeg } from './pictures/jpeg.ts'
-import { KIND_BYTES, type PictureKind, pictureKind, type Size } from './pictures/kinds.ts'
+import { type Jpeg, stripJpeg } from './pictures/jpeg.ts'
+import { KIND_BYTES, type PictureKind, pictureKind } from './pictures/kinds.ts'
 import { stripPng } from './pictures/png.ts'
 
 /** Octets of a picture that is looked into. All of it is in memory for that. */
@@ -57,20 +57,18 @@ async function sourceOf(file: OpenFile, keepMetadata: boolean): Promise<Source> 
       kept: 'Nothing was sent.',
     })
   }
-  const { stripped, size: measures, orientation } = looked
+  const { stripped, size: measures, orientation, isPlain } = looked
   // Decoders are loaded where they are wanted: no other start waits for them.
+  // One that is not plain could unfold to fill the memory, or take hours: it has none.
   const { thumbnailOf } = await import('./pictures/thumbnail.ts')
-  const picture = thumbnailOf(kind, stripped, measures, orientation)
+  const picture = isPlain ? thumbnailOf(kind, stripped, measures, orientation) : undefined
   const shown = picture === undefined ? {} : { picture }
   if (keepMetadata) return { ...common, ...shown, metadata: 'kept' }
   const read = (at: number, length: number): Uint8Array => stripped.subarray(at, at + length)
   return { name: file.name, size: stripped.length, read, close: () => {}, ...shown, metadata: 'none' }
 }
 
-function look(
-  kind: PictureKind,
-  bytes: Uint8Array,
-): { readonly stripped: Uint8Array; readonly size: Size; readonly orientation: number } | undefined {
+function look(kind: PictureKind, bytes: Uint8Array): Jpeg | undefined {
   if (kind === 'jpeg') return stripJpeg(bytes)
   const png = stripPng(bytes)
   return png && { ...png, orientation: 1 }

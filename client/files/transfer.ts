@@ -64,7 +64,7 @@ export interface TransferView {
 export function viewOf(transfer: Transfer, arrived: number, waits: ErrorCode | undefined): TransferView {
   const { id, way, contact, message, name, size, state } = transfer
   const pieces = piecesOf(size)
-  const code = transfer.code ?? waits
+  const code = transfer.code ?? (state === 'moving' ? waits : undefined)
   return {
     ...{ id: hex(id), way, contact, name, size, pieces },
     ...(message === '' ? {} : { message }),
@@ -95,10 +95,12 @@ export class TransferRecords {
     return this.known.get(hex(id))
   }
 
-  /** In a transaction of its own. */
-  put(transfer: Transfer): void {
-    this.store.transaction(() => this.putWithin(transfer))
-    this.remember(transfer)
+  /** All in one transaction of their own. */
+  put(...transfers: readonly Transfer[]): void {
+    this.store.transaction(() => {
+      for (const transfer of transfers) this.putWithin(transfer)
+    })
+    for (const transfer of transfers) this.remember(transfer)
   }
 
   /** Inside a transaction; `remember` it once that has been committed. */

@@ -37,9 +37,10 @@ export function troubleOf(error: unknown, way: 'out' | 'in'): Trouble {
   const reason = error instanceof Error && 'reason' in error ? String(error.reason) : ''
   const known = way === 'out' ? ofPut : ofGet
   if (Object.hasOwn(known, reason)) return known[reason]!
-  if (!isSottoError(error)) return { remedy: way === 'out' ? 'elsewhere' : 'wait', code: undefined }
+  const remedy = way === 'out' && reason !== '' ? 'elsewhere' : 'wait'
+  if (!isSottoError(error)) return { remedy, code: undefined }
   if (final.has(error.code)) return { remedy: 'fail', code: error.code }
-  return { remedy: way === 'out' ? 'elsewhere' : 'wait', code: error.code }
+  return { remedy, code: error.code }
 }
 
 export const damaged = (name: string): SottoError =>

@@ -1,5 +1,6 @@
 /** Finding out who is there, with both people's chats and a clock that moves when told; only the tracker's word is made up. */
 import test from 'ava'
+import { NO_FAULTS } from '#client/chat/fixtures/mailbox.ts'
 import { acquainted, Person, World } from '#client/chat/fixtures/world.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import type { Found } from '#client/finding/finder.ts'
@@ -28,6 +29,9 @@ class Scene {
   /** What the tracker says of everybody; undefined: it does not answer; null: it has nothing. */
   word: Word | undefined | null = null
   asked: number[] = []
+  /** What happens meanwhile. */
+  onAsked: () => Promise<void> = async () => {}
+  onCard: () => void = () => {}
 
   private constructor(world: World, people: readonly Person[]) {
     this.world = world
@@ -35,7 +39,11 @@ class Scene {
     this.alice = people[0]!
     const finding = {
       newest: (roots: readonly Uint8Array[]) => this.newest(roots),
-      card: (root: Uint8Array) => this.people.find(({ chat }) => hex(chat.root) === hex(root))!.chat.myCard(),
+      card: async (root: Uint8Array) => {
+        const card = await this.people.find(({ chat }) => hex(chat.root) === hex(root))!.chat.myCard()
+        this.onCard()
+        return card
+      },
     }
     this.checker = new PresenceChecker({ chat: this.alice.chat, finding, clockwork: this.clockwork })
   }
@@ -63,6 +71,7 @@ class Scene {
 
   async newest(roots: readonly Uint8Array[]): Promise<Map<string, Found>> {
     this.asked.push(roots.length)
+    await this.onAsked()
     const { word } = this
     if (word === undefined) throw new SottoError('E_TRACKER_UNREACHABLE', 'not now')
     if (word === null) return new Map()
@@ -134,6 +143,58 @@ test('the tracker names another address: the person is asked there, and answers'
   t.is(await scene.outcome(), 'unknown by tracker')
   scene.word = { state: 'offline', bundle: 'other' }
   t.is(await scene.outcome(), 'online by themselves')
+})
+
+test('who is removed or blocked while their card is fetched stays so', async (t) => {
+  for (const how of ['remove', 'block'] as const) {
+    const scene = await Scene.create(3, 'Alice', 'Bob')
+    const bob = scene.people[1]!
+    bob.mailbox.disconnect()
+    scene.word = { state: 'online', bundle: 'other' }
+    scene.onCard = () => void scene.alice.chat[how](bob.id)
+    t.is(await scene.outcome(), 'offline by tracker')
+    t.deepEqual(
+      scene.alice.chat.contacts().map(({ status }) => status),
+      how === 'remove' ? [] : ['blocked'],
+    )
+  }
+})
+
+test('who is removed while they are asked is nobody’s business any more', async (t) => {
+  const scene = await Scene.create(8, 'Alice', 'Bob', 'Carol')
+  const [, bob, carol] = scene.people
+  for (const person of [bob!, carol!]) person.mailbox.disconnect()
+  scene.word = { state: 'offline', bundle: 'known' }
+  const found = scene.checker.checkAll([bob!.id, carol!.id])
+  await scene.world.pass(SECOND)
+  scene.alice.chat.remove(bob!.id)
+  t.is((await scene.until(found)).get(carol!.id)?.state, 'offline')
+  t.is(scene.alice.events.filter((event) => event.type === 'presence' && event.contact === bob!.id).length, 0)
+})
+
+test('the program ends while somebody is asked', async (t) => {
+  const scene = await Scene.create(9, 'Alice', 'Bob')
+  const bob = scene.people[1]!
+  bob.mailbox.disconnect()
+  const found = [scene.checker.checkAll([bob.id]), scene.checker.check(bob.id)] as const
+  scene.checker.close()
+  scene.alice.chat.close()
+  scene.alice.store.die()
+  t.deepEqual([(await found[0]).get(bob.id)?.state, (await found[1]).state], ['unknown', 'unknown'])
+})
+
+test('what they say while trackers are asked counts more than these', async (t) => {
+  const scene = await Scene.create(10, 'Alice', 'Bob')
+  const bob = scene.people[1]!
+  scene.world.gateway.faults = { ...NO_FAULTS, callLost: 1 }
+  scene.word = { state: 'offline', bundle: 'known' }
+  scene.onAsked = async () => {
+    scene.world.gateway.faults = NO_FAULTS
+    void bob.chat.presence.probe(scene.alice.id)
+    await new Promise<void>((resolve) => scene.world.time.after(5 * SECOND, resolve))
+  }
+  t.is(await scene.outcome(), 'online by themselves')
+  t.deepEqual([scene.asked, scene.alice.chat.presence.of(bob.id)?.state], [[1], 'online'])
 })
 
 test('whom we are hidden from is not asked, at no address; the tracker is', async (t) => {

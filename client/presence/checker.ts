@@ -7,7 +7,7 @@ import type { ContactId, PresenceView } from '#client/chat/events.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import type { Found } from '#client/finding/finder.ts'
 import type { Finding } from '#client/finding/finding.ts'
-import { fastEqual, hex, type Random, readU32 } from '#protocol/bytes.ts'
+import { fastEqual, hex, type Millis, type Random, readU32 } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { type Evidence, nextStep, type TrackerWord } from '#protocol/presence/decision.ts'
 import { PresenceLimits } from '#protocol/presence/limits.ts'
@@ -27,6 +27,7 @@ export class PresenceChecker {
   private readonly clockwork: Clockwork
   /** One run for each person. */
   private readonly running = new Map<ContactId, Promise<PresenceView>>()
+  private closed = false
 
   constructor({ chat, finding, clockwork }: CheckerParts) {
     this.chat = chat
@@ -41,9 +42,15 @@ export class PresenceChecker {
     return await running
   }
 
+  /** The chat is to be closed: what is under way ends without it. */
+  close(): void {
+    this.closed = true
+  }
+
   private async run(id: ContactId): Promise<PresenceView> {
+    const began = this.clockwork.now()
     const evidence = this.withGossip(id, { answer: await this.chat.presence.probe(id) })
-    return await this.conclude(id, evidence, () => this.ask([id]))
+    return await this.conclude(id, evidence, () => this.ask([id]), began)
   }
 
   /** As `check`, unless they have said themselves within `PresenceLimits.lifeMs` how it is. */
@@ -54,6 +61,7 @@ export class PresenceChecker {
 
   /** These people, one after another, so that no burst shows it; trackers are asked once for all. */
   async checkAll(ids: readonly ContactId[]): Promise<ReadonlyMap<ContactId, PresenceView>> {
+    const began = this.clockwork.now()
     let afterMs = 0
     const asked = ids.map(async (id) => {
       const answer = this.chat.presence.probe(id, { afterMs })
@@ -62,33 +70,42 @@ export class PresenceChecker {
     })
     const evidence = await Promise.all(asked)
     const left = evidence.filter(([, each]) => nextStep(each).kind === 'tracker').map(([id]) => id)
-    const words = left.length === 0 ? undefined : await this.ask(left)
+    const words = left.length === 0 || this.closed ? undefined : await this.ask(left)
     const concluded = evidence.map(
-      async ([id, each]) => [id, await this.conclude(id, each, () => Promise.resolve(words))] as const,
+      async ([id, each]) => [id, await this.conclude(id, each, () => Promise.resolve(words), began)] as const,
     )
     return new Map(await Promise.all(concluded))
   }
 
   private withGossip(id: ContactId, { answer = 'none' }: Evidence): Evidence {
-    const heard = this.chat.presence.of(id)
+    const heard = this.closed ? undefined : this.chat.presence.of(id)
     const isGossip = heard?.by === 'friends' && heard.state !== 'unknown'
     return { answer, gossip: isGossip ? heard.state : 'none' }
   }
 
-  /** Goes through the rest of the table. */
-  private async conclude(id: ContactId, evidence: Evidence, ask: () => Promise<Words>): Promise<PresenceView> {
+  /** Goes through the rest of the table. They may be no contact any more, and the chat be closed, after each step. */
+  private async conclude(
+    id: ContactId,
+    evidence: Evidence,
+    ask: () => Promise<Words>,
+    began: Millis,
+  ): Promise<PresenceView> {
     const step = nextStep(evidence)
-    if (step.kind === 'known') return this.note(id, { state: step.state, by: step.by, at: this.clockwork.now() })
-    const words = await ask()
+    const at = this.clockwork.now()
+    if (step.kind === 'known') return this.note(id, { state: step.state, by: step.by, at }, began)
+    const words = this.closed ? undefined : await ask()
+    if (this.closed) return { state: 'unknown', by: 'tracker', at }
     const tracker = this.wordOf(id, words)
     const again = typeof tracker === 'object' && tracker.changed ? await this.askAgain(id, words!.get(id)!) : {}
-    return await this.conclude(id, { ...evidence, tracker, ...again }, ask)
+    return await this.conclude(id, { ...evidence, tracker, ...again }, ask, began)
   }
 
-  private note(id: ContactId, view: PresenceView): PresenceView {
-    // Their own word, and that of friends, was noted when it came.
+  private note(id: ContactId, view: PresenceView, began: Millis): PresenceView {
+    if (this.closed) return view
+    // Their own word, and that of friends, was noted when it came; what they said while trackers were asked counts more than these.
     const known = this.chat.presence.of(id)
     if (known?.by === view.by && known.state === view.state) return known
+    if (known?.by === 'themselves' && known.at >= began) return known
     this.chat.presence.note(id, view)
     return view
   }
@@ -122,7 +139,10 @@ export class PresenceChecker {
     const friend = this.chat.friends().find((each) => each.id === id)
     if (friend === undefined || !this.chat.presence.isSeenBy(id)) return { again: 'none' }
     try {
-      this.chat.addContact(await this.finding.card(friend.root, found))
+      const card = await this.finding.card(friend.root, found)
+      // Who was removed or blocked meanwhile would be a contact again by it.
+      if (this.closed || !this.chat.presence.isSeenBy(id)) return { again: 'none' }
+      this.chat.addContact(card)
     } catch {
       // What cannot be fetched, or is not theirs, leads nowhere.
       return { again: 'none' }

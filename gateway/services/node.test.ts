@@ -61,9 +61,10 @@ test('who is not named any more is out, and who was invited by hand stays', asyn
   const at = await place(t)
   await at.call('node.invite', { friend: ada })
   await at.call('node.invite', { friend: ben })
-  await at.state.members.createInvites(1, { name: 'by hand', uses: 1, days: 7, role: 'guest' }, now)
+  for (const name of ['by hand', 'friend Carol'])
+    await at.state.members.createInvites(1, { name, uses: 1, days: 7, role: 'guest' }, now)
   await at.call('node.keep', { friends: [ben, ben] })
-  t.deepEqual(live(at).sort(), ['by hand guest', `friend ${'02'.repeat(16)} guest`])
+  t.deepEqual(live(at).sort(), ['by hand guest', `friend ${'02'.repeat(16)} guest`, 'friend Carol guest'])
 })
 
 test('the place is the same until the node moves', async (t) => {

@@ -1,6 +1,6 @@
 /**
  * What somebody asks of their own node: letting friends in, and out again. Spec section 9.8. A friend is a guest, who may
- * put messages into queues and take prekeys, and no more; known here by a random id alone.
+ * lay messages and files into queues and take prekeys and cards, and no more; known here by a random id alone.
  *
  *     node.keep    {friends: [id 16]*}   ends every friend who is not named      -> {place: 16}   changes when the node moves
  *     node.invite  {friend: id 16}       a new invite; ends what was before      -> {link}
@@ -25,9 +25,10 @@ export const NodeLimits = {
   uses: 4,
 } as const
 
-/** In the name of an invite: those made by hand have other names, and are left alone. */
 const FRIEND = 'friend '
 const ID_LENGTH = 16
+/** The name of an invite for a friend: those made by hand have other names, and are left alone. */
+const ofFriend = /^friend ([0-9a-f]{32})$/
 
 export function nodeService(state: GatewayState, now: () => Millis, onFault: (error: unknown) => void): Service {
   const node = new Node(state, now)
@@ -67,8 +68,8 @@ class Node {
   private async end(isOver: (friend: string) => boolean): Promise<void> {
     const { members } = this.state
     for (const { id, name, state } of members.listInvites(this.now())) {
-      const isLive = name.startsWith(FRIEND) && state !== 'revoked'
-      if (isLive && isOver(name.slice(FRIEND.length))) await members.revoke(id)
+      const friend = state === 'revoked' ? undefined : ofFriend.exec(name)?.[1]
+      if (friend !== undefined && isOver(friend)) await members.revoke(id)
     }
   }
 }

@@ -44,19 +44,22 @@ export class ChatPresence {
     this.changeProfile({ askEvery })
   }
 
-  /** What is known now of somebody's being there; undefined where it is nothing. @throws SottoError E_CHAT_CONTACT */
+  /** What is known now of somebody's being there; undefined where it is nothing, or they are no contact any more. */
   of(id: ContactId): PresenceView | undefined {
-    return this.engine.presence.of(this.book.find(id).uid)
+    const contact = this.book.get(id)
+    return contact && this.engine.presence.of(contact.uid)
   }
 
-  /** What somebody else has found out, such as a tracker. @throws SottoError E_CHAT_CONTACT */
+  /** What somebody else has found out, such as a tracker; of who is no contact any more, nothing is noted. */
   note(id: ContactId, presence: PresenceView): void {
-    this.engine.presence.note(this.book.find(id).uid, presence)
+    const contact = this.book.get(id)
+    if (contact !== undefined) this.engine.presence.note(contact.uid, presence)
   }
 
-  /** Whether they may see that we are there. @throws SottoError E_CHAT_CONTACT */
+  /** Whether they may see that we are there. */
   isSeenBy(id: ContactId): boolean {
-    return !this.engine.isHiddenFrom(this.book.find(id))
+    const contact = this.book.get(id)
+    return contact !== undefined && !this.engine.isHiddenFrom(contact)
   }
 
   /** Asks a friend whether they are there. Spec in presence/presence.ts. @throws SottoError E_CHAT_CONTACT */

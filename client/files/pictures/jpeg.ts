@@ -30,26 +30,35 @@ export interface Jpeg {
   readonly size: Size
   /** As in Exif: 1 upright, up to 8. It is kept, or the picture would lie on its side. */
   readonly orientation: number
+  /** It has no more scans than pictures have: each goes over all pixels. */
+  readonly isPlain: boolean
 }
+
+/** Segments that are looked through. */
+const SEGMENTS = 65_536
+/** Scans of a picture that is looked at; the progressive ones of usual programs have about ten. */
+const SCANS = 32
 
 /** undefined where it is no sound JPEG. */
 export function stripJpeg(bytes: Uint8Array): Jpeg | undefined {
   const segments = segmentsOf(bytes)
   const frame = segments?.find(({ marker }) => isFrame(marker))?.content
   if (segments === undefined || frame === undefined || frame.length < 6) return undefined
-  if (!segments.some(({ marker }) => marker === Marker.sos)) return undefined
+  const scans = segments.filter(({ marker }) => marker === Marker.sos).length
+  if (scans === 0) return undefined
   const orientation = segments.map(orientationOf).find((each) => each !== undefined) ?? 1
   const kept = segments.map(keptOf).filter((segment) => segment !== undefined)
   const turned = orientation === 1 ? [] : [orientationSegment(orientation)]
   const stripped = concat(Uint8Array.of(0xff, Marker.soi), ...turned, ...kept, Uint8Array.of(0xff, Marker.eoi))
-  return { stripped, size: { height: readU16(frame, 1), width: readU16(frame, 3) }, orientation }
+  const size = { height: readU16(frame, 1), width: readU16(frame, 3) }
+  return { stripped, size, orientation, isPlain: scans <= SCANS }
 }
 
 function segmentsOf(bytes: Uint8Array): Segment[] | undefined {
   const segments: Segment[] = []
   let at = 2
   for (;;) {
-    if (bytes[at] !== 0xff) return undefined
+    if (bytes[at] !== 0xff || segments.length >= SEGMENTS) return undefined
     while (bytes[at + 1] === 0xff) at++
     const marker = bytes[at + 1]
     if (marker === Marker.eoi) return segments

@@ -15,22 +15,29 @@ const needed: ReadonlySet<string> = new Set([
 export interface Png {
   readonly stripped: Uint8Array
   readonly size: Size
+  /** Its pixels unfold to as many octets as its size says: the decoder bounds one that is not interlaced alone. */
+  readonly isPlain: boolean
 }
+
+/** Where IHDR says how rows follow each other. */
+const INTERLACE = 28
+/** Chunks that are looked through; programs write a few thousand into the longest pictures. */
+const CHUNKS = 65_536
 
 /** undefined where it is no sound PNG. */
 export function stripPng(bytes: Uint8Array): Png | undefined {
   const kept = [bytes.subarray(0, KIND_BYTES)]
   let size: Size | undefined
-  for (let at = KIND_BYTES; at + 12 <= bytes.length; ) {
+  for (let at = KIND_BYTES, chunks = 0; at + 12 <= bytes.length && chunks < CHUNKS; chunks++) {
     const end = at + 12 + readU32(bytes, at)
     if (end > bytes.length) return undefined
     const name = latin1(bytes.subarray(at + 4, at + 8))
     if (at === KIND_BYTES) {
       if (name !== 'IHDR' || end !== at + 25) return undefined
       size = { width: readU32(bytes, at + 8), height: readU32(bytes, at + 12) }
-    }
+    } else if (name === 'IHDR') return undefined // A second one would say another size.
     if (needed.has(name)) kept.push(bytes.subarray(at, end))
-    if (name === 'IEND') return size && { stripped: concat(...kept), size }
+    if (name === 'IEND') return size && { stripped: concat(...kept), size, isPlain: bytes[INTERLACE] === 0 }
     at = end
   }
   return undefined

@@ -139,13 +139,12 @@ export class Mailbox {
    */
   private async putQuietly(queue: Queue, message: Message): Promise<PutResult> {
     try {
-      if (this.acked.has(queue, message.id) || (await this.keep(queue, message)) === 'duplicate') {
-        await this.queues.rewrite(queue)
-      }
+      if (!this.acked.has(queue, message.id) && (await this.keep(queue, message)) === 'stored') return 'stored'
     } catch (error) {
       if (!(error instanceof ServiceFailure) || error.reason !== 'full') throw error
-      await this.queues.rewrite(queue)
     }
+    // What is kept in memory alone gives the disk nothing to do, either.
+    if (queue.policy === 'disk') await this.queues.rewrite(queue)
     return 'stored'
   }
 

@@ -217,6 +217,35 @@ test('a quiet queue answers the same whether its recipient is there, has fetched
   await reader.stop()
 })
 
+test('how much the disk has to do for a quiet queue says nothing of what was kept, either', async (t) => {
+  const fixture = await Fixture.create(t, { limits: { waitingPerQueue: 2, ackedIdsPerQueue: 1 } })
+  const { store } = fixture
+  const transaction = store.transaction.bind(store)
+  let written = 0
+  for (const [policy, expected] of [
+    ['ram', false],
+    ['disk', true],
+  ] as const) {
+    const keys = await fixture.queue(policy, 3_600, anna, { quiet: true })
+    store.transaction = async (change, options) => {
+      written++
+      return await transaction(change, options)
+    }
+    const isWritten = async (n: number): Promise<boolean> => {
+      written = 0
+      await fixture.put(keys, n)
+      return written > 0
+    }
+    t.is(await isWritten(1), expected, `${policy}: new`)
+    t.is(await isWritten(1), expected, `${policy}: it waits`)
+    await fixture.put(keys, 2)
+    t.is(await isWritten(3), expected, `${policy}: full`)
+    await fixture.ack(keys, 1)
+    t.is(await isWritten(1), expected, `${policy}: it was fetched`)
+    store.transaction = transaction
+  }
+})
+
 test('a queue becomes quiet when its maker asks for it, and nobody else', async (t) => {
   const fixture = await Fixture.create(t)
   const keys = drawKeys()
