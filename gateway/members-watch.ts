@@ -34,7 +34,12 @@ export function watchMembers(members: Members, events: MemberEvents): () => void
   }
   look()
   const timer = setInterval(look, LOOK_MS)
-  return () => clearInterval(timer)
+  // Who gets an invite from the gateway itself may be back sooner than that.
+  const unlisten = members.onChange(look)
+  return () => {
+    clearInterval(timer)
+    unlisten()
+  }
 }
 
 class Watcher {

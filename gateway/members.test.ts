@@ -285,6 +285,20 @@ async function elsewhere(folder: string, line: string): Promise<void> {
   if (code !== 0) throw new Error(`the other process failed: ${String(code)}`)
 }
 
+test('an invite that a running gateway makes itself is known when it is there, and a revocation bites at once', async (t) => {
+  const { members } = await place(t)
+  const { revoked, cohorts } = watched(t, members)
+  const { info, code } = await invite(members, {})
+  t.deepEqual(
+    cohorts.map((list) => list.length),
+    [0, 1],
+  )
+  const own = drawCredential()
+  const caller = await members.redeem(code, own.id, own.key, now)
+  await members.revoke(info.id)
+  t.deepEqual(revoked, [caller!.member])
+})
+
 test('a running gateway learns of invites and revocations made by another process', async (t) => {
   const { members, folder } = await place(t)
   const first = await invite(members, { uses: 2 })

@@ -43,6 +43,7 @@ export class Members {
   private readonly credentials: Table
   private readonly cohortSecrets: Table
   private readonly versions: Table
+  private readonly listeners = new Set<() => void>()
 
   /** `store`: opened with `MEMBER_TABLES` among its tables. */
   constructor(store: Store, random: Random) {
@@ -120,6 +121,12 @@ export class Members {
     return decode<number>(this.versions.get(versionId)) ?? 0
   }
 
+  /** Calls `listener` once an invite was made or revoked here; other processes do not tell. Returns how to stop. */
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
   /** Ids of all members that a revocation has ended. */
   revokedMembers(): string[] {
     return this.allInvites()
@@ -134,7 +141,7 @@ export class Members {
     requireRange('count', count, 1, 1_000)
     requireRange('uses', request.uses, 1, MemberLimits.cohortUses)
     requireRange('days', request.days, 1, MemberLimits.inviteDays)
-    return await this.store.transaction(() => {
+    return await this.changed(() => {
       let cohort = this.createCohort()
       let room = MemberLimits.cohortUses
       const created: NewInvite[] = []
@@ -164,7 +171,7 @@ export class Members {
   async revoke(inviteId: string): Promise<number | undefined> {
     const id = fromHex(inviteId)
     if (id === undefined || !this.invites.has(id)) return undefined
-    return await this.store.transaction(
+    return await this.changed(
       () => {
         const invite = this.invite(id)!
         // Without its key it proves nothing; its name stays taken, so that nobody redeems another code under it.
@@ -180,6 +187,12 @@ export class Members {
   }
 
   // ---- records; what writes is called inside a transaction ----------------------------------------------------------
+
+  private async changed<T>(change: () => T, options?: { readonly frees: boolean }): Promise<T> {
+    const result = await this.store.transaction(change, options)
+    for (const listener of this.listeners) listener()
+    return result
+  }
 
   private createCohort(): { readonly id: Uint8Array; readonly secret: Uint8Array } {
     const cohort = { id: this.random(COHORT_ID_LENGTH), secret: this.random(32) }

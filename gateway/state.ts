@@ -46,7 +46,7 @@ import { USED_CONTACT_TABLES } from './used-contacts.ts'
 
 export const CONFIG_FILE = 'gateway.yaml'
 export const STORE_FOLDER = 'store'
-const FILES_FOLDER = 'files'
+export const FILES_FOLDER = 'files'
 const gatewayKind: SecretKind = { name: 'gateway-key', length: 32 }
 const storeKind: SecretKind = { name: 'store-key', length: 32 }
 export const rootKind: SecretKind = { name: 'pack-root-key', length: 32 }

@@ -5,17 +5,20 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { memberFlags } from './node-flags.ts'
+import { clear, replace, seen } from './prepare/place.ts'
 import type { PlannedModule } from './prepare/write.ts'
 import { root, writePrograms, writeStarts } from './prepare/write.ts'
 
 const scripts = import.meta.dirname
 /** Milliseconds: how coarse times of files may be. Nothing is read earlier, so that what bears the stamp's time was changed before. */
 const COARSE = 1_000
+/** Milliseconds for a first run, on whatever machine. A start must not wait for ever. */
+const RUN_MS = 300_000
 
 const programs = { firewall: ['firewall/main.ts'], client: ['firewall/confine.ts', 'client/main.ts'] } as const
 const starts = {
@@ -28,7 +31,8 @@ await prepare(join(root, 'prepared'))
 
 /** All of it or nothing: other starts see the folder as it was, none, or as it will be. */
 async function prepare(folder: string): Promise<void> {
-  const began = Date.now() / 1_000
+  const [began, before] = [Date.now() / 1_000, await seen(folder)]
+  await clear(folder)
   await setTimeout(COARSE)
   const fresh = `${folder}-${process.pid}`
   try {
@@ -38,8 +42,7 @@ async function prepare(folder: string): Promise<void> {
     await writeStarts(fresh, starts)
     await writeFile(join(fresh, 'stamp'), '')
     await utimes(join(fresh, 'stamp'), began, began)
-    await rm(folder, { recursive: true, force: true })
-    await rename(fresh, folder)
+    await replace(folder, fresh, before)
   } finally {
     await rm(fresh, { recursive: true, force: true })
   }
@@ -64,7 +67,7 @@ async function rehearse(fresh: string): Promise<void> {
 
 /** Runs Node until it ends; what takes lines gets none after its first word. */
 async function ran(args: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], timeout: RUN_MS })
   child.stdin.on('error', () => {})
   child.stdout.once('data', () => child.stdin.end())
   child.stdout.resume()

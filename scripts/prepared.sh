@@ -2,6 +2,8 @@
 # of the sources, where nothing that it was made of is younger, and otherwise the sources.
 # Times of change (ctime) are looked at, which no archive sets: what is unpacked over an older version is younger.
 main="$root/firewall/main.ts"
+# What makes it runs the program that this would name.
+unset ESBUILD_BINARY_PATH
 
 is_prepared() (
   cd "$root" && [ -f prepared/stamp ] &&
@@ -10,7 +12,7 @@ is_prepared() (
 )
 
 # Not in somebody else's folder, and not where the dependencies are those of another checkout.
-if ! is_prepared && [ -w "$root" ] && [ ! -L "$root/node_modules" ]; then
+if ! is_prepared && [ -O "$root" ] && [ -w "$root" ] && [ ! -L "$root/node_modules" ]; then
   echo 'Preparing the program (once) ...' >&2
   node "$root/scripts/prepare.ts" </dev/null >&2 || echo 'It starts without that, only slower.' >&2
 fi

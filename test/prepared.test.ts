@@ -1,11 +1,13 @@
 /** The prepared program does what its sources do, and runs only where nothing that it was made of is younger. */
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { chmod, chown, mkdir, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import { preparedFolder } from '#firewall/fixtures/prepared.ts'
+import { clear, replace, seen } from '../scripts/prepare/place.ts'
 import { temporaryFolder } from './helpers/command.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -36,6 +38,16 @@ test('what the prepared program prints is what the sources print', async (t) => 
   }
 })
 
+test('a dependency that changes the language gets nothing of what others import', async (t) => {
+  t.timeout(600_000)
+  const file = 'firewall/fixtures/robbed.ts'
+  const folder = await preparedFolder(t, { robbed: [file] }, { robbed: ['robbed', file] })
+  for (const main of [join(root, file), join(folder, 'robbed.cjs')]) {
+    const { stdout } = await run(process.execPath, [main])
+    t.is(stdout, JSON.stringify(['kept', 'a/b', 'kept', 'a/b']), main)
+  }
+})
+
 /** A program's folder with nothing in it, a Node that notes its calls, and a stamp of another time. */
 async function place(t: ExecutionContext, stampSeconds: number, code = 0): Promise<string> {
   const folder = await temporaryFolder(t)
@@ -54,7 +66,7 @@ async function place(t: ExecutionContext, stampSeconds: number, code = 0): Promi
   const node = join(folder, 'node')
   await writeFile(
     node,
-    `#!/bin/sh\necho "$@" >> "$root/calls"\n[ ${code} = 0 ] && touch -d "1 hour" "$root/prepared/stamp"\nexit ${code}\n`,
+    `#!/bin/sh\necho "$@" $ESBUILD_BINARY_PATH >> "$root/calls"\n[ ${code} = 0 ] && touch -d "1 hour" "$root/prepared/stamp"\nexit ${code}\n`,
   )
   await chmod(node, 0o755)
   await stamp(folder, stampSeconds)
@@ -69,7 +81,7 @@ function stamp(folder: string, seconds: number): Promise<void> {
 /** What would start, from the program's folder, and what was said. */
 async function starts(folder: string): Promise<{ main: string; said: string }> {
   const script = `. ${join(root, 'scripts', 'prepared.sh')}; echo "$main"; cat "$root/calls" 2>/dev/null; true`
-  const env = { PATH: `${folder}:${process.env.PATH}`, root: folder }
+  const env = { PATH: `${folder}:${process.env.PATH}`, root: folder, ESBUILD_BINARY_PATH: '/elsewhere/esbuild' }
   const { stdout, stderr } = await run('sh', ['-c', script], { env })
   const [main, ...calls] = stdout.trim().replaceAll(`${folder}/`, '').split('\n')
   return { main: main!, said: [...calls, stderr.trim()].join('\n').trim() }
@@ -98,6 +110,43 @@ test('nothing is made of the dependencies of another checkout', async (t) => {
   await rm(join(folder, 'node_modules'), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   t.deepEqual(await starts(folder), { main: 'firewall/main.ts', said: '' })
+})
+
+test('nothing is made in the folder of somebody else, by whoever may do everything either', async (t) => {
+  const folder = await place(t, -60)
+  if (process.getuid!() === 0) await chown(folder, 12_345, 12_345)
+  else await chmod(folder, 0o555)
+  t.deepEqual(await starts(folder), { main: 'firewall/main.ts', said: '' })
+  await chmod(folder, 0o755)
+})
+
+test('of two that prepare at once, the second does not take away what the first has started from', async (t) => {
+  const folder = await temporaryFolder(t)
+  const [there, first, second, third] = ['prepared', 'first', 'second', 'third'].map((name) => join(folder, name))
+  const make = async (path: string): Promise<number> => {
+    await mkdir(path)
+    await writeFile(join(path, 'stamp'), '')
+    return (await stat(join(path, 'stamp'))).ino
+  }
+  const before = await seen(there!)
+  const kept = await make(first!)
+  await make(second!)
+  await replace(there!, first!, before)
+  await replace(there!, second!, before)
+  t.is((await stat(join(there!, 'stamp'))).ino, kept)
+  const later = await make(third!)
+  await replace(there!, third!, await seen(there!))
+  t.is((await stat(join(there!, 'stamp'))).ino, later, 'for a change since')
+})
+
+test('what a process that was killed has left goes, and what one makes now stays', async (t) => {
+  const folder = await temporaryFolder(t)
+  const ended = execFile(process.execPath, ['--version'])
+  await once(ended, 'exit')
+  const mine = `prepared-${process.pid}`
+  for (const name of [`prepared-${ended.pid}`, mine, 'prepared-test-1', 'prepared']) await mkdir(join(folder, name))
+  await clear(join(folder, 'prepared'))
+  t.deepEqual((await readdir(folder)).sort(), ['prepared', mine, 'prepared-test-1'].sort())
 })
 
 test('what cannot be looked at counts as changed', async (t) => {

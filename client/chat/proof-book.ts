@@ -7,6 +7,7 @@ import type { After } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import type { Contact } from './model.ts'
 import { isQuestion } from './proof-body.ts'
+import { withoutRun } from './proof-state.ts'
 
 /** Who is accepted without being asked: those who know the password, or the answer. */
 export interface GateView {
@@ -72,7 +73,14 @@ export class ProofBook {
   private changeGate(kind: 'password' | 'answer', set: object | undefined): GateView {
     const { records } = this.engine
     const { [kind]: _, ...rest } = records.gate()
-    this.engine.change(() => records.putGate(set === undefined ? rest : { ...rest, [kind]: set }))
+    this.engine.change(() => {
+      records.putGate(set === undefined ? rest : { ...rest, [kind]: set })
+      // Who knew what held before has not shown it yet, and is not let in for it any more.
+      for (const contact of records.contacts()) {
+        const { run } = contact.proof ?? {}
+        if (run?.step === 'answered' && run.kind === kind) records.putContact(withoutRun(contact))
+      }
+    })
     return this.gate
   }
 

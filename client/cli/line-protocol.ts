@@ -111,6 +111,12 @@ function secondsOf(value: unknown): number {
   throw new SottoError('E_USAGE', 'seconds is a whole number from 0 to four weeks')
 }
 
+/** What is missing must not be tried: it would cost an attempt. */
+function secretOf({ secret }: Record<string, unknown>): string {
+  if (typeof secret === 'string') return secret
+  throw new SottoError('E_USAGE', 'secret is missing, or no text')
+}
+
 function perform(member: Member, command: Record<string, unknown>, say: (value: unknown) => void): void {
   const { chat } = member
   const idOf = (name: unknown): string => contactNamed(chat.contacts(), String(name)).id
@@ -123,9 +129,9 @@ function perform(member: Member, command: Record<string, unknown>, say: (value: 
   else if ('withdraw' in command) chat.withdraw(idOf(command.withdraw), message)
   else if ('react' in command) chat.react(idOf(command.react), message, String(command.symbol ?? ''))
   else if ('timer' in command) chat.setTimer(idOf(command.timer), secondsOf(command.seconds))
-  else if ('same' in command) chat.proofs.check(idOf(command.same), String(command.secret))
-  else if ('password' in command) chat.proofs.password(idOf(command.password), String(command.secret))
-  else if ('answer' in command) chat.proofs.answer(idOf(command.answer), String(command.secret))
+  else if ('same' in command) chat.proofs.check(idOf(command.same), secretOf(command))
+  else if ('password' in command) chat.proofs.password(idOf(command.password), secretOf(command))
+  else if ('answer' in command) chat.proofs.answer(idOf(command.answer), secretOf(command))
   else if ('decline' in command) chat.proofs.decline(idOf(command.decline))
   else if ('read' in command) chat.markRead(idOf(command.read))
   else if ('look' in command) member.use(String(command.look))

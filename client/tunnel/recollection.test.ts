@@ -1,4 +1,5 @@
 import test from 'ava'
+import { createSizeClasses } from '#engine/sizes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { VirtualTime } from '#test/helpers/virtual-time.ts'
 import { Path } from '../path.ts'
@@ -51,10 +52,7 @@ test('what was found out counts from the start on the next time', async (t) => {
   t.true(path.adaptHold([6_000, 8_000], 7_000) < 5_000)
   t.deepEqual(path.findings.map(({ code }) => code).toSorted(), ['E_NET_FROZEN', 'E_NET_IDLE', 'E_NET_THROTTLED'])
   t.is(path.edge.fit.rate, 2)
-  t.is(
-    path.parcel({ binding: 'b', up: { classes: [100, 900, 5_000], max: 5_000, fit: () => 5_000 } } as never, 5_000),
-    900,
-  )
+  t.is(path.parcel({ binding: 'b', up: createSizeClasses([100, 900, 5_000]) } as never, 5_000), 900)
   t.deepEqual(path.record, record)
 })
 

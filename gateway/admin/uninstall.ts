@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { isSottoError } from '#protocol/errors.ts'
 import { MADE_FILE, Made } from '../deploy/made.ts'
 import { TRACKER_FOLDER } from '../services/tracker/state.ts'
-import { CONFIG_FILE, openState, STATE_FILES, STORE_FOLDER } from '../state.ts'
+import { CONFIG_FILE, FILES_FOLDER, openState, STATE_FILES, STORE_FOLDER } from '../state.ts'
 import { stateFault, unreadable } from '../store/faults.ts'
 import { holdStore } from '../store/holder.ts'
 
@@ -29,7 +29,7 @@ export async function planUninstall(stateFolder: string): Promise<UninstallPlan>
     throw unreadable(`There is no gateway in ${folder}.`)
   await refuseRunning(folder)
   const made = await Made.open(folder)
-  const state = [...STATE_FILES, STORE_FOLDER, TRACKER_FOLDER, MADE_FILE].filter((name) =>
+  const state = [...STATE_FILES, STORE_FOLDER, FILES_FOLDER, TRACKER_FOLDER, MADE_FILE].filter((name) =>
     existsSync(join(folder, name)),
   )
   const files: string[] = []

@@ -8,12 +8,22 @@
  * method of an object that others reach is called.
  */
 const { readFileSync } = require('node:fs')
-const { createRequire } = require('node:module')
+const Module = require('node:module')
 const { dirname, join } = require('node:path')
 const { pathToFileURL } = require('node:url')
 const { Script } = require('node:vm')
-const { apply, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, preventExtensions } = Reflect
-const { create, getOwnPropertyNames, hasOwn } = Object
+const { apply, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, preventExtensions, setPrototypeOf } = Reflect
+const { create, freeze, getOwnPropertyNames, hasOwn } = Object
+const { createRequire } = Module
+
+// What compiles a module and what hands it Node's own: nobody gets in between, as nobody does with Node's loader.
+for (const each of [Script, Script.prototype, getPrototypeOf(Script), getPrototypeOf(Script.prototype)]) freeze(each)
+for (const [holder, key] of [
+  [Module, '_load'],
+  [Module, '_resolveFilename'],
+  [Module.prototype, 'require'],
+])
+  defineProperty(holder, key, { __proto__: null, value: holder[key], writable: false, configurable: false })
 
 /** The helpers that esbuild's output calls (scripts/prepare/module-text.ts takes its own away). */
 const helpers = {
@@ -23,10 +33,18 @@ const helpers = {
     for (let i = 0; i < names.length; i++)
       defineProperty(target, names[i], { __proto__: null, get: all[names[i]], enumerable: true })
   },
-  toCommonJS: (module) => valued(module, '__esModule', true),
+  /** Without a prototype, as any namespace: who awaits it asks it for `then`, which others may have given to every object. */
+  toCommonJS(module) {
+    setPrototypeOf(module, null)
+    return valued(module, '__esModule', true)
+  },
   /** What was such a module has live bindings and takes no others: it is its own namespace. */
-  toESM: (module) =>
-    module?.__esModule ? module : copy(valued(create(getPrototypeOf(module)), 'default', module), module),
+  toESM: (module) => (module?.__esModule ? module : copy(valued(create(null), 'default', module), module)),
+  /** A dynamic import, without a call of `then` that others may have changed. */
+  async import(load) {
+    await undefined
+    return load()
+  },
   reExport(target, module, second) {
     copy(target, module, 'default')
     if (second !== target) copy(second, module, 'default')
@@ -88,7 +106,7 @@ function open(program, onScript) {
     const others = () => (installed ??= createRequire(file))
     const require = (name) => (links[name] >= 0 ? load(links[name]) : others()(name))
     require.resolve = (name) => others().resolve(name)
-    const script = new Script(plan.text, { filename: url, cachedData: plan.code })
+    const script = new Script(plan.text, { __proto__: null, filename: url, cachedData: plan.code })
     onScript?.(number, script)
     const module = { exports: {} }
     plan.module = module

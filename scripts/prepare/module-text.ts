@@ -13,11 +13,14 @@ const meta = ['url', 'dirname', 'filename', 'prepared'].map(
 
 /** Parameters of every module's function, in the order of loader.cjs; the helpers by the names that esbuild gives them. */
 const PARAMETERS = 'require, exports, module, __meta, __filename, __dirname, __helpers'
-const NAMES = 'export: __export, toCommonJS: __toCommonJS, toESM: __toESM, reExport: __reExport'
+const NAMES = 'export: __export, toCommonJS: __toCommonJS, toESM: __toESM, reExport: __reExport, import: __import'
 
 /** Those that esbuild writes out; all that the code calls are the loader's. */
 const ownHelper =
   /^var __(create|defProp|getOwnPropDesc|getOwnPropNames|getProtoOf|hasOwnProp|export|copyProps|reExport|toESM|toCommonJS) = [\s\S]*?;\n(?=[^\s}])/
+
+/** What esbuild makes of a dynamic import. */
+const dynamicImport = /\bPromise\.resolve\(\)\.then\(\(\) => (__toESM\(require\("[^"\n]*"\)\))\)/g
 
 /** Those that esbuild has for syntax which Node lacks, of which there is none. */
 const otherHelper =
@@ -44,7 +47,7 @@ function withoutHelpers(code: string): string {
   while (ownHelper.test(rest)) rest = rest.replace(ownHelper, '')
   const unknown = otherHelper.exec(rest)
   if (unknown !== null) throw new Error(`esbuild calls ${unknown[1]}, which the loader does not have`)
-  return rest
+  return rest.replaceAll(dynamicImport, '__import(() => $1)')
 }
 
 /** esbuild leaves other characters in comments alone. The loader reads one octet for each. */

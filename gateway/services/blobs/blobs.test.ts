@@ -160,6 +160,54 @@ test('keptMs, partMs and ramMs: what expired is gone at once, and swept', async 
   for (const name of BLOB_TABLES) t.deepEqual(fixture.files.table(name).scan(undefined, 9), [], name)
 })
 
+test('a whole one that expired and is begun again before it was swept is kept as long as any whole one', async (t) => {
+  const fixture = await Fixture.create(t)
+  const keys = await fixture.queue()
+  await fixture.fill(keys, 1, 2)
+  fixture.now += BlobLimits.keptMs
+  await fixture.begin(keys, 1, 2)
+  fixture.now += BlobLimits.keptMs - 1
+  t.deepEqual(await fixture.get(keys, 1, 1), pieceOf(1))
+  fixture.now += 1
+  t.is(await fixture.getRefusal(keys, 1, 1), 'unknown')
+})
+
+test('begun again while what has expired is swept: it stays', async (t) => {
+  const fixture = await Fixture.create(t)
+  const keys = await fixture.queue()
+  const all = [1, 2, 3, 4, 5]
+  for (const n of all) await fixture.begin(keys, n, 2)
+  fixture.now += BlobLimits.partMs
+  await Promise.all([fixture.blobs.sweep(), ...all.map((n) => fixture.begin(keys, n, 2))])
+  for (const n of all) t.is(await refusalOf(fixture.put(keys, n, 0)), 'accepted', `${n}`)
+})
+
+test('one in memory that has expired does not hide the same on disk', async (t) => {
+  const fixture = await Fixture.create(t)
+  const keys = await fixture.queue()
+  await fixture.begin(keys, 1, 2, true)
+  fixture.now += BlobLimits.ramMs
+  await fixture.fill(keys, 1, 2)
+  t.deepEqual(await fixture.get(keys, 1, 1), pieceOf(1))
+})
+
+test('who asks which pieces are here has us look for none of them', async (t) => {
+  const fixture = await Fixture.create(t)
+  const keys = await fixture.queue()
+  await fixture.begin(keys, 1, 3_072)
+  await fixture.put(keys, 1, 3_071)
+  const pieces = fixture.files.table('blob-pieces')
+  const refuse = (): never => t.fail() as never
+  Object.assign(pieces, { has: refuse, get: refuse, scan: refuse })
+  const map = await fixture.begin(keys, 1, 3_072)
+  t.is(map.length, 384)
+  t.is(
+    map.findIndex((octet) => octet !== 0),
+    383,
+  )
+  t.is(map[383], 1)
+})
+
 test('a restart keeps what is on disk, and nothing of memory is ever there', async (t) => {
   const fixture = await Fixture.create(t)
   const keys = await fixture.queue()

@@ -73,8 +73,8 @@ export class Blobs {
     const queue = this.asSender(wanted)
     const known = this.find(queue, wanted.blob)
     const shelf = known?.shelf ?? this.shelfFor(wanted.noStore)
-    const head = await shelf.begin(queue, wanted.blob, wanted.pieces, this.options.now())
-    return { map: shelf.map(head) }
+    const { map } = await shelf.begin(queue, wanted.blob, wanted.pieces, this.options.now())
+    return { map }
   }
 
   private shelfFor(noStore: boolean): BlobShelf {
@@ -132,7 +132,7 @@ export class Blobs {
   private find(queue: Queue, blob: Uint8Array): { shelf: BlobShelf; head: BlobHead } | undefined {
     for (const shelf of [this.ram, this.disk]) {
       const head = shelf.head(queue, blob)
-      if (head !== undefined) return head.expires > this.options.now() ? { shelf, head } : undefined
+      if (head !== undefined && head.expires > this.options.now()) return { shelf, head }
     }
     return undefined
   }

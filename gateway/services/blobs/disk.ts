@@ -3,13 +3,13 @@
  * has taken. Room is taken for the whole blob when it begins. A piece is on disk before it is answered for.
  */
 import type { Store, Table } from '#gateway/store/store.ts'
-import { addToMap, mapLength, PIECE_BYTES } from '#protocol/blobs.ts'
+import { isInMap, mapLength, PIECE_BYTES } from '#protocol/blobs.ts'
 import { concat, type Millis, u32 } from '#protocol/bytes.ts'
 import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
 import { ServiceFailure } from '#protocol/services/service.ts'
 import type { Queue } from '../mailbox/queues.ts'
 import type { BlobLimits } from './limits.ts'
-import type { BlobHead, BlobShelf } from './shelf.ts'
+import { type BlobHead, type BlobShelf, withPiece } from './shelf.ts'
 
 export const BLOB_TABLES: readonly string[] = ['blob-heads', 'blob-pieces', 'blob-shares']
 
@@ -43,13 +43,14 @@ export class DiskShelf implements BlobShelf {
   }
 
   async begin({ rid, owner }: Queue, blob: Uint8Array, pieces: number, now: Millis): Promise<BlobHead> {
-    const head = { rid, blob, owner, pieces, count: 0, expires: now + this.limits.partMs }
+    const map = new Uint8Array(mapLength(pieces))
+    const head = { rid, blob, owner, pieces, map, count: 0, expires: now + this.limits.partMs }
     return await this.store.transaction(() => {
       const known = this.read(head)
       if (known !== undefined) {
         if (known.pieces !== pieces) throw new ServiceFailure('exists')
         // It had expired, and was not swept yet.
-        const renewed = { ...known, expires: Math.max(known.expires, head.expires) }
+        const renewed = { ...known, expires: now + this.leaseOf(known) }
         if (known.expires <= now) this.write(renewed)
         return renewed
       }
@@ -60,22 +61,15 @@ export class DiskShelf implements BlobShelf {
     })
   }
 
-  map(head: BlobHead): Uint8Array {
-    const map = new Uint8Array(mapLength(head.pieces))
-    for (let index = 0; index < head.pieces; index++) if (this.pieces.has(pieceId(head, index))) addToMap(map, index)
-    return map
-  }
-
   async put({ rid }: Queue, blob: Uint8Array, index: number, piece: Uint8Array, now: Millis): Promise<void> {
     await this.store.transaction(() => {
       const head = this.read({ rid, blob })
       if (head === undefined) throw new ServiceFailure('unknown')
       if (index >= head.pieces) throw new ServiceFailure('invalid')
-      if (this.pieces.has(pieceId(head, index))) return
-      const count = head.count + 1
-      const lease = count === head.pieces ? this.limits.keptMs : this.limits.partMs
+      if (isInMap(head.map, index)) return
       this.pieces.put(pieceId(head, index), piece)
-      this.write({ ...head, count, expires: now + lease })
+      const filled = { ...head, map: withPiece(head.map, index), count: head.count + 1 }
+      this.write({ ...filled, expires: now + this.leaseOf(filled) })
     })
   }
 
@@ -90,17 +84,27 @@ export class DiskShelf implements BlobShelf {
   async sweep(now: Millis, isLive: (rid: Uint8Array) => boolean): Promise<number> {
     const entries = this.heads.scan(this.sweptTo, SWEEP_SLICE)
     const heads = entries.map(({ value }) => decodeMessage(value) as BlobHead)
-    const due = heads.filter(({ expires, rid }) => expires <= now || !isLive(rid))
+    const isDue = ({ expires, rid }: BlobHead): boolean => expires <= now || !isLive(rid)
+    const due = heads.filter(isDue)
     let erased = 0
     let gone = 0
     for (const head of due) {
       if (erased >= SWEEP_PIECES) break
-      erased += await this.store.transaction(() => this.erase(head), { frees: true })
+      // Not one that somebody has begun again meanwhile.
+      const erase = (): number => {
+        const current = this.read(head)
+        return current !== undefined && isDue(current) ? this.erase(current) : 0
+      }
+      erased += await this.store.transaction(erase, { frees: true })
       gone++
     }
     // What is left of this slice is looked at again with the next call.
     if (gone === due.length) this.sweptTo = entries.length < SWEEP_SLICE ? undefined : entries.at(-1)?.location
     return gone
+  }
+
+  private leaseOf({ count, pieces }: BlobHead): Millis {
+    return count === pieces ? this.limits.keptMs : this.limits.partMs
   }
 
   /** Inside a transaction. Returns the pieces that there could be; 0 where there was no such blob. */

@@ -1,10 +1,10 @@
 /** Blobs that must not be stored: in memory alone, gone with a restart. */
-import { addToMap, mapLength, PIECE_BYTES } from '#protocol/blobs.ts'
+import { mapLength, PIECE_BYTES } from '#protocol/blobs.ts'
 import { fastEqual, latin1, type Millis } from '#protocol/bytes.ts'
 import { ServiceFailure } from '#protocol/services/service.ts'
 import type { Queue } from '../mailbox/queues.ts'
 import type { BlobLimits } from './limits.ts'
-import type { BlobHead, BlobShelf } from './shelf.ts'
+import { type BlobHead, type BlobShelf, withPiece } from './shelf.ts'
 
 interface Held {
   head: BlobHead
@@ -35,15 +35,10 @@ export class RamShelf implements BlobShelf {
       return known.head
     }
     this.requireRoom(owner, pieces * PIECE_BYTES)
-    const head = { rid, blob, owner, pieces, count: 0, expires: now + this.limits.ramMs }
+    const map = new Uint8Array(mapLength(pieces))
+    const head = { rid, blob, owner, pieces, map, count: 0, expires: now + this.limits.ramMs }
     this.held.set(keyOf(head), { head, pieces: new Map() })
     return head
-  }
-
-  map(head: BlobHead): Uint8Array {
-    const map = new Uint8Array(mapLength(head.pieces))
-    for (const index of this.held.get(keyOf(head))?.pieces.keys() ?? []) addToMap(map, index)
-    return map
   }
 
   async put({ rid }: Queue, blob: Uint8Array, index: number, piece: Uint8Array, now: Millis): Promise<void> {
@@ -53,7 +48,8 @@ export class RamShelf implements BlobShelf {
     if (held.pieces.has(index)) return
     // A copy: what it was cut from is much longer.
     held.pieces.set(index, piece.slice())
-    held.head = { ...held.head, count: held.pieces.size, expires: now + this.limits.ramMs }
+    const map = withPiece(held.head.map, index)
+    held.head = { ...held.head, map, count: held.pieces.size, expires: now + this.limits.ramMs }
   }
 
   get(head: BlobHead, index: number): Uint8Array | undefined {
