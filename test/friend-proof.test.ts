@@ -78,6 +78,11 @@ test.serial('who knocks with the password is let in, and a secret that both type
   atBen.child.stdin.write(`/same ${SECRET}\n`)
   await atBen.printed(/Waiting for Ada to type the secret/)
   await contactTold(atAda, ({ proof }) => proof?.kind === 'check' && proof.state === 'wanted', 'being asked')
+  atAda.say({ same: 'Ben' })
+  await atAda.told(
+    ({ error }) => (error as { code?: string } | undefined)?.code === 'E_USAGE',
+    'that there is no secret',
+  )
   atAda.say({ same: 'Ben', secret: SECRET.toUpperCase() })
   await contactTold(atAda, ({ proof, verified }) => proof?.state === 'equal' && verified, 'that it is equal')
   await atBen.printed(/The secrets are equal/)

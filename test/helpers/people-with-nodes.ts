@@ -20,7 +20,9 @@ import { freePort } from '../../scripts/bench/ports.ts'
 import type { Owner } from './command.ts'
 
 /** Milliseconds for what takes a second on an idle machine. */
-const REACH_MS = 120_000
+const REACH_MS = 300_000
+/** The only look of these gateways. Named by the person, so that who had to wait twice does not try all others before it again. */
+const LOOK = 'support-chat'
 
 export class Place {
   readonly folder: string
@@ -44,7 +46,7 @@ export class Place {
   /** Writes the configuration for its port, over an older one. */
   async init(): Promise<void> {
     const where = { listen: `https://127.0.0.1:${this.port}`, address: ['127.0.0.1'], selfSigned: true, acme: false }
-    const options = { state: this.folder, name: 'Place', domain: 'localhost', template: ['support-chat'], force: true }
+    const options = { state: this.folder, name: 'Place', domain: 'localhost', template: [LOOK], force: true }
     await initGateway({ ...options, ...where, node: true }, new Date())
   }
 
@@ -122,7 +124,7 @@ export class Human {
     const folder = join(this.folder, 'firewall')
     this.broker = await openBroker({ folder, dialers: [dialer], now: Date.now, random: randomBytes })
     const ground = { broker: this.broker, folder: join(this.folder, 'core'), clockwork: realClockwork }
-    this.member = await Member.open({ ...ground, template: undefined, online: true, newName: this.name })
+    this.member = await Member.open({ ...ground, template: LOOK, online: true, newName: this.name })
     this.isOpen = true
     this.member.onStatus(() => this.look())
     this.member.chat.onEvent((event) => {
