@@ -39,7 +39,7 @@ const octetsBelow = (folder: string): Buffer =>
 test.serial(
   'sent with a command, fetched and saved with another; neither state nor gateway has a readable octet of it',
   async (t) => {
-    t.timeout(300_000)
+    t.timeout(600_000)
     const { gateway, ada, ben, files } = ground
     const [content, plan] = [randomBytes(200_000), join(files, 'planted name.pdf')]
     await writeFile(plan, content)
@@ -73,7 +73,7 @@ test.serial(
 test.serial(
   'killed while it goes out, and while it comes, with the gateway killed in between: it goes on and is whole',
   async (t) => {
-    t.timeout(300_000)
+    t.timeout(600_000)
     const { gateway, ada, ben, files } = ground
     const [content, film] = [randomBytes(2_000_000), join(files, 'film.bin')]
     await writeFile(film, content)
