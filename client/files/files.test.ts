@@ -272,6 +272,18 @@ test('cancelled while it goes out: nothing is told, and the gateway forgets it, 
   t.deepEqual(bob.person.chat.history(alice.id, { limit: 9 }), [])
 })
 
+test('cancelled while it is begun: whatever comes first, no room stays taken', async (t) => {
+  for (let seed = 1; seed <= 2; seed++) {
+    const { alice, bob, world, gateway } = await scene(temporaryFolder(t), seed)
+    const { id } = await alice.files.send(bob.id, sourceOf(CONTENT))
+    alice.files.cancel(id)
+    await world.pass(MINUTE)
+    t.is(gateway.begins, 1)
+    t.is(gateway.blobs.size, 0, `seed ${seed}`)
+    t.deepEqual(readdirSync(alice.vaultFolder), [])
+  }
+})
+
 test('what they know of is not cancelled, and is gone at the gateway when its message is withdrawn', async (t) => {
   const at = await scene(temporaryFolder(t))
   const { alice, bob, world, gateway } = at

@@ -53,9 +53,11 @@ export class Mover {
     return viewOf(transfer, arrived, waits)
   }
 
-  /** What was tried before counts no more. */
+  /** What was tried before counts no more. What is under way ends first: the gateway is to forget no less than it then has. */
   forget({ id }: Transfer): void {
-    this.courses.delete(hex(id))
+    const course = this.courses.get(hex(id))
+    if (course?.running) Object.assign(course, { arrived: 0, failures: 0, due: 0, waits: undefined })
+    else this.courses.delete(hex(id))
   }
 
   /** Whatever waits is tried now. */
@@ -99,6 +101,7 @@ export class Mover {
       course.running = true
       void this.work(transfer, course).finally(() => {
         course.running = false
+        if (this.records.get(transfer.id) === undefined) this.forget(transfer)
         this.run()
       })
     }
