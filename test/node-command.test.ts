@@ -1,9 +1,9 @@
 /** `sotto peer` and `sotto join --node` as people type them; who is not typing is in this process, and so are gateway and node. */
 import { join } from 'node:path'
 import test from 'ava'
-import { type Command, jsonLines, member, startMember, temporaryFolder } from './helpers/command.ts'
+import { type Command, jsonLines, member, startMember } from './helpers/command.ts'
 import { succeed } from './helpers/command-gateway.ts'
-import { Human, Place } from './helpers/people-with-nodes.ts'
+import { twoPeople } from './helpers/people-with-nodes.ts'
 
 const LONG_MS = 600_000
 /** The only look of these gateways: who had to wait twice would try all others before it again. */
@@ -11,13 +11,7 @@ const LOOK = ['--look', 'support-chat']
 
 test('a node is joined, offered, allowed and used; a writer who is killed loses nothing', async (t) => {
   t.timeout(LONG_MS)
-  const folder = await temporaryFolder(t)
-  const [gateway, node] = [await Place.make(t, join(folder, 'gateway')), await Place.make(t, join(folder, 'node'))]
-  await gateway.start()
-  await node.start()
-  const [ada, ben] = [await Human.join(t, folder, 'Ada', gateway), await Human.join(t, folder, 'Ben', gateway)]
-  ben.member.chat.addContact(await ada.member.chat.myCard())
-  ada.member.chat.addContact(await ben.member.chat.myCard())
+  const { folder, gateway, node, ada, ben } = await twoPeople(t)
   await ada.close()
   const json = async (state: string, ...args: string[]): Promise<Record<string, unknown>[]> =>
     jsonLines(await succeed(member(t, state, [...args, '--json'])))

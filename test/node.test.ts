@@ -6,7 +6,7 @@ import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { temporaryFolder } from './helpers/command.ts'
-import { Human, Place } from './helpers/people-with-nodes.ts'
+import { type Human, Place, twoPeople } from './helpers/people-with-nodes.ts'
 
 /** Seconds of work, on a machine that may be doing much else. */
 const LONG_MS = 600_000
@@ -21,13 +21,7 @@ interface Scene {
 /** Ada has a node and offers it to Ben; nobody has allowed anything. */
 async function offered(t: ExecutionContext): Promise<Scene> {
   t.timeout(LONG_MS)
-  const folder = await temporaryFolder(t)
-  const [gateway, node] = [await Place.make(t, join(folder, 'gateway')), await Place.make(t, join(folder, 'node'))]
-  await gateway.start()
-  await node.start()
-  const [ada, ben] = [await Human.join(t, folder, 'Ada', gateway), await Human.join(t, folder, 'Ben', gateway)]
-  ben.member.chat.addContact(await ada.member.chat.myCard())
-  ada.member.chat.addContact(await ben.member.chat.myCard())
+  const { gateway, node, ada, ben } = await twoPeople(t)
   await ada.close()
   await ada.withBroker(async (broker) => void (await broker.admitInvite(await node.link(), 'node')))
   await ada.open()

@@ -17,7 +17,7 @@ import type { GatewayState } from '#gateway/state.ts'
 import { openState } from '#gateway/state.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { freePort } from '../../scripts/bench/ports.ts'
-import type { Owner } from './command.ts'
+import { type Owner, temporaryFolder } from './command.ts'
 
 /** Milliseconds for what takes a second on an idle machine. */
 const REACH_MS = 300_000
@@ -174,4 +174,18 @@ export class Human {
   private look(): void {
     for (const look of [...this.waiting]) look()
   }
+}
+
+/** A gateway and a node that run, and two people at the gateway who know each other; the node is nobody's yet. */
+export async function twoPeople(
+  t: Owner,
+): Promise<{ folder: string; gateway: Place; node: Place; ada: Human; ben: Human }> {
+  const folder = await temporaryFolder(t)
+  const [gateway, node] = [await Place.make(t, join(folder, 'gateway')), await Place.make(t, join(folder, 'node'))]
+  await gateway.start()
+  await node.start()
+  const [ada, ben] = [await Human.join(t, folder, 'Ada', gateway), await Human.join(t, folder, 'Ben', gateway)]
+  ben.member.chat.addContact(await ada.member.chat.myCard())
+  ada.member.chat.addContact(await ben.member.chat.myCard())
+  return { folder, gateway, node, ada, ben }
 }

@@ -1,7 +1,7 @@
 /** What callers may say. Anything else is refused as `invalid`, without detail. */
 import * as v from 'valibot'
 import { BLOB_ID_LENGTH, isPieceClass, PIECE_BYTES, PIECES_MAX } from '#protocol/blobs.ts'
-import { ServiceFailure } from '#protocol/services/service.ts'
+import { octets, type Parser, parser } from '../arguments.ts'
 
 export interface SenderArguments {
   readonly sid: Uint8Array
@@ -15,19 +15,6 @@ export interface ReaderArguments {
   readonly blob: Uint8Array
 }
 
-/** @throws ServiceFailure `invalid` */
-type Parser<T> = (args: unknown) => T
-
-function parser<T>(schema: v.GenericSchema<unknown, T>): Parser<T> {
-  return (args) => {
-    const result = v.safeParse(schema, args, { abortEarly: true })
-    if (!result.success) throw new ServiceFailure('invalid')
-    return result.output
-  }
-}
-
-const octets = (length: number): v.GenericSchema<Uint8Array> =>
-  v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length)
 const blob = octets(BLOB_ID_LENGTH)
 const sender = { sid: octets(24), sauth: octets(32), blob }
 const reader = { rid: octets(24), rauth: octets(32), blob }

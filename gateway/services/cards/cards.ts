@@ -10,6 +10,7 @@ import type { Store, Table } from '#gateway/store/store.ts'
 import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
 import { type Caller, type Service, ServiceFailure, type UnaryHandler } from '#protocol/services/service.ts'
 import { CARD_BOX_BYTES } from '#protocol/tracker/card-box.ts'
+import { octets, parser } from '../arguments.ts'
 import { guarded } from '../guarded.ts'
 import { MailboxLimits } from '../mailbox/limits.ts'
 import { Queues } from '../mailbox/queues.ts'
@@ -31,17 +32,8 @@ interface CardRecord {
 /** Cards looked at by one call of `sweep`. */
 const SWEEP_SLICE = 16
 
-const octets = (least: number, most: number = least): v.GenericSchema<Uint8Array> =>
-  v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length >= least && value.length <= most)
-const publishArguments = v.strictObject({ rid: octets(24), rauth: octets(32), box: octets(1, CARD_BOX_BYTES) })
-const fetchArguments = v.strictObject({ sid: octets(24), sauth: octets(32) })
-
-/** @throws ServiceFailure `invalid` */
-function parse<T>(schema: v.GenericSchema<unknown, T>, args: unknown): T {
-  const parsed = v.safeParse(schema, args, { abortEarly: true })
-  if (!parsed.success) throw new ServiceFailure('invalid')
-  return parsed.output
-}
+const parsePublish = parser(v.strictObject({ rid: octets(24), rauth: octets(32), box: octets(1, CARD_BOX_BYTES) }))
+const parseFetch = parser(v.strictObject({ sid: octets(24), sauth: octets(32) }))
 
 export class Cards {
   readonly service: Service
@@ -77,7 +69,7 @@ export class Cards {
 
   private async publish(args: unknown, { role }: Caller): Promise<Record<string, never>> {
     if (role !== 'member') throw new ServiceFailure('forbidden')
-    const { rid, rauth, box } = parse(publishArguments, args)
+    const { rid, rauth, box } = parsePublish(args)
     if (this.queues.asRecipient(rid, rauth) === undefined) throw new ServiceFailure('unknown')
     await this.options.store.transaction(() => {
       if (!this.queues.exists({ rid })) throw new ServiceFailure('unknown')
@@ -87,7 +79,7 @@ export class Cards {
   }
 
   private fetch(args: unknown): { box: Uint8Array } {
-    const { sid, sauth } = parse(fetchArguments, args)
+    const { sid, sauth } = parseFetch(args)
     const queue = this.queues.asSender(sid, sauth)
     if (queue === undefined) throw new ServiceFailure('unknown')
     const record = this.table.get(queue.rid)

@@ -1,6 +1,6 @@
 /** What callers may say. Anything else is refused as `invalid`, without detail. */
 import * as v from 'valibot'
-import { ServiceFailure } from '#protocol/services/service.ts'
+import { octets, type Parser, parser } from '../arguments.ts'
 import { MailboxLimits } from './limits.ts'
 
 /** Where messages of a queue wait: nowhere, in memory, on disk. */
@@ -48,22 +48,7 @@ export interface AckArguments extends RecipientArguments {
   readonly ids: readonly Uint8Array[]
 }
 
-/** @throws ServiceFailure `invalid` */
-type Parser<T> = (args: unknown) => T
-
-function parser<T>(schema: v.GenericSchema<unknown, T>): Parser<T> {
-  return (args) => {
-    const result = v.safeParse(schema, args, { abortEarly: true })
-    if (!result.success) throw new ServiceFailure('invalid')
-    return result.output
-  }
-}
-
-const bytes = v.instance(Uint8Array)
-const octets = (length: number) => v.custom<Uint8Array>((value) => v.is(bytes, value) && value.length === length)
-const body = v.custom<Uint8Array>(
-  (value) => v.is(bytes, value) && value.length > 0 && value.length <= MailboxLimits.bodyBytes,
-)
+const body = octets(1, MailboxLimits.bodyBytes)
 const ttl = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MailboxLimits.ttlSeconds))
 const recipient = { rid: octets(24), rauth: octets(32) }
 const sender = { sid: octets(24), sauth: octets(32) }

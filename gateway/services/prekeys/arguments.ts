@@ -1,6 +1,6 @@
 /** What callers may say. Anything else is refused as `invalid`, without detail. */
 import * as v from 'valibot'
-import { ServiceFailure } from '#protocol/services/service.ts'
+import { octets, type Parser, parser } from '../arguments.ts'
 import type { RecipientArguments } from '../mailbox/arguments.ts'
 import { PrekeyLimits } from './limits.ts'
 
@@ -27,19 +27,6 @@ export interface FetchArguments {
   readonly request: Uint8Array
 }
 
-/** @throws ServiceFailure `invalid` */
-type Parser<T> = (args: unknown) => T
-
-function parser<T>(schema: v.GenericSchema<unknown, T>): Parser<T> {
-  return (args) => {
-    const result = v.safeParse(schema, args, { abortEarly: true })
-    if (!result.success) throw new ServiceFailure('invalid')
-    return result.output
-  }
-}
-
-const octets = (least: number, most: number = least): v.GenericSchema<Uint8Array> =>
-  v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length >= least && value.length <= most)
 const id = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffffffff))
 const numbered = (bytes: number, most: number): v.GenericSchema<unknown, NumberedKey[]> =>
   v.pipe(
