@@ -15,6 +15,10 @@ let files: string
 test.before(async () => {
   const gateway = await startedGateway(owner)
   ;[ada, ben] = await pairOf(owner, gateway, ['Ada', 'Ben'])
+  // They have talked: who was never written to hears of no new card.
+  await succeed(member(owner, ada, ['send', 'Ben', 'hello']))
+  await succeed(member(owner, ben, ['send', 'Ada', 'hello, you']))
+  await succeed(member(owner, ada, ['recv']))
   files = join(await temporaryFolder(owner), 'files')
   await mkdir(files)
 })
@@ -22,7 +26,7 @@ test.after.always(() => owner.end())
 
 const photo = (red: number): Buffer => {
   const data = Buffer.alloc(300 * 200 * 4, 255)
-  for (let at = 0; at < data.length; at += 4) data.set([red, at % 251, 40], at)
+  for (let at = 0; at < data.length; at += 4) data.set([red, Math.floor(at / 1_000), 40], at)
   return jpeg.encode({ width: 300, height: 200, data }, 90).data
 }
 const readyOf = ({ state }: Record<string, unknown>): boolean =>

@@ -6,7 +6,7 @@ import type { Member } from '#client/member.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { avatarLines, describeAvatar, describeTheirs } from './avatar-view.ts'
 import { nameOf } from './contact-names.ts'
-import { noAvatar } from './profile.ts'
+import { faceAt, noAvatar } from './profile.ts'
 import { sanitize } from './sanitize.ts'
 import { inFolder } from './transfers.ts'
 
@@ -51,8 +51,7 @@ export class ChatAvatar {
       print('You show no picture any more.')
     } else {
       const path = inFolder(this.folder(), argument)
-      const { faceOf } = await import('#client/files/pictures/face.ts')
-      const own = member.chat.avatars.set(faceOf(path))
+      const own = member.chat.avatars.set(await faceAt(path))
       print(`You show a ${describeAvatar(own)}${avatarLines(own, this.input.hasColours)}`)
     }
     void member.finding.refresh().catch(() => {})

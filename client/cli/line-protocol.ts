@@ -22,6 +22,7 @@ import { base64url } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { avatarJson } from './avatar-view.ts'
 import { contactNamed } from './contact-names.ts'
+import { faceAt } from './profile.ts'
 import { formatError } from './report.ts'
 import { inFolder, saveToFolder, sendFile } from './transfers.ts'
 
@@ -101,7 +102,7 @@ function performWithFile(
 /** null: none from now on. */
 async function setAvatar({ chat, finding }: Member, path: unknown, folder: string | undefined): Promise<void> {
   if (path === null) chat.avatars.remove()
-  else chat.avatars.set((await import('#client/files/pictures/face.ts')).faceOf(inFolder(named(folder), String(path))))
+  else chat.avatars.set(await faceAt(inFolder(named(folder), String(path))))
   void finding.refresh().catch(() => {})
 }
 

@@ -1,7 +1,7 @@
 /** `sotto profile`: the name and the picture that contacts see of us, and the pictures that they show. */
 import type { Command } from 'commander'
 import { writeNew } from '#client/backup/files.ts'
-import type { Avatar } from '#client/chat/avatars/avatar.ts'
+import type { Avatar, Face } from '#client/chat/avatars/avatar.ts'
 import type { ContactView } from '#client/chat/events.ts'
 import { Member } from '#client/member.ts'
 import { SottoError } from '#protocol/errors.ts'
@@ -20,8 +20,9 @@ interface Options {
 
 /** Milliseconds for what contacts are told to leave; the rest goes out the next time. */
 const SETTLE_MS = 10_000
-/** Milliseconds to wait for a picture from somebody who is there. */
+/** Milliseconds to wait for a picture from somebody who is there, and to hear that they show one. */
 const FETCH_MS = 30_000
+const NEWS_MS = 3_000
 
 export function registerProfile(program: Command, add: AddCommand, ground: Ground): void {
   const profile = program.command('profile').description('What your contacts see of you, and the pictures they show.')
@@ -34,7 +35,7 @@ export function registerProfile(program: Command, add: AddCommand, ground: Groun
     .action((name, options) => run.rename(name, options))
   add(
     'avatar',
-    'Show a picture to your contacts: PNG or JPEG; the middle of it is taken, and nothing it tells.',
+    'Show a picture to your contacts: PNG, JPEG or WebP; the middle of it is taken, and nothing it tells.',
     profile,
   )
     .argument('[file]')
@@ -85,7 +86,7 @@ class ProfileCommands {
     if ((path === undefined) === (options.remove !== true))
       throw new SottoError('E_USAGE', 'name a file, or say --remove')
     // Decoding takes a second, and what cannot be shown is told before anything is begun.
-    const face = path === undefined ? undefined : (await import('#client/files/pictures/face.ts')).faceOf(path)
+    const face = path === undefined ? undefined : await faceAt(path)
     await this.with(options, true, async (member, output) => {
       const { avatars } = member.chat
       if (face === undefined) {
@@ -114,30 +115,35 @@ class ProfileCommands {
       const { chat } = member
       const contact = contactNamed(chat.contacts(), name)
       if (contact.status !== 'accepted') throw new SottoError('E_CHAT_BLOCKED', 'This contact is not accepted.')
-      const isThere = (): boolean => chat.contact(contact.id).avatarHere === true
-      const hasCome = this.changeOf(member, contact.id, isThere)
+      const view = (): ContactView => chat.contact(contact.id)
+      const isHere = (): boolean => view().avatarHere === true
       await member.reached(REACH_MS)
-      chat.avatars.look(contact.id)
-      if (contact.avatar !== undefined && !isThere()) await hasCome
-      this.showTheirs(chat.contact(contact.id), chat.avatars, output)
-      if (contact.avatar !== undefined && !isThere())
+      await this.until(member, contact.id, NEWS_MS, () => view().avatar !== undefined)
+      if (view().avatar !== undefined) await this.until(member, contact.id, FETCH_MS, isHere)
+      this.showTheirs(view(), chat.avatars, output)
+      if (view().avatar !== undefined && !isHere())
         output.note(`${nameOf(contact)} has been asked, and it comes once their Sotto runs.`)
       await member.settled(0, SETTLE_MS)
     })
   }
 
-  /** Resolves once it is so, after `FETCH_MS` in any case. */
-  private changeOf({ chat }: Member, id: string, isSo: () => boolean): Promise<void> {
+  /** Asks for what they show, also where that changes; resolves once it is so, or after so many milliseconds. */
+  private until({ chat }: Member, id: string, ms: number, isSo: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         cancel()
         unlisten()
         resolve()
       }
-      const cancel = this.ground.clockwork.after(FETCH_MS, done)
+      const look = (): void => {
+        chat.avatars.look(id)
+        if (isSo()) done()
+      }
+      const cancel = this.ground.clockwork.after(ms, done)
       const unlisten = chat.onEvent((event) => {
-        if (event.type === 'contact' && event.contact.id === id && isSo()) done()
+        if (event.type === 'contact' && event.contact.id === id) look()
       })
+      look()
     })
   }
 
@@ -168,6 +174,12 @@ class ProfileCommands {
       await member.close()
     }
   }
+}
+
+/** Decoders are loaded where they are wanted. @throws SottoError E_FILE, E_AVATAR */
+export async function faceAt(path: string): Promise<Face> {
+  const { faceOf } = await import('#client/files/pictures/face.ts')
+  return await faceOf(path)
 }
 
 /** There is none to be written. */

@@ -32,7 +32,7 @@ const pngOf = (width: number, height: number, at: Painter): Buffer => {
 const jpegOf = (width: number, height: number, at: Painter): Uint8Array =>
   new Uint8Array(jpeg.encode({ width, height, data: painted(width, height, at) }, 90).data)
 
-function faceIn(t: ExecutionContext, bytes: Uint8Array): Face {
+function faceIn(t: ExecutionContext, bytes: Uint8Array): Promise<Face> {
   const path = join(temporaryFolder(t), 'picture')
   writeFileSync(path, bytes)
   return faceOf(path)
@@ -50,11 +50,11 @@ const isLike = (colours: readonly number[][], wanted: readonly Colour[]): boolea
 
 const fits = (face: Face): number => encodeAvatar(face, new Uint8Array(16)).bytes.length
 
-test('the middle of a picture, as high as wide, and no larger than may be', (t) => {
+test('the middle of a picture, as high as wide, and no larger than may be', async (t) => {
   // Green at both sides, which goes; the middle is red above and blue below.
   const at: Painter = (x, y) => (x < 100 || x >= 700 ? [0, 250, 0, 255] : y < 300 ? red : blue)
   for (const bytes of [pngOf(800, 600, at), jpegOf(800, 600, at)]) {
-    const face = faceIn(t, bytes)
+    const face = await faceIn(t, bytes)
     const { width, height, data } = jpeg.decode(face.jpeg)
     t.deepEqual([width, height], [ChatLimits.avatarSide, ChatLimits.avatarSide])
     t.true(isLike(quarters(face), [red, red, blue, blue]))
@@ -63,9 +63,9 @@ test('the middle of a picture, as high as wide, and no larger than may be', (t) 
   }
 })
 
-test('a picture smaller than it may be is not made larger; one pixel is enough', (t) => {
+test('a picture smaller than it may be is not made larger; one pixel is enough', async (t) => {
   for (const side of [1, 2, 31, 33, 100]) {
-    const face = faceIn(
+    const face = await faceIn(
       t,
       pngOf(side, side + 1, () => red),
     )
@@ -74,24 +74,24 @@ test('a picture smaller than it may be is not made larger; one pixel is enough',
   }
 })
 
-test('what lies on its side is turned, and what is transparent stands on white', (t) => {
+test('what lies on its side is turned, and what is transparent stands on white', async (t) => {
   const at: Painter = (x) => (x < 64 ? red : blue)
   const tiff = concat(fromLatin1('MM'), u16(42), u32(8), u16(1), u16(0x0112), u16(3), u32(1), u16(6), u16(0), u32(0))
   const exif = concat(fromLatin1('Exif\0\0'), tiff)
   const plain = jpegOf(128, 128, at)
   const app1 = concat(Uint8Array.of(0xff, 0xe1), u16(exif.length + 2), exif)
   const turned = concat(plain.subarray(0, 2), app1, plain.subarray(2))
-  t.true(isLike(quarters(faceIn(t, plain)), [red, blue, red, blue]))
-  t.true(isLike(quarters(faceIn(t, turned)), [red, red, blue, blue]))
+  t.true(isLike(quarters(await faceIn(t, plain)), [red, blue, red, blue]))
+  t.true(isLike(quarters(await faceIn(t, turned)), [red, red, blue, blue]))
   const white: Colour = [255, 255, 255, 255]
-  const face = faceIn(
+  const face = await faceIn(
     t,
     pngOf(64, 64, (x) => (x < 32 ? [9, 9, 9, 0] : red)),
   )
   t.true(isLike(quarters(face), [white, red, white, red]))
 })
 
-test('nothing of the file is left but what it shows', (t) => {
+test('nothing of the file is left but what it shows', async (t) => {
   const planted = 'GPSLatitude 52.5163 planted'
   const plain = jpegOf(300, 300, () => red)
   const segment = (marker: number, text: string): Uint8Array =>
@@ -104,14 +104,14 @@ test('nothing of the file is left but what it shows', (t) => {
     plain.subarray(2),
     fromLatin1(planted),
   )
-  const face = faceIn(t, told)
+  const face = await faceIn(t, told)
   t.false(latin1(encodeAvatar(face, new Uint8Array(16)).bytes).includes('planted'))
-  t.deepEqual(face, faceIn(t, plain))
+  t.deepEqual(face, await faceIn(t, plain))
 })
 
-test('noise that no quality makes short enough: a smaller picture, within the bound', (t) => {
+test('noise that no quality makes short enough: a smaller picture, within the bound', async (t) => {
   const noise = prng(1).bytes(512 * 512 * 4)
-  const face = faceIn(
+  const face = await faceIn(
     t,
     pngOf(512, 512, (x, y) => {
       const [r, g, b] = noise.subarray((y * 512 + x) * 4)
@@ -120,6 +120,52 @@ test('noise that no quality makes short enough: a smaller picture, within the bo
   )
   t.true(fits(face) <= ChatLimits.avatarBytes)
   t.true(jpeg.decode(face.jpeg).width >= 64)
+})
+
+/** Made by cwebp of 48 by 32 pixels: left half red, right half blue, whose lower half is transparent but for the first. */
+const webp = {
+  lossy:
+    'UklGRlwAAABXRUJQVlA4IFAAAACQBACdASowACAAPrVKnkmnJCKhMAgA4BaJQBhXOB/APxA0wH4q/gAAf1HUoQAA/u0FfXsxy2db' +
+    'O8qR5+0j6T/6MPKiML1BDD9MKQNITwAAAA==',
+  alpha:
+    'UklGRo4AAABXRUJQVlA4WAoAAAAQAAAALwAAHwAAQUxQSBYAAAABDzD/ERGCTNom/k3XwPZH9H8CeohlVlA4IFIAAABwBACdASow' +
+    'ACAAPm0skkWkIqGYBABABsSgDK7UF+AfgBpgPwA/WYA/qOpKgAD+8MOS4249e21rSEIVn/GVPu9//bBWH2R7d8v/n2LSNKaBh4AA',
+  lossless: 'UklGRjIAAABXRUJQVlA4TCYAAAAvL8AHEBcQoy8kSEj+32ua/4APiLRtZvImr3N4OKL/E3CdlkObAQ==',
+}
+
+test('WebP, lossy, lossless and with transparency', async (t) => {
+  const white: Colour = [255, 255, 255, 255]
+  for (const [kind, text] of Object.entries(webp)) {
+    const face = await faceIn(t, Buffer.from(text, 'base64'))
+    t.is(jpeg.decode(face.jpeg).width, 32)
+    t.true(isLike(quarters(face), [red, blue, red, kind === 'lossy' ? blue : white]), kind)
+  }
+})
+
+test('WebP that is damaged, moves, or claims another size than it has', async (t) => {
+  for (const text of Object.values(webp)) {
+    const bytes = Buffer.from(text, 'base64')
+    for (const cut of [2, 9, 40]) {
+      await t.throwsAsync(() => faceIn(t, bytes.subarray(0, -cut)), { code: 'E_AVATAR' }, `${cut} octets less`)
+    }
+  }
+  const [lossy, alpha, lossless] = Object.values(webp).map((text) => Buffer.from(text, 'base64'))
+  const changed = (bytes: Buffer, at: number, ...octets: number[]): Buffer => {
+    const other = Buffer.from(bytes)
+    other.set(octets, at)
+    return other
+  }
+  const refused = {
+    'a moving one': changed(alpha!, 20, 0x02),
+    'a frame of 16,383 by 16,383': changed(lossy!, 26, 0xff, 0x3f, 0xff, 0x3f),
+    'the same, lossless': changed(lossless!, 21, 0xff, 0xff, 0xff, 0x0f),
+    'a canvas of 16 million by 16 million': changed(alpha!, 24, 255, 255, 255, 255, 255, 255),
+    'a canvas smaller than its frame': changed(alpha!, 24, 7, 0, 0, 7, 0, 0),
+    'a chunk that nobody knows': changed(lossy!, 12, 0x41),
+  }
+  for (const [what, bytes] of Object.entries(refused)) {
+    await t.throwsAsync(() => faceIn(t, bytes), { code: 'E_AVATAR' }, what)
+  }
 })
 
 /** A PNG of a few octets that claims, and unfolds to, so many pixels. */
@@ -136,7 +182,7 @@ function bomb(width: number, height: number): Uint8Array {
   )
 }
 
-test('what is no picture, is damaged or unfolds to too much is refused', (t) => {
+test('what is no picture, is damaged or unfolds to too much is refused', async (t) => {
   const [png, photo] = [pngOf(64, 64, () => red), jpegOf(64, 64, (x) => (x % 9 < 4 ? red : blue))]
   const interlaced = png.slice()
   interlaced[28] = 1
@@ -155,7 +201,7 @@ test('what is no picture, is damaged or unfolds to too much is refused', (t) => 
     ['PNG bomb', bomb(60_000, 60_000)],
     ['PNG, one row too high', bomb(4_096, 4_097)],
   ]
-  for (const [what, bytes] of refused) t.throws(() => faceIn(t, bytes), { code: 'E_AVATAR' }, what)
-  t.throws(() => faceOf('/nowhere/at/all.png'), { code: 'E_FILE' })
-  t.throws(() => faceOf(temporaryFolder(t)), { code: 'E_FILE' })
+  for (const [what, bytes] of refused) await t.throwsAsync(() => faceIn(t, bytes), { code: 'E_AVATAR' }, what)
+  await t.throwsAsync(() => faceOf('/nowhere/at/all.png'), { code: 'E_FILE' })
+  await t.throwsAsync(() => faceOf(temporaryFolder(t)), { code: 'E_FILE' })
 })
