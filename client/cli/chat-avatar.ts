@@ -20,6 +20,7 @@ export interface ChatAvatarInput {
   /** The folder that the person shares; undefined for none. */
   readonly folder: string | undefined
   readonly print: (text: string) => void
+  readonly printError: (error: unknown) => void
   readonly hasColours: boolean
 }
 
@@ -30,12 +31,16 @@ export class ChatAvatar {
     this.input = input
   }
 
-  /** The person looks at this conversation. @throws SottoError E_DISK_FULL */
+  /** The person looks at this conversation: the chat goes on whatever comes of it. */
   look({ id, status }: ContactView): void {
-    if (status === 'accepted') this.input.member.chat.avatars.look(id)
+    try {
+      if (status === 'accepted') this.input.member.chat.avatars.look(id)
+    } catch (error) {
+      this.input.printError(error)
+    }
   }
 
-  /** Something about whom the person talks to is other than before. @throws as `look` */
+  /** Something about whom the person talks to is other than before. */
   changed(before: ContactView, now: ContactView): void {
     if (now.avatar !== before.avatar || now.status !== before.status) this.look(now)
     if (now.avatarHere && !before.avatarHere) this.input.print(`   ${nameOf(now)} shows a picture: /avatar`)

@@ -100,7 +100,10 @@ class ChatView {
       told: (message) => this.showOwn(message),
     })
     const { hasColours } = this.terminal
-    this.avatar = new ChatAvatar({ member, folder, hasColours, print: (text) => this.print(text) })
+    this.avatar = new ChatAvatar({
+      ...{ member, folder, hasColours, print: (text) => this.print(text) },
+      printError: (error) => this.showError(error),
+    })
     member.chat.onEvent((event) => this.onEvent(event))
     member.onStatus((status) => this.onStatus(status))
     member.onRefusal((error) => this.showError(error))
