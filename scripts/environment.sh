@@ -11,6 +11,10 @@ if [ ! -L node_modules ] && { [ ! -x node_modules/.bin/node ] || [ package-lock.
   if [ ! -x node_modules/.bin/node ]; then
     for node in node_modules/node-linux-*/bin/node; do ln -sf "../../$node" node_modules/.bin/node; done
   fi
+  node_modules/.bin/node --version >/dev/null || {
+    echo 'Node does not run here. On Debian it needs: apt-get install libatomic1' >&2
+    exit 1
+  }
   touch node_modules/.package-lock.json
 fi
 PATH="$PWD/node_modules/.bin:$PATH"
