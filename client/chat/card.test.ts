@@ -172,7 +172,11 @@ test('ChatLimits.nameBytes and gatewayBytes', (t) => {
 
 test('the longest card still fits its text', (t) => {
   const address = { ...contentFrom(1).addresses[0]!, gateway: new Uint8Array(ChatLimits.gatewayBytes) }
-  const long = cardFrom(1, { name: 'n'.repeat(ChatLimits.nameBytes), addresses: [address, address], avatar: new Uint8Array(32) })
+  const long = cardFrom(1, {
+    name: 'n'.repeat(ChatLimits.nameBytes),
+    addresses: [address, address],
+    avatar: new Uint8Array(32),
+  })
   t.deepEqual(parseCard(cardQrText(long)), long)
 })
 
