@@ -18,6 +18,7 @@ import { invitedKind, join as joinByInvite, wantsToJoin } from './join.ts'
 import type { PipeSocket } from './line.ts'
 import type { LocalBroker } from './local-broker.ts'
 import { brokerFolder, EVENTS_FD, eventsDescriptor, stateFolder } from './options.ts'
+import { KEY_FD, type KeyAnswer } from './security-key/answer.ts'
 import { readsCredentials, readWayChange, wantsToChangeWays } from './way-commands.ts'
 
 export interface LaunchOptions {
@@ -62,7 +63,10 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   await privateFolder(core)
   await refuseLinks(core)
   // Where the firewall has to ask the person something, the terminal is its own until it has.
-  const isAsked = wantsToJoin(options.args) || wantsToChangeWays(options.args)
+  // Most commands load nothing for a security key.
+  const keys = options.args[0] === 'identity' ? await import('./security-key/asking.ts') : undefined
+  const wish = keys?.keyWish(options.args)
+  const isAsked = wantsToJoin(options.args) || wantsToChangeWays(options.args) || wish !== undefined
   const early = isAsked ? undefined : startCore(options, state, core)
   const broker = await options.openBroker(brokerFolder(options.args, options.env)).catch((error: unknown) => {
     early?.child.kill('SIGKILL')
@@ -70,7 +74,8 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   })
   try {
     if (isAsked) await prepare(options, broker)
-    return await accompany(early ?? startCore(options, state, core), broker)
+    const answer = wish && (await keys?.askAttached(wish, options))
+    return await accompany(early ?? startCore(options, state, core, answer), broker)
   } finally {
     await broker.close()
   }
@@ -84,18 +89,26 @@ async function prepare({ args, link }: LaunchOptions, broker: LocalBroker): Prom
   if (wantsToChangeWays(args)) await broker.changeWays(readWayChange(args, process)).catch(() => undefined)
 }
 
-function startCore({ entry, root, args, env, starting }: LaunchOptions, state: string, core: string): Core {
+function startCore(
+  { entry, root, args, env, starting }: LaunchOptions,
+  state: string,
+  core: string,
+  answer?: KeyAnswer,
+): Core {
   const events = eventsDescriptor(args)
   // A pipe that held the link, or a password, has been read to its end.
   const input = (wantsToJoin(args) || readsCredentials(args)) && !process.stdin.isTTY ? 'ignore' : 'inherit'
   const files = fileGrants(args)
   const argv = coreArguments({ entry, root, state, core, args, files, launcherFlags: process.execArgv })
-  const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]
+  // Nobody wants both: events are of conversations.
+  const last: StdioOptions = answer !== undefined ? ['pipe'] : events === undefined ? [] : [events]
+  const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...last]
   const start = (): ChildProcess => spawn(process.execPath, argv, { stdio, env: coreEnvironment(env, core) })
   // Before there is a core that could send us one.
   const handled = handSignalsOn()
   const child = (starting ?? ((run) => run()))(start)
   handled.to(child)
+  if (answer !== undefined) tellAnswer(child, answer)
   const { promise, resolve, reject } = Promise.withResolvers<CoreEnd>()
   child.once('error', reject)
   child.once('exit', (code, signal) => resolve({ code, signal }))
@@ -103,6 +116,13 @@ function startCore({ entry, root, args, env, starting }: LaunchOptions, state: s
   // It may end before anybody waits for that.
   ended.catch(() => {})
   return { child, ended }
+}
+
+function tellAnswer(child: ChildProcess, answer: KeyAnswer): void {
+  const pipe = child.stdio[KEY_FD] as PipeSocket
+  // A core that has ended before reads nothing.
+  pipe.on('error', () => {})
+  pipe.end(JSON.stringify(answer))
 }
 
 /** Serves the core while it runs. */
