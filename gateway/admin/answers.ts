@@ -7,10 +7,12 @@ import { configText } from './config-text.ts'
 import type { InitOptions } from './init.ts'
 import { type DecoyOption, type ListenOption, parseDecoy, parseListen } from './options.ts'
 
+const DEFAULT_TEMPLATES = ['support-chat'] as const
+
 const misused = (what: string): SottoError => new SottoError('E_USAGE', what)
 
 /** @throws SottoError E_USAGE */
-export function answersOf(options: InitOptions): string {
+export function answersOf(options: InitOptions & { readonly domain: string }): string {
   const behind = options.front === 'nginx' || options.front === 'caddy'
   const listen = parseListen(options.listen ?? (behind ? `unix:${SOCKET_PATH}` : 'https://0.0.0.0:443'))
   if (behind && !('unix' in listen))
@@ -28,7 +30,7 @@ export function answersOf(options: InitOptions): string {
     acme: acmeOf(options),
     decoy: decoyOf(options),
     front: frontOf(options, listen),
-    templates: options.template,
+    templates: options.template ?? DEFAULT_TEMPLATES,
     node: options.node === true,
   })
 }

@@ -18,7 +18,8 @@ import { copySampleSite, isEmptyFolder } from './sample-site.ts'
 export interface InitOptions {
   readonly state: string
   readonly name?: string
-  readonly domain: string
+  /** Missing where what is configured already is to be put in place again. */
+  readonly domain?: string
   readonly port?: number
   readonly address: readonly string[]
   readonly front?: FrontKind
@@ -32,12 +33,14 @@ export interface InitOptions {
   readonly site?: string
   readonly upstream?: string
   readonly decoy?: string
-  readonly template: readonly string[]
+  readonly template?: readonly string[]
   /** It is one person's own (`sotto node init`). */
   readonly node?: boolean
   /** Where system files go, instead of `deploy/` in the state folder. */
   readonly etc?: string
   readonly force: boolean
+  /** Whether to say how the system files are put in place; not where a script does that. */
+  readonly steps?: boolean
 }
 
 export interface InitResult {
@@ -62,7 +65,9 @@ const DEPLOY_FOLDER = 'deploy'
 export async function initGateway(options: InitOptions, now: Date): Promise<InitResult> {
   const folder = resolve(options.state)
   const file = join(folder, CONFIG_FILE)
-  const text = answersOf(options)
+  const { domain } = options
+  if (domain === undefined) return await renew(folder, file, options)
+  const text = answersOf({ ...options, domain })
   // Every mistake shows before anything is written.
   const wanted = parseConfig(text, file)
   requireTemplates(wanted.templates)
@@ -75,6 +80,33 @@ export async function initGateway(options: InitOptions, now: Date): Promise<Init
     notes.push(...firstNotes(options))
   }
   const config = await loadConfig(file)
+  const files = await writeSystemFiles(folder, config, options, notes)
+  return { folder, made, files, notes }
+}
+
+const deciding = [
+  ...([
+    'name',
+    'port',
+    'front',
+    'listen',
+    'certificate',
+    'key',
+    'selfSigned',
+    'acme',
+    'email',
+    'acmeDirectory',
+  ] as const),
+  ...(['site', 'upstream', 'decoy', 'template'] as const),
+] as const
+
+/** After an upgrade, or a change of gateway.yaml: the system files as they are to be now. */
+async function renew(folder: string, file: string, options: InitOptions): Promise<InitResult> {
+  if (!existsSync(file) || deciding.some((name) => options[name] !== undefined && options[name] !== false))
+    throw new SottoError('E_USAGE', 'name the website, beside what else it is to be: --domain workshop.example')
+  const config = await loadConfig(file)
+  const made = await initState(folder, '')
+  const notes: string[] = []
   const files = await writeSystemFiles(folder, config, options, notes)
   return { folder, made, files, notes }
 }
@@ -177,7 +209,7 @@ async function changeConfig(
 async function writeSystemFiles(
   folder: string,
   config: GatewayConfig,
-  { etc, force }: InitOptions,
+  { etc, force, steps }: InitOptions,
   notes: string[],
 ): Promise<WrittenFile[]> {
   if (config.front?.kind === undefined) return []
@@ -193,7 +225,8 @@ async function writeSystemFiles(
     if (fate === 'foreign') notes.push(`${path} is not from here and was left alone: move it away, and run this again.`)
     if (fate === 'edited') notes.push(`${path} was changed by hand and was left alone; --force writes it anew.`)
   }
-  if (written.some(({ fate }) => fate === 'made' || fate === 'renewed')) notes.push(...nextSteps(plan, made.etc))
+  const isNew = written.some(({ fate }) => fate === 'made' || fate === 'renewed')
+  if (isNew && steps !== false) notes.push(...nextSteps(plan, made.etc))
   return written
 }
 
