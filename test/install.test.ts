@@ -115,7 +115,7 @@ for (const front of ['nginx', 'none']) {
     rmSync(unit)
     const renewed = install('--prefix', prefix)
     t.is(renewed.status, 0, renewed.err)
-    t.regex(renewed.out, /sotto-gateway\.service: made[\s\S]*left alone: systemctl restart sotto-gateway[\s\S]*Renewed/)
+    t.regex(renewed.out, /sotto-gateway\.service: made[\s\S]*left alone: systemctl restart sotto-gateway[\s\S]*show_status\n$/)
     t.is(readFileSync(join(prefix, 'var/lib/sotto/gateway.yaml'), 'utf8'), config)
     const removed = install('--prefix', prefix, '--remove', '--yes')
     t.is(removed.status, 0, removed.err)
