@@ -115,8 +115,16 @@ for (const front of ['nginx', 'none']) {
     rmSync(unit)
     const renewed = install('--prefix', prefix)
     t.is(renewed.status, 0, renewed.err)
-    t.regex(renewed.out, /sotto-gateway\.service: made[\s\S]*left alone: systemctl restart sotto-gateway[\s\S]*show_status\n$/)
+    t.regex(
+      renewed.out,
+      /sotto-gateway\.service: made[\s\S]*left alone: systemctl restart sotto-gateway[\s\S]*show_status\n$/,
+    )
     t.is(readFileSync(join(prefix, 'var/lib/sotto/gateway.yaml'), 'utf8'), config)
+    for (const more of [common, ['--prefix', prefix, '--remove', '--yes']]) {
+      const second = install(...more, '--state', join(prefix, 'var/lib/other'))
+      t.is(second.status, 2)
+      t.regex(second.err, /has a gateway already, with another state folder/)
+    }
     const removed = install('--prefix', prefix, '--remove', '--yes')
     t.is(removed.status, 0, removed.err)
     t.deepEqual(filesIn(prefix), [])

@@ -1,6 +1,7 @@
 /** Turns the options of `gateway init` into the text of gateway.yaml. Checks how they go together; touches no file. */
 import { resolve } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
+import { InviteLimits } from '#protocol/invite.ts'
 import { DEFAULT_DIRECTORY } from '../acme/order.ts'
 import { SITE_MARK, SOCKET_PATH } from '../deploy/plan.ts'
 import { configText } from './config-text.ts'
@@ -21,7 +22,7 @@ export function answersOf(options: InitOptions & { readonly domain: string }): s
     throw misused('--front none listens itself: --listen https://host:port')
   requireOneSite(options, behind)
   return configText({
-    name: options.name ?? options.domain,
+    name: options.name ?? options.domain.slice(0, InviteLimits.nameCharacters),
     domain: options.domain,
     port: options.port ?? publicPort(listen),
     addresses: options.address,

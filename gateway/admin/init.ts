@@ -1,8 +1,8 @@
 /** `sotto gateway init`: everything a gateway needs in one folder, and the system files that go with it. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readFile, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { SottoError } from '#protocol/errors.ts'
+import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { builtinIds } from '../../camouflage-templates/builtin.ts'
 import { type GatewayConfig, loadConfig, parseConfig } from '../config.ts'
 import { systemFiles } from '../deploy/files.ts'
@@ -66,10 +66,11 @@ export async function initGateway(options: InitOptions, now: Date): Promise<Init
   const folder = resolve(options.state)
   const file = join(folder, CONFIG_FILE)
   const { domain } = options
-  if (domain === undefined) return await renew(folder, file, options)
+  if (domain === undefined || domain === '') return await renew(folder, file, options)
   const text = answersOf({ ...options, domain })
   // Every mistake shows before anything is written.
-  const wanted = parseConfig(text, file)
+  const wanted = parseOptions(text, file)
+  requireFolder(options.site)
   requireTemplates(wanted.templates)
   const notes: string[] = []
   let made: string[]
@@ -82,6 +83,25 @@ export async function initGateway(options: InitOptions, now: Date): Promise<Init
   const config = await loadConfig(file)
   const files = await writeSystemFiles(folder, config, options, notes)
   return { folder, made, files, notes }
+}
+
+/** @throws SottoError E_CONFIG that names the field; there is no file yet that could be corrected */
+function parseOptions(text: string, file: string): GatewayConfig {
+  try {
+    return parseConfig(text, file)
+  } catch (error) {
+    if (!isSottoError(error, 'E_CONFIG')) throw error
+    const what = error.message.replace(/^.*?gateway\.yaml:\d+: /, '')
+    throw new SottoError('E_CONFIG', what, {
+      kept: 'Nothing was written.',
+      next: 'Correct that option of the command.',
+    })
+  }
+}
+
+function requireFolder(site: string | undefined): void {
+  if (site === undefined || statSync(site, { throwIfNoEntry: false })?.isDirectory() !== false) return
+  throw new SottoError('E_USAGE', `--site takes the folder of a website, and ${site} is none.`)
 }
 
 const deciding = [

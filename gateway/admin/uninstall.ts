@@ -25,7 +25,7 @@ export interface UninstallPlan {
  */
 export async function planUninstall(stateFolder: string): Promise<UninstallPlan> {
   const folder = resolve(stateFolder)
-  const state = existsSync(folder) ? (await readdir(folder)).filter(isOurs) : []
+  const state = (await readdir(folder).catch(() => [])).filter(isOurs)
   if (state.length === 0) throw unreadable(`There is no gateway in ${folder}.`)
   await refuseRunning(folder)
   const made = await Made.open(folder)

@@ -136,15 +136,19 @@ export function checkPaths(probes: readonly Probe[]): Finding {
 export function checkParity(probes: readonly Probe[], upstream: boolean): Finding {
   const odd = probes.filter(({ reply, own }) => own !== undefined && !isSame(reply, own, upstream))
   if (odd.length === 0) return good('parity', 'Strangers get on the templates’ paths what they get elsewhere.')
-  const list = odd.map(
-    ({ question, reply, own }) => `${nameOf(question)} (${reply.status}, the website itself ${own!.status})`,
-  )
+  const list = odd.map(({ question, reply, own }) => `${nameOf(question)} (${difference(reply, own!)})`)
   return bad(
     'parity',
     'fail',
     `Other than the website: ${unique(list).join(', ')}.`,
     'Make the named location (nginx) answer exactly as the website does, or put the snippet at the top of the route (Caddy).',
   )
+}
+
+function difference(reply: Reply, own: Reply): string {
+  const status = `${reply.status}, the website itself ${own.status}`
+  if (reply.status !== own.status) return status
+  return `${status}, with ${reply.body.equals(own.body) ? 'other headers' : 'another body'}`
 }
 
 function isSame(reply: Reply, own: Reply, upstream: boolean): boolean {
