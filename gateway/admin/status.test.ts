@@ -23,8 +23,12 @@ test('all is well, or what is not: one glance, and an exit status', async (t) =>
     const program = new Command('sotto').exitOverride()
     registerAdminCommands(program, {
       ...{ now: () => now, terminal: false, confirm: async () => true },
-      out: (text) => void (printed += text),
-      status: (value) => void (code = value),
+      out: (text) => {
+        printed += text
+      },
+      status: (value) => {
+        code = value
+      },
     })
     code = 0
     await program.parseAsync([...line.split(' '), '--state', state], { from: 'user' })
