@@ -8,6 +8,7 @@ import { randomBytes } from '#protocol/crypto/random.ts'
 import { issueCertificate } from '#test/helpers/test-ca.ts'
 import { checkAging, checkLastDay } from '../doctor/machine.ts'
 import { openState } from '../state.ts'
+import { holdStore } from '../store/holder.ts'
 import { registerAdminCommands } from './commands.ts'
 
 const DAY = 86_400_000
@@ -51,6 +52,14 @@ test('all is well, or what is not: one glance, and an exit status', async (t) =>
   const gateway = createServer().listen(socket)
   t.teardown(() => void gateway.close())
   await new Promise((resolve) => gateway.once('listening', resolve))
+  t.regex(
+    await sotto('gateway status'),
+    /does not run[\s\S]*fail {2}gateway: Another program listens on .* The gateway does not run/,
+  )
+  t.is(code, 1)
+  const holding = await openState(state)
+  await holdStore(holding.store)
+  await holding.close()
   const well = await sotto('gateway status')
   t.regex(
     well,

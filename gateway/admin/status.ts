@@ -8,12 +8,13 @@ import type { Command } from 'commander'
 import type { Millis } from '#protocol/bytes.ts'
 import { certificateOf, type GatewayConfig } from '../config.ts'
 import { Made } from '../deploy/made.ts'
-import { PROGRAM, planOf } from '../deploy/plan.ts'
-import type { Finding } from '../doctor/finding.ts'
+import { PROGRAM, planOf, SERVICE } from '../deploy/plan.ts'
+import { bad, type Finding } from '../doctor/finding.ts'
 import { checkAging, checkDisk, checkFiles, checkGateway, checkLastDay, checkModes } from '../doctor/machine.ts'
 import { EXPIRY_TABLE, timeIn } from '../expiry-clock.ts'
 import { liveTemplates } from '../live-templates.ts'
 import { type GatewayState, openState } from '../state.ts'
+import { holderOf } from '../store/holder.ts'
 import type { AdminSurroundings } from './commands.ts'
 import { jsonOption, stateOption } from './options.ts'
 
@@ -57,7 +58,7 @@ export async function statusOf(stateFolder: string, now: Millis): Promise<Status
     const { config, store, members } = state
     const invites = members.listInvites(now)
     const certificate = await lastDay(config)
-    const gateway = await checkGateway(config)
+    const gateway = await checkProcess(state)
     const all = [gateway, await checkModes(folder, config), await checkDisk(folder), ...(await lookAtFiles(state))]
     if (certificate !== undefined) all.push(checkLastDay(certificate, now))
     all.push(checkAging(timeIn(store.table(EXPIRY_TABLE)), now))
@@ -79,6 +80,14 @@ export async function statusOf(stateFolder: string, now: Millis): Promise<Status
   } finally {
     await state.close()
   }
+}
+
+/** A listener alone may be another program on the gateway's port. */
+async function checkProcess({ config, store }: GatewayState): Promise<Finding> {
+  const listens = await checkGateway(config)
+  if (listens.level !== 'ok' || holderOf(store) !== undefined) return listens
+  const what = `${listens.what.replace('The gateway', 'Another program')} The gateway does not run.`
+  return bad('gateway', 'fail', what, `See what it is (ss -ltnp), stop it, and: systemctl restart ${SERVICE}`)
 }
 
 async function lookAtFiles({ folder, config }: GatewayState): Promise<Finding[]> {

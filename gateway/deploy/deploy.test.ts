@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Command } from 'commander'
 import { randomBytes } from '#protocol/crypto/random.ts'
@@ -194,6 +194,25 @@ test('uninstall takes what other commands have put into the state folder', async
   t.true(['pack-signing.key', 'pack-signing.cert', 'gateways.list'].every((name) => existsSync(join(state, name))))
   t.regex(await sotto('gateway uninstall --yes'), /Removed\.\n$/)
   t.deepEqual(readdirSync(folder), ['places.yaml'])
+})
+
+test('what an own website has taken in is not removed under it', async (t) => {
+  for (const [front, own, text] of [
+    ['nginx', 'nginx/sites-enabled/mine', 'server {\n    include snippets/sotto-gateway.conf;\n}\n'],
+    ['caddy', 'caddy/Caddyfile', 'mine.example {\n\troute {\n\t\timport sotto\n\t}\n}\n'],
+  ] as const) {
+    const { state, etc, init, sotto } = place(t)
+    await init(front)
+    spawnSync('mkdir', ['-p', dirname(join(etc, own))])
+    writeFileSync(join(etc, own), text)
+    const files = filesBelow(etc)
+    await refused(t, sotto('gateway uninstall --yes'), 'E_USAGE', new RegExp(`${own} takes in`))
+    t.deepEqual(filesBelow(etc), files)
+    t.true(existsSync(join(state, 'store.key')))
+    writeFileSync(join(etc, own), text.replace(/( *|\t*)(include|import)/, '$1# $2'))
+    t.regex(await sotto('gateway uninstall --yes'), /Removed/)
+    t.deepEqual(filesBelow(etc), [own])
+  }
 })
 
 test('a second gateway with the same folder of system files takes nothing of the first one', async (t) => {

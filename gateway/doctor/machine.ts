@@ -71,8 +71,7 @@ export async function checkGateway({ listen }: GatewayConfig): Promise<Finding> 
 
 function answers(listen: GatewayConfig['listen']): Promise<boolean> {
   return new Promise((resolve) => {
-    const any = listen.kind !== 'unix' && /^(0\.0\.0\.0|::)$/.test(listen.host)
-    const socket = listen.kind === 'unix' ? connect(listen.path) : connect(listen.port, any ? 'localhost' : listen.host)
+    const socket = listen.kind === 'unix' ? connect(listen.path) : connect(listen.port, reachable(listen.host))
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)
@@ -80,6 +79,9 @@ function answers(listen: GatewayConfig['listen']): Promise<boolean> {
     socket.once('error', () => resolve(false))
   })
 }
+
+/** All addresses of a machine are one that it reaches itself; its name may lead to any. */
+const reachable = (host: string): string => ({ '0.0.0.0': '127.0.0.1', '::': '::1' })[host] ?? host
 
 /** @param etc where the system files were put; undefined where they never were */
 export async function checkFiles(plan: Plan, etc: string | undefined): Promise<Finding> {
