@@ -61,6 +61,7 @@ export async function statusOf(stateFolder: string, now: Millis): Promise<Status
     const gateway = await checkProcess(state)
     const all = [gateway, await checkModes(folder, config), await checkDisk(folder), ...(await lookAtFiles(state))]
     if (certificate !== undefined) all.push(checkLastDay(certificate, now))
+    else if (config.acme !== undefined) all.push(noneYet())
     all.push(checkAging(timeIn(store.table(EXPIRY_TABLE)), now))
     const findings = all.filter(({ level }) => level !== 'ok')
     const { bavail, bsize } = await statfs(folder)
@@ -89,6 +90,14 @@ async function checkProcess({ config, store }: GatewayState): Promise<Finding> {
   const what = `${listens.what.replace('The gateway', 'Another program')} The gateway does not run.`
   return bad('gateway', 'fail', what, `See what it is (ss -ltnp), stop it, and: systemctl restart ${SERVICE}`)
 }
+
+const noneYet = (): Finding =>
+  bad(
+    'certificate',
+    'fail',
+    'There is no certificate yet; the gateway begins once there is.',
+    `Does the name lead to this machine, is port 80 open to everybody? journalctl -u ${SERVICE} has what the authority says.`,
+  )
 
 async function lookAtFiles({ folder, config }: GatewayState): Promise<Finding[]> {
   if (config.front?.kind === undefined) return []
