@@ -47,7 +47,8 @@ const TAKEN_IN = /^[^#\n]*(?:include[^\n]*snippets\/sotto-gateway\.conf|import +
 
 /** @throws SottoError E_USAGE where the configuration of a web server that is not from here names files that would go */
 async function refuseUsed({ etc, paths }: Made): Promise<void> {
-  if (etc === undefined) return
+  const isFront = (path: string): boolean => /snippets\/sotto-gateway\.conf$|sotto-gateway\.caddy$/.test(path)
+  if (etc === undefined || !paths.some(isFront)) return
   const users: string[] = []
   for (const folder of ['nginx', 'caddy'].map((name) => join(etc, name))) {
     const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
