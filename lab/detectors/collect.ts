@@ -5,6 +5,8 @@ import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Session, Visit } from './capture/session.ts'
 import { readSessions, WATCHED_MS } from './capture/session.ts'
 import type { Guest } from './drivers/guest.ts'
+import type { Tap } from './ground/network.ts'
+import { TAPS, tapeOf } from './ground/network.ts'
 import type { SiteName } from './ground/site.ts'
 import { SITES } from './ground/site.ts'
 import { Talk } from './talk.ts'
@@ -37,13 +39,16 @@ interface Place {
   readonly guest: Guest
 }
 
-export async function collect(input: CollectInput): Promise<Session[]> {
+/** The same sessions, as they are seen from each place. */
+export type Seen = Readonly<Record<Tap, Session[]>>
+
+export async function collect(input: CollectInput): Promise<Seen> {
   const { world, tell } = input
   const places = await openPlaces(input)
   const left = new Map<string, number>()
   for (const { kind, template, sessions, heldOut } of input.wanted)
     for (const [at, site] of SITES.entries()) left.set(`${kind} ${template.id} ${site}`, at === 0 ? sessions : heldOut)
-  const found: Session[] = []
+  const found: Seen = { device: [], line: [] }
   for (let round = 1; ; round++) {
     const here = places.filter(({ wanted, site }) => {
       const key = `${wanted.kind} ${wanted.template.id} ${site}`
@@ -52,16 +57,20 @@ export async function collect(input: CollectInput): Promise<Session[]> {
       return count > 0
     })
     if (here.length === 0) return found
-    const tape = join(world.folder, `tape-${round}.pcap`)
+    const tape = join(world.folder, `tape-${round}`)
     await world.network.keep(tape)
     const visits = await Promise.all(here.map((place) => visit(place, input.random)))
     await world.network.keep(undefined)
     const came = visits.filter((each) => each !== undefined)
-    const sessions = await readSessions(tape, came, world.keys)
-    found.push(...sessions)
-    unlinkSync(tape)
-    const missing = here.length - sessions.length
-    tell(`round ${round}: ${sessions.length} sessions${missing === 0 ? '' : `, ${missing} came to nothing`}`)
+    let count = 0
+    for (const tap of TAPS) {
+      const sessions = await readSessions(tapeOf(tape, tap), came, world.keys)
+      found[tap].push(...sessions)
+      unlinkSync(tapeOf(tape, tap))
+      count = sessions.length
+    }
+    const missing = here.length - count
+    tell(`round ${round}: ${count} sessions${missing === 0 ? '' : `, ${missing} came to nothing`}`)
   }
 }
 

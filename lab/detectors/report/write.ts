@@ -31,7 +31,7 @@ export function reportText(verdict: Verdict): string {
     '',
     'Written by `npm run -s lab -- detectors`; how to read it: [docs/lab.md](../../docs/lab.md#detectors-somebody-who-watches-the-wire).',
     '',
-    `Wire: access lines of ${wire.upMbit} and ${wire.downMbit} Mbit/s, ${wire.delayMs} ms each way and ${wire.jitterMs} ms of jitter on average, MTU 1,500, no loss; watched ${wire.tap === 'isp' ? 'behind the access line' : 'at the client’s own device'}. ${Math.round(minutes)} minutes. Cover: ${covers}.`,
+    `Wire: from the device to its router a log-normal time each way, in the median ${wire.airMs} ms (sigma ${wire.airSigma}); access lines of ${wire.upMbit} and ${wire.downMbit} Mbit/s; from there ${wire.delayMs} ms each way and ${wire.jitterMs} ms more on average; MTU 1,500, no loss. The same sessions are watched from two places: at the client’s own \`device\`, the worst case, and behind its access \`line\`, where its provider is; what does not say from where is seen there. ${Math.round(minutes)} minutes. Cover: ${covers}.`,
     '',
     ...flows(verdict),
     ...connections(verdict),
@@ -59,6 +59,7 @@ function flows({ figures }: Verdict): string[] {
   const look = ({ view, kind, attacker }: FlowResult['id']): string => `${view}, ${kind}, ${attacker}`
   const rows = figures.flows.map((each) => [
     each.id.pair,
+    each.id.tap,
     look(each.id),
     each.sessions.join(' / '),
     areaText(each.auc),
@@ -71,6 +72,7 @@ function flows({ figures }: Verdict): string[] {
   ])
   const head = [
     'pair',
+    'watched from',
     'attacker sees',
     'sessions',
     'AUC (95 %)',
@@ -91,9 +93,10 @@ function flows({ figures }: Verdict): string[] {
     'What tells most by itself, with medians of the one and the other:',
     '',
     ...table(
-      ['pair', 'view', 'columns'],
+      ['pair', 'watched from', 'view', 'columns'],
       worst.map(({ id, telling }) => [
         id.pair,
+        id.tap,
         id.view,
         telling
           .map(
