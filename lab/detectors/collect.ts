@@ -29,8 +29,13 @@ export interface CollectInput {
   readonly tell: (line: string) => void
 }
 
-/** Milliseconds in which the guests of a round come. */
-const ARRIVAL_MS = 4_000
+/**
+ * Milliseconds between two guests of a round who come, on average: a page in a browser is work, and where many come at once all
+ * of them wait for each other, browsers longest.
+ */
+const APART_MS = 400
+/** Guests who come for the first time at once: joining is waiting, mostly. */
+const JOINING = 16
 
 interface Place {
   readonly wanted: Wanted
@@ -59,7 +64,7 @@ export async function collect(input: CollectInput): Promise<Seen> {
     if (here.length === 0) return found
     const tape = join(world.folder, `tape-${round}`)
     await world.network.keep(tape)
-    const visits = await Promise.all(here.map((place) => visit(place, input.random)))
+    const visits = await Promise.all(here.map((place) => visit(place, here.length * APART_MS, input.random)))
     await world.network.keep(undefined)
     const came = visits.filter((each) => each !== undefined)
     let count = 0
@@ -95,15 +100,18 @@ async function openPlaces({ world, wanted, places }: CollectInput): Promise<Plac
     }
   }
   const found: Place[] = []
-  // A few at a time: joining is work.
-  for (let at = 0; at < opening.length; at += 8)
-    found.push(...(await Promise.all(opening.slice(at, at + 8).map((open) => open()))))
+  for (let at = 0; at < opening.length; at += JOINING)
+    found.push(...(await Promise.all(opening.slice(at, at + JOINING).map((open) => open()))))
   return found
 }
 
-/** One session; undefined where the guest could not come in. */
-async function visit({ wanted, site, host, guest }: Place, random: () => number): Promise<Visit | undefined> {
-  await pause(random() * ARRIVAL_MS)
+/** One session, begun within so many milliseconds; undefined where the guest could not come in. */
+async function visit(
+  { wanted, site, host, guest }: Place,
+  arrivalMs: number,
+  random: () => number,
+): Promise<Visit | undefined> {
+  await pause(random() * arrivalMs)
   const beganAt = Date.now()
   try {
     await guest.enter()

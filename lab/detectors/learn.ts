@@ -32,7 +32,7 @@ export interface FlowId {
   readonly role: Pair['role']
   readonly view: View
   readonly kind: 'sizes' | 'times' | 'both'
-  readonly attacker: 'forest' | 'boosting' | 'neighbours'
+  readonly attacker: 'forest' | 'boosting' | 'neighbours' | 'network'
 }
 
 export interface FlowResult {
@@ -73,9 +73,11 @@ const tries: readonly Pick<FlowId, 'view' | 'kind' | 'attacker'>[] = [
   { view: 'whole', kind: 'both', attacker: 'forest' },
   { view: 'whole', kind: 'both', attacker: 'boosting' },
   { view: 'whole', kind: 'both', attacker: 'neighbours' },
+  { view: 'whole', kind: 'both', attacker: 'network' },
   { view: 'whole', kind: 'sizes', attacker: 'forest' },
   { view: 'whole', kind: 'times', attacker: 'forest' },
   { view: 'first', kind: 'both', attacker: 'forest' },
+  { view: 'first', kind: 'both', attacker: 'network' },
   { view: 'steady', kind: 'both', attacker: 'forest' },
   { view: 'steady', kind: 'sizes', attacker: 'forest' },
   { view: 'steady', kind: 'times', attacker: 'forest' },

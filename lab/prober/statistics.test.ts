@@ -1,6 +1,6 @@
 import test from 'ava'
 import { prng } from '#test/helpers/prng.ts'
-import { auc, folded, medianDifference, share } from './statistics.ts'
+import { auc, folded, medianDifference, sameMixture, share } from './statistics.ts'
 
 const numbers = (count: number, draw: () => number): Float64Array => Float64Array.from({ length: count }, draw)
 
@@ -63,4 +63,14 @@ test('share: never outside of what can be', (t) => {
   t.deepEqual(share(0, 10).value, 0)
   t.true(share(0, 10).low >= -1e-12 && share(0, 10).high > 0.2)
   t.true(share(5_000, 10_000).high < 0.511)
+})
+
+test('two lists of one mixture are taken for that, and another mixture for another', (t) => {
+  const random = prng(5)
+  const draw = (count: number, share: number): string[] =>
+    Array.from({ length: count }, () => (random.next() < share ? 'one' : 'two'))
+  t.true(sameMixture(draw(200, 0.5), draw(200, 0.5), random.next) > 0.01)
+  t.true(sameMixture(draw(200, 0.5), draw(200, 0.8), random.next) < 0.01)
+  t.is(sameMixture(['one', 'one'], ['one'], random.next), 1)
+  t.true(sameMixture(['one', 'one'], ['two', 'two'], random.next) > 0.1, 'so few say nothing')
 })

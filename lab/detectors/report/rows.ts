@@ -86,7 +86,7 @@ function peerRows({ peer, looks }: PeerLooks): Row[] {
 }
 
 function resultOf(comparison: Comparison, { figures }: Verdict): object {
-  const { template, ours, genuine, parity, orders, cover, alone } = comparison
+  const { template, ours, genuine, parity, orders, cover, alone, alike } = comparison
   const pair = `${template}: ours`
   const whole = areaOf(figures.flows, pair)
   const areas = (tap: Tap): object => ({
@@ -115,6 +115,7 @@ function resultOf(comparison: Comparison, { figures }: Verdict): object {
       foreign_header_orders: orders.foreign,
     },
     news_after_ms: [Math.round(ours.newsAfter.median), Math.round(genuine.newsAfter.median)],
+    alike: { ech: round(alike.ech), hello: round(alike.hello), connections: round(alike.connections) },
     same_ja4: ours.ja4[0] === genuine.ja4[0],
     same_http2: ours.http2[0] === genuine.http2[0],
   }

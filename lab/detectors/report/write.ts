@@ -35,6 +35,7 @@ export function reportText(verdict: Verdict): string {
     '',
     ...flows(verdict),
     ...connections(verdict),
+    ...mixtures(comparisons),
     ...starts(comparisons),
     ...parity(comparisons),
     ...requests(verdict),
@@ -171,6 +172,20 @@ function connections({ comparisons, peers }: Verdict): string[] {
   ]
 }
 
+function mixtures(comparisons: readonly Comparison[]): string[] {
+  return [
+    'Chance that ours and the genuine come from one mixture (chi-square among relabelings; below 0.01 they do not):',
+    '',
+    ...table(
+      ['template', 'lengths of ECH', 'lengths of greetings', 'connections of a session'],
+      comparisons.map(({ template, alike }) => [
+        template,
+        ...[alike.ech, alike.hello, alike.connections].map((chance) => String(round(chance))),
+      ]),
+    ),
+  ]
+}
+
 function starts(comparisons: readonly Comparison[]): string[] {
   return [
     '## HTTP',
@@ -180,6 +195,8 @@ function starts(comparisons: readonly Comparison[]): string[] {
         'template',
         'start of HTTP/2, ours',
         'genuine',
+        'priority of the first request and records until its end, ours',
+        'genuine',
         'requests whose header order no genuine one has',
         'for instance',
         'contradictions of ours',
@@ -187,6 +204,7 @@ function starts(comparisons: readonly Comparison[]): string[] {
       ],
       comparisons.map(({ template, ours, genuine, orders }) => [
         ...[template, ours.http2.map(code).join(', '), genuine.http2.map(code).join(', ')],
+        ...[ours.starts.join('; '), genuine.starts.join('; ')],
         ...[`${orders.foreign} of ${orders.requests}`, code(orders.example)],
         ...[ours.contradictions.join(', '), genuine.contradictions.join(', ')],
       ]),
