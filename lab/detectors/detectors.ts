@@ -54,7 +54,7 @@ function optionsOf(args: readonly string[]): DetectorOptions {
       reports: { type: 'string', default: join(import.meta.dirname, '..', 'reports') },
     },
   })
-  const [sessions, places] = [Number(values.sessions ?? (values.long ? 1000 : 100)), Number(values.places)]
+  const [sessions, places] = [Number(values.sessions ?? (values.long ? 1000 : 24)), Number(values.places)]
   if (!Number.isInteger(sessions) || sessions < 4) throw new RangeError('--sessions: a whole number from 4')
   if (!Number.isInteger(places) || places < 2) throw new RangeError('--places: a whole number from 2')
   if (values.peers !== 'yes' && values.peers !== 'no') throw new RangeError('--peers: yes or no')
@@ -79,6 +79,10 @@ export async function detectors(args: readonly string[]): Promise<Report> {
     const withBrowser = wanted.some(({ kind }) => kind === 'browser')
     const world = await openWorld(owner, WIRE, templates, withBrowser)
     const began = Date.now()
+    const all = wanted.reduce((sum, { sessions, heldOut }) => sum + sessions + heldOut, 0)
+    tell(
+      `${options.sessions} sessions a class, ${wanted.length} classes, ${all} sessions in all, ${options.places} at a time`,
+    )
     const seen = await collect({ world, wanted, places: options.places, random: prng(1).next, tell })
     const peers = options.peers ? await watchPeers(owner, world, tell) : []
     tell('attackers are trained')

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { prng } from '#test/helpers/prng.ts'
-import { auc, folded, medianDifference, sameMixture, share } from './statistics.ts'
+import { auc, folded, meanDifference, medianDifference, sameMixture, share } from './statistics.ts'
 
 const numbers = (count: number, draw: () => number): Float64Array => Float64Array.from({ length: count }, draw)
 
@@ -73,4 +73,14 @@ test('two lists of one mixture are taken for that, and another mixture for anoth
   t.true(sameMixture(draw(200, 0.5), draw(200, 0.8), random.next) < 0.01)
   t.is(sameMixture(['one', 'one'], ['one'], random.next), 1)
   t.true(sameMixture(['one', 'one'], ['two', 'two'], random.next) > 0.1, 'so few say nothing')
+})
+
+test('the difference of means with its interval, and none of too few', (t) => {
+  const random = prng(6)
+  const found = meanDifference(
+    numbers(400, () => random.next() + 0.2),
+    numbers(400, () => random.next()),
+  )
+  t.true(found !== undefined && found.low < 0.2 && found.high > 0.2 && found.low > 0.1, JSON.stringify(found))
+  t.is(meanDifference(Float64Array.of(1), Float64Array.of(1, 2)), undefined)
 })

@@ -55,6 +55,14 @@ function variance(xs: Float64Array): number {
   return xs.reduce((sum, x) => sum + (x - middle) ** 2, 0) / (xs.length - 1)
 }
 
+/** Mean of `a` less that of `b`, which were drawn apart; undefined where there are too few to say. */
+export function meanDifference(a: Float64Array, b: Float64Array): Interval | undefined {
+  if (a.length < 2 || b.length < 2) return undefined
+  const value = mean(a) - mean(b)
+  const error = Math.sqrt(variance(a) / a.length + variance(b) / b.length)
+  return { value, low: value - Z * error, high: value + Z * error }
+}
+
 /** Of an ascending array. */
 function medianOf(sorted: Float64Array): number {
   const middle = sorted.length >> 1

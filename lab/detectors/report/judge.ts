@@ -4,7 +4,7 @@ import { ja4 } from '#firewall/dialers/client-hello.ts'
 import { prng } from '#test/helpers/prng.ts'
 import { median, quantile, round } from '../../../scripts/bench/report.ts'
 import type { Interval } from '../../prober/statistics.ts'
-import { auc, folded, mean, sameMixture, share } from '../../prober/statistics.ts'
+import { auc, folded, mean, meanDifference, sameMixture, share } from '../../prober/statistics.ts'
 import type { ClientHello } from '../capture/client-hello.ts'
 import { ja3 } from '../capture/client-hello.ts'
 import type { SeenConnection, Session } from '../capture/session.ts'
@@ -61,6 +61,8 @@ export interface Comparison {
   readonly genuineKind: string
   readonly ours: Looks
   readonly genuine: Looks
+  /** By how much our beacon score is higher. */
+  readonly beaconMore: Interval | undefined
   readonly parity: readonly Parity[]
   readonly alone: number
   readonly orders: ReturnType<typeof foreignOrders>
@@ -109,6 +111,7 @@ function compare(template: CompiledTemplate, sessions: readonly Session[]): Comp
     },
     ...{ ours: looksOf(ours), genuine: looksOf(genuine), parity: kinds, alone, orders: foreignOrders(ours, genuine) },
     alike: alike(ours, genuine),
+    beaconMore: meanDifference(scoresOf(ours), scoresOf(genuine)),
     beyond: mine.length < 8 || theirs.length < 8 ? undefined : folded(auc(mine, theirs)),
   }
 }
@@ -131,7 +134,7 @@ export function looksOf(sessions: readonly Session[]): Looks {
   const hellos = connections.map(({ hello }) => hello).filter((hello) => hello !== undefined)
   const fresh = hellos.filter(({ resumes }) => !resumes)
   const flagged = connections.filter((connection) => innerHandshake(innerSteps(connection)) !== undefined).length
-  const scores = sessions.map((session) => beaconScore(callsOf(session))).filter((score) => score !== undefined)
+  const scores = scoresOf(sessions)
   const lengths = fresh.map(({ length }) => length)
   return {
     connections: connections.length,
@@ -149,7 +152,7 @@ export function looksOf(sessions: readonly Session[]): Looks {
     http2: common(connections.flatMap(({ start }) => (start === undefined ? [] : [startText(start)]))),
     starts: common(connections.flatMap(({ start }) => (start === undefined ? [] : [startRecords(start)]))),
     contradictions: common(connections.flatMap(contradictions)),
-    beacon: scores.length === 0 ? Number.NaN : round(mean(Float64Array.from(scores))),
+    beacon: scores.length === 0 ? Number.NaN : round(mean(scores)),
     messages: messageLeak(sessions),
     ...{
       up: median(sessions.map((each) => octetsOf(each, true))),
@@ -157,6 +160,11 @@ export function looksOf(sessions: readonly Session[]): Looks {
     },
     newsAfter: newsAfter(sessions),
   }
+}
+
+function scoresOf(sessions: readonly Session[]): Float64Array {
+  const scores = sessions.map((session) => beaconScore(callsOf(session)))
+  return Float64Array.from(scores.filter((score) => score !== undefined))
 }
 
 function octetsOf({ connections }: Session, up: boolean): number {

@@ -86,7 +86,7 @@ function peerRows({ peer, looks }: PeerLooks): Row[] {
 }
 
 function resultOf(comparison: Comparison, { figures }: Verdict): object {
-  const { template, ours, genuine, parity, orders, cover, alone, alike } = comparison
+  const { template, ours, genuine, parity, orders, cover, alone, alike, beaconMore } = comparison
   const pair = `${template}: ours`
   const whole = areaOf(figures.flows, pair)
   const areas = (tap: Tap): object => ({
@@ -110,6 +110,8 @@ function resultOf(comparison: Comparison, { figures }: Verdict): object {
       tls_in_tls: [round(ours.tlsInTls.value), round(genuine.tlsInTls.value)],
     },
     ...{ parity: round(largest(parity), 1), exchanges_alone: round(alone), beacon: [ours.beacon, genuine.beacon] },
+    beacon_more:
+      beaconMore === undefined ? null : [beaconMore.value, beaconMore.low, beaconMore.high].map((each) => round(each)),
     ...{
       connections: [round(ours.perSession, 2), round(genuine.perSession, 2)],
       foreign_header_orders: orders.foreign,

@@ -260,14 +260,15 @@ function habits(comparisons: readonly Comparison[]): string[] {
         'template',
         'beacon, ours',
         'genuine',
+        'more',
         'message seen, ours',
         'genuine',
         'its length, ours',
         'genuine',
         'time beyond the round trip',
       ],
-      comparisons.map(({ template, ours, genuine, beyond }) => [
-        ...[template, String(ours.beacon), String(genuine.beacon)],
+      comparisons.map(({ template, ours, genuine, beyond, beaconMore }) => [
+        ...[template, String(ours.beacon), String(genuine.beacon), areaText(beaconMore)],
         ...[areaText(ours.messages.event), areaText(genuine.messages.event)],
         ...[areaText(ours.messages.length), areaText(genuine.messages.length), areaText(beyond)],
       ]),
