@@ -9,7 +9,7 @@ import { inside, SERVER } from '../ground/network.ts'
 import { SITES } from '../ground/site.ts'
 import type { Guest, GuestPlace } from './guest.ts'
 import type { RequestKind } from './requests.ts'
-import { OPENING, quietOctets, requestOf } from './requests.ts'
+import { OPENING, quietOctets, requestOf, thinkOf } from './requests.ts'
 
 export const CHROMIUM = '/usr/bin/chromium'
 
@@ -105,7 +105,7 @@ export function browserGuest(
 
 /** More than a visit needs, of each kind. */
 const SUPPLY: Readonly<Record<RequestKind, number>> = {
-  hello: 2,
+  hello: 1,
   open: 1,
   send: 32,
   notice: 48,
@@ -118,12 +118,16 @@ const SUPPLY: Readonly<Record<RequestKind, number>> = {
  * code of its own.
  */
 function supplyOf(template: CompiledTemplate, host: string): object {
-  const { thinkMs = [0, 0] } = template.rhythm
   const sealed = Object.entries(SUPPLY).map(([kind, count]) => [
     kind,
     Array.from({ length: count }, () => sealedRequest(template, kind as RequestKind, host)),
   ])
-  return { think: thinkMs, quiet: quietOctets(template), opening: OPENING, sealed: Object.fromEntries(sealed) }
+  return {
+    think: thinkOf(template),
+    quiet: quietOctets(template),
+    opening: OPENING,
+    sealed: Object.fromEntries(sealed),
+  }
 }
 
 /** What only a browser itself may write, or writes anyway. */
