@@ -68,38 +68,19 @@ export class BrowserClient implements HttpClient {
   private async open(): Promise<void> {
     this.connecting = true
     let socket: TLSSocket
-    // Made while the server is waited for: with all that it takes, Node would speak a millisecond later than a browser.
-    const ready = this.prepared()
     try {
       socket = await this.connect()
     } catch (error) {
-      ready.destroy()
       for (const { answer } of this.early.splice(0)) answer.error(error)
       return this.gone()
     }
-    const isHttp2 = !this.isGone && socket.alpnProtocol === 'h2'
-    if (!isHttp2) ready.destroy()
     if (this.isGone) return void socket.destroy()
     this.socket = socket
-    if (isHttp2) {
-      this.protocol = ready
-      ready.begin(socket)
-    } else {
-      const events = { gone: () => this.gone(), ready: this.events.ready }
-      this.protocol = new Http1Connection(this.profile, this.target, socket, events)
-    }
+    const Kind = socket.alpnProtocol === 'h2' ? Http2Connection : Http1Connection
+    this.protocol = new Kind(this.profile, this.target, socket, { gone: () => this.gone(), ready: this.events.ready })
     for (const { request, answer } of this.early.splice(0)) this.write(request, answer)
     this.events.ready()
     if (this.active === 0) this.rest()
-  }
-
-  /** It may turn out that the server speaks HTTP/1.1, or is none: what is not used tells nobody of its end. */
-  private prepared(): Http2Connection {
-    const gone = (): void => {
-      if (this.protocol === ready) this.gone()
-    }
-    const ready: Http2Connection = new Http2Connection(this.profile, this.target, { gone, ready: this.events.ready })
-    return ready
   }
 
   private write(request: ExchangeRequest, answer: Answer): void {

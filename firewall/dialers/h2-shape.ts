@@ -40,25 +40,18 @@ const END_HEADERS = 0x04
 /** Milliseconds that HEADERS wait at most for the DATA behind them: a full window may keep that back. */
 const MOST_MS = 50
 
-/** What Node's client speaks on, and how to give it the connection below: until then nothing leaves. */
-export interface Shaped {
-  readonly stream: Duplex
-  begin(socket: Duplex): void
-}
-
 /**
- * A stream for Node's client to speak on, in front of a socket that may come later: what is said first can be made while the server
- * is waited for.
+ * A stream for Node's client to speak on, in front of `socket`.
  * @param openingOf of the request on a stream; one that is not known ends the connection, since the blocks after it would be
  *   read wrongly
  * @param ownWindow whoever calls gives the connection's window back (`windowUpdate`), and Node does not
  */
 export function shapedAs(
+  socket: Duplex,
   http2: BrowserProfile['http2'],
   openingOf: (stream: number) => Opening | undefined,
   ownWindow: boolean,
-): Shaped {
-  let socket: Duplex | undefined
+): Duplex {
   const shaper = new Shaper(http2, openingOf, ownWindow)
   const queue: Buffer[] = []
   const dones: (() => void)[] = []
@@ -66,10 +59,9 @@ export function shapedAs(
   let timer: NodeJS.Timeout | undefined
   /** One after another: what waits in the socket together would go out together. */
   const pump = (): void => {
-    if (socket === undefined && queue.length > 0) return
     const next = queue.shift()
     isWriting = next !== undefined
-    if (next !== undefined) socket!.write(next, (error) => (error ? stream.destroy(error) : pump()))
+    if (next !== undefined) socket.write(next, (error) => (error ? stream.destroy(error) : pump()))
     else for (const done of dones.splice(0)) done()
   }
   const give = (pieces: readonly Buffer[]): void => {
@@ -81,7 +73,7 @@ export function shapedAs(
     give(shaper.release())
   }
   const stream = new DuplexStream({
-    read: () => void socket?.resume(),
+    read: () => void socket.resume(),
     write: (chunk: Buffer, _, done) => {
       let pieces: Buffer[]
       try {
@@ -94,26 +86,22 @@ export function shapedAs(
       give(pieces)
     },
     final: (done) => {
-      dones.push(() => void socket?.end(() => done()))
+      dones.push(() => void socket.end(() => done()))
       give(shaper.release())
     },
     destroy: (error, done) => {
       clearTimeout(timer)
-      socket?.destroy()
+      socket.destroy()
       done(error)
     },
   })
-  const begin = (below: Duplex): void => {
-    socket = below
-    below.on('data', (chunk) => {
-      if (!stream.push(chunk)) below.pause()
-    })
-    below.once('end', () => stream.push(null))
-    below.once('error', (error) => stream.destroy(error))
-    below.once('close', () => stream.destroy())
-    pump()
-  }
-  return { stream, begin }
+  socket.on('data', (chunk) => {
+    if (!stream.push(chunk)) socket.pause()
+  })
+  socket.once('end', () => stream.push(null))
+  socket.once('error', (error) => stream.destroy(error))
+  socket.once('close', () => stream.destroy())
+  return stream
 }
 
 /** Cuts what it is given into frames; keeps what is not whole. */

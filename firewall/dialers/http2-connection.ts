@@ -9,7 +9,7 @@ import type { Answer } from './answer.ts'
 import type { Protocol } from './browser-client.ts'
 import { http2Fields } from './browser-fields.ts'
 import type { DialTarget } from './dialer.ts'
-import type { Opening, Shaped } from './h2-shape.ts'
+import type { Opening } from './h2-shape.ts'
 import { shapedAs, windowUpdate } from './h2-shape.ts'
 import { HpackEncoder } from './hpack.ts'
 import type { HttpClientEvents } from './http-client.ts'
@@ -30,8 +30,6 @@ export class Http2Connection implements Protocol {
   private readonly profile: BrowserProfile
   private readonly target: DialTarget
   private readonly session: ClientHttp2Session
-  private readonly shaped: Shaped
-  private socket: TLSSocket | undefined
   private readonly priorities: Priorities
   /** Of Chromium alone: how Firefox codes was not recorded, and is left to Node. */
   private readonly encoder: HpackEncoder | undefined
@@ -45,27 +43,26 @@ export class Http2Connection implements Protocol {
   /** Asked for before the session stood; undefined once it stands. */
   private early: (() => void)[] | undefined = []
 
-  constructor(profile: BrowserProfile, target: DialTarget, events: HttpClientEvents) {
+  constructor(profile: BrowserProfile, target: DialTarget, socket: TLSSocket, events: HttpClientEvents) {
     const { http2 } = profile
     this.profile = profile
     this.target = target
     const isChromium = profile.family === 'chromium'
     this.priorities = new Priorities(profile.family)
-    const shaped = shapedAs(http2, (stream) => this.openingOf(stream), isChromium)
+    const shaped = shapedAs(socket, http2, (stream) => this.openingOf(stream), isChromium)
     this.encoder = isChromium ? new HpackEncoder() : undefined
     this.turns = isChromium ? new Turns() : undefined
     const window = new ReceivedWindow(FIRST_WINDOW + http2.window, performance.now())
     this.wasRead = (octets) => {
       const increment = isChromium ? window.read(octets, performance.now()) : 0
-      if (increment > 0 && this.socket?.writable) this.socket.write(windowUpdate(increment))
+      if (increment > 0 && socket.writable) socket.write(windowUpdate(increment))
     }
     const session = connect(`https://${authority(target)}`, {
-      createConnection: () => shaped.stream,
+      createConnection: () => shaped,
       settings: settingsOf(http2),
       maxSessionMemory: 2 * (DialLimits.responseBytes / 1_048_576) * DialLimits.exchanges,
     })
     this.session = session
-    this.shaped = shaped
     session.once('connect', () => {
       session.setLocalWindowSize(FIRST_WINDOW + http2.window)
       // Not in the types; Node has it on every session.
@@ -88,12 +85,6 @@ export class Http2Connection implements Protocol {
       for (const write of this.early?.splice(0) ?? []) write()
       setImmediate(events.gone)
     })
-  }
-
-  /** On this connection, whose server has shown who it is. Until then nothing leaves. */
-  begin(socket: TLSSocket): void {
-    this.socket = socket
-    this.shaped.begin(socket)
   }
 
   get capacity(): number {
