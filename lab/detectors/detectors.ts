@@ -85,11 +85,11 @@ export async function detectors(args: readonly string[]): Promise<Report> {
     )
     const seen = await collect({ world, wanted, places: options.places, random: prng(1).next, tell })
     const peers = options.peers ? await watchPeers(owner, world, tell) : []
+    const minutes = (Date.now() - began) / 60_000
     tell('attackers are trained')
     mkdirSync(options.reports, { recursive: true })
     const pairs = TAPS.flatMap((tap) => pairsOf(templates, tap, seen[tap], tap === 'line' ? peers : []))
     const figures = await learn(pairs, world.folder, options.reports)
-    const minutes = (Date.now() - began) / 60_000
     const verdict = { wire: WIRE, minutes, figures, ...judge(templates, seen.line, peers) }
     writeReport(options.reports, verdict)
     return toReport(verdict)

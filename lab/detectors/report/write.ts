@@ -31,7 +31,7 @@ export function reportText(verdict: Verdict): string {
     '',
     'Written by `npm run -s lab -- detectors`; how to read it: [docs/lab.md](../../docs/lab.md#detectors-somebody-who-watches-the-wire).',
     '',
-    `Wire: from the device to its router a log-normal time each way, in the median ${wire.airMs} ms (sigma ${wire.airSigma}); access lines of ${wire.upMbit} and ${wire.downMbit} Mbit/s; from there ${wire.delayMs} ms each way and ${wire.jitterMs} ms more on average; MTU 1,500, no loss. The same sessions are watched from two places: at the client’s own \`device\`, the worst case, and behind its access \`line\`, where its provider is; what does not say from where is seen there. ${Math.round(minutes)} minutes. Cover: ${covers}.`,
+    `Wire: from the device to its router a log-normal time each way, in the median ${wire.airMs} ms (sigma ${wire.airSigma}); access lines of ${wire.upMbit} and ${wire.downMbit} Mbit/s; from there ${wire.delayMs} ms each way and ${wire.jitterMs} ms more on average; MTU 1,500, no loss. The same sessions are watched from two places: at the client’s own \`device\`, the worst case, and behind its access \`line\`, where its provider is; what does not say from where is seen there. Collected in ${Math.round(minutes)} minutes. Cover: ${covers}.`,
     '',
     ...flows(verdict),
     ...connections(verdict),
