@@ -26,6 +26,9 @@ const TOKEN_PREFIX = 4096
 /** Octets of a body that an exchange may have. POST bodies of templates stay below common edges' 256 KiB. */
 const BODY_MAX = 300_000
 
+/** Looked up where a request has no token. */
+const nobodys = new Uint8Array(TOKEN_LENGTH)
+
 const noBody: BodyPart = { bytes: empty, whole: true }
 
 /** Whose exchange a token announces. */
@@ -131,17 +134,21 @@ export class Carrier {
     let unknown: string | undefined
     const header = (name: string): string | undefined => headerOf(request, name)
     for (let index = 0; index < shapes.length; index++) {
-      const token = shapes[index]!.readToken(request.url!, header, prefix)
-      if (token === 'needs-body') needsBody = true
-      if (token === 'needs-body' || token?.length !== TOKEN_LENGTH) continue
+      const found = shapes[index]!.readToken(request.url!, header, prefix)
+      if (found === 'needs-body' && prefix === undefined) {
+        needsBody = true
+        continue
+      }
+      // Where there is none, as much is done as with one: the time must not tell what has a token's form.
+      const token = typeof found === 'object' && found.length === TOKEN_LENGTH ? found : nobodys
       const key = lookupKey(token)
       // Templates of one path have it at one place, mostly.
       if (key === unknown) continue
       const owner = this.lookUp(token, key)
-      if (owner !== undefined) return { owner, shapes: shapes.slice(index) }
+      if (owner !== undefined && token !== nobodys) return { owner, shapes: shapes.slice(index) }
       unknown = key
     }
-    return needsBody && prefix === undefined ? 'needs-body' : undefined
+    return needsBody ? 'needs-body' : undefined
   }
 
   private lookUp(token: Uint8Array, key: string): Owner | undefined {

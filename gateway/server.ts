@@ -47,9 +47,10 @@ const SERVER_OPTIONS = {
 
 /**
  * What a web server in front has accepted, Node must not refuse in its own words: nginx stops at 32 KiB of headers, Caddy
- * at 1 MiB. Who can reach this socket is that server, and it bounds what strangers may send.
+ * at 1 MiB. Who can reach this socket is that server, and it bounds what strangers may send. Caddy keeps connections for two
+ * minutes: it ends them, not we, since one that we end as a request is on its way becomes a 502.
  */
-const BEHIND_FRONT = { ...SERVER_OPTIONS, maxHeaderSize: 1_114_112 } as const
+const BEHIND_FRONT = { ...SERVER_OPTIONS, maxHeaderSize: 1_114_112, keepAliveTimeout: 180_000 } as const
 
 /** Errors of connections on which nobody waits for an answer: the visitor has left or said nothing for too long. */
 const silent: ReadonlySet<string> = new Set([
