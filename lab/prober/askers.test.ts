@@ -1,8 +1,20 @@
 /** What is compared by the clock differs in what it says it differs in, and in nothing else. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
+import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import { createMatcher } from '#engine/match.ts'
 import type { Shape } from '#engine/shape.ts'
+import { Carrier } from '#gateway/carrier.ts'
+import type { Decoy } from '#gateway/decoy/decoy.ts'
+import type { Cohort } from '#gateway/first-contact.ts'
+import { WatchedMessage } from '#gateway/lead.ts'
+import { Sessions, surroundings } from '#gateway/sessions.ts'
 import { latin1 } from '#protocol/bytes.ts'
+import { randomBytes } from '#protocol/crypto/random.ts'
+import { TokenTable } from '#protocol/session/token-table.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
 import { formless, neighbours, strangers } from './askers.ts'
 import type { Side } from './pairs.ts'
@@ -31,6 +43,35 @@ function parsed({ next }: Side): Parsed {
 
 const tokenIn = (shape: Shape, { target, header, body }: Parsed): unknown => shape.readToken(target, header, body)
 
+class CountingSessions extends Sessions {
+  asked = 0
+
+  override cohortOf(token: Uint8Array, key?: string): Cohort | undefined {
+    this.asked++
+    return super.cohortOf(token, key)
+  }
+}
+
+/** A gateway's recognition in front of an empty website; resolves to how many tokens it looked up for one request. */
+async function lookUps(t: ExecutionContext, { next }: Side): Promise<number> {
+  const report = (error: unknown): void => t.fail(String(error))
+  const tokens = new TokenTable()
+  const own = { gatewaySecret: randomBytes(32), preferredAead: 1, tokens, services: [], admit: async () => undefined }
+  const sessions = new CountingSessions({ ...surroundings(randomBytes), ...own, report })
+  const decoy: Decoy = async (_request, response) => void response.end()
+  const carrier = new Carrier({ matcher: () => matcher, tokens, sessions, decoy, report })
+  const server = createServer({ IncomingMessage: WatchedMessage }, (request, response) => {
+    t.true(carrier.take(request, response))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1', () => socket.write(next()))
+  await once(socket, 'data')
+  socket.destroy()
+  server.close()
+  return sessions.asked
+}
+
 for (const template of templates) {
   const shape = template.shape('send')
 
@@ -48,5 +89,9 @@ for (const template of templates) {
     t.deepEqual(matcher.match(beside.method, beside.target), [])
     const other = [...beside.target.split('?')[0]!].filter((letter, i) => letter !== stranger.target[i])
     t.true(other.length >= 1 && beside.target.length === stranger.target.length)
+  })
+  test(`${template.id}: a gateway looks up as much for a request without a token as for one with it`, async (t) => {
+    t.is(await lookUps(t, strangers(shape, arm)), 1)
+    t.is(await lookUps(t, formless(shape, arm)), 1)
   })
 }
