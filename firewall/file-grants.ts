@@ -5,7 +5,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
-import { optionValues } from './options.ts'
+import { optionValues, positionals } from './options.ts'
 
 export interface FileGrants {
   readonly read: readonly string[]
@@ -32,19 +32,27 @@ export function fileGrants(args: readonly string[]): FileGrants {
   if (noun === 'card') return { read: [], write: single(optionValues(args, '--file')).map(writable) }
   if (noun === 'contacts' && verb === 'add')
     return { read: single(optionValues(args, '--file')).map(readable), write: [] }
+  if (noun === 'profile') return ofProfile(args)
   if (noun === 'chat') return ofChat(optionValues(args, '--files'))
   return { read: [], write: [] }
 }
 
 function ofIdentity(args: readonly string[]): FileGrants {
-  const [, verb, name] = args
+  const [, verb, ...rest] = args
   const files = optionValues(args, '--file')
   const read = optionValues(args, '--dongle')
   const write: string[] = []
   if (verb === 'backup') write.push(...files, ...optionValues(args, '--codes').flatMap(codeFiles))
-  else if (verb === 'dongle') write.push(...(name === undefined ? [] : [name]))
+  else if (verb === 'dongle') write.push(...positionals(rest).slice(0, 1))
   else read.push(...files)
   return { read: single(read).map(readable), write: single(write).map(writable) }
+}
+
+function ofProfile(args: readonly string[]): FileGrants {
+  const [, verb, name] = args
+  const read = verb === 'avatar' && name !== undefined && !name.startsWith('-') ? [name] : []
+  const write = verb === 'save' ? optionValues(args, '--to') : []
+  return { read: single(read).flatMap(bothNames), write: single(write).map(writable) }
 }
 
 /** Into a folder the core may write, and see nothing of what is there but its own draft. */

@@ -90,6 +90,14 @@ export const BrowserLimits = {
   requests: 256,
 } as const
 
+export const PasswordLimits = {
+  /** Characters of the folder's password, at least and at most. Attack: guessing by who has the folder; a pasted file. */
+  least: 10,
+  most: 1_024,
+  /** Tries at one prompt, by count. Attack: none that it stops (who has the folder needs no prompt); a person starts again then. */
+  tries: 3,
+} as const
+
 export const WayLimits = {
   /** Octets of a proxy's name and password each. Attack: none; RFC 1929 section 2 has one octet for the length. */
   credentialBytes: 255,
@@ -97,6 +105,17 @@ export const WayLimits = {
   addresses: 4,
   /** Addresses remembered for one endpoint, by count. Attack: a network that names new ones for ever. */
   remembered: 4,
+} as const
+
+export const FidoLimits = {
+  /** Octets of a credential's id. Attack: a device that answers without end. CTAP 2 allows 1,023; most have 48 to 128. */
+  credentialBytes: 1_023,
+  /** Octets of the file that names one. Attack: a large file named by mistake. Twice what the longest one takes. */
+  fileBytes: 3_072,
+  /** Characters that a program of fido2-tools prints. Attack: as above; the longest ordinary answer is 4,000. */
+  outputCharacters: 65_536,
+  /** Milliseconds for one of its programs. Attack: a device that never answers. Keys wait about 30 s for a touch. */
+  callMs: 90_000,
 } as const
 
 export const PolicyLimits = {

@@ -1,8 +1,8 @@
 /** `sotto gateway init`: everything a gateway needs in one folder, and the system files that go with it. */
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { existsSync, statSync } from 'node:fs'
+import { readFile, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { SottoError } from '#protocol/errors.ts'
+import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { builtinIds } from '../../camouflage-templates/builtin.ts'
 import { type GatewayConfig, loadConfig, parseConfig } from '../config.ts'
 import { systemFiles } from '../deploy/files.ts'
@@ -18,7 +18,8 @@ import { copySampleSite, isEmptyFolder } from './sample-site.ts'
 export interface InitOptions {
   readonly state: string
   readonly name?: string
-  readonly domain: string
+  /** Missing where what is configured already is to be put in place again. */
+  readonly domain?: string
   readonly port?: number
   readonly address: readonly string[]
   readonly front?: FrontKind
@@ -32,12 +33,14 @@ export interface InitOptions {
   readonly site?: string
   readonly upstream?: string
   readonly decoy?: string
-  readonly template: readonly string[]
+  readonly template?: readonly string[]
   /** It is one person's own (`sotto node init`). */
   readonly node?: boolean
   /** Where system files go, instead of `deploy/` in the state folder. */
   readonly etc?: string
   readonly force: boolean
+  /** Whether to say how the system files are put in place; not where a script does that. */
+  readonly steps?: boolean
 }
 
 export interface InitResult {
@@ -62,9 +65,12 @@ const DEPLOY_FOLDER = 'deploy'
 export async function initGateway(options: InitOptions, now: Date): Promise<InitResult> {
   const folder = resolve(options.state)
   const file = join(folder, CONFIG_FILE)
-  const text = answersOf(options)
+  const { domain } = options
+  if (domain === undefined || domain === '') return await renew(folder, file, options)
+  const text = answersOf({ ...options, domain })
   // Every mistake shows before anything is written.
-  const wanted = parseConfig(text, file)
+  const wanted = parseOptions(text, file)
+  requireFolder(options.site)
   requireTemplates(wanted.templates)
   const notes: string[] = []
   let made: string[]
@@ -75,6 +81,52 @@ export async function initGateway(options: InitOptions, now: Date): Promise<Init
     notes.push(...firstNotes(options))
   }
   const config = await loadConfig(file)
+  const files = await writeSystemFiles(folder, config, options, notes)
+  return { folder, made, files, notes }
+}
+
+/** @throws SottoError E_CONFIG that names the field; there is no file yet that could be corrected */
+function parseOptions(text: string, file: string): GatewayConfig {
+  try {
+    return parseConfig(text, file)
+  } catch (error) {
+    if (!isSottoError(error, 'E_CONFIG')) throw error
+    const what = error.message.replace(/^.*?gateway\.yaml:\d+: /, '')
+    throw new SottoError('E_CONFIG', what, {
+      kept: 'Nothing was written.',
+      next: 'Correct that option of the command.',
+    })
+  }
+}
+
+function requireFolder(site: string | undefined): void {
+  if (site === undefined || statSync(site, { throwIfNoEntry: false })?.isDirectory() !== false) return
+  throw new SottoError('E_USAGE', `--site takes the folder of a website, and ${site} is none.`)
+}
+
+const deciding = [
+  ...([
+    'name',
+    'port',
+    'front',
+    'listen',
+    'certificate',
+    'key',
+    'selfSigned',
+    'acme',
+    'email',
+    'acmeDirectory',
+  ] as const),
+  ...(['site', 'upstream', 'decoy', 'template'] as const),
+] as const
+
+/** After an upgrade, or a change of gateway.yaml: the system files as they are to be now. */
+async function renew(folder: string, file: string, options: InitOptions): Promise<InitResult> {
+  if (!existsSync(file) || deciding.some((name) => options[name] !== undefined && options[name] !== false))
+    throw new SottoError('E_USAGE', 'name the website, beside what else it is to be: --domain workshop.example')
+  const config = await loadConfig(file)
+  const made = await initState(folder, '')
+  const notes: string[] = []
   const files = await writeSystemFiles(folder, config, options, notes)
   return { folder, made, files, notes }
 }
@@ -98,9 +150,10 @@ async function makeAll(
   const made = await initState(folder, text, async () => {
     const before: string[] = []
     if (tls !== undefined && options.selfSigned) before.push(...(await makeCertificate(config.domain, tls, now)))
-    const site = sampleFolder(folder, options)
+    const record = await Made.open(folder)
+    const site = sampleFolder(folder, options, record)
     if (site !== undefined) {
-      await copySampleSite(await Made.open(folder), site, config.domain)
+      await copySampleSite(record, site, config.domain)
       before.push(SITE_FOLDER)
     }
     return before
@@ -111,14 +164,21 @@ async function makeAll(
   return made
 }
 
-/** Where there is no website yet, the sample stands in for it. */
-function sampleFolder(folder: string, { site, upstream, decoy }: InitOptions): string | undefined {
-  if (site !== undefined) return isEmptyFolder(resolve(site)) ? resolve(site) : undefined
+/** Where there is no website yet, or the sample was begun, the sample stands in for it. */
+function sampleFolder(folder: string, { site, upstream, decoy }: InitOptions, made: Made): string | undefined {
+  if (site !== undefined) {
+    const place = resolve(site)
+    const begun = made.paths.some((path) => path.startsWith(`${place}/`))
+    return begun || isEmptyFolder(place) ? place : undefined
+  }
   return upstream === undefined && decoy === undefined ? join(folder, SITE_FOLDER) : undefined
 }
 
 async function makeCertificate(domain: string, files: TlsFiles, now: Date): Promise<string[]> {
-  if (existsSync(files.certificate) && existsSync(files.key)) return []
+  const found = [files.key, files.certificate].filter((file) => existsSync(file))
+  if (found.length === 2) return []
+  // Half of a making that broke off. Once there is a gateway, this is not run any more.
+  for (const file of found) await unlink(file)
   await createSelfSigned(domain, files, now)
   return ['tls.key', 'certificate.pem']
 }
@@ -169,24 +229,24 @@ async function changeConfig(
 async function writeSystemFiles(
   folder: string,
   config: GatewayConfig,
-  { etc, force }: InitOptions,
+  { etc, force, steps }: InitOptions,
   notes: string[],
 ): Promise<WrittenFile[]> {
   if (config.front?.kind === undefined) return []
   const plan = planOf(config, liveTemplates(config.templates), { state: folder, program: PROGRAM })
   const made = await Made.open(folder)
   made.etc = resolve(etc ?? made.etc ?? join(folder, DEPLOY_FOLDER))
+  const files = systemFiles(plan).map((file) => ({ ...file, path: join(made.etc!, file.path) }))
+  await made.intend(files.map(({ path, text }) => [path, text]))
   const written: WrittenFile[] = []
-  for (const { path, text, mode } of systemFiles(plan)) {
-    const file = join(made.etc, path)
-    written.push({ path: file, fate: await made.write(file, text, mode, force) })
-  }
+  for (const { path, text, mode } of files) written.push({ path, fate: await made.write(path, text, mode, force) })
   await made.save()
   for (const { path, fate } of written) {
     if (fate === 'foreign') notes.push(`${path} is not from here and was left alone: move it away, and run this again.`)
     if (fate === 'edited') notes.push(`${path} was changed by hand and was left alone; --force writes it anew.`)
   }
-  if (written.some(({ fate }) => fate === 'made' || fate === 'renewed')) notes.push(...nextSteps(plan, made.etc))
+  const isNew = written.some(({ fate }) => fate === 'made' || fate === 'renewed')
+  if (isNew && steps !== false) notes.push(...nextSteps(plan, made.etc))
   return written
 }
 

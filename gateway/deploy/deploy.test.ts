@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Command } from 'commander'
 import { randomBytes } from '#protocol/crypto/random.ts'
@@ -9,7 +9,8 @@ import { isSottoError } from '#protocol/errors.ts'
 import { parseInvite } from '#protocol/invite.ts'
 import { issueCertificate } from '#test/helpers/test-ca.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
-import { registerAdminCommands } from '../admin/commands.ts'
+import { type AdminSurroundings, registerAdminCommands } from '../admin/commands.ts'
+import { registerPackCommands } from '../admin/packs-commands.ts'
 import { openState } from '../state.ts'
 import { holdStore } from '../store/holder.ts'
 import { certificatePin, createSelfSigned } from '../tls-files.ts'
@@ -37,13 +38,15 @@ function place(t: ExecutionContext): Place {
     const out = (text: string): void => {
       printed += text
     }
-    registerAdminCommands(program, {
+    const around: AdminSurroundings = {
       ...{ out, now: () => now, terminal: false, status: () => {} },
       confirm: async (what) => {
         printed += what
         return answer
       },
-    })
+    }
+    registerAdminCommands(program, around)
+    registerPackCommands(program.command('templates'), around)
     await program.parseAsync([...line.split(' '), '--state', state], { from: 'user' })
     return printed
   }
@@ -133,6 +136,118 @@ for (const [front, files] of [
   })
 }
 
+/** Everything below a folder but folders, in order. */
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name).slice(folder.length + 1)] : []))
+    .toSorted()
+
+const deadlier = join(import.meta.dirname, '../../test/fixtures/die-at.mjs')
+const program = join(import.meta.dirname, '../main.ts')
+
+/** Runs `init` until its nth change of a folder and kills it there; false where it makes fewer. */
+function killedAt(change: number, args: readonly string[]): boolean {
+  const { signal } = spawnSync(process.execPath, ['--import', deadlier, program, 'gateway', 'init', ...args], {
+    env: { ...process.env, DIE_AT: String(change) },
+  })
+  return signal === 'SIGKILL'
+}
+
+for (const [front, more] of [
+  ['nginx', ''],
+  ['none', '--self-signed'],
+] as const) {
+  test(`${front}: wherever init is killed, the next completes it, and uninstall leaves nothing`, async (t) => {
+    // Changes between two kills: each takes a second on a busy machine.
+    const step = process.env.SOTTO_LONG === undefined ? 31 : 1
+    let whole: string[] | undefined
+    let change = 1
+    for (; ; change += step) {
+      const { folder, state, etc, www, sotto, init } = place(t)
+      const args = ['--state', state, '--domain', 'workshop.example', '--front', front, '--etc', etc, '--site', www]
+      const killed = killedAt(change, [...args, ...more.split(' ').filter((word) => word !== '')])
+      if (!killed || change % 2 === 0) {
+        if (readdirSync(folder).length > 0 && readdirSync(state).length > 0) await sotto('gateway uninstall --yes')
+      } else {
+        await init(front, `--site ${www} ${more}`.trimEnd())
+        whole ??= filesBelow(folder)
+        t.deepEqual(filesBelow(folder), whole, `killed at ${change}`)
+        await (await openState(state)).close()
+        await sotto('gateway uninstall --yes')
+      }
+      t.deepEqual(filesBelow(folder), [], `killed at ${change}`)
+      if (!killed) break
+    }
+    t.true(change > 3 * step)
+  })
+}
+
+test('uninstall takes what other commands have put into the state folder', async (t) => {
+  const { folder, state, init, sotto } = place(t)
+  await init('nginx')
+  await sotto('templates delegate')
+  const places = join(folder, 'places.yaml')
+  writeFileSync(places, await sotto('gateway announce'))
+  await sotto(`gateway announce --places ${places}`)
+  for (const name of ['gateway.yaml.0123456789ab.draft', 'gateways.list.next', 'made.json.sotto-draft'])
+    writeFileSync(join(state, name), 'a writing that broke off')
+  t.true(['pack-signing.key', 'pack-signing.cert', 'gateways.list'].every((name) => existsSync(join(state, name))))
+  t.regex(await sotto('gateway uninstall --yes'), /Removed\.\n$/)
+  t.deepEqual(readdirSync(folder), ['places.yaml'])
+})
+
+test('what an own website has taken in is not removed under it', async (t) => {
+  for (const [front, own, text] of [
+    ['nginx', 'nginx/sites-enabled/mine', 'server {\n    include snippets/sotto-gateway.conf;\n}\n'],
+    ['caddy', 'caddy/Caddyfile', 'mine.example {\n\troute {\n\t\timport sotto\n\t}\n}\n'],
+  ] as const) {
+    const { state, etc, init, sotto } = place(t)
+    await init(front)
+    spawnSync('mkdir', ['-p', dirname(join(etc, own))])
+    writeFileSync(join(etc, own), text)
+    const files = filesBelow(etc)
+    await refused(t, sotto('gateway uninstall --yes'), 'E_USAGE', new RegExp(`${own} takes in`))
+    t.deepEqual(filesBelow(etc), files)
+    t.true(existsSync(join(state, 'store.key')))
+    writeFileSync(join(etc, own), text.replace(/( *|\t*)(include|import)/, '$1# $2'))
+    t.regex(await sotto('gateway uninstall --yes'), /Removed/)
+    t.deepEqual(filesBelow(etc), [own])
+  }
+})
+
+test('a second gateway with the same folder of system files takes nothing of the first one', async (t) => {
+  const { folder, state, etc, www, sotto, init } = place(t)
+  await init('nginx')
+  const files = filesBelow(etc)
+  const other = join(folder, 'other')
+  const args = ['--state', other, '--domain', 'b.example', '--front', 'nginx', '--etc', etc, '--site', www]
+  const second = spawnSync(process.execPath, [program, 'gateway', 'init', ...args], { encoding: 'utf8' })
+  t.regex(second.stdout, /sotto-gateway\.service is not from here/)
+  const gone = spawnSync(process.execPath, [program, 'gateway', 'uninstall', '--yes', '--state', other])
+  t.is(gone.status, 0, String(gone.stderr))
+  t.deepEqual(filesBelow(etc), files)
+  t.false(existsSync(other))
+  t.regex(await init('nginx'), /is complete/)
+  t.true(existsSync(state))
+  await sotto('gateway uninstall --yes')
+})
+
+test('without a domain, what is configured is put in place again, and nothing is decided anew', async (t) => {
+  const { state, etc, sotto, init, read } = place(t)
+  await refused(t, sotto(`gateway init --etc ${etc}`), 'E_USAGE', /name the website/)
+  await init('nginx', '--upstream http://127.0.0.1:3000 --template gallery')
+  const [config, unit] = [
+    readFileSync(join(state, 'gateway.yaml'), 'utf8'),
+    read('systemd/system/sotto-gateway.service'),
+  ]
+  rmSync(join(etc, 'systemd/system/sotto-gateway.service'))
+  t.regex(await sotto('gateway init'), /sotto-gateway\.service: made/)
+  t.is(read('systemd/system/sotto-gateway.service'), unit)
+  t.is(readFileSync(join(state, 'gateway.yaml'), 'utf8'), config)
+  for (const option of ['--site /srv/x', '--front caddy', '--template beacon', '--acme'])
+    await refused(t, sotto(`gateway init ${option}`), 'E_USAGE', /name the website/)
+})
+
 test('what is foreign is neither written over nor removed', async (t) => {
   const { folder, state, etc, www, init, sotto } = place(t)
   await init('nginx')
@@ -142,10 +257,11 @@ test('what is foreign is neither written over nor removed', async (t) => {
   writeFileSync(unit, 'somebody else’s')
   t.regex(await init('nginx', `--site ${www} --force`), /service is not from here and was left alone/)
   writeFileSync(join(www, 'index.html'), 'my own page')
+  writeFileSync(join(www, 'about.html.draft'), 'my own draft')
   writeFileSync(join(state, 'notes.txt'), 'mine')
   t.regex(await sotto('gateway uninstall --yes'), /Not from here, and left alone: .*notes\.txt/)
   t.is(readFileSync(unit, 'utf8'), 'somebody else’s')
-  t.deepEqual(readdirSync(www), ['index.html'])
+  t.deepEqual(readdirSync(www).toSorted(), ['about.html.draft', 'index.html'])
   t.deepEqual(readdirSync(state), ['notes.txt'])
   t.deepEqual(readdirSync(folder).toSorted(), ['etc', 'state', 'www'])
   await refused(t, sotto('gateway uninstall --yes'), 'E_STATE_UNREADABLE', /no gateway/)
@@ -183,7 +299,19 @@ test('wrong choices are refused before anything is written', async (t) => {
   await refused(t, init('caddy', '--site a --listen http://127.0.0.1:80'), 'E_USAGE', /unix socket/)
   await refused(t, init('none', '--site a --listen unix:x'), 'E_USAGE', /listens itself/)
   await refused(t, init('nginx', '--upstream b.example'), 'E_USAGE', /--upstream takes/)
-  await refused(t, init('nginx', '--site /srv/a$b'), 'E_CONFIG', /front\.folder: expected a path without/)
+  await refused(t, init('nginx', '--site /srv/a$b'), 'E_CONFIG', /^front\.folder: expected a path without/)
+  await refused(t, init('nginx', `--site ${import.meta.filename}`), 'E_USAGE', /is none/)
+  const named = (domain: string): Promise<string> =>
+    sotto(`gateway init --front nginx --site /srv/a --domain ${domain}`)
+  for (const domain of [
+    'Upper.example',
+    'a..example',
+    '-a.example',
+    `${'a'.repeat(64)}.example`,
+    'm\u00fcnchen.example',
+  ])
+    await refused(t, named(domain), 'E_CONFIG', /^domain: expected a domain in small letters/)
+  await refused(t, named(''), 'E_USAGE', /name the website/)
   await refused(t, init('nginx', '--site a --self-signed'), 'E_USAGE', /--self-signed and --acme are for https/)
   await refused(t, sotto('gateway uninstall'), 'E_STATE_UNREADABLE', /no gateway/)
   t.false(existsSync(state))
