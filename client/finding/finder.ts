@@ -12,14 +12,25 @@ import { ranked, TRACKERS_USED } from '#protocol/tracker/choice.ts'
 import { type Contents, readContents } from '#protocol/tracker/contents.ts'
 import { epochOf, type Place, placeKey } from '#protocol/tracker/epoch.ts'
 import { TrackerLimits } from '#protocol/tracker/limits.ts'
-import { readFound, type Wanted } from '#protocol/tracker/operations.ts'
+import { areLocked } from '#protocol/tracker/lock.ts'
+import { readFound, readShown, type Wanted } from '#protocol/tracker/operations.ts'
+import { openQuestion, type Question } from '#protocol/tracker/question.ts'
 import { LEASE_MS, openRecord, RECORD_KEY_LENGTH, type RecordHead, recordKey } from '#protocol/tracker/record.ts'
+import { questionsOf } from './answers.ts'
 import type { GatewayWay, Trackers } from './trackers.ts'
 
 /** What a tracker says of somebody. */
 export interface Found {
   readonly head: RecordHead
+  /** Of a record behind a lock nothing, before it is opened. */
   readonly contents: Contents
+  /** The contents behind the lock, where their owner asks a question first. */
+  readonly locked?: Uint8Array
+}
+
+const NOTHING: Contents = {
+  ...{ bundle: new Uint8Array(32), document: new Uint8Array(32), profile: new Uint8Array(16) },
+  ...{ queues: [], endpoints: [] },
 }
 
 /** online, offline: as they said, and it still holds. unknown: it is too long ago. none: there is no record. */
@@ -100,10 +111,41 @@ export class Finder {
   }
 
   /**
-   * The card of somebody found, from a gateway that they receive at and we are a member of.
-   * @throws SottoError E_NO_GATEWAY, E_PERSON_UNKNOWN (hidden, or the card is not theirs), E_CARD_*, E_TUNNEL_*
+   * What somebody found asks of those who wish to reach them. A tracker shows it a few times an hour.
+   * @throws SottoError E_PERSON_UNKNOWN (no tracker has it), E_TRACKER_NONE, E_TRACKER_UNREACHABLE, E_TRACKER_BUSY
    */
-  async card(root: Uint8Array, { head, contents }: Found): Promise<Card> {
+  async question(root: Uint8Array, { head }: Found): Promise<Question> {
+    let failure: unknown
+    for (const tracker of ranked(root, await this.trackers.known())) {
+      try {
+        const question = await this.questionAt(root, { tracker, epoch: head.epoch })
+        if (question !== undefined) return question
+      } catch (error) {
+        failure ??= error
+      }
+    }
+    throw failure ?? new SottoError('E_PERSON_UNKNOWN', 'They ask a question first, and no tracker has it.')
+  }
+
+  /** undefined where there is none, or what the tracker has is not theirs. */
+  private async questionAt(root: Uint8Array, place: Place): Promise<Question | undefined> {
+    const key = placeKey(root, place)
+    if (key === undefined) return undefined
+    const answer = await this.trackers.ask(place.tracker, { kind: 'question', key: recordKey(key) })
+    if (answer.kind === 'refused' && answer.why === 'unknown') return undefined
+    if (answer.kind === 'refused') throw busy(answer.seconds)
+    const shown = readShown(answer.body)
+    const question = shown && openQuestion(shown, { root, place, key })
+    return question && questionsOf(question.text).length > 0 ? question : undefined
+  }
+
+  /**
+   * The card of somebody found, from a gateway that they receive at and we are a member of.
+   * @throws SottoError E_PERSON_ASKS, E_NO_GATEWAY, E_PERSON_UNKNOWN (hidden, or the card is not theirs), E_CARD_*, E_TUNNEL_*
+   */
+  async card(root: Uint8Array, { head, contents, locked }: Found): Promise<Card> {
+    if (locked !== undefined)
+      throw new SottoError('E_PERSON_ASKS', 'They are reached by those who answer their question.')
     if (contents.queues.length === 0) throw new SottoError('E_PERSON_UNKNOWN', 'They do not wish to be found now.')
     const known = contents.queues.flatMap((queue) => {
       const way = this.ways.find(({ gateway }) => fastEqual(gateway, utf8(queue.gateway)))
@@ -160,12 +202,18 @@ export class Finder {
       const name = hex(spot.key)
       const record = found[i] === 'known' ? this.records.get(name)?.record : found[i]
       const opened = record instanceof Uint8Array ? openRecord(record, spot) : undefined
-      const contents = opened && readContents(opened.contents)
-      if (opened === undefined || contents === undefined) return []
+      const said = opened && read(opened.contents)
+      if (opened === undefined || said === undefined) return []
       this.records.set(name, { seq: opened.head.seq, record: record as Uint8Array })
-      return [[spot, { head: opened.head, contents }] as const]
+      return [[spot, { head: opened.head, ...said }] as const]
     })
   }
+}
+
+function read(bytes: Uint8Array): Omit<Found, 'head'> | undefined {
+  if (areLocked(bytes)) return { contents: NOTHING, locked: bytes }
+  const contents = readContents(bytes)
+  return contents && { contents }
 }
 
 /** How many keys a question has: 8, 16 or 32. */
