@@ -119,6 +119,8 @@ export interface OwnNode {
   readonly version: number
   /** Hash of what they were told last; empty for nothing. */
   readonly told: Uint8Array
+  /** When they were told of another place, as far as it counts (`ChatLimits.nodeTellingsMs`). Missing: never. */
+  readonly tellings?: readonly Millis[]
 }
 
 /** A node of theirs. */

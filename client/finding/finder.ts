@@ -10,7 +10,7 @@ import { SottoError } from '#protocol/errors.ts'
 import { openCard } from '#protocol/tracker/card-box.ts'
 import { ranked, TRACKERS_USED } from '#protocol/tracker/choice.ts'
 import { type Contents, readContents } from '#protocol/tracker/contents.ts'
-import { epochOf, type Place, placeKey } from '#protocol/tracker/epoch.ts'
+import { epochOf, type Place, placeKey, placeKeysOf } from '#protocol/tracker/epoch.ts'
 import { TrackerLimits } from '#protocol/tracker/limits.ts'
 import { areLocked } from '#protocol/tracker/lock.ts'
 import { readFound, readShown, type Wanted } from '#protocol/tracker/operations.ts'
@@ -72,8 +72,9 @@ export class Finder {
     const trackers = ranked(root, await this.trackers.known())
     const groups = [trackers.slice(0, TRACKERS_USED), ...trackers.slice(TRACKERS_USED).map((each) => [each])]
     let failure: unknown
+    const keyAt = keysOf(root)
     for (const group of groups) {
-      const asked = group.map((tracker) => this.at(tracker, this.spots(root, tracker, WEEKS)))
+      const asked = group.map((tracker) => this.at(tracker, this.spots(root, keyAt, tracker, WEEKS)))
       const results = await Promise.allSettled(asked)
       const found = results.flatMap((result) => (result.status === 'fulfilled' ? [...result.value.values()] : []))
       if (found.length > 0) return found.toSorted(byAge).at(-1)!
@@ -94,8 +95,9 @@ export class Finder {
     const known = await this.trackers.known()
     const byTracker = new Map<Uint8Array, Spot[]>()
     for (const root of roots) {
+      const keyAt = keysOf(root)
       for (const tracker of ranked(root, known).slice(0, TRACKERS_USED)) {
-        byTracker.set(tracker, [...(byTracker.get(tracker) ?? []), ...this.spots(root, tracker, WEEKS_OF_LEASE)])
+        byTracker.set(tracker, [...(byTracker.get(tracker) ?? []), ...this.spots(root, keyAt, tracker, WEEKS_OF_LEASE)])
       }
     }
     const results = await Promise.allSettled([...byTracker].map(([tracker, spots]) => this.at(tracker, spots)))
@@ -168,14 +170,12 @@ export class Finder {
     throw new SottoError('E_PERSON_UNKNOWN', 'Their gateway has no card of theirs.', { cause: failure })
   }
 
-  /** Where records of a person may stand at a tracker, this week's first. @throws SottoError E_PERSON_ID */
-  private spots(root: Uint8Array, tracker: Uint8Array, weeks: number): Spot[] {
+  /** Where records of a person may stand at a tracker, this week's first. */
+  private spots(root: Uint8Array, keyAt: KeyAt, tracker: Uint8Array, weeks: number): Spot[] {
     const now = epochOf(root, this.clockwork.now())
     return Array.from({ length: weeks }, (_, i): Spot => {
       const place = { tracker, epoch: now - i }
-      const key = placeKey(root, place)
-      if (key === undefined) throw new SottoError('E_PERSON_ID', 'This id cannot be used: it is nobody’s.')
-      return { root, place, key }
+      return { root, place, key: keyAt(place) }
     })
   }
 
@@ -208,6 +208,15 @@ export class Finder {
       return [[spot, { head: opened.head, ...said }] as const]
     })
   }
+}
+
+type KeyAt = (place: Place) => Uint8Array
+
+/** @throws SottoError E_PERSON_ID */
+function keysOf(root: Uint8Array): KeyAt {
+  const keyAt = placeKeysOf(root)
+  if (keyAt !== undefined) return keyAt
+  throw new SottoError('E_PERSON_ID', 'This id cannot be used: it is nobody’s.')
 }
 
 function read(bytes: Uint8Array): Omit<Found, 'head'> | undefined {
