@@ -54,10 +54,10 @@ async function leftBehind(story: Story = {}): Promise<Friends> {
   return { world, alice, bob, copy }
 }
 
-async function talk({ world, bob, copy }: Friends): Promise<void> {
+async function talk({ world, alice, bob, copy }: Friends): Promise<void> {
   for (const text of ['one', 'two']) {
     copy.chat.send(bob.id, text)
-    bob.chat.send(copy.id, `${text} too`)
+    bob.chat.send(alice.id, `${text} too`)
     await world.pass(10 * MINUTE)
   }
 }
@@ -66,11 +66,11 @@ const lastOf = (texts: readonly string[]): readonly string[] => texts.slice(-2)
 
 test('a copy that knows itself as one: nothing is sealed twice, what is said from then on arrives both ways', async (t) => {
   const friends = await leftBehind()
-  const { world, bob, copy } = friends
+  const { world, alice, bob, copy } = friends
   await talk(friends)
   t.deepEqual(world.broken, [])
   t.deepEqual(world.gateway.broken, [])
-  t.deepEqual(bob.texts(copy), [
+  t.deepEqual(bob.texts(alice), [
     'before',
     'before',
     'first of Alice',
@@ -92,12 +92,12 @@ test('without that, the same copy seals other messages with keys that were used'
 test('what waited when the copy was made arrives once, whether the other one has sent it or not', async (t) => {
   for (const meanwhile of [[], ['first']]) {
     const friends = await leftBehind({ waits: true, meanwhile })
-    const { world, bob, copy } = friends
+    const { world, alice, bob } = friends
     await talk(friends)
-    const texts = bob.texts(copy)
+    const texts = bob.texts(alice)
     t.is(texts.filter((text) => text === 'waiting').length, 1, `${texts}`)
     t.deepEqual(lastOf(texts), ['one', 'two'])
-    t.deepEqual(bob.told(copy).toSorted(), texts.toSorted())
+    t.deepEqual(bob.told(alice).toSorted(), texts.toSorted())
     t.deepEqual([...world.broken, ...world.gateway.broken], [])
   }
 })
