@@ -50,9 +50,9 @@ async function desk(t: ExecutionContext): Promise<Desk> {
   }
 }
 
-/** A test that needs the programs; where they are not installed, it says so. */
+/** One after the other: each starts many programs. A test that needs fido2-tools; where they are not installed, it says so. */
 const withTools = (title: string, run: (t: ExecutionContext, at: Desk) => Promise<void>): void =>
-  test(title, async (t) => {
+  test.serial(title, async (t) => {
     if (hasFidoTools()) return await run(t, await desk(t))
     t.log('fido2-tools are not installed here: nothing was tested')
     t.pass()
@@ -137,7 +137,7 @@ withTools('what a key cannot or does not do has a code, and nothing is made', as
   t.is(code(await at.identity(['backup', ...cut, '--no-password'])), 'E_BACKUP_DONGLE')
 })
 
-test('without the programs: said, and what to install', async (t) => {
+test.serial('without the programs: said, and what to install', async (t) => {
   const folder = await temporaryFolder(t)
   const argv = [memberMain, 'identity', 'dongle', join(folder, 'key'), '--fido2', '--json', '--state', folder]
   const command = new Command(t, argv, { env: { ...process.env, PATH: folder } })
@@ -145,7 +145,7 @@ test('without the programs: said, and what to install', async (t) => {
   t.is(code(await command.ended), 'E_FIDO_TOOLS')
 })
 
-test('not where the kernel keeps devices away', async (t) => {
+test.serial('not where the kernel keeps devices away', async (t) => {
   const at = await desk(t)
   const { status, err } = await at.identity(['dongle', at.file, '--fido2', '--confine'])
   t.is(status, 2)

@@ -83,10 +83,17 @@ test('a copy that knows itself as one: nothing is sealed twice, what is said fro
   t.deepEqual(bob.problems(), [])
 })
 
-test('without that, the same copy seals other messages with keys that were used', async (t) => {
+test('a copy that is taken for the same: the first receipt tells, and both go on', async (t) => {
   const friends = await leftBehind({ isKnown: false })
+  const { world, alice, bob, copy } = friends
   await talk(friends)
-  t.deepEqual(friends.world.broken, ['one key sealed two messages'])
+  t.deepEqual(world.broken, ['one key sealed two messages'], 'which is why copies are told apart')
+  copy.chat.send(bob.id, 'three')
+  bob.chat.send(alice.id, 'three too')
+  await world.pass(30 * MINUTE)
+  t.deepEqual(bob.texts(alice).slice(-3), ['one', 'two', 'three'])
+  t.deepEqual(copy.texts(bob).slice(-3), ['one too', 'two too', 'three too'])
+  t.deepEqual(copy.records.contact(fromHex(bob.id)!)!.received.ahead, [])
 })
 
 test('what waited when the copy was made arrives once, whether the other one has sent it or not', async (t) => {

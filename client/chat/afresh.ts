@@ -8,6 +8,7 @@ import { empty, latin1 } from '#protocol/bytes.ts'
 import { samePlace } from '../store/place.ts'
 import { newSeries } from './contacts.ts'
 import type { Journal } from './journal.ts'
+import { ChatLimits } from './limits.ts'
 import type { Contact } from './model.ts'
 import { nextPrekey } from './prekeys.ts'
 import type { Records } from './records.ts'
@@ -44,12 +45,13 @@ function beginAfresh(records: Records, now: Millis, random: Random): void {
 }
 
 /**
- * The sessions still open what is under way; what came meanwhile is asked for, and comes again unless it was acknowledged.
- * While something waits that may have come with the numbers it has, no other series begins: it would be above them.
+ * The contact, with whom nothing more is sealed as before. The sessions still open what is under way; what came meanwhile is
+ * asked for, and comes again unless it was acknowledged. Where something `waits` that may have come with the number it has, no
+ * other series begins, which would be above it: the numbers leave out half of what a contact holds beyond one that is missing.
  */
-function afresh(contact: Contact, waits: boolean, now: Millis): Contact {
-  const series = newSeries(contact, now)
+export function afresh(contact: Contact, waits: boolean, now: Millis): Contact {
+  const { sent } = contact
+  const series = waits ? { ...sent, next: sent.next + ChatLimits.ahead / 2 } : newSeries(contact, now)
   const repair = { ...contact.repair, pending: 0, due: true }
-  const sent = waits ? { ...series, hash: contact.sent.hash } : series
-  return { ...contact, sent, repair, begin: 'all', announced: empty }
+  return { ...contact, sent: series, repair, begin: 'all', announced: empty }
 }

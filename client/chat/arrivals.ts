@@ -1,5 +1,6 @@
 /** What follows from an authentic envelope, by its type. Every method is for the inside of a transaction. */
 import { concat, empty, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
+import { afresh } from './afresh.ts'
 import { decodeHello, decodeNode, decodeReceipt, decodeResend, decodeText, type Receipt } from './bodies.ts'
 import { keptCard } from './card.ts'
 import { changed, type SaidChange } from './changes.ts'
@@ -247,6 +248,7 @@ export class Arrivals {
   private takeReceipt(contact: Contact, receipt: Receipt | undefined, now: Millis, after: After): void {
     const { records, outbox, sender } = this.parts
     if (receipt === undefined) return records.putContact(contact)
+    if (namesUnsaid(receipt, contact)) return records.putContact(afresh(contact, false, now))
     const waiting = outbox.of(contact.uid).filter(({ counter }) => counter > 0)
     const done = waiting.filter(({ counter }) => isReceived(receipt, counter))
     for (const { sequence } of done) sender.withdraw(sequence, after)
@@ -297,6 +299,11 @@ function isTooMuch({ status, unread, strange = 0 }: Contact, { type }: Envelope)
 function isReceived({ upTo, ranges }: Receipt, counter: number): boolean {
   if (counter === 0) return false
   return counter <= upTo || ranges.some(([from, to]) => counter >= from && counter <= to)
+}
+
+/** They have what we do not know to have said: our state is an old one. What waits may have another's number, and waits on. */
+function namesUnsaid({ upTo, ranges }: Receipt, { sent }: Contact): boolean {
+  return Math.max(upTo, ...ranges.map(([, to]) => to)) >= sent.next
 }
 
 function idsOf(slots: readonly Readonly<Slot>[]): string[] {
