@@ -15,6 +15,12 @@ test('files that the person has named, each alone', async (t) => {
   const made = ['--json', '--state', folder, join(folder, 'new'), '--fido2', '--device', '/dev/hidraw3']
   t.deepEqual(fileGrants(['identity', 'dongle', ...made]), { read: [], write: [join(folder, 'new')] })
   t.deepEqual(fileGrants(['identity', 'dongle', '--fido2', '--', '-new']).write, [join(process.cwd(), '-new')])
+  t.deepEqual(fileGrants(['profile', 'avatar', file]), { read: [file], write: [] })
+  t.deepEqual(fileGrants(['profile', 'avatar', '--remove']), { read: [], write: [] })
+  t.deepEqual(fileGrants(['profile', 'save', 'Anna', '--to', join(folder, 'new')]), {
+    read: [],
+    write: [join(folder, 'new')],
+  })
   t.deepEqual(fileGrants(['chat', '--file', file]), { read: [], write: [], folders: [] })
 })
 

@@ -23,8 +23,10 @@ import { registerFriend } from './friend.ts'
 import { registerIdentity } from './identity.ts'
 import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
 import { runLineProtocol } from './line-protocol.ts'
+import { registerPassword } from './password.ts'
 import { registerPeer } from './peer.ts'
 import { registerPresence } from './presence.ts'
+import { registerProfile } from './profile.ts'
 import { describeProof } from './proof-view.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
@@ -70,6 +72,7 @@ export function registerCommands(program: Command, ground: Ground): void {
       .command(name, { isDefault })
       .description(what)
       .addOption(new Option('--state <folder>', 'where everything is kept'))
+      .addOption(new Option('--password-file <file>', 'its first line is the password of that folder'))
       .addOption(new Option('--json', 'results and errors as lines of JSON'))
       .addOption(new Option('--look <template>', 'what the traffic looks like'))
       .addOption(new Option('--ipv6-only', 'dial no address of IPv4'))
@@ -95,7 +98,9 @@ export function registerCommands(program: Command, ground: Ground): void {
   registerPeer(program, add, ground)
   registerPresence(program, add, ground)
   registerIdentity(program, add, ground)
+  registerProfile(program, add, ground)
   registerWays(program, add, ground)
+  registerPassword(program, add, ground)
   registerFiles(program, add, ground)
   registerDoctor(add, ground)
   add('send', 'Send a message; the text from the arguments or standard input.')
@@ -403,7 +408,8 @@ function listContacts(contacts: readonly ContactView[], output: Output): void {
     const unread = contact.unread > 0 ? `, ${contact.unread} unread` : ''
     const trust = contact.changed ? ', NEW KEYS: compare the digits' : contact.verified ? ', verified' : ''
     const address = contact.address === undefined ? '' : `, at ${sanitize(contact.address)} by hand`
-    output.result(contact, `${nameOf(contact)} (${contact.status}${trust}${unread}${address})`)
+    const avatar = contact.avatar === undefined ? '' : `, picture ${contact.avatar.slice(0, 8)}`
+    output.result(contact, `${nameOf(contact)} (${contact.status}${trust}${unread}${address}${avatar})`)
     if (contact.changed) output.note(newKeysOf(contact))
     const proof = describeProof(contact)
     if (proof !== undefined) output.note(proof)

@@ -69,8 +69,8 @@ export class Made {
   }
 
   /**
-   * Writes a file unless it is foreign or, without `force`, edited. What is written is on record after `save`; where that
-   * never came, the same text in the same place is taken for ours.
+   * Writes a file unless it is foreign or, without `force`, edited. The same text in the same place is as good as ours, and stays
+   * whose it is: it may be another gateway's of this machine.
    * @throws SottoError E_STATE_UNREADABLE, E_DISK_FULL
    */
   async write(path: string, content: Uint8Array | string, mode: number, force: boolean): Promise<Fate> {
@@ -82,8 +82,8 @@ export class Made {
       return this.note(path, wanted, 'made')
     }
     const ours = this.files.get(path)
+    if (ours === undefined) return found === wanted ? 'same' : 'foreign'
     if (found === wanted) return this.note(path, wanted, 'same')
-    if (ours === undefined) return 'foreign'
     if (found !== ours && !force) return 'edited'
     await replace(path, bytes, mode)
     return this.note(path, wanted, 'renewed')
@@ -148,8 +148,8 @@ function missingFolders(folder: string): string[] {
   return missing.reverse()
 }
 
-/** Where a file is written before it takes its place: one that breaks off is written over by the next. */
-const draftOf = (path: string): string => `${path}.draft`
+/** Where a file is written before it takes its place: one that breaks off is written over by the next. No name of somebody else. */
+const draftOf = (path: string): string => `${path}.sotto-draft`
 
 const hashOf = (bytes: Uint8Array): string => hex(sha256(bytes))
 
