@@ -83,7 +83,7 @@ test('a copy that knows itself as one: nothing is sealed twice, what is said fro
   t.deepEqual(bob.problems(), [])
 })
 
-test('a copy that is taken for the same: the first receipt tells, and both go on', async (t) => {
+test('a copy that is taken for the same: the first receipt tells, and from then on everything arrives', async (t) => {
   const friends = await leftBehind({ isKnown: false })
   const { world, alice, bob, copy } = friends
   await talk(friends)
@@ -91,7 +91,8 @@ test('a copy that is taken for the same: the first receipt tells, and both go on
   copy.chat.send(bob.id, 'three')
   bob.chat.send(alice.id, 'three too')
   await world.pass(30 * MINUTE)
-  t.deepEqual(bob.texts(alice).slice(-3), ['one', 'two', 'three'])
+  // The first one had the number of another that Bob has: it is taken for received.
+  t.deepEqual(lastOf(bob.texts(alice)), ['two', 'three'])
   t.deepEqual(copy.texts(bob).slice(-3), ['one too', 'two too', 'three too'])
   t.deepEqual(copy.records.contact(fromHex(bob.id)!)!.received.ahead, [])
 })

@@ -308,7 +308,7 @@ function isReceived({ upTo, ranges }: Receipt, counter: number): boolean {
   return counter <= upTo || ranges.some(([from, to]) => counter >= from && counter <= to)
 }
 
-/** They have what we do not know to have said: our state is an old one. What waits may have another's number, and waits on. */
+/** They have what we do not know to have said: our state is an old one. */
 function namesUnsaid({ upTo, ranges }: Receipt, { sent }: Contact): boolean {
   return Math.max(upTo, ...ranges.map(([, to]) => to)) >= sent.next
 }
