@@ -249,4 +249,6 @@ export interface Profile {
   readonly readReceipts?: boolean
   /** Seconds between two rounds of asking who is there, while a chat is open; missing or 0: none. */
   readonly askEvery?: number
+  /** Where the state was kept when it was last opened: elsewhere, it is a copy. Missing: nobody has looked. */
+  readonly place?: Uint8Array
 }
