@@ -333,6 +333,19 @@ test('not to be stored: neither the pieces nor the message', async (t) => {
   t.deepEqual(await at.bob.content((await at.bob.fetched()).id), CONTENT)
 })
 
+test('FileLimits.directBytes: what the memory of no gateway takes for one member is refused, and one octet less goes', async (t) => {
+  const at = await scene(temporaryFolder(t))
+  const { alice, bob } = at
+  const most = sourceOf(new Uint8Array(FileLimits.directBytes))
+  const more = sourceOf(new Uint8Array(FileLimits.directBytes + 1))
+  const error = await t.throwsAsync(alice.files.send(bob.id, more, { noStore: true }), { code: 'E_FILE_SIZE' })
+  t.regex(error.message, /31 MiB/)
+  t.deepEqual(alice.files.list(), [])
+  t.deepEqual(readdirSync(alice.vaultFolder), [], 'before anything is sealed')
+  await alice.files.send(bob.id, most, { noStore: true })
+  t.is(alice.files.list()[0]!.pieces * PIECE_BYTES, 33_554_432, 'as the wire says')
+})
+
 test('where they shall not know what was seen, the gateway goes on keeping what was fetched', async (t) => {
   const at = await scene(temporaryFolder(t))
   const { alice, bob, gateway } = at
