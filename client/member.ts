@@ -66,6 +66,8 @@ export class Member {
   readonly presence: PresenceChecker
   /** Asking who is there while the person looks at the chat. */
   readonly rounds: Rounds
+  /** As in `MemberInput`. */
+  readonly folder: string
   private readonly store: Store
   private readonly builtins: readonly Builtin[]
   /** What traffic can look like on this machine, and what it cannot and why. */
@@ -83,6 +85,7 @@ export class Member {
   private readonly unwatch: () => void
 
   private constructor(parts: {
+    folder: string
     chat: Chat
     vault: Vault
     mailboxes: Mailboxes
@@ -98,6 +101,7 @@ export class Member {
     broker: Broker
     network: Broker['network']
   }) {
+    this.folder = parts.folder
     this.chat = parts.chat
     this.store = parts.store
     this.builtins = parts.builtins
@@ -163,6 +167,7 @@ export class Member {
       const network = (): Promise<Uint8Array> => input.broker.network()
       const vault = new Vault(join(folder, 'files'), clockwork)
       const member = new Member({
+        folder,
         chat,
         vault,
         store,

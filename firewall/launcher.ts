@@ -7,7 +7,7 @@
 
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { fstatSync } from 'node:fs'
+import { fstatSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { serveBroker } from './broker.ts'
@@ -88,7 +88,7 @@ function startCore({ entry, root, args, env, starting }: LaunchOptions, state: s
   const events = eventsDescriptor(args)
   // A pipe that held the link, or a password, has been read to its end.
   const input = (wantsToJoin(args) || readsCredentials(args)) && !process.stdin.isTTY ? 'ignore' : 'inherit'
-  const files = fileGrants(args)
+  const files = fileGrants(args, realpathSync(core))
   const argv = coreArguments({ entry, root, state, core, args, files, launcherFlags: process.execArgv })
   const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]
   const start = (): ChildProcess => spawn(process.execPath, argv, { stdio, env: coreEnvironment(env, core) })

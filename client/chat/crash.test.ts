@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'ava'
 import { SottoError } from '#protocol/errors.ts'
 import { acquainted, Person, World } from './fixtures/world.ts'
+import { ChatLimits } from './limits.ts'
 
 const MINUTE = 60_000
 
@@ -12,36 +13,82 @@ interface Scene {
   readonly bob: Person
 }
 
+/** So many messages that an exchange of ML-KEM is due: it happens among what follows. */
+const SAID = ChatLimits.healingMessages + 2
+
 async function begin(): Promise<Scene> {
   const world = new World(7)
   const [alice, bob] = [new Person(world, 'Alice'), new Person(world, 'Bob')]
   await acquainted(world, alice, bob)
+  alice.chat.send(bob.id, 'hello')
+  await world.pass(10_000)
+  for (let i = 0; i < SAID; i++) bob.chat.send(alice.id, `${i}`)
+  await world.pass(MINUTE)
   return { world, alice, bob }
 }
 
-function sendOnce(person: Person, contact: Person, text: string): void {
-  const isStored = (): boolean =>
-    person.chat.history(contact.id, { limit: 99 }).some((message) => message.text === text)
+type View = ReturnType<Person['chat']['history']>[number]
+
+const found = (person: Person, contact: Person, text: string): View | undefined =>
+  person.chat.history(contact.id, { limit: 99 }).find((message) => message.text === text)
+
+/** Until it is stored, however often the process dies over it. */
+function once(person: Person, isStored: () => boolean, work: () => void): void {
   for (;;) {
     if (person.dead) person.restart()
     if (isStored()) return
-    person.survive(() => person.chat.send(contact.id, text))
+    person.survive(work)
   }
 }
 
-/** Both write, both answer, both read. */
+const sendOnce = (person: Person, contact: Person, text: string): void =>
+  once(
+    person,
+    () => found(person, contact, text) !== undefined,
+    () => person.chat.send(contact.id, text),
+  )
+
+/** Both write, both answer, both read; what was said is changed, taken back and liked. */
 async function play({ world, alice, bob }: Scene): Promise<void> {
   for (const [person, contact, text] of [
     [alice, bob, 'one'],
     [bob, alice, 'two'],
     [alice, bob, 'three'],
+    [bob, alice, 'four'],
   ] as const) {
     sendOnce(person, contact, text)
+    await world.pass(10_000)
+  }
+  for (const [person, contact] of [
+    [alice, bob],
+    [bob, alice],
+  ] as const) {
+    const [own, back, theirs] = person === alice ? ['one', 'three', 'four'] : ['two', 'four', 'one edited']
+    const id = (text: string): string => found(person, contact, text)!.id
+    const isEdited = (): boolean => found(person, contact, `${own} edited`) !== undefined
+    once(person, isEdited, () => person.chat.edit(contact.id, id(own!), `${own} edited`))
+    await world.pass(10_000)
+    const isLiked = (): boolean => found(person, contact, theirs!)?.myReaction === '👍'
+    if (found(person, contact, theirs!) !== undefined)
+      once(person, isLiked, () => person.chat.react(contact.id, id(theirs!), '👍'))
+    const isGone = (): boolean => found(person, contact, back!) === undefined
+    once(person, isGone, () => person.chat.withdraw(contact.id, id(back!)))
     await world.pass(10_000)
   }
   if (bob.dead) bob.restart()
   bob.survive(() => bob.chat.markRead(alice.id))
   await world.pass(10_000)
+}
+
+/** What one of them sees, as the other has to see it. */
+function seenBy(person: Person, contact: Person): object[] {
+  return person.chat
+    .history(contact.id, { limit: 99 })
+    .map(({ id, from, text, edited, withdrawn, myReaction, theirReaction }) => ({
+      ...{ id, by: from === 'me' ? person.id : contact.id, text, edited, withdrawn },
+      ...{ [person.id]: myReaction, [contact.id]: theirReaction },
+    }))
+    .sort((one, two) => (one.id < two.id ? -1 : 1))
 }
 
 async function check({ world, alice, bob }: Scene): Promise<void> {
@@ -52,8 +99,13 @@ async function check({ world, alice, bob }: Scene): Promise<void> {
     person.chat.connected()
   }
   await world.pass(20 * MINUTE)
-  assert.deepEqual(bob.texts(alice), ['one', 'three'])
-  assert.deepEqual(alice.texts(bob), ['two'])
+  assert.deepEqual(bob.texts(alice), ['hello', 'one edited', ''])
+  assert.deepEqual(alice.texts(bob).slice(SAID), ['two edited', ''])
+  assert.deepEqual(seenBy(alice, bob), seenBy(bob, alice))
+  for (const person of [alice, bob]) {
+    const told = person.told(person === alice ? bob : alice)
+    assert.equal(new Set(told).size, told.length)
+  }
   assert.deepEqual([...alice.records.outbox(), ...bob.records.outbox()], [])
   assert.deepEqual([...world.broken, ...world.gateway.broken], [])
   for (const person of [alice, bob]) assert.deepEqual(person.records.contacts()[0]!.repair.attempts, [])

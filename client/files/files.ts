@@ -11,7 +11,7 @@ import { Pieces } from '#client/chat/files/pieces.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import type { Store } from '#client/store/store.ts'
 import { BLOB_ID_LENGTH } from '#protocol/blobs.ts'
-import { empty, fromHex } from '#protocol/bytes.ts'
+import { empty, fastEqual, fromHex } from '#protocol/bytes.ts'
 import { type ErrorCode, SottoError } from '#protocol/errors.ts'
 import { contentOf, missingOf } from './carry.ts'
 import { LEASE_MS, Mover } from './mover.ts'
@@ -51,6 +51,7 @@ export class Files {
     )
     for (const transfer of this.records.all()) this.reconcile(transfer)
     this.unlisten = parts.chat.onEvent((event) => this.onEvent(event))
+    parts.chat.keepQueuesWith((rid) => this.records.all().some((each) => isStillBeside(rid, each)))
   }
 
   // ---- what the person does -------------------------------------------------------------------------------------------
@@ -280,13 +281,21 @@ export class Files {
 const isInVault = ({ way, state }: Transfer): boolean =>
   state === 'moving' || state === 'failed' || (state === 'done' && way === 'in')
 
+/** It was not fetched yet, or not all of it. */
+const isStillBeside = (rid: Uint8Array, { way, state, own }: Transfer): boolean =>
+  way === 'in' && state !== 'done' && state !== 'removing' && own !== undefined && fastEqual(own.rid, rid)
+
 /** Before anything is sealed: it would wait for ever for room that no gateway has. */
 function tooLongForMemory(name: string): SottoError {
   const most = Math.floor(FileLimits.directBytes / 1024 ** 2)
-  return new SottoError('E_FILE_SIZE', `Where no gateway may store it, a file may have ${most} MiB; ${name} has more.`, {
-    kept: 'Nothing was sent.',
-    next: 'Send it without --direct, or in parts.',
-  })
+  return new SottoError(
+    'E_FILE_SIZE',
+    `Where no gateway may store it, a file may have ${most} MiB; ${name} has more.`,
+    {
+      kept: 'Nothing was sent.',
+      next: 'Send it without --direct, or in parts.',
+    },
+  )
 }
 
 const unknown = (): SottoError => new SottoError('E_FILE_UNKNOWN', 'There is no such file.')
