@@ -148,6 +148,7 @@ export class Member {
       folder: join(folder, 'chat'),
       tables: [...CHAT_TABLES, ...PACK_TABLES, ...NETWORK_TABLES, ...TRAFFIC_TABLES, ...FINDING_TABLES, ...FILE_TABLES],
       random: clockwork.random,
+      lock: (await input.broker.password()).lock,
     })
     const tunnels: PackedTunnel[] = []
     const alarm = new Alarm(clockwork)

@@ -46,6 +46,8 @@ const broker: LocalBroker = {
   judged: () => {},
   joined: unused,
   ways: unused,
+  password: unused,
+  changePassword: unused,
   changeWays: unused,
   forget: unused,
   permit: async () => permit,

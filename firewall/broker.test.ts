@@ -88,6 +88,7 @@ for (const [way, reach] of Object.entries(ways)) {
     return {
       endpoints: () => broker.endpoints(),
       ways: () => broker.ways(),
+      password: () => broker.password(),
       joined: () => broker.joined(),
       network: () => broker.network(),
       dialers: () => broker.dialers(),

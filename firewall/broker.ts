@@ -128,6 +128,7 @@ function handlersFor(broker: LocalBroker, sockets: HeldSockets): Handlers {
   }
   return {
     endpoints: async () => ({ result: await broker.endpoints() }),
+    password: async () => ({ result: await broker.password() }),
     ways: async () => ({ result: await broker.ways() }),
     network: async () => ({ result: await broker.network() }),
     dialers: async () => ({ result: await broker.dialers() }),

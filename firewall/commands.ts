@@ -16,6 +16,7 @@ import { look, readLog, readLogFrom } from './look.ts'
 import { leaveWord } from './metering.ts'
 import { brokerFolder } from './options.ts'
 import type { Endpoint } from './policy.ts'
+import type { Unlocked } from './unlock.ts'
 import { endpointLine, endpointValue, explainText, logText, peerText } from './wording.ts'
 
 export interface FirewallGround {
@@ -23,7 +24,9 @@ export interface FirewallGround {
   readonly env: NodeJS.ProcessEnv
   readonly out: (text: string) => void
   readonly now: () => number
-  readonly openBroker: (folder: string) => Promise<LocalBroker>
+  /** Asks for the password of the folder where it has one. */
+  readonly unlock: () => Promise<Unlocked | undefined>
+  readonly openBroker: (folder: string, unlocked: Unlocked | undefined) => Promise<LocalBroker>
   /** Ends `log --follow`. */
   readonly signal: AbortSignal
 }
@@ -47,6 +50,7 @@ export async function firewallCommands(ground: FirewallGround): Promise<void> {
       .exitOverride()
       .description(what)
       .addOption(new Option('--state <folder>', 'where everything is kept'))
+      .addOption(new Option('--password-file <file>', 'its first line is the password of that folder'))
       .addOption(new Option('--json', 'results and errors as lines of JSON'))
   const run = new FirewallCommands(ground)
   add('list', 'Show every endpoint that may be connected to.').action((flags: Flags) => run.list(flags))
@@ -74,6 +78,7 @@ export async function firewallCommands(ground: FirewallGround): Promise<void> {
     .argument('<name>', 'as sotto peer shows it, or the host of the node')
     .option('--yes', 'do it: what it shows to whom was read')
     .addOption(new Option('--state <folder>', 'where everything is kept'))
+    .addOption(new Option('--password-file <file>', 'its first line is the password of that folder'))
     .addOption(new Option('--json', 'results and errors as lines of JSON'))
     .action((name: string, flags: Flags) => run.allowPeer(name, flags))
   try {
@@ -88,6 +93,7 @@ export async function firewallCommands(ground: FirewallGround): Promise<void> {
 class FirewallCommands {
   private readonly ground: FirewallGround
   private readonly folder: string
+  private unlocking: Promise<Unlocked | undefined> | undefined
 
   constructor(ground: FirewallGround) {
     this.ground = ground
@@ -219,12 +225,18 @@ class FirewallCommands {
     })
   }
 
-  private look(): Promise<Looked> {
-    return look(this.folder, this.ground.now())
+  private async look(): Promise<Looked> {
+    return look(this.folder, this.ground.now(), await this.unlocked())
+  }
+
+  /** Asked for once. */
+  private unlocked(): Promise<Unlocked | undefined> {
+    this.unlocking ??= this.ground.unlock()
+    return this.unlocking
   }
 
   private async with<T>(work: (broker: LocalBroker) => Promise<T>): Promise<T> {
-    const broker = await this.ground.openBroker(this.folder)
+    const broker = await this.ground.openBroker(this.folder, await this.unlocked())
     try {
       return await work(broker)
     } finally {

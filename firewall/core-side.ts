@@ -63,6 +63,7 @@ export function connectBroker(socket: PipeSocket, onLost: (error: SottoError) =>
       await line.call('forget', { endpoint })
     },
     permit: async (endpoint) => remotePermit(line, (await line.call('permit', { endpoint })).result),
+    password: async () => (await line.call('password', null)).result,
     ways: async () => (await line.call('ways', null)).result,
     dialers: async () => [...(await line.call('dialers', null)).result],
     offerList: async (endpoint, list) => [...(await line.call('offerList', { endpoint }, list)).result],

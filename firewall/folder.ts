@@ -78,6 +78,22 @@ export async function replacePrivate(path: string, content: Uint8Array): Promise
   }
 }
 
+/**
+ * As `replacePrivate`, and what stood there is overwritten once it has no name any more. Disks that write elsewhere (flash,
+ * copy on write) keep it nevertheless.
+ */
+export async function replaceSecret(path: string, content: Uint8Array): Promise<void> {
+  const old = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW).catch(() => undefined)
+  try {
+    await replacePrivate(path, content)
+    if (old === undefined) return
+    await old.write(new Uint8Array((await old.stat()).size), 0)
+    await old.sync()
+  } finally {
+    await old?.close()
+  }
+}
+
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY)
   try {

@@ -7,7 +7,7 @@
 
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { fstatSync, realpathSync } from 'node:fs'
+import { existsSync, fstatSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { serveBroker } from './broker.ts'
@@ -17,7 +17,15 @@ import { privateFolder, refuseLinks } from './folder.ts'
 import { invitedKind, join as joinByInvite, wantsToJoin } from './join.ts'
 import type { PipeSocket } from './line.ts'
 import type { LocalBroker } from './local-broker.ts'
-import { brokerFolder, EVENTS_FD, eventsDescriptor, stateFolder } from './options.ts'
+import {
+  brokerFolder,
+  EVENTS_FD,
+  eventsDescriptor,
+  passwordPath,
+  stateFolder,
+  wantsToChangePassword,
+} from './options.ts'
+import type { Unlocked } from './unlock.ts'
 import { readsCredentials, readWayChange, wantsToChangeWays } from './way-commands.ts'
 
 export interface LaunchOptions {
@@ -29,7 +37,9 @@ export interface LaunchOptions {
   readonly args: readonly string[]
   readonly env: NodeJS.ProcessEnv
   /** Opens the firewall on its folder. */
-  readonly openBroker: (folder: string) => Promise<LocalBroker>
+  readonly openBroker: (folder: string, unlocked: Unlocked | undefined) => Promise<LocalBroker>
+  /** What somebody else has unlocked; otherwise it is asked for here. */
+  readonly unlocked?: Unlocked | undefined
   /** Invite of a `join` that somebody else has read; otherwise it is asked for here. */
   readonly link?: string | undefined
   /** Calls what starts the core; a process that is locked down starts nothing otherwise. */
@@ -61,10 +71,12 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   if (events !== undefined) requireStream(events)
   await privateFolder(core)
   await refuseLinks(core)
+  const folder = brokerFolder(options.args, options.env)
+  const opened = options.unlocked ?? (await unlocked(folder, options.args))
   // Where the firewall has to ask the person something, the terminal is its own until it has.
-  const isAsked = wantsToJoin(options.args) || wantsToChangeWays(options.args)
+  const isAsked = wantsToJoin(options.args) || wantsToChangeWays(options.args) || wantsToChangePassword(options.args)
   const early = isAsked ? undefined : startCore(options, state, core)
-  const broker = await options.openBroker(brokerFolder(options.args, options.env)).catch((error: unknown) => {
+  const broker = await options.openBroker(folder, opened).catch((error: unknown) => {
     early?.child.kill('SIGKILL')
     throw error
   })
@@ -76,18 +88,30 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   }
 }
 
+/** Asks for the password of the folder; most have none, and load nothing of it. */
+async function unlocked(folder: string, args: readonly string[]): Promise<Unlocked | undefined> {
+  return existsSync(passwordPath(folder))
+    ? await (await import('./unlock.ts')).unlock(folder, args, process)
+    : undefined
+}
+
 /** What the firewall does itself before the core goes on. A failure is told by the core, which asks for the same. */
 async function prepare({ args, link }: LaunchOptions, broker: LocalBroker): Promise<void> {
   const joins = wantsToJoin(args)
   if (joins && link !== undefined) await broker.admitInvite(link, invitedKind(args)).catch(() => undefined)
   else if (joins) await joinByInvite(broker, invitedKind(args), process)
   if (wantsToChangeWays(args)) await broker.changeWays(readWayChange(args, process)).catch(() => undefined)
+  if (wantsToChangePassword(args)) {
+    const { readNewPassword } = await import('./unlock.ts')
+    await broker.changePassword(readNewPassword(args, process)).catch(() => undefined)
+  }
 }
 
 function startCore({ entry, root, args, env, starting }: LaunchOptions, state: string, core: string): Core {
   const events = eventsDescriptor(args)
   // A pipe that held the link, or a password, has been read to its end.
-  const input = (wantsToJoin(args) || readsCredentials(args)) && !process.stdin.isTTY ? 'ignore' : 'inherit'
+  const isRead = wantsToJoin(args) || readsCredentials(args) || wantsToChangePassword(args)
+  const input = isRead && !process.stdin.isTTY ? 'ignore' : 'inherit'
   const files = fileGrants(args, realpathSync(core))
   const argv = coreArguments({ entry, root, state, core, args, files, launcherFlags: process.execArgv })
   const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]

@@ -15,6 +15,7 @@ import type { Dialer, DialTarget } from './dialers/dialer.ts'
 import type { UnfitDialer } from './dialers/dialer-set.ts'
 import { DialerSet } from './dialers/dialer-set.ts'
 import { privateFolder } from './folder.ts'
+import { FolderPassword } from './folder-password.ts'
 import type { Change } from './journal.ts'
 import { DialLimits, PipeLimits } from './limits.ts'
 import { Load } from './load.ts'
@@ -25,6 +26,7 @@ import type { FlowView, Metered, MeterNews } from './meter.ts'
 import type { Wait } from './metering.ts'
 import { Metering } from './metering.ts'
 import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
+import { keyUnder } from './password.ts'
 import type { Offered } from './peers.ts'
 import { offeredPeers } from './peers.ts'
 import type {
@@ -34,12 +36,14 @@ import type {
   FirewallEvent,
   FirewallEventKind,
   OfferedPeer,
+  PasswordInfo,
   Permit,
   WaysInfo,
 } from './permit.ts'
 import type { Endpoint, Refusal } from './policy.ts'
 import { decideDial, publicInfo } from './policy.ts'
 import { refusalError, unfitError } from './refusals.ts'
+import type { Unlocked } from './unlock.ts'
 import { Vault } from './vault.ts'
 import type { WayChange } from './ways.ts'
 import { WaysFile } from './ways-file.ts'
@@ -61,6 +65,8 @@ export interface BrokerOptions {
   readonly network?: () => string | Promise<string>
   /** True: the dialer dials no address of IPv4, and that is told. */
   readonly ipv6Only?: boolean
+  /** The password of the folder, as `unlock` had it. */
+  readonly unlocked?: Unlocked | undefined
 }
 
 /**
@@ -71,13 +77,15 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
   await privateFolder(options.folder)
   const unlock = lockFolder(options.folder)
   try {
-    const vault = await Vault.open(options.folder, options.random)
+    const { secret, isSet = false } = options.unlocked ?? {}
+    const vault = await Vault.open(options.folder, options.random, secret && keyUnder(secret, 'broker'))
+    const password = new FolderPassword({ folder: options.folder, random: options.random, vault, secret, isSet })
     await compact(vault, options.now())
     const { folder, random, now, wait, meterTimes } = options
     const key = vault.derive('sotto/1/meter')
     const metering = await Metering.open({ folder, key, random, now, wait, meterTimes })
     const ways = await WaysFile.open({ folder, random, key: vault.derive('sotto/1/ways') })
-    return new Firewall(options, { vault, metering, ways, unlock })
+    return new Firewall(options, { vault, password, metering, ways, unlock })
   } catch (error) {
     unlock()
     throw error
@@ -86,6 +94,7 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
 
 interface Parts {
   readonly vault: Vault
+  readonly password: FolderPassword
   readonly metering: Metering
   readonly ways: WaysFile
   readonly unlock: () => void
@@ -98,6 +107,7 @@ function meteredOf({ id, kind, source, code }: Endpoint): Metered {
 
 class Firewall implements LocalBroker {
   private readonly vault: Vault
+  private readonly folderPassword: FolderPassword
   private readonly chosen: ChosenWays
   private readonly all: DialerSet
   private readonly now: () => Millis
@@ -113,8 +123,9 @@ class Firewall implements LocalBroker {
   private admission: Promise<EndpointInfo[]> | undefined
   private closing: Promise<void> | undefined
 
-  constructor(options: BrokerOptions, { vault, metering, ways, unlock }: Parts) {
+  constructor(options: BrokerOptions, { vault, password, metering, ways, unlock }: Parts) {
     this.vault = vault
+    this.folderPassword = password
     this.metering = metering
     this.unlock = unlock
     this.all = new DialerSet(options.dialers, options.unfit)
@@ -162,6 +173,14 @@ class Firewall implements LocalBroker {
 
   changeWays(change: Promise<WayChange>): Promise<void> {
     return this.chosen.take(change)
+  }
+
+  password(): Promise<PasswordInfo> {
+    return this.folderPassword.info()
+  }
+
+  changePassword(change: Promise<string | undefined>): Promise<void> {
+    return this.folderPassword.take(change)
   }
 
   private remember(endpointId: string, address: string): void {

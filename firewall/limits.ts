@@ -90,6 +90,14 @@ export const BrowserLimits = {
   requests: 256,
 } as const
 
+export const PasswordLimits = {
+  /** Characters of the folder's password, at least and at most. Attack: guessing by who has the folder; a pasted file. */
+  least: 10,
+  most: 1_024,
+  /** Tries at one prompt, by count. Attack: none that it stops (who has the folder needs no prompt); a person starts again then. */
+  tries: 3,
+} as const
+
 export const WayLimits = {
   /** Octets of a proxy's name and password each. Attack: none; RFC 1929 section 2 has one octet for the length. */
   credentialBytes: 255,

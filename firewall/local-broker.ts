@@ -41,6 +41,12 @@ export interface LocalBroker extends Broker {
    * @throws SottoError E_USAGE, E_SECRET_IN_ARGV, E_DISK_FULL, E_STATE_UNREADABLE
    */
   changeWays(change: Promise<WayChange>): Promise<void>
+  /**
+   * Sets another password of the folder, or none. For who holds the firewall itself, never over the pipe. How it went,
+   * `password` tells as well.
+   * @throws SottoError E_PASSWORD_WEAK, E_PASSWORD_DIFFERS, E_DISK_FULL, E_STATE_UNREADABLE
+   */
+  changePassword(change: Promise<string | undefined>): Promise<void>
   /** Writes down a refusal that was decided elsewhere (the pipe), and returns the error to answer with. */
   refuse(reason: Refusal, endpoint?: string): SottoError
   /** Everywhere that connections may go: endpoints, fronts and proxies. For who holds the firewall itself (the gate). */

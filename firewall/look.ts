@@ -13,8 +13,10 @@ import type { FlowView } from './meter.ts'
 import { Meter } from './meter.ts'
 import { MeterStore } from './meter-store.ts'
 import { gateFolder } from './options.ts'
+import { keyUnder } from './password.ts'
 import type { FirewallEvent } from './permit.ts'
 import type { Endpoint } from './policy.ts'
+import type { Unlocked } from './unlock.ts'
 import { Vault } from './vault.ts'
 
 export interface Looked {
@@ -25,8 +27,8 @@ export interface Looked {
 }
 
 /** @throws SottoError E_STATE_UNREADABLE */
-export async function look(folder: string, now: Millis): Promise<Looked> {
-  const vault = await Vault.look(folder)
+export async function look(folder: string, now: Millis, unlocked: Unlocked | undefined): Promise<Looked> {
+  const vault = await Vault.look(folder, unlocked && keyUnder(unlocked.secret, 'broker'))
   if (vault === undefined) return { endpoints: [], removed: [], flow: (endpoint) => fresh(now).view(endpoint, now) }
   const stored = await new MeterStore(folder, vault.derive('sotto/1/meter'), () => empty).read()
   const meter = new Meter(stored, now, () => {})

@@ -8,7 +8,15 @@ import * as v from 'valibot'
 import type { ErrorCode } from '#protocol/errors.ts'
 import { errorCodes } from '#protocol/errors.ts'
 import { PipeLimits, PolicyLimits } from './limits.ts'
-import type { DialerReport, EndpointInfo, Family, FirewallEvent, OfferedPeer, WaysInfo } from './permit.ts'
+import type {
+  DialerReport,
+  EndpointInfo,
+  Family,
+  FirewallEvent,
+  OfferedPeer,
+  PasswordInfo,
+  WaysInfo,
+} from './permit.ts'
 import { ENDPOINT_KINDS, ENDPOINT_SOURCES, EVENT_KINDS } from './permit.ts'
 import type { SocketCalls } from './socket-messages.ts'
 import { socketArgs, socketResults } from './socket-messages.ts'
@@ -25,6 +33,7 @@ export interface Calls extends SocketCalls {
   readonly endpoints: { args: null; result: readonly EndpointInfo[] }
   readonly network: { args: null; result: Uint8Array }
   readonly ways: { args: null; result: WaysInfo }
+  readonly password: { args: null; result: PasswordInfo }
   readonly dialers: { args: null; result: readonly DialerReport[] }
   readonly joined: { args: null; result: readonly EndpointInfo[] }
   readonly forget: { args: { endpoint: string }; result: null }
@@ -105,6 +114,7 @@ export const FrameType = {
   nextMessage: 19,
   closeSocket: 20,
   offerPeers: 21,
+  password: 22,
   cancel: 16,
   result: 32,
   failure: 33,
@@ -180,6 +190,7 @@ export const argsSchemas: Schemas<'args'> = Object.freeze({
   dialers: nothing,
   joined: nothing,
   ways: nothing,
+  password: nothing,
   forget: v.strictObject({ endpoint: v.string() }),
   permit: v.strictObject({ endpoint: v.string() }),
   contact: v.strictObject({ endpoint: v.string(), hello: bytes, binding: bytes, length: count, now: v.number() }),
@@ -212,6 +223,7 @@ export const resultSchemas: Schemas<'result'> = Object.freeze({
   dialers: v.array(dialerReport),
   joined: v.array(endpointInfo),
   ways: waysInfo,
+  password: v.strictObject({ isSet: v.boolean(), lock: v.exactOptional(bytes) }),
   forget: nothing,
   permit: endpointInfo,
   contact: v.strictObject({ ticket: count, token: bytes }),

@@ -74,6 +74,17 @@ export function eventsDescriptor(args: readonly string[]): typeof EVENTS_FD | un
   return EVENTS_FD
 }
 
+/** True where the command line changes the password of the folder. No question for its help. */
+export function wantsToChangePassword([noun, verb, ...rest]: readonly string[]): boolean {
+  const asks = rest.some((arg) => arg === '--help' || arg === '-h')
+  return noun === 'password' && (verb === 'set' || verb === 'remove') && !asks
+}
+
+/** What the broker's folder holds of its password (password.ts). */
+export function passwordPath(broker: string): string {
+  return join(broker, 'password')
+}
+
 /** True where the person wants no address of IPv4 to be dialed in this run. */
 export function isIpv6Only(args: readonly string[]): boolean {
   return hasFlag(args, '--ipv6-only')

@@ -233,8 +233,20 @@ export interface WaysInfo {
   }[]
 }
 
+export interface PasswordInfo {
+  readonly isSet: boolean
+  /** 32 octets that lock the core's own key; missing where the folder never had a password. */
+  readonly lock?: Uint8Array
+}
+
 export interface Broker {
   endpoints(): Promise<EndpointInfo[]>
+  /**
+   * The password of the state folder. There is no way to change it from the core.
+   * @throws SottoError E_PASSWORD_WEAK, E_PASSWORD_DIFFERS, E_DISK_FULL, E_STATE_UNREADABLE where the person wanted another one in this
+   *   run of the program, and it was not taken
+   */
+  password(): Promise<PasswordInfo>
   /**
    * The ways out. There is no way to change them from the core.
    * @throws SottoError E_USAGE, E_SECRET_IN_ARGV, E_DISK_FULL, E_STATE_UNREADABLE where the person wanted another one in

@@ -48,6 +48,8 @@ function fakeBroker(exchange: (options: ExchangeOptions) => Promise<ExchangeResp
       judged: () => {},
       joined: unused,
       ways: unused,
+      password: unused,
+      changePassword: unused,
       dialers: async () => [],
       changeWays: unused,
       forget: async () => {},

@@ -6,6 +6,9 @@ import { SottoError } from '#protocol/errors.ts'
 /** Octets of a pasted link or card. */
 const TEXT_MAX = 100_000
 
+/** Exit status of what SIGINT has ended, as shells have it. */
+const INTERRUPTED = 130
+
 /** Everything a pipe holds, or one line typed at a prompt. */
 export async function readText(
   prompt: string,
@@ -24,7 +27,7 @@ export async function readText(
 export async function ask(prompt: string, input: NodeJS.ReadStream, output: NodeJS.WritableStream): Promise<string> {
   const lines = createInterface({ input, output })
   try {
-    return (await lines.question(prompt)).trim()
+    return (await answered(lines.question(prompt))).trim()
   } finally {
     lines.close()
   }
@@ -40,13 +43,22 @@ export async function askSecret(
   output: NodeJS.WritableStream,
 ): Promise<string> {
   if (!input.isTTY) return (await readText(prompt, input, output)).split(/\r?\n/, 1)[0]!
-  output.write(prompt)
-  // Whatever readline would echo goes nowhere.
+  // Whatever readline would echo goes nowhere; and the terminal echoes nothing by the time that it asks.
   const lines = createInterface({ input, output: new Writable({ write: (_, __, done) => done() }), terminal: true })
   try {
-    return await lines.question('')
+    const answer = lines.question('')
+    output.write(prompt)
+    return await answered(answer)
   } finally {
     lines.close()
     output.write('\n')
   }
+}
+
+/** Ctrl-C at a prompt ends the program, as it does anywhere else; nothing was begun by then. */
+async function answered(answer: Promise<string>): Promise<string> {
+  return answer.catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ABORT_ERR') process.exit(INTERRUPTED)
+    throw error
+  })
 }

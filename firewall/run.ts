@@ -8,7 +8,8 @@ import type { CoreEnd, LaunchOptions } from './launcher.ts'
 import { launch } from './launcher.ts'
 import type { LocalBroker } from './local-broker.ts'
 import type { Leave } from './lockdown.ts'
-import { browserOption, isIpv6Only, wantsHttp2 } from './options.ts'
+import { brokerFolder, browserOption, isIpv6Only, wantsHttp2 } from './options.ts'
+import type { Unlocked } from './unlock.ts'
 
 export interface RunOptions extends Omit<LaunchOptions, 'openBroker' | 'starting'> {
   /** Of the lockdown of this process, from before anything else was loaded. */
@@ -26,7 +27,12 @@ export async function runFirewall(args: readonly string[], env: NodeJS.ProcessEn
     process.umask(0o077)
     const { firewallCommands } = await import('./commands.ts')
     const { systemBroker } = await import('./system-broker.ts')
-    await firewallCommands({ args, env, out, now: Date.now, openBroker: systemBroker, signal: stop.signal })
+    const { unlock } = await import('./unlock.ts')
+    await firewallCommands({
+      ...{ args, env, out, now: Date.now, signal: stop.signal },
+      unlock: () => unlock(brokerFolder(args, env), args, process),
+      openBroker: (folder, unlocked) => systemBroker(folder, undefined, { unlocked }),
+    })
     process.exit(0)
   } catch (error) {
     if (args.includes('--json')) console.error(JSON.stringify({ error: errorValue(error) }))
@@ -48,13 +54,14 @@ export async function runConfined(options: ConfineOptions): Promise<never> {
 
 /** Ends this process: with the core's exit code, or by the signal that ended the core. Waits for nothing on the network. */
 export async function run({ leave, ...options }: RunOptions): Promise<never> {
-  const openBroker = async (folder: string): Promise<LocalBroker> => {
+  const openBroker = async (folder: string, unlocked: Unlocked | undefined): Promise<LocalBroker> => {
     const { systemBroker } = await import('./system-broker.ts')
     const broker = await systemBroker(folder, leave.way, {
       ipv6Only: isIpv6Only(options.args),
       http2: wantsHttp2(options.args),
       browser: browserOption(options.args),
       machine: leave,
+      unlocked,
     })
     leave.onAttempt((attempt) => broker.attempted('closed-road', attempt))
     return broker

@@ -30,12 +30,17 @@ export function sealMessages(
   random: Random,
   messages: readonly unknown[],
 ): Uint8Array {
-  const nonce = random(BOX_NONCE_LENGTH)
   const encoded = messages.map(encodeMessage)
   const plaintext = concat(...encoded.flatMap((message) => [u32(message.length), message]))
-  const box = xchacha20poly1305.seal(key, nonce, plaintext, associated(kind))
+  const sealed = sealOctets(kind, key, random, plaintext)
   for (const part of [...encoded, plaintext]) wipe(part)
-  return concat(Uint8Array.of(kind.version), nonce, box)
+  return sealed
+}
+
+/** A content that is no messages; `openSealed` opens it. */
+export function sealOctets(kind: SealedKind, key: Uint8Array, random: Random, content: Uint8Array): Uint8Array {
+  const nonce = random(BOX_NONCE_LENGTH)
+  return concat(Uint8Array.of(kind.version), nonce, xchacha20poly1305.seal(key, nonce, content, associated(kind)))
 }
 
 /** The plaintext, to be wiped; undefined where it does not open. */

@@ -4,6 +4,7 @@ import type { Machine } from './dialers/installed/machine.ts'
 import { openDialers } from './dialers/open-dialers.ts'
 import { openBroker } from './library.ts'
 import type { LocalBroker } from './local-broker.ts'
+import type { Unlocked } from './unlock.ts'
 import type { WayOut } from './way-out.ts'
 import { systemWay } from './way-out.ts'
 
@@ -14,6 +15,7 @@ export interface SystemOptions {
   /** As `DialersInput`. */
   readonly browser?: string | undefined
   readonly machine?: Machine
+  readonly unlocked?: Unlocked | undefined
 }
 
 /**
@@ -23,9 +25,9 @@ export interface SystemOptions {
 export async function systemBroker(
   folder: string,
   way: WayOut = systemWay,
-  { ipv6Only = false, http2, meterTimes, browser, machine }: SystemOptions = {},
+  { ipv6Only = false, http2, meterTimes, browser, machine, unlocked }: SystemOptions = {},
 ): Promise<LocalBroker> {
   const dialers = await openDialers({ way, ipv6Only, http2, random: randomBytes, browser, machine, folder })
-  const rest = { now: Date.now, random: randomBytes, network: way.facts, ipv6Only, meterTimes }
+  const rest = { now: Date.now, random: randomBytes, network: way.facts, ipv6Only, meterTimes, unlocked }
   return await openBroker({ folder, ...dialers, ...rest })
 }

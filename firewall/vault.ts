@@ -2,13 +2,13 @@
  * What the broker keeps: the allow-list with pinned keys, cohort secrets and credentials, and what takes its latest
  * changes back, in one sealed file (sealed.ts).
  *
- *     vault.key   32 random octets
+ *     vault.key   32 random octets, or those locked under the password of the folder (locked-key.ts)
  *     vault       version 2: the index, then the endpoints on the list, then those that were removed
  *
- * The key lies beside the file: it guards against copies of the file alone (backups, synchronised folders), not against
- * who can read the whole folder. Whatever does not open is left as it is.
+ * Without a password the key lies beside the file: it guards against copies of the file alone (backups, synchronised
+ * folders), not against who can read the whole folder. Whatever does not open is left as it is.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import type { Random } from '#protocol/bytes.ts'
 import { empty, utf8, wipe } from '#protocol/bytes.ts'
@@ -17,15 +17,18 @@ import { hmacSha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { parsePeerOffer } from '#protocol/peer-offer.ts'
 import { decodeMessage } from '#protocol/services/codec.ts'
-import { readPrivate, replacePrivate, unreadable } from './folder.ts'
+import { readPrivate, replacePrivate, replaceSecret, unreadable } from './folder.ts'
 import type { Kept } from './journal.ts'
 import { CHANGE_KINDS, nothingKept } from './journal.ts'
+import { LOCKED_KEY_LENGTH, lockKey, openLockedKey } from './locked-key.ts'
 import { ENDPOINT_KINDS, ENDPOINT_SOURCES } from './permit.ts'
 import type { Endpoint, Endpoints } from './policy.ts'
 import type { SealedKind } from './sealed.ts'
 import { openMessages, openSealed, sealMessages } from './sealed.ts'
 
 const KIND: SealedKind = { label: 'sotto/1/vault', version: 2 }
+/** Of the locked key. */
+const LABEL = 'broker'
 /** The first one held a single message without its length: the list of endpoints. */
 const OLD_KIND: SealedKind = { label: 'sotto/1/vault', version: 1 }
 /** Larger than anything within the limits can become. */
@@ -88,13 +91,16 @@ export class Vault {
 
   /**
    * Opens the vault in `folder`, which exists and is private; makes an empty one where there is none.
+   * @param lock 32 octets where the folder has a password; a key that is not locked yet is locked then
    * @throws SottoError E_STATE_UNREADABLE, E_DISK_FULL
    */
-  static async open(folder: string, random: Random): Promise<Vault> {
+  static async open(folder: string, random: Random, lock?: Uint8Array): Promise<Vault> {
     const { path, keyPath, sealed, stored } = await readFiles(folder)
-    const key = stored ?? random(KEY_LENGTH)
-    if (stored === undefined) await replacePrivate(keyPath, key)
-    return new Vault(path, key, random, sealed === undefined ? nothingKept : openKept(path, key, sealed))
+    const key = stored === undefined ? random(KEY_LENGTH) : openKey(keyPath, stored, lock)
+    const vault = new Vault(path, key, random, sealed === undefined ? nothingKept : openKept(path, key, sealed))
+    if (lock !== undefined && stored?.length !== LOCKED_KEY_LENGTH) await vault.lockWith(lock)
+    else if (stored === undefined) await replacePrivate(keyPath, key)
+    return vault
   }
 
   /**
@@ -102,10 +108,11 @@ export class Vault {
    * be a moment old. undefined where there is no vault.
    * @throws SottoError E_STATE_UNREADABLE
    */
-  static async look(folder: string): Promise<Vault | undefined> {
-    const { path, sealed, stored } = await readFiles(folder)
+  static async look(folder: string, lock?: Uint8Array): Promise<Vault | undefined> {
+    const { path, keyPath, sealed, stored } = await readFiles(folder)
     if (sealed === undefined || stored === undefined) return undefined
-    const vault = new Vault(path, stored, () => empty, openKept(path, stored, sealed))
+    const key = openKey(keyPath, stored, lock)
+    const vault = new Vault(path, key, () => empty, openKept(path, key, sealed))
     vault.closed = true
     return vault
   }
@@ -134,6 +141,11 @@ export class Vault {
     })
     this.writing = done.catch(() => {})
     return done
+  }
+
+  /** From now on nobody opens the vault without these 32 octets. @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE */
+  async lockWith(lock: Uint8Array): Promise<void> {
+    await replaceSecret(keyPathOf(dirname(this.path)), lockKey(lock, LABEL, this.key, this.random))
   }
 
   /** A secret of this folder for one purpose. Not after `close`. */
@@ -167,14 +179,26 @@ interface Files {
   readonly stored: Uint8Array | undefined
 }
 
+const keyPathOf = (folder: string): string => join(folder, 'vault.key')
+
 async function readFiles(folder: string): Promise<Files> {
   const path = join(folder, 'vault')
-  const keyPath = join(folder, 'vault.key')
+  const keyPath = keyPathOf(folder)
   const sealed = await readPrivate(path, FILE_LIMIT)
-  const stored = await readPrivate(keyPath, KEY_LENGTH)
+  const stored = await readPrivate(keyPath, LOCKED_KEY_LENGTH)
   if (stored === undefined && sealed !== undefined) throw unreadable(keyPath, 'it is missing')
-  if (stored !== undefined && stored.length !== KEY_LENGTH) throw unreadable(keyPath, 'it has a wrong length')
+  const lengths: readonly unknown[] = [undefined, KEY_LENGTH, LOCKED_KEY_LENGTH]
+  if (!lengths.includes(stored?.length)) throw unreadable(keyPath, 'it has a wrong length')
   return { path, keyPath, sealed, stored }
+}
+
+function openKey(path: string, stored: Uint8Array, lock: Uint8Array | undefined): Uint8Array {
+  if (stored.length === KEY_LENGTH) return stored
+  if (lock === undefined)
+    throw unreadable(path, 'it is locked, and the file with the password of the folder is missing')
+  const key = openLockedKey(lock, LABEL, stored)
+  if (key === undefined) throw unreadable(path, 'it was changed, or is of another folder than its password')
+  return key
 }
 
 function openKept(path: string, key: Uint8Array, sealed: Uint8Array): Kept {

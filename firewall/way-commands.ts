@@ -17,7 +17,15 @@ const text = { type: 'string' } as const
 const flag = { type: 'boolean' } as const
 const texts = { type: 'string', multiple: true } as const
 /** Those of every command, which mean nothing here; then our own. */
-const common = { state: text, look: text, browser: text, json: flag, 'ipv6-only': flag, http2: flag }
+const common = {
+  state: text,
+  'password-file': text,
+  look: text,
+  browser: text,
+  json: flag,
+  'ipv6-only': flag,
+  http2: flag,
+}
 const ofProxy = { credentials: flag, 'credentials-file': text, pin: text }
 const ofFront = { sni: text, host: text, address: texts, port: text, pin: text }
 

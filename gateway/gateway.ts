@@ -11,6 +11,7 @@ import { TokenTable } from '#protocol/session/token-table.ts'
 import { type Certificates, keepCertificate } from './acme/certificates.ts'
 import { Carrier } from './carrier.ts'
 import { openDecoy } from './decoy/decoy.ts'
+import { ExpiryClock } from './expiry-clock.ts'
 import { watchMembers } from './members-watch.ts'
 import { LivePacks } from './packs/live.ts'
 import { startServer } from './server.ts'
@@ -60,6 +61,8 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   parts.defer(await holdStore(state.store))
   const report = (error: unknown): void => log(`fault: ${error instanceof Error ? error.message : 'unknown'}`)
   const around = surroundings(randomBytes)
+  const aging = new ExpiryClock({ store: state.store, wall: around.now, monotonic: () => performance.now(), log })
+  const age = (): number => aging.now()
   const tracker = await trackerOf(state.folder, around.now, report)
   parts.defer(async () => await tracker?.stop())
   const own = tracker === undefined ? {} : { own: tracker.tracker }
@@ -67,7 +70,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   parts.defer(() => relay.close())
   const mailbox = new Mailbox({
     store: state.store,
-    now: around.now,
+    now: age,
     random: randomBytes,
     policy: state.config.mailbox.policy,
     limits: state.config.mailboxLimits,
@@ -78,7 +81,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const files = await state.openFiles()
   parts.defer(() => files.close())
   const blobs = new Blobs({
-    ...{ store: state.store, blobs: files, now: around.now, random: randomBytes, onFault: report },
+    ...{ store: state.store, blobs: files, now: age, random: randomBytes, onFault: report },
     policy: state.config.mailbox.policy,
   })
   const tokens = new TokenTable()
@@ -134,7 +137,8 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   parts.defer(() => sockets.close())
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
-    used.sweep(around.now()).catch(report)
+    aging.tick().catch(report)
+    used.sweep(age()).catch(report)
     mailbox.sweep().catch(report)
     prekeys.sweep().catch(report)
     cards.sweep().catch(report)

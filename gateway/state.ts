@@ -9,6 +9,7 @@
  *     pack-signing.*   key that signs packs here, with its certificate (admin/signing-key.ts)
  *     store/           members, mail (store/store.ts)
  *     files/           sealed files of members, in a store of their own (services/blobs/disk.ts)
+ *     gateways.list    further gateways, signed for members (services/gateways.ts)
  *     trackers.list    trackers that members ask through this gateway (services/tracker/relay.ts)
  *     tracker/         the tracker that this gateway is as well, where it is one (services/tracker/state.ts)
  *     acme-account.key  the gateway's account at a certificate authority (acme/keeper.ts)     0600
@@ -21,6 +22,7 @@ import { ed25519PublicKey } from '#protocol/crypto/ed25519.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
 import { type GatewayConfig, loadConfig } from './config.ts'
+import { EXPIRY_TABLE } from './expiry-clock.ts'
 import { Members } from './members.ts'
 import { MEMBER_TABLES } from './members-records.ts'
 import { Packs } from './packs/packs.ts'
@@ -28,6 +30,7 @@ import { PACK_TABLES } from './packs/records.ts'
 import { BLOB_TABLES } from './services/blobs/disk.ts'
 import { BlobLimits } from './services/blobs/limits.ts'
 import { CARD_TABLES } from './services/cards/cards.ts'
+import { GATEWAY_LIST_FILE } from './services/gateways.ts'
 import { MAILBOX_TABLES } from './services/mailbox/mailbox.ts'
 import { PREKEY_TABLES } from './services/prekeys/prekeys.ts'
 import { TRACKER_LIST_FILE } from './services/tracker/relay.ts'
@@ -59,15 +62,18 @@ export const STATE_FILES: readonly string[] = [
   'store.key',
   'pack-root.key',
   'pack-root.pub',
+  'pack-signing.key',
+  'pack-signing.cert',
   'certificate.pem',
   'tls.key',
   'acme-account.key',
+  GATEWAY_LIST_FILE,
   TRACKER_LIST_FILE,
 ]
 
 /** Every table a gateway keeps. */
 export const STATE_TABLES: readonly string[] = [
-  ...[HOLDER_TABLE, ...MEMBER_TABLES, ...USED_CONTACT_TABLES],
+  ...[HOLDER_TABLE, EXPIRY_TABLE, ...MEMBER_TABLES, ...USED_CONTACT_TABLES],
   ...[...MAILBOX_TABLES, ...PREKEY_TABLES, ...CARD_TABLES, ...PACK_TABLES],
 ]
 

@@ -13,6 +13,11 @@ export const errorCodes = {
   E_LEARN: 'Record a longer visit that uses everything the site can do, or write a template by hand.',
   E_STATE_UNREADABLE: 'Check the owner and mode of the state folder, or restore it from a copy.',
   E_STATE_BUSY: 'Another Sotto process uses this state folder: close it, or name another with --state.',
+  E_PASSWORD_NEEDED: 'Start Sotto at a terminal, or name a file with the password: --password-file.',
+  E_PASSWORD_WRONG:
+    'Try again. Who has lost it restores the identity from its backup in a new folder; messages are lost.',
+  E_PASSWORD_WEAK: 'Choose another; several words are easy to remember.',
+  E_PASSWORD_DIFFERS: 'Try again.',
   E_DISK_FULL: 'Free some space and try again.',
   E_CONTACT_UNKNOWN: 'See who there is: sotto contacts',
   E_SECRET_IN_ARGV: 'Run sotto join without it and paste the link when asked, or give it on standard input.',

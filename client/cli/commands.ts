@@ -23,6 +23,7 @@ import { registerFriend } from './friend.ts'
 import { registerIdentity } from './identity.ts'
 import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
 import { runLineProtocol } from './line-protocol.ts'
+import { registerPassword } from './password.ts'
 import { registerPeer } from './peer.ts'
 import { registerPresence } from './presence.ts'
 import { describeProof } from './proof-view.ts'
@@ -70,6 +71,7 @@ export function registerCommands(program: Command, ground: Ground): void {
       .command(name, { isDefault })
       .description(what)
       .addOption(new Option('--state <folder>', 'where everything is kept'))
+      .addOption(new Option('--password-file <file>', 'its first line is the password of that folder'))
       .addOption(new Option('--json', 'results and errors as lines of JSON'))
       .addOption(new Option('--look <template>', 'what the traffic looks like'))
       .addOption(new Option('--ipv6-only', 'dial no address of IPv4'))
@@ -96,6 +98,7 @@ export function registerCommands(program: Command, ground: Ground): void {
   registerPresence(program, add, ground)
   registerIdentity(program, add, ground)
   registerWays(program, add, ground)
+  registerPassword(program, add, ground)
   registerFiles(program, add, ground)
   registerDoctor(add, ground)
   add('send', 'Send a message; the text from the arguments or standard input.')

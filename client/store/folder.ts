@@ -3,11 +3,13 @@ import {
   chmodSync,
   closeSync,
   constants,
+  fstatSync,
   linkSync,
   lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   type Stats,
   unlinkSync,
   writeSync,
@@ -70,6 +72,23 @@ export function createSecretText(path: string, text: string, random: Random): vo
     writeFlushed(draft, utf8(text))
     linkSync(draft, path) // unlike a rename, this fails where the name is taken
   } finally {
+    if (lstatSync(draft, { throwIfNoEntry: false }) !== undefined) unlinkSync(draft)
+  }
+}
+
+/**
+ * As `createSecretText` for a file that is there. What stood in it is overwritten once it has no name any more; disks that
+ * write elsewhere (flash, copy on write) keep it nevertheless.
+ */
+export function replaceSecretText(path: string, text: string, random: Random): void {
+  const draft = `${path}.${hex(random(6))}.draft`
+  const old = openSync(path, constants.O_WRONLY | constants.O_SYNC | constants.O_NOFOLLOW)
+  try {
+    writeFlushed(draft, utf8(text))
+    renameSync(draft, path)
+    writeSync(old, new Uint8Array(fstatSync(old).size), 0)
+  } finally {
+    closeSync(old)
     if (lstatSync(draft, { throwIfNoEntry: false }) !== undefined) unlinkSync(draft)
   }
 }

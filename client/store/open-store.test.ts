@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { utf8 } from '#protocol/bytes.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
-import type { ErrorCode } from '#protocol/errors.ts'
+import type { ErrorCode, SottoError } from '#protocol/errors.ts'
 import { everyOctet, temporaryFolder } from './fixtures/temporary.ts'
 import { openStore } from './open-store.ts'
 import type { Store } from './store.ts'
@@ -147,4 +147,26 @@ test('names of tables are checked', (t) => {
   for (const name of ['a b', '', 'store', 'x;drop']) {
     t.throws(() => openStore({ folder: '/nowhere', tables: [name], random: randomBytes }), { instanceOf: RangeError })
   }
+})
+
+test('under a password the key of the device is nowhere in the folder, and opens with its lock alone', (t) => {
+  const folder = temporaryFolder(t)
+  filled(folder)
+  const keyFile = join(folder, 'device.key')
+  const plain = readFileSync(keyFile, 'utf8').trim().split(':')[1]!
+  const [lock, other] = [randomBytes(32), randomBytes(32)]
+  const locked = (by: Uint8Array | undefined): Store =>
+    openStore({ folder, tables: ['notes'], random: randomBytes, lock: by })
+  locked(lock).close()
+  t.false(everyOctet(folder).includes(plain))
+  t.deepEqual(modes(folder).sort(), ['chat.db 600', 'device.key 600'])
+  for (const wrong of [undefined, other]) {
+    t.is(t.throws<SottoError>(() => locked(wrong))?.code, 'E_STATE_UNREADABLE')
+  }
+  const store = locked(lock)
+  t.deepEqual(store.get('notes', key), value)
+  store.close()
+  const text = readFileSync(keyFile, 'utf8')
+  writeFileSync(keyFile, text.slice(0, -6))
+  t.is(t.throws<SottoError>(() => locked(lock))?.code, 'E_STATE_UNREADABLE')
 })

@@ -21,6 +21,8 @@ export interface OpenOptions {
   /** Names of the tables, lower-case letters. Those missing are made. */
   readonly tables: readonly string[]
   readonly random: Random
+  /** 32 octets where the folder has a password. */
+  readonly lock?: Uint8Array | undefined
 }
 
 /** "SOTT": tells our file from any other SQLite file. */
@@ -48,7 +50,7 @@ export function openStore(options: OpenOptions): Store {
 }
 
 /** The key is made before the first content, so content without a key means that the key was lost. */
-function prepareFiles({ folder, random }: OpenOptions): { file: string; deviceKey: Uint8Array } {
+function prepareFiles({ folder, random, lock }: OpenOptions): { file: string; deviceKey: Uint8Array } {
   privateFolder(folder)
   const file = join(folder, 'chat.db')
   const key = join(folder, 'device.key')
@@ -58,7 +60,7 @@ function prepareFiles({ folder, random }: OpenOptions): { file: string; deviceKe
     createDeviceKey(key, random)
   }
   if (!exists) createEmpty(file)
-  return { file, deviceKey: readDeviceKey(key) }
+  return { file, deviceKey: readDeviceKey(key, lock, random) }
 }
 
 function openDatabase(database: DatabaseSync, options: OpenOptions, deviceKey: Uint8Array): Store {

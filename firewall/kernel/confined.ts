@@ -7,6 +7,7 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readlinkSync, realpathSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
+import { base64url } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { AUDIT_FILES, AuditLog } from '../audit.ts'
 import { readableParts } from '../core-process.ts'
@@ -23,10 +24,12 @@ import {
   gateFolder,
   isIpv6Only,
   stateFolder,
+  wantsToChangePassword,
 } from '../options.ts'
 import type { FirewallEvent } from '../permit.ts'
 import { readText } from '../prompt.ts'
 import { systemBroker } from '../system-broker.ts'
+import { unlock } from '../unlock.ts'
 import { wantsToChangeWays } from '../way-commands.ts'
 import { refusedByKernel } from './counters.ts'
 import { filterProgram } from './filter.ts'
@@ -61,6 +64,7 @@ export async function confined(options: ConfineOptions): Promise<CoreEnd> {
   process.umask(0o077)
   const { args, env, leave } = options
   if (wantsToChangeWays(args)) throw new SottoError('E_USAGE', 'The way out is chosen without --confine.')
+  if (wantsToChangePassword(args)) throw new SottoError('E_USAGE', 'The password is set without --confine.')
   if (browserOption(args) !== undefined) {
     // It has sandboxes and local sockets of its own, which is what the kernel refuses here.
     throw new SottoError('E_USAGE', 'A browser of this machine does not go with --confine.')
@@ -122,12 +126,18 @@ async function prepare(
   { args, leave }: ConfineOptions,
   state: string,
 ): Promise<{ readonly list: GateList; readonly beginning: Beginning }> {
-  const broker = await systemBroker(join(state, 'firewall'), leave.way, { ipv6Only: isIpv6Only(args) })
+  const folder = join(state, 'firewall')
+  const unlocked = await unlock(folder, args, process)
+  const broker = await systemBroker(folder, leave.way, { ipv6Only: isIpv6Only(args), unlocked })
   try {
     const link = wantsToJoin(args) ? await readText('Invite link: ', process.stdin, process.stderr) : undefined
     // What is wrong with it the broker tells, which has it admitted again.
     if (link !== undefined) await broker.admitInvite(link).catch(() => undefined)
-    return { list: new GateList(broker.targets()), beginning: link === undefined ? {} : { link } }
+    const beginning: Beginning = {
+      ...(link !== undefined && { link }),
+      ...(unlocked && { unlocked: { ...unlocked, secret: base64url(unlocked.secret) } }),
+    }
+    return { list: new GateList(broker.targets()), beginning }
   } finally {
     await broker.close()
   }

@@ -23,9 +23,11 @@ export const questionSchema: v.GenericSchema<unknown, Question> = v.variant('ask
 type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never
 export type Ask = WithoutId<Question>
 
-/** What a broker gets to begin with: the invite of a `join`, if the gate has read one. */
+/** What a broker gets to begin with: the invite of a `join`, and what the password of the folder opened, if the gate has read them. */
 export interface Beginning {
   readonly link?: string
+  /** `Unlocked`, the secret as base64url. */
+  readonly unlocked?: { readonly secret: string; readonly isSet: boolean }
 }
 
 /** `code`: the system's, where it failed. A `connect` that went well comes with the socket. */

@@ -8,8 +8,17 @@ const leave = lockDown()
 process.once('disconnect', () => process.exit(1))
 const { gateWay } = await import('./gate-way.ts')
 const { coreEntry } = await import('../program.ts')
+const { fromBase64url } = await import('#protocol/bytes.ts')
 const { run } = await import('../run.ts')
 const way = gateWay()
-const { link } = await way.begin()
+const { link, unlocked } = await way.begin()
 const root = dirname(findPackageJSON('../..', import.meta.url) ?? coreEntry)
-await run({ entry: coreEntry, root, args: process.argv.slice(2), env: process.env, leave: { ...leave, way }, link })
+await run({
+  entry: coreEntry,
+  root,
+  args: process.argv.slice(2),
+  env: process.env,
+  leave: { ...leave, way },
+  link,
+  unlocked: unlocked && { ...unlocked, secret: fromBase64url(unlocked.secret)! },
+})

@@ -1,6 +1,6 @@
 /** `sotto gateway init`: everything a gateway needs in one folder, and the system files that go with it. */
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 import { builtinIds } from '../../camouflage-templates/builtin.ts'
@@ -98,9 +98,10 @@ async function makeAll(
   const made = await initState(folder, text, async () => {
     const before: string[] = []
     if (tls !== undefined && options.selfSigned) before.push(...(await makeCertificate(config.domain, tls, now)))
-    const site = sampleFolder(folder, options)
+    const record = await Made.open(folder)
+    const site = sampleFolder(folder, options, record)
     if (site !== undefined) {
-      await copySampleSite(await Made.open(folder), site, config.domain)
+      await copySampleSite(record, site, config.domain)
       before.push(SITE_FOLDER)
     }
     return before
@@ -111,14 +112,21 @@ async function makeAll(
   return made
 }
 
-/** Where there is no website yet, the sample stands in for it. */
-function sampleFolder(folder: string, { site, upstream, decoy }: InitOptions): string | undefined {
-  if (site !== undefined) return isEmptyFolder(resolve(site)) ? resolve(site) : undefined
+/** Where there is no website yet, or the sample was begun, the sample stands in for it. */
+function sampleFolder(folder: string, { site, upstream, decoy }: InitOptions, made: Made): string | undefined {
+  if (site !== undefined) {
+    const place = resolve(site)
+    const begun = made.paths.some((path) => path.startsWith(`${place}/`))
+    return begun || isEmptyFolder(place) ? place : undefined
+  }
   return upstream === undefined && decoy === undefined ? join(folder, SITE_FOLDER) : undefined
 }
 
 async function makeCertificate(domain: string, files: TlsFiles, now: Date): Promise<string[]> {
-  if (existsSync(files.certificate) && existsSync(files.key)) return []
+  const found = [files.key, files.certificate].filter((file) => existsSync(file))
+  if (found.length === 2) return []
+  // Half of a making that broke off. Once there is a gateway, this is not run any more.
+  for (const file of found) await unlink(file)
   await createSelfSigned(domain, files, now)
   return ['tls.key', 'certificate.pem']
 }
@@ -176,11 +184,10 @@ async function writeSystemFiles(
   const plan = planOf(config, liveTemplates(config.templates), { state: folder, program: PROGRAM })
   const made = await Made.open(folder)
   made.etc = resolve(etc ?? made.etc ?? join(folder, DEPLOY_FOLDER))
+  const files = systemFiles(plan).map((file) => ({ ...file, path: join(made.etc!, file.path) }))
+  await made.intend(files.map(({ path, text }) => [path, text]))
   const written: WrittenFile[] = []
-  for (const { path, text, mode } of systemFiles(plan)) {
-    const file = join(made.etc, path)
-    written.push({ path: file, fate: await made.write(file, text, mode, force) })
-  }
+  for (const { path, text, mode } of files) written.push({ path, fate: await made.write(path, text, mode, force) })
   await made.save()
   for (const { path, fate } of written) {
     if (fate === 'foreign') notes.push(`${path} is not from here and was left alone: move it away, and run this again.`)

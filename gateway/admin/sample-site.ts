@@ -13,8 +13,13 @@ const speakOfDomain: readonly string[] = ['robots.txt', 'sitemap.xml']
 
 export const isEmptyFolder = (folder: string): boolean => !existsSync(folder) || readdirSync(folder).length === 0
 
-/** Files that are there already stay. @throws SottoError E_STATE_UNREADABLE, E_DISK_FULL */
+/**
+ * Files that are there already stay. On record before the first is written: where it breaks off, it is completed when
+ * `init` runs again, and `uninstall` takes it away.
+ * @throws SottoError E_STATE_UNREADABLE, E_DISK_FULL
+ */
 export async function copySampleSite(made: Made, site: string, domain: string): Promise<void> {
+  const files: [string, Uint8Array][] = []
   try {
     for (const entry of await readdir(sampleSite, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue
@@ -23,8 +28,10 @@ export async function copySampleSite(made: Made, site: string, domain: string): 
       const content = speakOfDomain.includes(name)
         ? utf8(bytes.toString('utf8').replaceAll(SAMPLE_DOMAIN, domain))
         : new Uint8Array(bytes)
-      await made.write(join(site, name), content, 0o644, false)
+      files.push([join(site, name), content])
     }
+    await made.intend(files)
+    for (const [path, content] of files) await made.write(path, content, 0o644, false)
     await made.save()
   } catch (error) {
     throw stateFault(error, `write ${site}`)

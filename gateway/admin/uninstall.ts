@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { isSottoError } from '#protocol/errors.ts'
 import { MADE_FILE, Made } from '../deploy/made.ts'
 import { TRACKER_FOLDER } from '../services/tracker/state.ts'
-import { CONFIG_FILE, FILES_FOLDER, openState, STATE_FILES, STORE_FOLDER } from '../state.ts'
+import { FILES_FOLDER, openState, STATE_FILES, STORE_FOLDER } from '../state.ts'
 import { stateFault, unreadable } from '../store/faults.ts'
 import { holdStore } from '../store/holder.ts'
 
@@ -25,13 +25,10 @@ export interface UninstallPlan {
  */
 export async function planUninstall(stateFolder: string): Promise<UninstallPlan> {
   const folder = resolve(stateFolder)
-  if (!existsSync(join(folder, MADE_FILE)) && !existsSync(join(folder, CONFIG_FILE)))
-    throw unreadable(`There is no gateway in ${folder}.`)
+  const state = existsSync(folder) ? (await readdir(folder)).filter(isOurs) : []
+  if (state.length === 0) throw unreadable(`There is no gateway in ${folder}.`)
   await refuseRunning(folder)
   const made = await Made.open(folder)
-  const state = [...STATE_FILES, STORE_FOLDER, FILES_FOLDER, TRACKER_FOLDER, MADE_FILE].filter((name) =>
-    existsSync(join(folder, name)),
-  )
   const files: string[] = []
   const edited: string[] = []
   for (const path of made.paths.filter((each) => !STATE_FILES.some((name) => each === join(folder, name)))) {
@@ -42,6 +39,12 @@ export async function planUninstall(stateFolder: string): Promise<UninstallPlan>
     if (changed) edited.push(path)
   }
   return { folder, files, edited, state }
+}
+
+/** Folders and files of the state, and what a writing that broke off has left of them. */
+function isOurs(name: string): boolean {
+  const whole = name.replace(/(?:(?:\.[0-9a-f]{12})?\.draft|\.next)$/, '')
+  return [...STATE_FILES, STORE_FOLDER, FILES_FOLDER, TRACKER_FOLDER, MADE_FILE].includes(whole)
 }
 
 const isSystem = ({ etc }: Made, path: string): boolean => etc !== undefined && path.startsWith(`${etc}/`)

@@ -9,7 +9,8 @@ import { isSottoError } from '#protocol/errors.ts'
 import { parseInvite } from '#protocol/invite.ts'
 import { issueCertificate } from '#test/helpers/test-ca.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
-import { registerAdminCommands } from '../admin/commands.ts'
+import { type AdminSurroundings, registerAdminCommands } from '../admin/commands.ts'
+import { registerPackCommands } from '../admin/packs-commands.ts'
 import { openState } from '../state.ts'
 import { holdStore } from '../store/holder.ts'
 import { certificatePin, createSelfSigned } from '../tls-files.ts'
@@ -37,13 +38,15 @@ function place(t: ExecutionContext): Place {
     const out = (text: string): void => {
       printed += text
     }
-    registerAdminCommands(program, {
+    const around: AdminSurroundings = {
       ...{ out, now: () => now, terminal: false, status: () => {} },
       confirm: async (what) => {
         printed += what
         return answer
       },
-    })
+    }
+    registerAdminCommands(program, around)
+    registerPackCommands(program.command('templates'), around)
     await program.parseAsync([...line.split(' '), '--state', state], { from: 'user' })
     return printed
   }
@@ -132,6 +135,66 @@ for (const [front, files] of [
     t.deepEqual(readdirSync(folder), ['mine'])
   })
 }
+
+/** Everything below a folder but folders, in order. */
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name).slice(folder.length + 1)] : []))
+    .toSorted()
+
+const deadlier = join(import.meta.dirname, '../../test/fixtures/die-at.mjs')
+const program = join(import.meta.dirname, '../main.ts')
+
+/** Runs `init` until its nth change of a folder and kills it there; false where it makes fewer. */
+function killedAt(change: number, args: readonly string[]): boolean {
+  const { signal } = spawnSync(process.execPath, ['--import', deadlier, program, 'gateway', 'init', ...args], {
+    env: { ...process.env, DIE_AT: String(change) },
+  })
+  return signal === 'SIGKILL'
+}
+
+for (const [front, more] of [
+  ['nginx', ''],
+  ['none', '--self-signed'],
+] as const) {
+  test(`${front}: wherever init is killed, the next completes it, and uninstall leaves nothing`, async (t) => {
+    // Changes between two kills: each takes a second on a busy machine.
+    const step = process.env.SOTTO_LONG === undefined ? 31 : 1
+    let whole: string[] | undefined
+    let change = 1
+    for (; ; change += step) {
+      const { folder, state, etc, www, sotto, init } = place(t)
+      const args = ['--state', state, '--domain', 'workshop.example', '--front', front, '--etc', etc, '--site', www]
+      const killed = killedAt(change, [...args, ...more.split(' ').filter((word) => word !== '')])
+      if (!killed || change % 2 === 0) {
+        if (readdirSync(folder).length > 0 && readdirSync(state).length > 0) await sotto('gateway uninstall --yes')
+      } else {
+        await init(front, `--site ${www} ${more}`.trimEnd())
+        whole ??= filesBelow(folder)
+        t.deepEqual(filesBelow(folder), whole, `killed at ${change}`)
+        await (await openState(state)).close()
+        await sotto('gateway uninstall --yes')
+      }
+      t.deepEqual(filesBelow(folder), [], `killed at ${change}`)
+      if (!killed) break
+    }
+    t.true(change > 3 * step)
+  })
+}
+
+test('uninstall takes what other commands have put into the state folder', async (t) => {
+  const { folder, state, init, sotto } = place(t)
+  await init('nginx')
+  await sotto('templates delegate')
+  const places = join(folder, 'places.yaml')
+  writeFileSync(places, await sotto('gateway announce'))
+  await sotto(`gateway announce --places ${places}`)
+  for (const name of ['gateway.yaml.0123456789ab.draft', 'gateways.list.next', 'made.json.draft'])
+    writeFileSync(join(state, name), 'a writing that broke off')
+  t.true(['pack-signing.key', 'pack-signing.cert', 'gateways.list'].every((name) => existsSync(join(state, name))))
+  t.regex(await sotto('gateway uninstall --yes'), /Removed\.\n$/)
+  t.deepEqual(readdirSync(folder), ['places.yaml'])
+})
 
 test('what is foreign is neither written over nor removed', async (t) => {
   const { folder, state, etc, www, init, sotto } = place(t)

@@ -55,12 +55,26 @@ export class Made {
   }
 
   /**
+   * Puts on record, before anything is written, what is missing of `files` (path and content): what breaks off half way is
+   * still taken away by `gateway uninstall`.
+   * @throws SottoError E_STATE_UNREADABLE, E_DISK_FULL
+   */
+  async intend(files: readonly (readonly [string, Uint8Array | string])[]): Promise<void> {
+    for (const [path, content] of files) {
+      if (existsSync(path)) continue
+      this.note(path, hashOf(bytesOf(content)), 'made')
+      for (const folder of missingFolders(dirname(path))) this.folders.add(folder)
+    }
+    await this.save()
+  }
+
+  /**
    * Writes a file unless it is foreign or, without `force`, edited. What is written is on record after `save`; where that
    * never came, the same text in the same place is taken for ours.
    * @throws SottoError E_STATE_UNREADABLE, E_DISK_FULL
    */
   async write(path: string, content: Uint8Array | string, mode: number, force: boolean): Promise<Fate> {
-    const bytes = typeof content === 'string' ? utf8(content) : content
+    const bytes = bytesOf(content)
     const [wanted, found] = [hashOf(bytes), await hashAt(path)]
     if (found === undefined) {
       await this.makeFolder(dirname(path))
@@ -90,7 +104,7 @@ export class Made {
   /** Removes a file of ours, and the folders made for it that are empty now. */
   async remove(path: string): Promise<void> {
     try {
-      await unlink(path).catch(missingIsFine)
+      for (const each of [path, draftOf(path)]) await unlink(each).catch(missingIsFine)
       this.files.delete(path)
       for (const folder of [...this.folders].toSorted((a, b) => b.length - a.length)) {
         if (path.startsWith(`${folder}/`) && (await removeEmpty(folder))) this.folders.delete(folder)
@@ -108,10 +122,8 @@ export class Made {
 
   /** With all it takes; those that were not there are remembered. */
   private async makeFolder(folder: string): Promise<void> {
-    const missing: string[] = []
-    for (let at = folder; !existsSync(at); at = dirname(at)) missing.push(at)
     try {
-      for (const each of missing.reverse()) {
+      for (const each of missingFolders(folder)) {
         await mkdir(each)
         await chmod(each, 0o755)
         this.folders.add(each)
@@ -126,6 +138,18 @@ export class Made {
     return fate
   }
 }
+
+const bytesOf = (content: Uint8Array | string): Uint8Array => (typeof content === 'string' ? utf8(content) : content)
+
+/** The outermost first. */
+function missingFolders(folder: string): string[] {
+  const missing: string[] = []
+  for (let at = folder; !existsSync(at); at = dirname(at)) missing.push(at)
+  return missing.reverse()
+}
+
+/** Where a file is written before it takes its place: one that breaks off is written over by the next. */
+const draftOf = (path: string): string => `${path}.draft`
 
 const hashOf = (bytes: Uint8Array): string => hex(sha256(bytes))
 
@@ -143,12 +167,13 @@ async function read(path: string): Promise<Uint8Array> {
 
 /** Whole or not at all. */
 async function replace(path: string, bytes: Uint8Array, mode: number): Promise<void> {
-  const draft = `${path}.draft`
+  const draft = draftOf(path)
   try {
     await writeFile(draft, bytes, { mode, flush: true })
     await chmod(draft, mode)
     await rename(draft, path)
   } catch (error) {
+    await unlink(draft).catch(() => undefined)
     throw stateFault(error, `write ${path}`)
   }
 }

@@ -1,0 +1,32 @@
+/** `sotto password`: of the state folder. It is read and kept by the launcher, before this; here the core's own key follows. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { readDeviceKey } from '#client/store/device-key.ts'
+import { wipe } from '#protocol/bytes.ts'
+import type { AddCommand, Ground } from './commands.ts'
+import { createOutput } from './report.ts'
+
+interface Options {
+  readonly json?: boolean
+}
+
+export function registerPassword(program: Command, add: AddCommand, ground: Ground): void {
+  const { broker, clockwork, folder, streams } = ground
+  const password = program
+    .command('password')
+    .description('The password of this folder: show whether there is one, set, remove.')
+  const show = async ({ json }: Options): Promise<void> => {
+    const { isSet, lock } = await broker.password()
+    const key = join(folder, 'chat', 'device.key')
+    // Locks it where it is not yet.
+    if (existsSync(key)) wipe(readDeviceKey(key, lock, clockwork.random))
+    const text = isSet
+      ? 'This folder has a password: without it nobody reads what it holds. There is no way around a lost one.'
+      : 'This folder has no password: whoever has it has your messages. Next: sotto password set'
+    createOutput(json === true, streams.stdout, streams.stderr).result({ password: isSet }, text)
+  }
+  add('show', 'Show whether there is one.', password, true).action(show)
+  add('set', 'Set one, or another: it is asked for, or the first line of standard input.', password).action(show)
+  add('remove', 'Take it away: whoever has the folder then has what it holds.', password).action(show)
+}
