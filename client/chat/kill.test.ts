@@ -184,7 +184,8 @@ test('killed at any point: nothing is lost or comes twice, both see the same, an
     'a step of the healing is among what was sealed',
   )
   const every = Math.max(1, Math.ceil(points / TRIED))
-  const chosen = Array.from({ length: points }, (_, i) => i + 1).filter((point) => isLong || point % every === 1)
+  const isTried = (point: number): boolean => isLong || point % every === 1 || point === points
+  const chosen = Array.from({ length: points }, (_, i) => i + 1).filter(isTried)
   const kept = new Map<string, number>()
   for (const point of chosen) {
     const scene = new Scene()
