@@ -368,9 +368,9 @@ for (const who of ['alice', 'bob'] as const) {
       await world.pass(5 * MINUTE)
       bob.person.chat.send(alice.id, 'seen')
     }
-    await world.pass(2 * ChatLimits.shutMs)
+    await world.pass(ChatLimits.shutMs + 120 * MINUTE)
     t.deepEqual(await bob.content((await bob.fetched()).id), CONTENT)
-    await world.pass(23 * 24 * 60 * MINUTE)
+    await world.pass(120 * MINUTE)
     t.false(bob.person.queues().some(({ leaked }) => leaked))
   })
 }
