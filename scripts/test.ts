@@ -4,11 +4,12 @@ import { biome } from './biome.ts'
 import { type Outcome, sumOf, verdictsOf } from './verdicts.ts'
 import { runWatched } from './watchdog.ts'
 
+const isLong = process.env.SOTTO_LONG !== undefined
+
 /**
  * Milliseconds without a word after which a check counts as stuck. The slowest single test takes one minute, and ava gives
  * a file up after two; several times that, for machines that are slow.
  */
-const isLong = process.env.SOTTO_LONG !== undefined
 const SILENCE_MS = isLong ? 7_200_000 : 480_000
 /** What ava is told beside: in the long mode a test may say nothing for as long as it likes. */
 const PATIENCE: readonly string[] = isLong ? ['--timeout', '2h'] : []
