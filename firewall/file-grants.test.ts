@@ -16,6 +16,12 @@ test('files that the person has named, each alone', async (t) => {
   t.deepEqual(fileGrants(['identity', 'restore', '--file', join(folder, 'link')], CORE), { read: [file], write: [] })
   t.deepEqual(fileGrants(['identity', 'backup', `--file=${file}`], CORE), { read: [], write: [file] })
   t.deepEqual(fileGrants(['identity', 'dongle', join(folder, 'new')], CORE), { read: [], write: [join(folder, 'new')] })
+  t.deepEqual(fileGrants(['profile', 'avatar', file], CORE), { read: [file], write: [] })
+  t.deepEqual(fileGrants(['profile', 'avatar', '--remove'], CORE), { read: [], write: [] })
+  t.deepEqual(fileGrants(['profile', 'save', 'Anna', '--to', join(folder, 'new')], CORE), {
+    read: [],
+    write: [join(folder, 'new')],
+  })
   t.deepEqual(fileGrants(['chat', '--file', file], CORE), { read: [], write: [], folders: [] })
 })
 
