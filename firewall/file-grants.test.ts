@@ -1,10 +1,10 @@
 import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { fileGrants } from './file-grants.ts'
+import { type FileGrants, fileGrants as grants } from './file-grants.ts'
 import { temporaryFolder } from './fixtures/temporary.ts'
 
-const CORE = '/state/core'
+const fileGrants = (args: readonly string[]): FileGrants => grants(args, '/state/core')
 /** Ends with the hash of the above, so that each member has another. */
 const DRAFT = '.sotto-part-faf53315'
 
@@ -13,16 +13,19 @@ test('files that the person has named, each alone', async (t) => {
   const file = join(folder, 'backup')
   await writeFile(file, '')
   await symlink(file, join(folder, 'link'))
-  t.deepEqual(fileGrants(['identity', 'restore', '--file', join(folder, 'link')], CORE), { read: [file], write: [] })
-  t.deepEqual(fileGrants(['identity', 'backup', `--file=${file}`], CORE), { read: [], write: [file] })
-  t.deepEqual(fileGrants(['identity', 'dongle', join(folder, 'new')], CORE), { read: [], write: [join(folder, 'new')] })
-  t.deepEqual(fileGrants(['profile', 'avatar', file], CORE), { read: [file], write: [] })
-  t.deepEqual(fileGrants(['profile', 'avatar', '--remove'], CORE), { read: [], write: [] })
-  t.deepEqual(fileGrants(['profile', 'save', 'Anna', '--to', join(folder, 'new')], CORE), {
+  t.deepEqual(fileGrants(['identity', 'restore', '--file', join(folder, 'link')]), { read: [file], write: [] })
+  t.deepEqual(fileGrants(['identity', 'backup', `--file=${file}`]), { read: [], write: [file] })
+  t.deepEqual(fileGrants(['identity', 'dongle', join(folder, 'new')]), { read: [], write: [join(folder, 'new')] })
+  const made = ['--json', '--state', folder, join(folder, 'new'), '--fido2', '--device', '/dev/hidraw3']
+  t.deepEqual(fileGrants(['identity', 'dongle', ...made]), { read: [], write: [join(folder, 'new')] })
+  t.deepEqual(fileGrants(['identity', 'dongle', '--fido2', '--', '-new']).write, [join(process.cwd(), '-new')])
+  t.deepEqual(fileGrants(['profile', 'avatar', file]), { read: [file], write: [] })
+  t.deepEqual(fileGrants(['profile', 'avatar', '--remove']), { read: [], write: [] })
+  t.deepEqual(fileGrants(['profile', 'save', 'Anna', '--to', join(folder, 'new')]), {
     read: [],
     write: [join(folder, 'new')],
   })
-  t.deepEqual(fileGrants(['chat', '--file', file], CORE), { read: [], write: [], folders: [] })
+  t.deepEqual(fileGrants(['chat', '--file', file]), { read: [], write: [], folders: [] })
 })
 
 test('what is sent, and where it is saved', async (t) => {
@@ -31,23 +34,23 @@ test('what is sent, and where it is saved', async (t) => {
   await writeFile(file, '')
   await mkdir(join(folder, 'inner'))
   await symlink(join(folder, 'inner'), join(folder, 'link'))
-  t.deepEqual(fileGrants(['send', 'Anna', '--file', file], CORE), { read: [file], write: [] })
-  t.deepEqual(fileGrants(['send', 'Anna', '--', '--file', file], CORE), { read: [], write: [] })
+  t.deepEqual(fileGrants(['send', 'Anna', '--file', file]), { read: [file], write: [] })
+  t.deepEqual(fileGrants(['send', 'Anna', '--', '--file', file]), { read: [], write: [] })
   const [taken, draft] = [join(folder, 'new.pdf'), join(folder, `new.pdf${DRAFT}`)]
-  t.deepEqual(fileGrants(['files', 'save', '1', '--to', taken], CORE), {
+  t.deepEqual(fileGrants(['files', 'save', '1', '--to', taken]), {
     read: [taken, draft],
     write: [taken, draft],
     folders: [],
   })
   const [link, inner] = [join(folder, 'link'), join(folder, 'inner')]
   const drafts = [join(link, DRAFT), join(inner, DRAFT)]
-  t.deepEqual(fileGrants(['files', 'save', '1', '--into', link], CORE), {
+  t.deepEqual(fileGrants(['files', 'save', '1', '--into', link]), {
     read: drafts,
     write: drafts,
     folders: [link, inner],
   })
-  t.deepEqual(fileGrants(['chat', '--files', inner], CORE), { read: [inner], write: [], folders: [inner] })
-  t.deepEqual(fileGrants(['files', 'list', '--to', inner], CORE), { read: [], write: [] })
+  t.deepEqual(fileGrants(['chat', '--files', inner]), { read: [inner], write: [], folders: [inner] })
+  t.deepEqual(fileGrants(['files', 'list', '--to', inner]), { read: [], write: [] })
 })
 
 test('no folder, and nothing that stands for many', async (t) => {
@@ -60,13 +63,13 @@ test('no folder, and nothing that stands for many', async (t) => {
       ['backup', '--file', path],
       ['dongle', path],
     ]) {
-      t.throws(() => fileGrants(['identity', ...args], CORE), { code: 'E_USAGE' }, `${args.join(' ')}`)
+      t.throws(() => fileGrants(['identity', ...args]), { code: 'E_USAGE' }, `${args.join(' ')}`)
     }
-    t.throws(() => fileGrants(['send', 'Anna', '--file', path], CORE), { code: 'E_USAGE' })
+    t.throws(() => fileGrants(['send', 'Anna', '--file', path]), { code: 'E_USAGE' })
   }
-  t.throws(() => fileGrants(['chat', '--files', join(folder, '*')], CORE), { code: 'E_USAGE' })
-  t.throws(() => fileGrants(['chat', '--files', join(folder, 'missing')], CORE), { code: 'E_USAGE' })
-  t.throws(() => fileGrants(['files', 'save', '1', '--to', join(folder, '*')], CORE), { code: 'E_USAGE' })
-  t.throws(() => fileGrants(['files', 'save', '1', '--to', folder], CORE), { code: 'E_USAGE' })
-  t.throws(() => fileGrants(['files', 'save', '1', '--into', join(folder, 'missing')], CORE), { code: 'E_USAGE' })
+  t.throws(() => fileGrants(['chat', '--files', join(folder, '*')]), { code: 'E_USAGE' })
+  t.throws(() => fileGrants(['chat', '--files', join(folder, 'missing')]), { code: 'E_USAGE' })
+  t.throws(() => fileGrants(['files', 'save', '1', '--to', join(folder, '*')]), { code: 'E_USAGE' })
+  t.throws(() => fileGrants(['files', 'save', '1', '--to', folder]), { code: 'E_USAGE' })
+  t.throws(() => fileGrants(['files', 'save', '1', '--into', join(folder, 'missing')]), { code: 'E_USAGE' })
 })
