@@ -35,6 +35,7 @@ import { keptSeed, seedFor } from './rhythm-seed.ts'
 import { BlobWays } from './services/blobs.ts'
 import { gatewayName, Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
+import { placeOf } from './store/place.ts'
 import type { Store } from './store/store.ts'
 import { TRAFFIC_TABLES, Traffic } from './traffic.ts'
 import type { TunnelStatus } from './tunnel/status.ts'
@@ -160,7 +161,8 @@ export class Member {
       if (prepare !== undefined) tunnels.push(...(await openTunnels(input, own, prepare)))
       for (const { tunnel } of tunnels) mailboxes.add(tunnel)
       const { random, now } = clockwork
-      const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
+      const place = placeOf(join(folder, 'chat'))
+      const options = { store, mailbox: watch, random, now, place, wake: (at: number) => alarm.set(at) }
       const chat =
         Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName, input.backup))
       if (chat === undefined) throw notJoined()

@@ -5,6 +5,7 @@
 import { fastEqual, fromHex, hex, type Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { Address } from './address.ts'
+import { openAt } from './afresh.ts'
 import { AvatarBook } from './avatars/avatar-book.ts'
 import { encodeText } from './bodies.ts'
 import { type Card, isName, keptCard, readKnownCard } from './card.ts'
@@ -100,9 +101,11 @@ export class Chat {
 
   /** undefined where the store holds no identity. @throws SottoError E_STATE_UNREADABLE */
   static open(options: ChatOptions): Chat | undefined {
-    const profile = new Records(options.store).profile()
-    if (profile === undefined) return undefined
-    const engine = new Engine(options, profile)
+    const { store, place, random } = options
+    const records = new Records(store)
+    if (records.profile() === undefined) return undefined
+    if (place !== undefined) openAt(place, records, new Journal(store), Math.floor(options.now()), random)
+    const engine = new Engine(options, records.profile()!)
     engine.start()
     return new Chat(engine)
   }

@@ -56,6 +56,12 @@ export const ChatLimits = {
   offerBytes: PeerOfferLimits.bytes as number,
   /** Contacts to whom a node of ours is offered. The node takes no more. */
   nodeFriends: 256,
+  /**
+   * Times within `nodeTellingsMs` (a day) that one of them is told where it is. Attack: a node of ours that is in other hands moves
+   * each time that it is reached, and has us write to all of them.
+   */
+  nodeTellings: 4,
+  nodeTellingsMs: 86_400_000,
 
   /** Octets of one text, UTF-8. The largest class holds it with everything around it. */
   textBytes: 16_384,

@@ -119,6 +119,8 @@ export interface OwnNode {
   readonly version: number
   /** Hash of what they were told last; empty for nothing. */
   readonly told: Uint8Array
+  /** When they were told of another place, as far as it counts (`ChatLimits.nodeTellingsMs`). Missing: never. */
+  readonly tellings?: readonly Millis[]
 }
 
 /** A node of theirs. */
@@ -249,4 +251,6 @@ export interface Profile {
   readonly readReceipts?: boolean
   /** Seconds between two rounds of asking who is there, while a chat is open; missing or 0: none. */
   readonly askEvery?: number
+  /** Where the state was kept when it was last opened: elsewhere, it is a copy. Missing: nobody has looked. */
+  readonly place?: Uint8Array
 }
