@@ -67,6 +67,8 @@ export class Member {
   readonly presence: PresenceChecker
   /** Asking who is there while the person looks at the chat. */
   readonly rounds: Rounds
+  /** As in `MemberInput`. */
+  readonly folder: string
   private readonly store: Store
   private readonly builtins: readonly Builtin[]
   /** What traffic can look like on this machine, and what it cannot and why. */
@@ -84,6 +86,7 @@ export class Member {
   private readonly unwatch: () => void
 
   private constructor(parts: {
+    folder: string
     chat: Chat
     vault: Vault
     mailboxes: Mailboxes
@@ -99,6 +102,7 @@ export class Member {
     broker: Broker
     network: Broker['network']
   }) {
+    this.folder = parts.folder
     this.chat = parts.chat
     this.store = parts.store
     this.builtins = parts.builtins
@@ -166,6 +170,7 @@ export class Member {
       const network = (): Promise<Uint8Array> => input.broker.network()
       const vault = new Vault(join(folder, 'files'), clockwork)
       const member = new Member({
+        folder,
         chat,
         vault,
         store,

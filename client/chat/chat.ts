@@ -354,6 +354,11 @@ export class Chat {
     return this.engine.self.readReceipts && contact.readReceipts && !this.engine.isHiddenFrom(contact)
   }
 
+  /** Tells the chat how to find out whether a file that was not fetched yet lies beside a queue of ours. */
+  keepQueuesWith(holdsFile: (rid: Uint8Array) => boolean): void {
+    this.engine.queues.holdsFile = holdsFile
+  }
+
   /** What opens the file of a message; undefined where the message is not there, or never was a file. */
   fileOf(id: ContactId, messageId: MessageId): FileOf | 'withdrawn' | undefined {
     const [uid, bytes] = [fromHex(id), fromHex(messageId)]

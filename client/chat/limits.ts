@@ -125,6 +125,11 @@ export const ChatLimits = {
   queueMs: 2_592_000_000,
   /** Milliseconds a replaced queue is still read: 22 days, longer than a mailbox keeps a message. */
   queueKeptMs: 1_900_800_000,
+  /**
+   * Milliseconds that a queue stays at its gateway after it was shut, though no file is known beside it: 1 day. Messages that tell of
+   * one may still be on their way. Attack: who stole a contact's keys takes room there for so long.
+   */
+  shutMs: 86_400_000,
   /** Seconds a mailbox keeps a message for us: the most it offers. */
   queueTtlSeconds: 1_814_400,
   /**

@@ -219,8 +219,10 @@ export interface OwnQueue extends QueueRef {
   readonly created: Millis
   /** When it was replaced; 0 while in use. */
   readonly retired: Millis
-  /** Replaced since a thief knows it: it goes as soon as its contact writes elsewhere. */
+  /** Replaced since a thief knows it: it is shut as soon as its contact writes elsewhere. */
   readonly leaked?: boolean
+  /** When it was shut: nobody reads it any more, and it stays for the files that lie beside it. Missing: it is not. */
+  readonly shut?: Millis
   /** The gateway was asked to tell nobody whether we read it: of those on our card. */
   readonly quiet?: boolean
   /** Of a queue on our card: number of the document under which its shelf was last filled; -1: the gateway has no shelves. */
