@@ -134,21 +134,20 @@ export class Carrier {
     let unknown: string | undefined
     const header = (name: string): string | undefined => headerOf(request, name)
     for (let index = 0; index < shapes.length; index++) {
-      const found = shapes[index]!.readToken(request.url!, header, prefix)
-      if (found === 'needs-body' && prefix === undefined) {
-        needsBody = true
-        continue
-      }
-      // Where there is none, as much is done as with one: the time must not tell what has a token's form.
-      const token = typeof found === 'object' && found.length === TOKEN_LENGTH ? found : nobodys
+      const token = shapes[index]!.readToken(request.url!, header, prefix)
+      if (token === 'needs-body') needsBody = true
+      if (token === 'needs-body' || token?.length !== TOKEN_LENGTH) continue
       const key = lookupKey(token)
       // Templates of one path have it at one place, mostly.
       if (key === unknown) continue
       const owner = this.lookUp(token, key)
-      if (owner !== undefined && token !== nobodys) return { owner, shapes: shapes.slice(index) }
+      if (owner !== undefined) return { owner, shapes: shapes.slice(index) }
       unknown = key
     }
-    return needsBody ? 'needs-body' : undefined
+    if (needsBody && prefix === undefined) return 'needs-body'
+    // Where there is none, as much is done as with one: the time must not tell what has a token's form.
+    if (unknown === undefined) this.lookUp(nobodys, lookupKey(nobodys))
+    return undefined
   }
 
   private lookUp(token: Uint8Array, key: string): Owner | undefined {
