@@ -12,6 +12,12 @@ test('files that the person has named, each alone', async (t) => {
   t.deepEqual(fileGrants(['identity', 'restore', '--file', join(folder, 'link')]), { read: [file], write: [] })
   t.deepEqual(fileGrants(['identity', 'backup', `--file=${file}`]), { read: [], write: [file] })
   t.deepEqual(fileGrants(['identity', 'dongle', join(folder, 'new')]), { read: [], write: [join(folder, 'new')] })
+  t.deepEqual(fileGrants(['profile', 'avatar', file]), { read: [file], write: [] })
+  t.deepEqual(fileGrants(['profile', 'avatar', '--remove']), { read: [], write: [] })
+  t.deepEqual(fileGrants(['profile', 'save', 'Anna', '--to', join(folder, 'new')]), {
+    read: [],
+    write: [join(folder, 'new')],
+  })
   t.deepEqual(fileGrants(['chat', '--file', file]), { read: [], write: [], folders: [] })
 })
 

@@ -32,6 +32,7 @@ export function fileGrants(args: readonly string[]): FileGrants {
   if (noun === 'card') return { read: [], write: single(optionValues(args, '--file')).map(writable) }
   if (noun === 'contacts' && verb === 'add')
     return { read: single(optionValues(args, '--file')).map(readable), write: [] }
+  if (noun === 'profile') return ofProfile(args)
   if (noun === 'chat') return ofChat(optionValues(args, '--files'))
   return { read: [], write: [] }
 }
@@ -45,6 +46,13 @@ function ofIdentity(args: readonly string[]): FileGrants {
   else if (verb === 'dongle') write.push(...(name === undefined ? [] : [name]))
   else read.push(...files)
   return { read: single(read).map(readable), write: single(write).map(writable) }
+}
+
+function ofProfile(args: readonly string[]): FileGrants {
+  const [, verb, name] = args
+  const read = verb === 'avatar' && name !== undefined && !name.startsWith('-') ? [name] : []
+  const write = verb === 'save' ? optionValues(args, '--to') : []
+  return { read: single(read).flatMap(bothNames), write: single(write).map(writable) }
 }
 
 /** Into a folder the core may write, and see nothing of what is there but its own draft. */

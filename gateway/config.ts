@@ -170,7 +170,7 @@ const fields = v.strictObject(
       ),
     ),
     domain: pattern(
-      /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/,
+      /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.|$))+(?<!\.)$/,
       'a domain in small letters, or an IPv4 address',
     ),
     port: v.optional(whole(1, 65_535), 443),

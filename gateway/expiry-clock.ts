@@ -12,8 +12,9 @@ export const EXPIRY_TABLE = 'expiry-clock'
 const timeId: Uint8Array = utf8('time')
 /** Milliseconds between two records: what a gateway that is killed counts again. */
 const RECORD_MS = 60_000
-/** Milliseconds that both may be apart before the operator is told. */
-const APART_MS = 86_400_000
+const DAY_MS = 86_400_000
+/** Days that both may be apart before the operator is told: a weekend without the machine is no news. */
+export const APART_DAYS = 3
 
 export interface ExpiryClockInput {
   /** Opened with `EXPIRY_TABLE` among its tables. */
@@ -59,9 +60,9 @@ export class ExpiryClock {
   }
 
   private tell(ahead: number): void {
-    const apart = Math.abs(ahead) > APART_MS
+    const apart = Math.abs(ahead) >= APART_DAYS * DAY_MS
     if (apart && !this.told) {
-      const days = Math.round(Math.abs(ahead) / APART_MS)
+      const days = Math.round(Math.abs(ahead) / DAY_MS)
       this.input.log(
         `clock: ${days} days ${ahead > 0 ? 'ahead of' : 'behind'} what this gateway has counted. Mail is not ended by that; is the clock right?`,
       )

@@ -5,6 +5,7 @@ import { addTemplateTools } from '../camouflage-templates/tools/commands.ts'
 import { here, registerAdminCommands } from './admin/commands.ts'
 import { registerNode } from './admin/node-commands.ts'
 import { stateOption } from './admin/options.ts'
+import { giveToOwner } from './admin/owner.ts'
 import { registerPackCommands } from './admin/packs-commands.ts'
 import { registerTracker } from './admin/tracker-commands.ts'
 import { startGateway } from './gateway.ts'
@@ -26,6 +27,12 @@ for (const what of ['gateway', 'node'] as const)
     .description('Serve until stopped (SIGTERM, Ctrl-C).')
     .addOption(stateOption(what))
     .action(async ({ state }: { state: string }) => await run(state))
+
+// The gateway has a user of its own, and administrators are root.
+program.hook('postAction', async (_program, command) => {
+  const { state } = command.opts<{ state?: string }>()
+  if (state !== undefined) await giveToOwner(state)
+})
 
 try {
   await program.parseAsync()

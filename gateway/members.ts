@@ -186,6 +186,23 @@ export class Members {
     )
   }
 
+  /** Takes back an invite that served a look at the gateway itself, with all that came of it, as if it had never been made. */
+  async forget(inviteId: string, code: Uint8Array): Promise<void> {
+    const invite = this.invite(fromHex(inviteId))
+    if (invite === undefined) return
+    await this.changed(
+      () => {
+        const { id, cohort, redeemed } = this.invite(invite.id) ?? invite
+        for (const credentialId of redeemed) this.credentials.remove(credentialId)
+        this.codes.remove(code)
+        this.invites.remove(id)
+        this.cohortSecrets.remove(cohort)
+        this.versions.put(versionId, encodeMessage(this.version() + 1))
+      },
+      { frees: true },
+    )
+  }
+
   // ---- records; what writes is called inside a transaction ----------------------------------------------------------
 
   private async changed<T>(change: () => T, options?: { readonly frees: boolean }): Promise<T> {

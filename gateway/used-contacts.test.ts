@@ -26,6 +26,30 @@ test('what was used is known after a start, in order, until its token is expecte
   await store.close()
 })
 
+test('what a full disk had no room for is on disk as soon as there is some', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sotto-used-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  let free = 1_000_000_000
+  const options = { folder, key: new Uint8Array(32), tables: USED_CONTACT_TABLES, create: true, freeBytes: () => free }
+  const store = await openStore(options)
+  const used = new UsedContacts(store)
+  const known = (): number[] => new UsedContacts(store).list().map(({ token }) => token[0]!)
+  free = 1_000
+  await t.throwsAsync(used.keep({ token: tokenOf(1), at: NOW }), { code: 'E_DISK_FULL' })
+  await t.notThrowsAsync(used.sweep(NOW))
+  t.deepEqual([known(), used.list().length], [[], 1])
+  free = 1_000_000_000
+  await used.sweep(NOW)
+  t.deepEqual(known(), [1])
+  free = 1_000
+  await t.throwsAsync(used.keep({ token: tokenOf(2), at: NOW }), { code: 'E_DISK_FULL' })
+  free = 1_000_000_000
+  await used.sweep(NOW)
+  await used.sweep(NOW + Limits.firstContactBuckets * BUCKET_MS + 1)
+  t.deepEqual([known(), used.list()], [[], []])
+  await store.close()
+})
+
 test('Limits.firstContacts: the oldest are forgotten on disk, too', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sotto-used-'))
   t.teardown(() => rmSync(folder, { recursive: true }))

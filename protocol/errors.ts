@@ -128,6 +128,8 @@ export const errorCodes = {
   E_FILE_UNSUPPORTED: 'Ask the operator of their gateway to update it, and to let it keep mail.',
   E_FILE_GONE: 'Ask your contact to send it again.',
   E_FILE_DAMAGED: 'Try again; if it goes on, ask your contact to send it again.',
+  E_AVATAR: 'Choose another picture, or save it anew as PNG or JPEG with another program.',
+  E_AVATAR_NONE: 'Look what is known: sotto profile show NAME. To ask for the picture: sotto profile fetch NAME',
   E_MAILBOX_FULL: 'Nothing to do: Sotto tries again by itself. If it goes on, tell your contact and the operator.',
   E_PACK_FORMAT: 'Take the pack anew from where it was made: sotto templates pack',
   E_PACK_SIGNATURE:

@@ -1,6 +1,6 @@
 /**
  * `./scripts/start`          gateway, website, two members, live view; runs until Ctrl-C
- * `./scripts/start alice`    that member's chat on this terminal (and `bob` on another)
+ * `./scripts/start alice`    that member's chat on this terminal (and `bob` on another); `--files FOLDER` lets it send files and pictures
  * `./scripts/start --check`  a whole conversation unattended in a folder of its own; one JSON line, exit 0 where all is well
  */
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -17,6 +17,7 @@ import { startView } from './demo/view.ts'
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    files: { type: 'string' },
     check: { type: 'boolean', default: false },
     port: { type: 'string', default: '8443' },
     'view-port': { type: 'string', default: '8444' },
@@ -48,6 +49,7 @@ What is said, beside what an observer sees:    http://localhost:${view.port}
 
 Talk, each in a terminal of its own:           ./scripts/start alice${options}
                                                ./scripts/start bob${options}
+With files and pictures from a folder:         ./scripts/start alice${options} --files FOLDER
 
 Ctrl-C ends everything; what was said stays in ${values.state}.`)
   await new Promise<void>((end) => {
@@ -75,7 +77,8 @@ async function main(): Promise<void> {
   if (who === undefined) return await demo()
   if (!members.includes(who))
     throw new SottoError('E_USAGE', `there is no ${who} here`, { next: `There are: ${members.join(', ')}.` })
-  process.exitCode = await openChat(resolve(values.state), who, portOf('view-port'))
+  const files = values.files === undefined ? undefined : resolve(values.files)
+  process.exitCode = await openChat({ state: resolve(values.state), member: who, viewPort: portOf('view-port'), files })
 }
 
 main().catch((error: unknown) => {

@@ -210,6 +210,7 @@ async function examined(t: ExecutionContext, state: string): Promise<void> {
     'headers',
     'cache',
     'body',
+    'recognised',
   ]
   t.deepEqual(
     findings.map(({ id }) => id),
@@ -243,6 +244,17 @@ test('behind nginx and Caddy members talk, and strangers see what they see witho
   }
   await compare()
   await examined(t, gateway.state)
+  // The same website without our lines in it, as where somebody forgot to reload the web server: no stranger can tell.
+  gate.to = nginx.plain
+  const forgotten = await operator(t, ['gateway', 'doctor', '--state', gateway.state, '--json'])
+  const failed = (JSON.parse(forgotten.out) as { id: string; level: string }[]).filter(({ level }) => level === 'fail')
+  t.deepEqual(
+    failed.map(({ id }) => id),
+    ['recognised'],
+  )
+  t.is(forgotten.status, 1)
+  gate.to = nginx.port
+  t.is((await succeed(operator(t, ['invite', 'list', '--state', gateway.state]))).includes('doctor'), false)
 
   const [ada, ben] = await pairOf(t, gateway, ['Ada', 'Ben'])
   const send = (from: string, to: string, look: string): Promise<string> =>

@@ -1,6 +1,6 @@
 /** `scripts/install`, as far as it goes on a machine that is not to be changed: what it would do, and below a prefix. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import test from 'ava'
@@ -28,7 +28,7 @@ test('a dry run says every step and does none', async (t) => {
   const nginx = install(...common, ...site, '--email', 'a@b.example')
   t.is(nginx.status, 0, nginx.err)
   for (const step of [
-    /would run: .*scripts\/sotto gateway init --domain workshop\.example --front nginx .*--template support-chat/,
+    /would run: .*scripts\/sotto gateway init .*--domain workshop\.example --front nginx .*--template support-chat/,
     /would run: certbot certonly .*-m a@b\.example --webroot -w \/var\/www\/html -d workshop\.example/,
     /would run: chown -R sotto: .*\/state/,
     /would run: ln -sf .*sites-enabled/,
@@ -39,7 +39,7 @@ test('a dry run says every step and does none', async (t) => {
     t.regex(nginx.out, step)
   const caddy = install(...common, ...site, '--front', 'caddy', '--template', 'gallery', '--template', 'beacon')
   t.regex(caddy.out, /--template gallery beacon/)
-  t.regex(caddy.out, /would run: add_line import sotto-gateway\.caddy/)
+  t.regex(caddy.out, /would run: enable_caddy_site/)
   t.notRegex(caddy.out, /certbot/)
   const alone = install(...common, ...site, '--front', 'none')
   t.regex(alone.out, /gateway init .*--front none .*--acme/)
@@ -109,6 +109,22 @@ for (const front of ['nginx', 'none']) {
       files.map((name) => readFileSync(name, 'latin1')),
       contents,
     )
+    // After an upgrade nothing has to be said again.
+    const config = readFileSync(join(prefix, 'var/lib/sotto/gateway.yaml'), 'utf8')
+    const unit = join(prefix, 'etc/systemd/system/sotto-gateway.service')
+    rmSync(unit)
+    const renewed = install('--prefix', prefix)
+    t.is(renewed.status, 0, renewed.err)
+    t.regex(
+      renewed.out,
+      /sotto-gateway\.service: made[\s\S]*left alone: systemctl restart sotto-gateway[\s\S]*show_status\n$/,
+    )
+    t.is(readFileSync(join(prefix, 'var/lib/sotto/gateway.yaml'), 'utf8'), config)
+    for (const more of [common, ['--prefix', prefix, '--remove', '--yes']]) {
+      const second = install(...more, '--state', join(prefix, 'var/lib/other'))
+      t.is(second.status, 2)
+      t.regex(second.err, /has a gateway already, with another state folder/)
+    }
     const removed = install('--prefix', prefix, '--remove', '--yes')
     t.is(removed.status, 0, removed.err)
     t.deepEqual(filesIn(prefix), [])

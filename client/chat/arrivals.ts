@@ -1,5 +1,6 @@
 /** What follows from an authentic envelope, by its type. Every method is for the inside of a transaction. */
 import { concat, empty, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
+import { type Avatars, forgetUnnamed } from './avatars/avatars.ts'
 import { decodeHello, decodeNode, decodeReceipt, decodeResend, decodeText, type Receipt } from './bodies.ts'
 import { keptCard } from './card.ts'
 import { changed, type SaidChange } from './changes.ts'
@@ -28,6 +29,7 @@ export interface ArrivalParts {
   readonly repairer: Repairer
   readonly outbox: Outbox
   readonly proofs: () => Proofs
+  readonly avatars: Avatars
   readonly emit: Emit
   /** They are not to see that we are there: nothing is sent because of what they send. */
   readonly isHiddenFrom: (contact: Contact) => boolean
@@ -42,7 +44,7 @@ export interface ArrivalParts {
 }
 
 /** What of a contact is worth telling the views when something of it has come. */
-const shown = ['name', 'ownName', 'status', 'unread', 'timer', 'changed', 'verified'] as const
+const shown = ['name', 'ownName', 'status', 'unread', 'timer', 'changed', 'verified', 'avatar', 'avatarHere'] as const
 
 export interface Arrival {
   readonly envelope: Envelope
@@ -130,6 +132,8 @@ export class Arrivals {
         return takeTimer(contact, arrival)
       case MessageType.node:
         return this.takeNode(contact, arrival)
+      case MessageType.avatar:
+        return this.parts.avatars.take(contact, arrival.envelope.body, arrival.now)
       case MessageType.proof:
         return this.parts.proofs().take(contact, arrival.envelope.body, arrival.now, arrival.after)
       default:
@@ -206,7 +210,9 @@ export class Arrivals {
     after(() => this.parts.onReachable(contact.uid))
     const { addresses } = hello
     const greeting = shortHash(envelope.body)
-    return { ...withCard(adopted, hello.card, current), addresses, greeting, helloCounter: envelope.counter }
+    const known = withCard(adopted, hello.card, current)
+    forgetUnnamed(this.parts.records, contact, known)
+    return { ...known, addresses, greeting, helloCounter: envelope.counter }
   }
 
   /** What it is worth, the firewall judges, and the person. */
@@ -236,7 +242,8 @@ export class Arrivals {
       after(() => this.parts.onOwed(contact.uid))
       const isHidden = before?.status !== 'request' && this.parts.isHiddenFrom(contact)
       const isStrange = contact.announced.length === 0 && !isHidden
-      const greeted = isStrange ? this.parts.sender.greet(contact, now, after) : contact
+      const introduced = isStrange ? this.parts.sender.greet(contact, now, after) : contact
+      const greeted = isHidden ? introduced : this.parts.avatars.give(introduced, now, after)
       if (before?.status === 'request' && greeted.repair.due) this.parts.repairer.repair(greeted, now, after)
     }
     const [old, view] = [before && contactView(before), contactView(contact)]

@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { concat, u64, utf8 } from '#protocol/bytes.ts'
 import { ed25519Sign } from '#protocol/crypto/ed25519.ts'
-import { isSottoError } from '#protocol/errors.ts'
+import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { type Card, isName, readCard, requireFresh, signCard } from './card.ts'
 import { cardLink, cardQrText, parseCard } from './card-text.ts'
 import { cardFrom, contentFrom, identityFrom } from './fixtures/people.ts'
@@ -62,7 +62,7 @@ test('any changed octet is refused, each with its code', (t) => {
   const seen = new Set<string>()
   for (let at = 0; at < card.bytes.length; at++) {
     const changed = card.bytes.slice()
-    changed[at]! ^= 1 << (at % 8)
+    changed[at]! ^= 1 << ((at + 2) % 8)
     const code = codeOf(() => readCard(changed))
     t.regex(code, /^E_CARD_(FORMAT|VERSION|SIGNATURE)$/, `octet ${at}`)
     seen.add(code)
@@ -172,7 +172,11 @@ test('ChatLimits.nameBytes and gatewayBytes', (t) => {
 
 test('the longest card still fits its text', (t) => {
   const address = { ...contentFrom(1).addresses[0]!, gateway: new Uint8Array(ChatLimits.gatewayBytes) }
-  const long = cardFrom(1, { name: 'n'.repeat(ChatLimits.nameBytes), addresses: [address, address] })
+  const long = cardFrom(1, {
+    name: 'n'.repeat(ChatLimits.nameBytes),
+    addresses: [address, address],
+    avatar: new Uint8Array(32),
+  })
   t.deepEqual(parseCard(cardQrText(long)), long)
 })
 
@@ -183,4 +187,21 @@ test('the date is part of what is signed', (t) => {
     codeOf(() => readCard(later)),
     'E_CARD_SIGNATURE',
   )
+})
+
+test('the hash of a picture is read and signed; without one the card is of the version before', (t) => {
+  const avatar = new Uint8Array(32).fill(77)
+  const shown = cardFrom(1, { avatar })
+  t.deepEqual([shown.bytes[0], card.bytes[0]], [3, 2])
+  t.deepEqual(shown.avatar, avatar)
+  t.false('avatar' in card)
+  t.is(shown.bytes.length, card.bytes.length + 32)
+  t.deepEqual(readCard(shown.bytes), shown)
+  for (let at = 0; at < shown.bytes.length; at++) {
+    const changed = shown.bytes.slice()
+    changed[at]! ^= 1 << ((at + 2) % 8)
+    t.throws(() => readCard(changed), { instanceOf: SottoError }, `octet ${at}`)
+  }
+  const other = concat(Uint8Array.of(2), shown.bytes.subarray(1))
+  t.throws(() => readCard(other), { instanceOf: SottoError }, 'the version is signed')
 })

@@ -1,17 +1,18 @@
 /**
  * What a person gives to others so that they can write to them, signed by the person.
  *
- *     card = version 1 || issued 8 || name length 1 || name || document count 1 || documents
+ *     card = version 1 || issued 8 || name length 1 || name || [avatar 32] || document count 1 || documents
  *         || prekey id 4 || prekey 32 || expires 8 || starts count 1 || starts || addresses || signature 64
  *
- * Times are milliseconds. `starts` are the ways to start a session with the owner (start.ts), ascending: the highest one is
+ * Version 2 has no picture, version 3 has its hash (avatars/avatar.ts). Times are milliseconds. `starts` are the ways to start a session with the owner (start.ts), ascending: the highest one is
  * taken, and the whole list is bound into the session. The signature, Ed25519, is over "sotto/1/card" and everything before it. One card
  * has one spelling. Addresses: address.ts.
  */
-import { concat, fromUtf8, type Millis, u32, u64, utf8 } from '#protocol/bytes.ts'
+import { concat, empty, fromUtf8, type Millis, u32, u64, utf8 } from '#protocol/bytes.ts'
 import { ed25519Sign, ed25519Verify } from '#protocol/crypto/ed25519.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { type Address, encodeAddresses, readAddresses } from './address.ts'
+import { AVATAR_HASH_LENGTH } from './avatars/avatar.ts'
 import { encodeChain, type PublicIdentity, readChain, readKnownChain, takeChain } from './documents.ts'
 import type { Identity } from './identity.ts'
 import { isCanonicalKey } from './keys.ts'
@@ -20,6 +21,9 @@ import { Reader } from './reader.ts'
 import { Way } from './start.ts'
 
 export const CARD_VERSION = 2
+/** Of somebody who shows a picture. */
+export const CARD_VERSION_AVATAR = 3
+const versions: readonly (number | undefined)[] = [CARD_VERSION, CARD_VERSION_AVATAR]
 const SIGNATURE_LENGTH = 64
 
 export interface SignedPrekey {
@@ -32,6 +36,8 @@ export interface SignedPrekey {
 
 export interface CardContent {
   readonly name: string
+  /** Hash of the picture that the person shows; missing: none. */
+  readonly avatar?: Uint8Array
   readonly issued: Millis
   readonly prekey: SignedPrekey
   /** Where anybody with the card may write. */
@@ -60,10 +66,11 @@ export function signCard(identity: Identity, content: CardContent): Uint8Array {
   const name = utf8(content.name)
   const { prekey } = content
   const unsigned = concat(
-    Uint8Array.of(CARD_VERSION),
+    Uint8Array.of(content.avatar === undefined ? CARD_VERSION : CARD_VERSION_AVATAR),
     u64(content.issued),
     Uint8Array.of(name.length),
     name,
+    content.avatar ?? empty,
     encodeChain(identity.chain),
     concat(u32(prekey.id), prekey.key, u64(prekey.expires), Uint8Array.of(prekey.starts.length), prekey.starts),
     encodeAddresses(content.addresses),
@@ -80,8 +87,9 @@ const malformed = (what: string): SottoError => new SottoError('E_CARD_FORMAT', 
 export function readCard(bytes: Uint8Array): Card {
   const version = bytes[0]
   if (version === undefined) throw malformed('it is empty')
-  if (version !== CARD_VERSION) {
-    throw new SottoError('E_CARD_VERSION', `The card has version ${version}; this Sotto reads version ${CARD_VERSION}.`)
+  if (!versions.includes(version)) {
+    const read = versions.join(' and ')
+    throw new SottoError('E_CARD_VERSION', `The card has version ${version}; this Sotto reads versions ${read}.`)
   }
   const card = readFields(bytes, readChain)
   const signature = bytes.subarray(-SIGNATURE_LENGTH)
@@ -96,7 +104,7 @@ export function readCard(bytes: Uint8Array): Card {
 
 /** A contact's card as it is kept; undefined where none is, or one of a version before this. @throws SottoError E_CARD_FORMAT */
 export function keptCard(bytes: Uint8Array): Card | undefined {
-  return bytes[0] === CARD_VERSION ? readKnownCard(bytes) : undefined
+  return versions.includes(bytes[0]) ? readKnownCard(bytes) : undefined
 }
 
 /** A card that was verified when it came. @throws SottoError E_CARD_FORMAT */
@@ -108,6 +116,7 @@ function readFields(bytes: Uint8Array, read: (chain: Uint8Array) => PublicIdenti
   const reader = new Reader(bytes.subarray(1))
   const issued = reader.u64()
   const name = fromUtf8(reader.take(reader.u8()))
+  const avatar = bytes[0] === CARD_VERSION_AVATAR ? reader.take(AVATAR_HASH_LENGTH) : undefined
   const chain = takeChain(reader)
   const prekey = readPrekey(reader)
   const addresses = readAddresses(reader)
@@ -119,7 +128,7 @@ function readFields(bytes: Uint8Array, read: (chain: Uint8Array) => PublicIdenti
   if (identity === undefined || !isCanonicalKey(prekey.key)) throw malformed('its keys are not well-formed')
   if (!isAscending(prekey.starts)) throw malformed('its ways to start are not in order')
   if (addresses === undefined) throw malformed('its addresses are not acceptable')
-  return { ...identity, name, issued, prekey, addresses, bytes }
+  return { ...identity, name, issued, prekey, addresses, bytes, ...(avatar && { avatar }) }
 }
 
 function readPrekey(reader: Reader): SignedPrekey {

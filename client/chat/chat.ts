@@ -5,6 +5,7 @@
 import { fastEqual, fromHex, hex, type Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { Address } from './address.ts'
+import { AvatarBook } from './avatars/avatar-book.ts'
 import { encodeText } from './bodies.ts'
 import { type Card, isName, keptCard, readKnownCard } from './card.ts'
 import { changed, mayChange } from './changes.ts'
@@ -67,6 +68,8 @@ export class Chat {
   readonly presence: ChatPresence
   /** Finding out whether both know the same secret, and letting in who knows one. */
   readonly proofs: ProofBook
+  /** Pictures that people show. */
+  readonly avatars: AvatarBook
 
   private constructor(engine: Engine) {
     this.engine = engine
@@ -74,6 +77,7 @@ export class Chat {
     this.nodeBook = new Nodes(engine)
     this.presence = new ChatPresence(engine, this.book)
     this.proofs = new ProofBook(engine, this.book)
+    this.avatars = new AvatarBook(engine, this.book)
   }
 
   /**
@@ -152,8 +156,7 @@ export class Chat {
   setName(name: string): void {
     requireName(name)
     this.engine.change(() => this.engine.self.rename(name))
-    this.engine.maintain(this.engine.now())
-    this.engine.tick(this.engine.now())
+    this.engine.announce()
   }
 
   /**
@@ -464,7 +467,8 @@ export class Chat {
     this.requireRoom(contact)
     if (!this.engine.isHiddenFrom(contact)) return contact
     this.engine.shown(contact)
-    return this.book.find(id)
+    const shown = this.book.find(id)
+    return this.engine.change((after) => this.engine.avatars.look(shown, true, this.engine.now(), after))
   }
 
   private requireRoom(contact: Contact): void {

@@ -1,6 +1,7 @@
 /** What the person does with contacts. */
 import { fastEqual, fromHex, type Millis, utf8 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
+import { forgetUnnamed } from './avatars/avatars.ts'
 import { type Card, keptCard, requireFresh } from './card.ts'
 import { contactView, newContact, withCard } from './contacts.ts'
 import type { Engine } from './engine.ts'
@@ -44,7 +45,9 @@ export class ContactBook {
       if (adopted === undefined) {
         throw new SottoError('E_CARD_CHANGED', `The card of ${card.name} has other keys than those you know.`)
       }
-      return this.renew(this.welcome(withCard(adopted, card, current), now, after), card, now, after)
+      const renewed = withCard(adopted, card, current)
+      forgetUnnamed(this.engine.records, known, renewed)
+      return this.renew(this.welcome(renewed, now, after), card, now, after)
     })
   }
 
@@ -121,11 +124,11 @@ export class ContactBook {
 
   /** From now on they get receipts; they hear who we are, and are asked for what was turned away. */
   private welcome(contact: Contact, now: Millis, after: After): Contact {
-    const { records, repairer, sender } = this.engine
+    const { records, repairer, sender, avatars } = this.engine
     const accepted = this.store({ ...contact, status: 'accepted' }, after)
     if (accepted.owesReceipt) after(() => this.engine.owe(accepted.uid))
     if (accepted.sessions.length === 0) return accepted
-    const greeted = sender.greet(accepted, now, after)
+    const greeted = avatars.give(sender.greet(accepted, now, after), now, after)
     if (greeted.repair.due) repairer.repair(greeted, now, after)
     return records.contact(accepted.uid)!
   }

@@ -1,5 +1,7 @@
 /** Contacts: how one begins, and what the views see of it. */
 import { fromUtf8, hex, type Millis } from '#protocol/bytes.ts'
+import { withNamed } from './avatars/avatar-state.ts'
+import { avatarView } from './avatars/avatars.ts'
 import type { Card } from './card.ts'
 import type { PublicIdentity } from './documents.ts'
 import { NO_HASH } from './envelope.ts'
@@ -44,7 +46,8 @@ export function newContact({ uid, root, dh, chain }: PublicIdentity, status: Con
 /** With a card of theirs, unless a newer one is here. */
 export function withCard(contact: Contact, card: Card, current: Card | undefined): Contact {
   if (current !== undefined && card.issued < current.issued) return contact
-  return { ...contact, name: card.name, card: card.bytes }
+  const { avatar = {}, ...rest } = contact
+  return { ...rest, name: card.name, card: card.bytes, avatar: withNamed(avatar, card.avatar) }
 }
 
 export function contactView(contact: Contact): ContactView {
@@ -65,5 +68,6 @@ export function contactView(contact: Contact): ContactView {
   const shows = { id: hex(uid), name: shown, ownName: name, status, verified, changed }
   const by = contact.byHand === undefined ? {} : { address: fromUtf8(contact.byHand) ?? '' }
   const [proof, seen] = [proofView(contact.proof), sees === undefined ? {} : { sees }]
-  return { ...shows, unread, readReceipts, ...seen, added, timer, ...(proof && { proof }), ...by }
+  const face = avatarView(contact)
+  return { ...shows, unread, readReceipts, ...seen, added, timer, ...(proof && { proof }), ...by, ...face }
 }

@@ -5,6 +5,7 @@ import type { Argon2Cost } from '#protocol/crypto/argon2id.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { Acks } from './acks.ts'
 import { Arrivals } from './arrivals.ts'
+import { Avatars } from './avatars/avatars.ts'
 import { Beginnings } from './beginnings.ts'
 import { Courier } from './courier.ts'
 import { isText, MessageType } from './envelope.ts'
@@ -64,6 +65,7 @@ export class Engine {
   readonly shelves: Shelves
   readonly presence: Presence
   readonly proofs: Proofs
+  readonly avatars: Avatars
   readonly hub: EventsHub = new EventsHub()
   private readonly options: ChatOptions
   private readonly receiver: Receiver
@@ -102,6 +104,7 @@ export class Engine {
     })
     const sender = new Sender({ records, sessions, self, queues, outbox, random })
     const isHiddenFrom = (contact: Contact): boolean => !maySee(contact, records.profile()!)
+    const avatars = new Avatars({ records, sender, isHiddenFrom })
     const repairer = new Repairer(records, sender, this.emit, isHiddenFrom)
     const presence = new Presence({
       ...{ records, identity: self.identity, random, now, emit: this.emit },
@@ -110,7 +113,7 @@ export class Engine {
       reschedule: () => this.schedule(),
     })
     const arrivals = new Arrivals({
-      ...{ records, sender, repairer, outbox, emit: this.emit, isHiddenFrom },
+      ...{ records, sender, repairer, outbox, avatars, emit: this.emit, isHiddenFrom },
       proofs: () => this.proofs,
       onOwed: (contact) => this.owe(contact),
       onReachable: (contact) => courier.found(contact),
@@ -125,6 +128,7 @@ export class Engine {
     this.sender = sender
     this.repairer = repairer
     this.sessions = sessions
+    this.avatars = avatars
     this.proofs = new Proofs({
       ...{ records, sender, identity: self.identity, random, emit: this.emit },
       cost: options.proofCost ?? PROOF_COST,
@@ -138,7 +142,7 @@ export class Engine {
       ...{ records, journal, mailbox, queues, self, random, now },
       size: options.shelf ?? SHELF_SIZE,
     })
-    this.maintenance = new Maintenance({ records, journal, self, queues, sender, repairer, isHiddenFrom })
+    this.maintenance = new Maintenance({ records, journal, self, queues, sender, repairer, avatars, isHiddenFrom })
     this.hub.listen(({ type }) => {
       if (type === 'contact' || type === 'removed') presence.contactsChanged()
     })
@@ -224,6 +228,13 @@ export class Engine {
     this.lookLater()
     void this.attendGateways('new')
     this.guard(undefined, () => this.options.store.tidy())
+  }
+
+  /** Contacts hear at once who we are now. */
+  announce(): void {
+    const now = this.now()
+    this.maintain(now)
+    this.tick(now)
   }
 
   /** One change of the store; what it asks to be sent is sent. */

@@ -33,6 +33,7 @@ export const MessageType = {
   reaction: 8,
   timer: 9,
   file: 10,
+  avatar: 11,
   node: 16,
   proof: 20,
 } as const

@@ -30,6 +30,10 @@ export interface ContactView {
   readonly address?: string
   /** Whether both know the same secret: what is under way, or how it ended. */
   readonly proof?: ProofView
+  /** They show a picture: its hash, 64 letters of hexadecimal. */
+  readonly avatar?: string
+  /** It is here, and not an earlier one or none. */
+  readonly avatarHere?: true
 }
 
 /** Whether somebody is there, as far as is known. */

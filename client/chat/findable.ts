@@ -1,6 +1,6 @@
 /** What others need to find us, and what only we can make: for who publishes it. */
 
-import { utf8 } from '#protocol/bytes.ts'
+import { concat, empty, utf8 } from '#protocol/bytes.ts'
 import type { BlindedSigner } from '#protocol/crypto/blinded.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { type Place, placeSigner } from '#protocol/tracker/epoch.ts'
@@ -22,7 +22,7 @@ export interface Findable {
   readonly card: Card
   /** SHA-256 of our newest document. */
   readonly document: Uint8Array
-  /** First 16 octets of SHA-256 of the name. */
+  /** First 16 octets of SHA-256 of the name, and, where there is a picture, of a zero and its hash behind it. */
   readonly profile: Uint8Array
   /** Those that gateways have, the preferred first. */
   readonly queues: readonly CardQueue[]
@@ -35,8 +35,13 @@ export function findableOf({ self, queues }: Engine, card: Card): Findable {
     root,
     card,
     document: documentHash(self.identity),
-    profile: sha256(utf8(card.name)).slice(0, 16),
+    profile: profileHash(card),
     queues: queues.inUse(ANYBODY).filter(({ made }) => made),
     signer: (place) => placeSigner(rootSeed, place),
   }
+}
+
+function profileHash({ name, avatar }: Card): Uint8Array {
+  const shown = avatar === undefined ? empty : concat(Uint8Array.of(0), avatar)
+  return sha256(utf8(name), shown).slice(0, 16)
 }

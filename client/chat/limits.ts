@@ -36,6 +36,18 @@ export const ChatLimits = {
 
   /** Octets of a name, UTF-8. Attack: names that fill the screen. */
   nameBytes: 64,
+  /**
+   * Octets of a picture that somebody shows, with all around it. Attack: a contact fills disk and queue. It fits one message as the
+   * longest text does, whatever rides along.
+   */
+  avatarBytes: 16_384,
+  /** Pixels of a side of one. Attack: a few octets that unfold to fill the memory of the program that shows it. */
+  avatarSide: 256,
+  /** Pictures taken from one contact, and given to one, within so many milliseconds (a day). Attack: traffic and disk by changing or asking without end. */
+  avatarChanges: 10,
+  avatarWindowMs: 86_400_000,
+  /** Milliseconds until a contact is asked again for a picture that did not come: a day. */
+  avatarAskAgainMs: 86_400_000,
   /** Octets that describe a gateway in an address. Attack: large cards. Host, port, addresses and a pinned key fit twice. */
   gatewayBytes: 512,
   /** Gateways on which one contact has a queue. Two, so that one blocked gateway strands no message. */

@@ -1,5 +1,6 @@
 /** What has to be done now and then: rotating keys and queues, forgetting, telling contacts about it. */
 import type { Millis } from '#protocol/bytes.ts'
+import type { Avatars } from './avatars/avatars.ts'
 import type { Journal } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import type { Contact } from './model.ts'
@@ -17,6 +18,7 @@ export interface MaintenanceParts {
   readonly queues: OwnQueues
   readonly sender: Sender
   readonly repairer: Repairer
+  readonly avatars: Avatars
   /** They are not to see that we are there: what is new about us waits until something is said to them. */
   readonly isHiddenFrom: (contact: Contact) => boolean
 }
@@ -62,14 +64,14 @@ export class Maintenance {
     }
   }
 
-  /** Tells an accepted contact what has changed about us, and asks again for what could not be read. */
+  /** Tells an accepted contact what has changed about us, gives what it has asked for, and asks again for what could not be read. */
   attend(contact: Contact, now: Millis): void {
     if (contact.status !== 'accepted') return
-    const { journal, repairer, sender } = this.parts
+    const { journal, repairer, sender, avatars } = this.parts
     const isGreeted = contact.sessions.length > 0 || contact.announced.length > 0 || contact.begin === 'all'
     journal.commit((after) => {
       const greeted = isGreeted ? sender.greet(contact, now, after) : contact
-      const told = sender.tellNode(greeted, now, after)
+      const told = avatars.give(sender.tellNode(greeted, now, after), now, after)
       if (told.repair.due) repairer.repair(told, now, after)
     })
   }

@@ -1,6 +1,7 @@
 /** What the chat keeps, in the forms its parts work with. All of it is replaced, never changed in place. */
 import type { Millis } from '#protocol/bytes.ts'
 import type { BoxedAddress } from './address.ts'
+import type { AvatarState } from './avatars/avatar-state.ts'
 import type { SeenBundle } from './bundle.ts'
 import type { PublicIdentity } from './documents.ts'
 import type { MessageType } from './envelope.ts'
@@ -102,6 +103,8 @@ export interface Contact extends PublicIdentity {
   readonly sees?: boolean
   /** Proving to each other that both know a secret. */
   readonly proof?: Proof
+  /** The picture that they show, and ours for them. Missing: nothing is known of either. */
+  readonly avatar?: AvatarState
 }
 
 /** A node of ours, as far as one contact is concerned. */
@@ -225,6 +228,8 @@ export interface OwnQueue extends QueueRef {
 /** What is kept of ourselves. */
 export interface Profile {
   readonly name: string
+  /** Hash of the picture that we show; missing: none. */
+  readonly avatar?: Uint8Array
   readonly rootSeed: Uint8Array
   readonly dhSecret: Uint8Array
   /** Our documents; missing in a profile from before there were any. */

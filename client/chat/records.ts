@@ -25,6 +25,7 @@ export const CHAT_TABLES: readonly string[] = [
   'orphans',
   'expiring',
   'shelves',
+  'avatars',
 ]
 
 const ALL = utf8('all')
@@ -32,6 +33,7 @@ const PROFILE = utf8('profile')
 const PREKEYS = utf8('prekeys')
 const MASTER = utf8('master')
 const GATE = utf8('gate')
+const AVATAR = utf8('avatar')
 const EVERY = Number.MAX_SAFE_INTEGER
 const DAY_MS = 86_400_000
 
@@ -76,6 +78,32 @@ export class Records {
 
   deleteMaster(): void {
     this.store.delete('self', MASTER)
+  }
+
+  /** The picture that we show. */
+  ownAvatar(): Uint8Array | undefined {
+    return this.store.get('self', AVATAR)
+  }
+
+  putOwnAvatar(avatar: Uint8Array): void {
+    this.store.put('self', AVATAR, avatar)
+  }
+
+  deleteOwnAvatar(): void {
+    this.store.delete('self', AVATAR)
+  }
+
+  /** The picture of a contact. */
+  avatar(uid: Uint8Array): Uint8Array | undefined {
+    return this.store.get('avatars', uid)
+  }
+
+  putAvatar(uid: Uint8Array, avatar: Uint8Array): void {
+    this.store.put('avatars', uid, avatar)
+  }
+
+  deleteAvatar(uid: Uint8Array): void {
+    this.store.delete('avatars', uid)
   }
 
   /** What opens our door to new people. */
@@ -274,6 +302,7 @@ export class Records {
     for (const { id } of contact.sessions) this.deleteSession(id)
     this.store.deleteGroup('messages', contact.uid)
     this.store.deleteGroup('orphans', contact.uid)
+    this.store.delete('avatars', contact.uid)
     this.store.delete('contacts', contact.uid)
   }
 

@@ -90,9 +90,10 @@ export class Self {
     const way = queues.some(({ shelf = NO_SHELF }) => shelf !== NO_SHELF) ? Way.bundle : Way.card
     const prekey = offerOf(this.records.prekeys().at(-1)!, way)
     const made = concat(u32(prekey.id), prekey.starts, this.identity.chain, encodeAddresses(queues))
-    const basis = sha256(utf8(`${profile.name}\0`), made).slice(0, 16)
+    const { name, avatar } = profile
+    const basis = sha256(utf8(`${name}\0`), avatar ?? empty, made).slice(0, 16)
     if (fastEqual(basis, profile.cardBasis)) return profile.card
-    const card = signCard(this.identity, { name: profile.name, issued: now, prekey, addresses: queues })
+    const card = signCard(this.identity, { name, issued: now, prekey, addresses: queues, ...(avatar && { avatar }) })
     this.records.putProfile({ ...profile, card, cardBasis: basis })
     return card
   }

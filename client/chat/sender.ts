@@ -4,6 +4,7 @@
  */
 import { fastEqual, type Millis, type Random } from '#protocol/bytes.ts'
 import { isSottoError } from '#protocol/errors.ts'
+import { type AvatarStep, encodeAvatarStep } from './avatars/avatar-body.ts'
 import { encodeHello, encodeNode, encodeReceipt, encodeResend, encodeText } from './bodies.ts'
 import { chatId, encodeEnvelope, envelopeHash, MESSAGE_ID_LENGTH, MessageType, NO_HASH } from './envelope.ts'
 import { encodeFileNote, type FileNote } from './files/note.ts'
@@ -79,6 +80,14 @@ export class Sender {
   proof(contact: Contact, step: ProofStep, now: Millis, after: After): Contact {
     const known = contact.status === 'request' ? contact : this.introduced(contact, now, after)
     return this.counted(known, MessageType.proof, encodeProof(step), now, now, after).contact
+  }
+
+  /** Unless that cannot be done now. */
+  avatar(contact: Contact, step: AvatarStep, now: Millis, after: After): Contact {
+    return unlessHindered(contact, () => {
+      const known = this.introduced(contact, now, after)
+      return this.counted(known, MessageType.avatar, encodeAvatarStep(step), now, now, after).contact
+    })
   }
 
   private introduced(contact: Contact, now: Millis, after: After): Contact {

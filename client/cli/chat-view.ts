@@ -6,6 +6,7 @@ import { isTimer } from '#client/chat/says.ts'
 import type { Member } from '#client/member.ts'
 import type { TunnelStatus } from '#client/tunnel/status.ts'
 import { isSottoError } from '#protocol/errors.ts'
+import { AVATAR_HELP, ChatAvatar } from './chat-avatar.ts'
 import { ChatFiles, pictureLines } from './chat-files.ts'
 import { contactNamed, nameOf, newKeysOf, nodeNews } from './contact-names.ts'
 import { describePresence, describeShowing, isOn, presenceMark } from './presence.ts'
@@ -34,6 +35,7 @@ const HELP: readonly (readonly [string, string])[] = [
   ['/files', 'files of this conversation, and how far they are'],
   ['/save [ID]', 'fetch their last file, or the one that /files shows so, into that folder'],
   ['/cancel [ID]', 'stop the last file, or that one, and keep nothing of it'],
+  ...AVATAR_HELP,
   ['/presence', 'ask whether they are there; /presence all asks everybody'],
   ['/invisible, /visible', 'who sees that you are there: nobody but those you have chosen, or your contacts'],
   ['/receipts on', 'whether your contacts hear what you have read; off: nobody does'],
@@ -67,6 +69,7 @@ class ChatView {
   private readonly terminal: Terminal
   private readonly said: (message: MessageView) => void
   private readonly files: ChatFiles
+  private readonly avatar: ChatAvatar
   private current: ContactView | undefined
   /** Our own message, where it is the last thing printed: its mark can still change in place. */
   private last: MessageView | undefined
@@ -93,6 +96,11 @@ class ChatView {
       print: (text) => this.print(this.terminal.style('dim', text)),
       printError: (error) => this.showError(error),
       told: (message) => this.showOwn(message),
+    })
+    const { hasColours } = this.terminal
+    this.avatar = new ChatAvatar({
+      ...{ member, folder, hasColours, print: (text) => this.print(text) },
+      printError: (error) => this.showError(error),
     })
     member.chat.onEvent((event) => this.onEvent(event))
     member.onStatus((status) => this.onStatus(status))
@@ -231,6 +239,7 @@ class ChatView {
       files: () => this.files.list(),
       save: () => this.files.save(argument),
       cancel: () => this.files.cancel(argument),
+      avatar: () => this.avatar.command(argument, this.current),
       presence: () => this.ask(argument === 'all'),
       invisible: () => this.setShowing('invisible'),
       visible: () => this.setShowing('visible'),
@@ -276,6 +285,7 @@ class ChatView {
     this.member.chat.markRead(contact.id)
     this.prompt()
     if (contact.status === 'accepted') this.glance(contact.id)
+    this.avatar.look(contact)
   }
 
   private add(text: string): void {
@@ -491,7 +501,9 @@ class ChatView {
     if (contact.id === this.current?.id) {
       if (contact.timer !== this.current.timer)
         this.print(this.terminal.style('dim', this.describeTimer(contact.timer)))
+      const before = this.current
       this.current = contact
+      this.avatar.changed(before, contact)
       this.prompt()
     } else if (contact.status === 'request') {
       this.print(this.terminal.style('yellow', `${nameOf(contact)} asks to talk to you. /to ${nameOf(contact)}`))

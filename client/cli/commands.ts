@@ -24,6 +24,7 @@ import { runLineProtocol } from './line-protocol.ts'
 import { registerPassword } from './password.ts'
 import { registerPeer } from './peer.ts'
 import { registerPresence } from './presence.ts'
+import { registerProfile } from './profile.ts'
 import { describeProof } from './proof-view.ts'
 import type { Output } from './report.ts'
 import { createOutput, endWithReader } from './report.ts'
@@ -95,6 +96,7 @@ export function registerCommands(program: Command, ground: Ground): void {
   registerPeer(program, add, ground)
   registerPresence(program, add, ground)
   registerIdentity(program, add, ground)
+  registerProfile(program, add, ground)
   registerWays(program, add, ground)
   registerPassword(program, add, ground)
   registerFiles(program, add, ground)
@@ -404,7 +406,8 @@ function listContacts(contacts: readonly ContactView[], output: Output): void {
     const unread = contact.unread > 0 ? `, ${contact.unread} unread` : ''
     const trust = contact.changed ? ', NEW KEYS: compare the digits' : contact.verified ? ', verified' : ''
     const address = contact.address === undefined ? '' : `, at ${sanitize(contact.address)} by hand`
-    output.result(contact, `${nameOf(contact)} (${contact.status}${trust}${unread}${address})`)
+    const avatar = contact.avatar === undefined ? '' : `, picture ${contact.avatar.slice(0, 8)}`
+    output.result(contact, `${nameOf(contact)} (${contact.status}${trust}${unread}${address}${avatar})`)
     if (contact.changed) output.note(newKeysOf(contact))
     const proof = describeProof(contact)
     if (proof !== undefined) output.note(proof)

@@ -8,8 +8,9 @@
  *           | {"same" | "password" | "answer": name, "secret": text} | {"decline": name}
  *           | {"react": name, "message": id, "symbol": text} | {"file": name, "path": path, "noStore"?: true, "keepMetadata"?: true}
  *           | {"fetch": name, "message": id} | {"save": id of a file} | {"cancel": id of a file}
+ *           | {"open": name} | {"avatar": path, or null for none} | {"face": name}
  *     out   every event of the chat, {"type": "status", ...} for the connection, {"type": "file", ...} for every file and change
- *           of one, {"type": "saved", ...} once it is in the folder, {"type": "error", ...} for a line that failed
+ *           of one, {"type": "saved", ...} once it is in the folder, {"type": "face", ...} for the picture that somebody shows, {"type": "error", ...} for a line that failed
  *
  * Paths are below the folder of `--files`, where files are saved as well.
  */
@@ -17,8 +18,11 @@ import { createInterface } from 'node:readline'
 import { parseCard } from '#client/chat/card-text.ts'
 import { isTimer } from '#client/chat/says.ts'
 import type { Member } from '#client/member.ts'
+import { base64url } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
+import { avatarJson } from './avatar-view.ts'
 import { contactNamed } from './contact-names.ts'
+import { faceAt } from './profile.ts'
 import { formatError } from './report.ts'
 import { inFolder, saveToFolder, sendFile } from './transfers.ts'
 
@@ -67,7 +71,7 @@ function commandOf(line: string): Record<string, unknown> {
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new SottoError('E_USAGE', 'a line is no object', {
-    next: 'It takes to, edit, withdraw, react, timer, file, fetch, save, cancel, same, password, answer, decline, read, look, add, accept, presence or showing.',
+    next: 'It takes to, edit, withdraw, react, timer, file, fetch, save, cancel, same, password, answer, decline, read, look, add, accept, presence, showing, open, avatar or face.',
   })
 }
 
@@ -85,6 +89,7 @@ function performWithFile(
     const path = inFolder(named(folder), String(command.path))
     return sendFile(member, idOf(command.file), path, how).then(({ metadata }) => say({ type: 'metadata', metadata }))
   }
+  if ('avatar' in command) return setAvatar(member, command.avatar, folder)
   if ('fetch' in command) files.fetch(idOf(command.fetch), String(command.message))
   else if ('cancel' in command) files.cancel(String(command.cancel))
   else if ('save' in command) {
@@ -92,6 +97,20 @@ function performWithFile(
     return saveToFolder(member, id, named(folder)).then((path) => say({ type: 'saved', file: id, path }))
   } else return undefined
   return Promise.resolve()
+}
+
+/** null: none from now on. */
+async function setAvatar({ chat, finding }: Member, path: unknown, folder: string | undefined): Promise<void> {
+  if (path === null) chat.avatars.remove()
+  else chat.avatars.set(await faceAt(inFolder(named(folder), String(path))))
+  void finding.refresh().catch(() => {})
+}
+
+/** As they show themselves, as far as it is here. */
+function faceFor({ chat }: Member, id: string): object {
+  const avatar = chat.avatars.of(id)
+  const shown = avatar && { ...avatarJson(avatar), jpeg: base64url(avatar.jpeg) }
+  return { type: 'face', contact: id, ...(shown && { avatar: shown }) }
 }
 
 function named(folder: string | undefined): string {
@@ -137,10 +156,12 @@ function perform(member: Member, command: Record<string, unknown>, say: (value: 
   else if ('look' in command) member.use(String(command.look))
   else if ('add' in command) chat.addContact(parseCard(String(command.add)))
   else if ('accept' in command) chat.accept(idOf(command.accept))
+  else if ('open' in command) chat.avatars.look(idOf(command.open))
+  else if ('face' in command) say(faceFor(member, idOf(command.face)))
   else if ('presence' in command) void member.presence.check(idOf(command.presence))
   else if ('showing' in command) show(member, command.showing)
   else
     throw new SottoError('E_USAGE', 'a line names no command', {
-      next: 'It takes to, edit, withdraw, react, timer, file, fetch, save, cancel, same, password, answer, decline, read, look, add, accept, presence or showing.',
+      next: 'It takes to, edit, withdraw, react, timer, file, fetch, save, cancel, same, password, answer, decline, read, look, add, accept, presence, showing, open, avatar or face.',
     })
 }

@@ -90,7 +90,7 @@ export function openTerminal({ input, output, onLine, onClose, complete, isSecre
       }
     },
     style: (style, text) => (tty ? styleText(style, text) : text),
-    hasColours: tty && /^(truecolor|24bit)$/.test(process.env.COLORTERM ?? '') && process.env.NO_COLOR === undefined,
+    hasColours: hasColours(output),
     bell: () => {
       if (tty) output.write('\u0007')
     },
@@ -99,6 +99,12 @@ export function openTerminal({ input, output, onLine, onClose, complete, isSecre
     },
     close: () => lines.close(),
   }
+}
+
+/** It shows any colour there is. */
+export function hasColours(output: NodeJS.WritableStream & { readonly isTTY?: boolean }): boolean {
+  const { COLORTERM = '', NO_COLOR } = process.env
+  return output.isTTY === true && /^(truecolor|24bit)$/.test(COLORTERM) && NO_COLOR === undefined
 }
 
 function rowsOf(text: string, width: number): number {

@@ -5,10 +5,10 @@ import test, { type ExecutionContext } from 'ava'
 import jpeg from 'jpeg-js'
 import { PNG } from 'pngjs'
 import { FileLimits } from '#client/chat/files/limits.ts'
+import { stripJpeg } from '#client/chat/pictures/jpeg.ts'
 import { temporaryFolder } from '#client/store/fixtures/temporary.ts'
 import { concat, fromLatin1, u16, u32 } from '#protocol/bytes.ts'
-import { stripJpeg } from './pictures/jpeg.ts'
-import { turned } from './pictures/thumbnail.ts'
+import { turned } from './pictures/decode.ts'
 import { openSource, type Source } from './source.ts'
 
 const [WIDTH, HEIGHT] = [96, 64]

@@ -1,16 +1,10 @@
 /** What is sent: a file that the person has named, and of a picture what it shows and nothing beside it. */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
-import { basename } from 'node:path'
-import { safeFileName } from '#client/chat/files/file-name.ts'
 import { FileLimits } from '#client/chat/files/limits.ts'
 import type { Picture } from '#client/chat/files/note.ts'
+import { KIND_BYTES, pictureKind } from '#client/chat/pictures/kinds.ts'
 import { SottoError } from '#protocol/errors.ts'
-import { type Jpeg, stripJpeg } from './pictures/jpeg.ts'
-import { KIND_BYTES, type PictureKind, pictureKind } from './pictures/kinds.ts'
-import { stripPng } from './pictures/png.ts'
-
-/** Octets of a picture that is looked into. All of it is in memory for that. */
-const PICTURE_BYTES = 33_554_432
+import { OpenFile } from './open-file.ts'
+import { look, PICTURE_BYTES } from './pictures/look.ts'
 
 export interface Source {
   /** Harmless. */
@@ -66,52 +60,4 @@ async function sourceOf(file: OpenFile, keepMetadata: boolean): Promise<Source> 
   if (keepMetadata) return { ...common, ...shown, metadata: 'kept' }
   const read = (at: number, length: number): Uint8Array => stripped.subarray(at, at + length)
   return { name: file.name, size: stripped.length, read, close: () => {}, ...shown, metadata: 'none' }
-}
-
-function look(kind: PictureKind, bytes: Uint8Array): Jpeg | undefined {
-  if (kind === 'jpeg') return stripJpeg(bytes)
-  const png = stripPng(bytes)
-  return png && { ...png, orientation: 1 }
-}
-
-/** A pipe would keep us waiting for somebody to write. */
-const HOW = constants.O_RDONLY | constants.O_NONBLOCK
-
-class OpenFile {
-  readonly name: string
-  readonly size: number
-  private readonly descriptor: number
-
-  constructor(path: string) {
-    this.name = safeFileName(basename(path))
-    this.descriptor = told(path, () => openSync(path, HOW))
-    const stats = fstatSync(this.descriptor)
-    this.size = stats.size
-    if (stats.isFile()) return
-    this.close()
-    throw new SottoError('E_FILE', `${path} is no file.`)
-  }
-
-  readonly read = (at: number, length: number): Uint8Array => {
-    const bytes = new Uint8Array(length)
-    for (let done = 0; done < length; ) {
-      const count = told(this.name, () => readSync(this.descriptor, bytes, done, length - done, at + done))
-      if (count === 0) throw new SottoError('E_FILE', `${this.name} has become shorter while it was read.`)
-      done += count
-    }
-    return bytes
-  }
-
-  close(): void {
-    closeSync(this.descriptor)
-  }
-}
-
-function told<T>(path: string, work: () => T): T {
-  try {
-    return work()
-  } catch (cause) {
-    const { code = 'unknown' } = cause as NodeJS.ErrnoException
-    throw new SottoError('E_FILE', `${path} cannot be read: ${code}.`, { cause })
-  }
 }

@@ -91,6 +91,7 @@ export class CertificateKeeper {
       const found = await readFile(files.certificate).catch(() => undefined)
       const left = found === undefined ? 0 : renewalIn(found, await readFile(files.key), domain, now())
       if (left > 0) return Math.min(left, LOOK_MS)
+      log(`asking for a certificate for ${domain}`)
       await this.order()
       this.failures = 0
       return LOOK_MS

@@ -1,16 +1,19 @@
 /** Turns the options of `gateway init` into the text of gateway.yaml. Checks how they go together; touches no file. */
 import { resolve } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
+import { InviteLimits } from '#protocol/invite.ts'
 import { DEFAULT_DIRECTORY } from '../acme/order.ts'
 import { SITE_MARK, SOCKET_PATH } from '../deploy/plan.ts'
 import { configText } from './config-text.ts'
 import type { InitOptions } from './init.ts'
 import { type DecoyOption, type ListenOption, parseDecoy, parseListen } from './options.ts'
 
+const DEFAULT_TEMPLATES = ['support-chat'] as const
+
 const misused = (what: string): SottoError => new SottoError('E_USAGE', what)
 
 /** @throws SottoError E_USAGE */
-export function answersOf(options: InitOptions): string {
+export function answersOf(options: InitOptions & { readonly domain: string }): string {
   const behind = options.front === 'nginx' || options.front === 'caddy'
   const listen = parseListen(options.listen ?? (behind ? `unix:${SOCKET_PATH}` : 'https://0.0.0.0:443'))
   if (behind && !('unix' in listen))
@@ -19,7 +22,7 @@ export function answersOf(options: InitOptions): string {
     throw misused('--front none listens itself: --listen https://host:port')
   requireOneSite(options, behind)
   return configText({
-    name: options.name ?? options.domain,
+    name: options.name ?? options.domain.slice(0, InviteLimits.nameCharacters),
     domain: options.domain,
     port: options.port ?? publicPort(listen),
     addresses: options.address,
@@ -28,7 +31,7 @@ export function answersOf(options: InitOptions): string {
     acme: acmeOf(options),
     decoy: decoyOf(options),
     front: frontOf(options, listen),
-    templates: options.template,
+    templates: options.template ?? DEFAULT_TEMPLATES,
     node: options.node === true,
   })
 }

@@ -13,6 +13,7 @@ import { registerDoctor } from './doctor-command.ts'
 import { type InitOptions, initGateway } from './init.ts'
 import { type CreatedInvite, createInvites, listInvites, revokeInvite } from './invites.ts'
 import { collect, jsonOption, stateOption, wholeNumber } from './options.ts'
+import { registerStatus } from './status.ts'
 import { planUninstall, uninstall } from './uninstall.ts'
 
 /** What the commands need from outside. */
@@ -47,11 +48,12 @@ async function askOnTerminal(what: string): Promise<boolean> {
   }
 }
 
-/** Adds `gateway init|uninstall|doctor` and `invite create|list|revoke`. */
+/** Adds `gateway init|uninstall|status|doctor|announce` and `invite create|list|revoke`. */
 export function registerAdminCommands(program: Command, around: AdminSurroundings = here): void {
   const gateway = program.command('gateway').description('Set up and run a gateway.')
   registerInit(gateway, around, 'gateway')
   registerUninstall(gateway, around)
+  registerStatus(gateway, around)
   registerDoctor(gateway, around)
   registerAnnounce(gateway, around)
   const invite = program.command('invite').description('Invite members, and end invites.')
@@ -70,7 +72,7 @@ export function registerInit(group: Command, { out, now }: AdminSurroundings, wh
     .command('init')
     .description('Make the state folder: configuration, keys, store. Run again, it completes what is missing.')
     .addOption(stateOption(what))
-    .requiredOption('--domain <domain>', 'what visitors type')
+    .option('--domain <domain>', 'what visitors type; without it, what is configured is put in place again')
     .option('--name <text>', 'shown to those you invite (default: the domain)')
     .addOption(new Option('--front <server>', 'write system files for it').choices(['nginx', 'caddy', 'none']))
     .option('--site <folder>', 'your website; a sample is put there where it is empty')
@@ -85,8 +87,9 @@ export function registerInit(group: Command, { out, now }: AdminSurroundings, wh
     .option('--port <number>', 'public port, where it differs', wholeNumber('--port', 1, 65_535))
     .option('--address <ip>', 'put into invites, so that no DNS is needed; may be repeated', collect, [])
     .option('--decoy <what>', 'for a front set up by hand: folder, http://host:port, or @location')
-    .option('--template <id...>', 'how traffic looks; invites start with the first', ['support-chat'])
+    .option('--template <id...>', 'how traffic looks; invites start with the first (default: support-chat)')
     .option('--etc <folder>', 'where system files go (default: deploy/ in the state folder)')
+    .addOption(new Option('--no-steps', 'do not say what is left to do').hideHelp())
     .option('--force', 'write over files of ours that differ or were changed by hand', false)
     .addOption(jsonOption())
     .action(async (options: InitOptions & Json) => {
@@ -95,7 +98,7 @@ export function registerInit(group: Command, { out, now }: AdminSurroundings, wh
       out(made.length === 0 ? `${folder} is complete.\n` : `${folder}: made ${made.join(', ')}.\n`)
       for (const { path, fate } of files) if (fate !== 'same') out(`${path}: ${fate}\n`)
       for (const note of notes) out(`${note}\n`)
-      out(`Next: sotto ${what} run --state ${options.state}\n`)
+      if (options.steps !== false) out(`Next: sotto ${what} run --state ${options.state}\n`)
     })
 }
 

@@ -1,8 +1,8 @@
 /** `sotto gateway init`: everything a gateway needs in one folder, and the system files that go with it. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readFile, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { SottoError } from '#protocol/errors.ts'
+import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { builtinIds } from '../../camouflage-templates/builtin.ts'
 import { type GatewayConfig, loadConfig, parseConfig } from '../config.ts'
 import { systemFiles } from '../deploy/files.ts'
@@ -18,7 +18,8 @@ import { copySampleSite, isEmptyFolder } from './sample-site.ts'
 export interface InitOptions {
   readonly state: string
   readonly name?: string
-  readonly domain: string
+  /** Missing where what is configured already is to be put in place again. */
+  readonly domain?: string
   readonly port?: number
   readonly address: readonly string[]
   readonly front?: FrontKind
@@ -32,12 +33,14 @@ export interface InitOptions {
   readonly site?: string
   readonly upstream?: string
   readonly decoy?: string
-  readonly template: readonly string[]
+  readonly template?: readonly string[]
   /** It is one person's own (`sotto node init`). */
   readonly node?: boolean
   /** Where system files go, instead of `deploy/` in the state folder. */
   readonly etc?: string
   readonly force: boolean
+  /** Whether to say how the system files are put in place; not where a script does that. */
+  readonly steps?: boolean
 }
 
 export interface InitResult {
@@ -62,9 +65,12 @@ const DEPLOY_FOLDER = 'deploy'
 export async function initGateway(options: InitOptions, now: Date): Promise<InitResult> {
   const folder = resolve(options.state)
   const file = join(folder, CONFIG_FILE)
-  const text = answersOf(options)
+  const { domain } = options
+  if (domain === undefined || domain === '') return await renew(folder, file, options)
+  const text = answersOf({ ...options, domain })
   // Every mistake shows before anything is written.
-  const wanted = parseConfig(text, file)
+  const wanted = parseOptions(text, file)
+  requireFolder(options.site)
   requireTemplates(wanted.templates)
   const notes: string[] = []
   let made: string[]
@@ -75,6 +81,52 @@ export async function initGateway(options: InitOptions, now: Date): Promise<Init
     notes.push(...firstNotes(options))
   }
   const config = await loadConfig(file)
+  const files = await writeSystemFiles(folder, config, options, notes)
+  return { folder, made, files, notes }
+}
+
+/** @throws SottoError E_CONFIG that names the field; there is no file yet that could be corrected */
+function parseOptions(text: string, file: string): GatewayConfig {
+  try {
+    return parseConfig(text, file)
+  } catch (error) {
+    if (!isSottoError(error, 'E_CONFIG')) throw error
+    const what = error.message.replace(/^.*?gateway\.yaml:\d+: /, '')
+    throw new SottoError('E_CONFIG', what, {
+      kept: 'Nothing was written.',
+      next: 'Correct that option of the command.',
+    })
+  }
+}
+
+function requireFolder(site: string | undefined): void {
+  if (site === undefined || statSync(site, { throwIfNoEntry: false })?.isDirectory() !== false) return
+  throw new SottoError('E_USAGE', `--site takes the folder of a website, and ${site} is none.`)
+}
+
+const deciding = [
+  ...([
+    'name',
+    'port',
+    'front',
+    'listen',
+    'certificate',
+    'key',
+    'selfSigned',
+    'acme',
+    'email',
+    'acmeDirectory',
+  ] as const),
+  ...(['site', 'upstream', 'decoy', 'template'] as const),
+] as const
+
+/** After an upgrade, or a change of gateway.yaml: the system files as they are to be now. */
+async function renew(folder: string, file: string, options: InitOptions): Promise<InitResult> {
+  if (!existsSync(file) || deciding.some((name) => options[name] !== undefined && options[name] !== false))
+    throw new SottoError('E_USAGE', 'name the website, beside what else it is to be: --domain workshop.example')
+  const config = await loadConfig(file)
+  const made = await initState(folder, '')
+  const notes: string[] = []
   const files = await writeSystemFiles(folder, config, options, notes)
   return { folder, made, files, notes }
 }
@@ -177,7 +229,7 @@ async function changeConfig(
 async function writeSystemFiles(
   folder: string,
   config: GatewayConfig,
-  { etc, force }: InitOptions,
+  { etc, force, steps }: InitOptions,
   notes: string[],
 ): Promise<WrittenFile[]> {
   if (config.front?.kind === undefined) return []
@@ -193,7 +245,8 @@ async function writeSystemFiles(
     if (fate === 'foreign') notes.push(`${path} is not from here and was left alone: move it away, and run this again.`)
     if (fate === 'edited') notes.push(`${path} was changed by hand and was left alone; --force writes it anew.`)
   }
-  if (written.some(({ fate }) => fate === 'made' || fate === 'renewed')) notes.push(...nextSteps(plan, made.etc))
+  const isNew = written.some(({ fate }) => fate === 'made' || fate === 'renewed')
+  if (isNew && steps !== false) notes.push(...nextSteps(plan, made.etc))
   return written
 }
 

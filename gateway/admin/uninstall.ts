@@ -1,8 +1,8 @@
 /** `sotto gateway uninstall`: takes away what `gateway init` has made, and nothing else. */
 import { existsSync } from 'node:fs'
-import { readdir, rm, rmdir } from 'node:fs/promises'
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { isSottoError } from '#protocol/errors.ts'
+import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { MADE_FILE, Made } from '../deploy/made.ts'
 import { TRACKER_FOLDER } from '../services/tracker/state.ts'
 import { FILES_FOLDER, openState, STATE_FILES, STORE_FOLDER } from '../state.ts'
@@ -21,14 +21,15 @@ export interface UninstallPlan {
 
 /**
  * What would go.
- * @throws SottoError E_STATE_UNREADABLE where there is no gateway, E_STATE_BUSY while it runs
+ * @throws SottoError E_STATE_UNREADABLE where there is no gateway, E_STATE_BUSY while it runs, E_USAGE where a website needs it
  */
 export async function planUninstall(stateFolder: string): Promise<UninstallPlan> {
   const folder = resolve(stateFolder)
-  const state = existsSync(folder) ? (await readdir(folder)).filter(isOurs) : []
+  const state = (await readdir(folder).catch(() => [])).filter(isOurs)
   if (state.length === 0) throw unreadable(`There is no gateway in ${folder}.`)
   await refuseRunning(folder)
   const made = await Made.open(folder)
+  await refuseUsed(made)
   const files: string[] = []
   const edited: string[] = []
   for (const path of made.paths.filter((each) => !STATE_FILES.some((name) => each === join(folder, name)))) {
@@ -39,6 +40,27 @@ export async function planUninstall(stateFolder: string): Promise<UninstallPlan>
     if (changed) edited.push(path)
   }
   return { folder, files, edited, state }
+}
+
+/** What an operator's own website has taken in: without it the web server would not start again. */
+const TAKEN_IN = /^[^#\n]*(?:include[^\n]*snippets\/sotto-gateway\.conf|import +sotto\b)/m
+
+/** @throws SottoError E_USAGE where the configuration of a web server that is not from here names files that would go */
+async function refuseUsed({ etc, paths }: Made): Promise<void> {
+  const isFront = (path: string): boolean => /snippets\/sotto-gateway\.conf$|sotto-gateway\.caddy$/.test(path)
+  if (etc === undefined || !paths.some(isFront)) return
+  const users: string[] = []
+  for (const folder of ['nginx', 'caddy'].map((name) => join(etc, name))) {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+    for (const entry of entries) {
+      const path = join(entry.parentPath, entry.name)
+      if (!entry.isFile() || paths.includes(path)) continue
+      if (TAKEN_IN.test(await readFile(path, 'utf8').catch(() => ''))) users.push(path)
+    }
+  }
+  if (users.length === 0) return
+  const what = `nothing was removed: ${users.join(' and ')} takes in the gateway’s lines, and the web server would not start without them`
+  throw new SottoError('E_USAGE', what, { next: 'Take that line out, reload the web server, and run this again.' })
 }
 
 /** Folders and files of the state, and what a writing that broke off has left of them. */

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Command } from 'commander'
 import { randomBytes } from '#protocol/crypto/random.ts'
@@ -196,6 +196,58 @@ test('uninstall takes what other commands have put into the state folder', async
   t.deepEqual(readdirSync(folder), ['places.yaml'])
 })
 
+test('what an own website has taken in is not removed under it', async (t) => {
+  for (const [front, own, text] of [
+    ['nginx', 'nginx/sites-enabled/mine', 'server {\n    include snippets/sotto-gateway.conf;\n}\n'],
+    ['caddy', 'caddy/Caddyfile', 'mine.example {\n\troute {\n\t\timport sotto\n\t}\n}\n'],
+  ] as const) {
+    const { state, etc, init, sotto } = place(t)
+    await init(front)
+    spawnSync('mkdir', ['-p', dirname(join(etc, own))])
+    writeFileSync(join(etc, own), text)
+    const files = filesBelow(etc)
+    await refused(t, sotto('gateway uninstall --yes'), 'E_USAGE', new RegExp(`${own} takes in`))
+    t.deepEqual(filesBelow(etc), files)
+    t.true(existsSync(join(state, 'store.key')))
+    writeFileSync(join(etc, own), text.replace(/( *|\t*)(include|import)/, '$1# $2'))
+    t.regex(await sotto('gateway uninstall --yes'), /Removed/)
+    t.deepEqual(filesBelow(etc), [own])
+  }
+})
+
+test('a second gateway with the same folder of system files takes nothing of the first one', async (t) => {
+  const { folder, state, etc, www, sotto, init } = place(t)
+  await init('nginx')
+  const files = filesBelow(etc)
+  const other = join(folder, 'other')
+  const args = ['--state', other, '--domain', 'b.example', '--front', 'nginx', '--etc', etc, '--site', www]
+  const second = spawnSync(process.execPath, [program, 'gateway', 'init', ...args], { encoding: 'utf8' })
+  t.regex(second.stdout, /sotto-gateway\.service is not from here/)
+  const gone = spawnSync(process.execPath, [program, 'gateway', 'uninstall', '--yes', '--state', other])
+  t.is(gone.status, 0, String(gone.stderr))
+  t.deepEqual(filesBelow(etc), files)
+  t.false(existsSync(other))
+  t.regex(await init('nginx'), /is complete/)
+  t.true(existsSync(state))
+  await sotto('gateway uninstall --yes')
+})
+
+test('without a domain, what is configured is put in place again, and nothing is decided anew', async (t) => {
+  const { state, etc, sotto, init, read } = place(t)
+  await refused(t, sotto(`gateway init --etc ${etc}`), 'E_USAGE', /name the website/)
+  await init('nginx', '--upstream http://127.0.0.1:3000 --template gallery')
+  const [config, unit] = [
+    readFileSync(join(state, 'gateway.yaml'), 'utf8'),
+    read('systemd/system/sotto-gateway.service'),
+  ]
+  rmSync(join(etc, 'systemd/system/sotto-gateway.service'))
+  t.regex(await sotto('gateway init'), /sotto-gateway\.service: made/)
+  t.is(read('systemd/system/sotto-gateway.service'), unit)
+  t.is(readFileSync(join(state, 'gateway.yaml'), 'utf8'), config)
+  for (const option of ['--site /srv/x', '--front caddy', '--template beacon', '--acme'])
+    await refused(t, sotto(`gateway init ${option}`), 'E_USAGE', /name the website/)
+})
+
 test('what is foreign is neither written over nor removed', async (t) => {
   const { folder, state, etc, www, init, sotto } = place(t)
   await init('nginx')
@@ -246,7 +298,19 @@ test('wrong choices are refused before anything is written', async (t) => {
   await refused(t, init('caddy', '--site a --listen http://127.0.0.1:80'), 'E_USAGE', /unix socket/)
   await refused(t, init('none', '--site a --listen unix:x'), 'E_USAGE', /listens itself/)
   await refused(t, init('nginx', '--upstream b.example'), 'E_USAGE', /--upstream takes/)
-  await refused(t, init('nginx', '--site /srv/a$b'), 'E_CONFIG', /front\.folder: expected a path without/)
+  await refused(t, init('nginx', '--site /srv/a$b'), 'E_CONFIG', /^front\.folder: expected a path without/)
+  await refused(t, init('nginx', `--site ${import.meta.filename}`), 'E_USAGE', /is none/)
+  const named = (domain: string): Promise<string> =>
+    sotto(`gateway init --front nginx --site /srv/a --domain ${domain}`)
+  for (const domain of [
+    'Upper.example',
+    'a..example',
+    '-a.example',
+    `${'a'.repeat(64)}.example`,
+    'm\u00fcnchen.example',
+  ])
+    await refused(t, named(domain), 'E_CONFIG', /^domain: expected a domain in small letters/)
+  await refused(t, named(''), 'E_USAGE', /name the website/)
   await refused(t, init('nginx', '--site a --self-signed'), 'E_USAGE', /--self-signed and --acme are for https/)
   await refused(t, sotto('gateway uninstall'), 'E_STATE_UNREADABLE', /no gateway/)
   t.false(existsSync(state))

@@ -69,8 +69,8 @@ export class Made {
   }
 
   /**
-   * Writes a file unless it is foreign or, without `force`, edited. What is written is on record after `save`; where that
-   * never came, the same text in the same place is taken for ours.
+   * Writes a file unless it is foreign or, without `force`, edited. The same text in the same place is as good as ours, and stays
+   * whose it is: it may be another gateway's of this machine.
    * @throws SottoError E_STATE_UNREADABLE, E_DISK_FULL
    */
   async write(path: string, content: Uint8Array | string, mode: number, force: boolean): Promise<Fate> {
@@ -82,8 +82,8 @@ export class Made {
       return this.note(path, wanted, 'made')
     }
     const ours = this.files.get(path)
+    if (ours === undefined) return found === wanted ? 'same' : 'foreign'
     if (found === wanted) return this.note(path, wanted, 'same')
-    if (ours === undefined) return 'foreign'
     if (found !== ours && !force) return 'edited'
     await replace(path, bytes, mode)
     return this.note(path, wanted, 'renewed')

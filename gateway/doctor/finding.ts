@@ -27,6 +27,8 @@ export const checks = {
   cache: 'An edge that keeps answers gives an old one to a new request.',
   headers: 'A header that only these paths have gives the gateway away.',
   body: 'Members’ requests have bodies of up to 256 KiB.',
+  recognised: 'The gateway has to know members through all that stands in front; everybody else gets the website.',
+  name: 'Members find the website by its name, unless their invites have addresses.',
   'stand-alone': 'A careful prober can tell Node from an ordinary web server: malformed requests, TLS, HTTP/2, timing.',
 } as const
 
@@ -38,3 +40,7 @@ export const bad = (id: CheckId, level: 'warn' | 'fail', what: string, mend: str
   ...{ id, level, what, mend },
   why: checks[id],
 })
+
+/** Days before its end at which a certificate's renewal has failed, where it is automatic. */
+export const RENEWED_BY_DAYS = 14
+export const RENEW = 'Renew it (certbot renew), and look why that did not happen by itself.'

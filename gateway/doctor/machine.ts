@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import type { GatewayConfig } from '../config.ts'
 import { frontFile, systemFiles } from '../deploy/files.ts'
 import { type Plan, SERVICE } from '../deploy/plan.ts'
+import { APART_DAYS } from '../expiry-clock.ts'
 import { CONFIG_FILE } from '../state.ts'
-import { bad, type Finding, good } from './finding.ts'
+import { bad, type Finding, good, RENEW, RENEWED_BY_DAYS } from './finding.ts'
 
+const DAY_MS = 86_400_000
 const GIB = 1024 ** 3
 /** Octets of room below which the operator is told, and below which mail is in danger. */
 const ROOM = { warn: GIB, fail: GIB / 16 } as const
@@ -40,6 +42,22 @@ export async function checkDisk(folder: string, room?: number): Promise<Finding>
   )
 }
 
+/** @param end of the certificate in its file; whether it is the one that is shown, the doctor sees over the network */
+export function checkLastDay(end: Date, now: number): Finding {
+  const days = Math.floor((end.getTime() - now) / DAY_MS)
+  if (days >= RENEWED_BY_DAYS) return good('certificate', `The certificate is good for ${days} days.`)
+  const what = days < 0 ? 'The certificate has ended.' : `The certificate ends in ${days} days.`
+  return bad('certificate', days < 0 ? 'fail' : 'warn', what, RENEW)
+}
+
+/** @param counted what the gateway has counted (../expiry-clock.ts); undefined before it has run */
+export function checkAging(counted: number | undefined, now: number): Finding {
+  const days = Math.round(Math.abs(now - (counted ?? now)) / DAY_MS)
+  if (days < APART_DAYS) return good('clock', 'The clock is where the gateway has counted to.')
+  const what = `The machine’s clock is ${days} days ${now > counted! ? 'ahead of' : 'behind'} what the gateway has counted: it was down that long, or the clock was set.`
+  return bad('clock', 'warn', what, 'Is it right? date; timedatectl set-ntp true. Waiting mail is not ended by it.')
+}
+
 export async function checkGateway({ listen }: GatewayConfig): Promise<Finding> {
   const where = listen.kind === 'unix' ? listen.path : `${listen.host}:${listen.port}`
   if (await answers(listen)) return good('gateway', `The gateway listens on ${where}.`)
@@ -53,8 +71,7 @@ export async function checkGateway({ listen }: GatewayConfig): Promise<Finding> 
 
 function answers(listen: GatewayConfig['listen']): Promise<boolean> {
   return new Promise((resolve) => {
-    const any = listen.kind !== 'unix' && /^(0\.0\.0\.0|::)$/.test(listen.host)
-    const socket = listen.kind === 'unix' ? connect(listen.path) : connect(listen.port, any ? 'localhost' : listen.host)
+    const socket = listen.kind === 'unix' ? connect(listen.path) : connect(listen.port, reachable(listen.host))
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)
@@ -62,6 +79,9 @@ function answers(listen: GatewayConfig['listen']): Promise<boolean> {
     socket.once('error', () => resolve(false))
   })
 }
+
+/** All addresses of a machine are one that it reaches itself; its name may lead to any. */
+const reachable = (host: string): string => ({ '0.0.0.0': '127.0.0.1', '::': '::1' })[host] ?? host
 
 /** @param etc where the system files were put; undefined where they never were */
 export async function checkFiles(plan: Plan, etc: string | undefined): Promise<Finding> {

@@ -5,11 +5,9 @@ import { sha256 } from '#protocol/crypto/hash.ts'
 import type { Website } from '../config.ts'
 import type { Handshake, Place, Question, Reply } from './ask.ts'
 import { ask, askOrigin, headerOf, shakeHands } from './ask.ts'
-import { bad, type Finding, good } from './finding.ts'
+import { bad, type Finding, good, RENEW, RENEWED_BY_DAYS } from './finding.ts'
 
 const DAY_MS = 86_400_000
-/** Days before its end at which a renewal has failed, where it is automatic. */
-const RENEWED_BY_DAYS = 14
 /** What members' clocks may be away from the website's. */
 const CLOCK_MS = 300_000
 /** Octets of the largest body of a template, see its limits. */
@@ -21,9 +19,8 @@ export function checkCertificate(
   pin: Uint8Array | undefined,
   now: number,
 ): Finding {
-  const renew = 'Renew it (certbot renew), and look why that did not happen by itself.'
   if (now < validFrom.getTime() || now > validTo.getTime())
-    return bad('certificate', 'fail', `The certificate is good from ${day(validFrom)} to ${day(validTo)} only.`, renew)
+    return bad('certificate', 'fail', `The certificate is good from ${day(validFrom)} to ${day(validTo)} only.`, RENEW)
   if (pin !== undefined && !constantTimeEqual(pin, sha256(certificate)))
     return bad(
       'certificate',
@@ -39,7 +36,7 @@ export function checkCertificate(
       'Get one from a public authority, with its chain; or name it in front.certificate, and make new invites.',
     )
   const days = Math.floor((validTo.getTime() - now) / DAY_MS)
-  if (days < RENEWED_BY_DAYS) return bad('certificate', 'warn', `The certificate ends in ${days} days.`, renew)
+  if (days < RENEWED_BY_DAYS) return bad('certificate', 'warn', `The certificate ends in ${days} days.`, RENEW)
   return good('certificate', `The certificate is good until ${day(validTo)}.`)
 }
 
@@ -139,15 +136,19 @@ export function checkPaths(probes: readonly Probe[]): Finding {
 export function checkParity(probes: readonly Probe[], upstream: boolean): Finding {
   const odd = probes.filter(({ reply, own }) => own !== undefined && !isSame(reply, own, upstream))
   if (odd.length === 0) return good('parity', 'Strangers get on the templates’ paths what they get elsewhere.')
-  const list = odd.map(
-    ({ question, reply, own }) => `${nameOf(question)} (${reply.status}, the website itself ${own!.status})`,
-  )
+  const list = odd.map(({ question, reply, own }) => `${nameOf(question)} (${difference(reply, own!)})`)
   return bad(
     'parity',
     'fail',
     `Other than the website: ${unique(list).join(', ')}.`,
     'Make the named location (nginx) answer exactly as the website does, or put the snippet at the top of the route (Caddy).',
   )
+}
+
+function difference(reply: Reply, own: Reply): string {
+  const status = `${reply.status}, the website itself ${own.status}`
+  if (reply.status !== own.status) return status
+  return `${status}, with ${reply.body.equals(own.body) ? 'other headers' : 'another body'}`
 }
 
 function isSame(reply: Reply, own: Reply, upstream: boolean): boolean {

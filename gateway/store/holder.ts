@@ -22,9 +22,8 @@ export async function holdStore(store: Store, inspect: Inspect = identityOf): Pr
   const table = store.table(HOLDER_TABLE)
   const mine = `${process.pid} ${inspect(process.pid)}`
   await store.transaction(() => {
-    const holder = fromUtf8(table.get(holderId) ?? new Uint8Array(0)) ?? ''
-    const pid = Number(holder.split(' ', 1)[0])
-    if (holder !== '' && holder === `${pid} ${inspect(pid)}`) {
+    const pid = holderOf(store, inspect)
+    if (pid !== undefined) {
       throw new SottoError('E_STATE_BUSY', `A gateway (process ${pid}) already uses this state folder.`)
     }
     table.put(holderId, utf8(mine))
@@ -32,6 +31,13 @@ export async function holdStore(store: Store, inspect: Inspect = identityOf): Pr
   return async () => {
     await store.transaction(() => table.remove(holderId), { frees: true })
   }
+}
+
+/** Process of the gateway that holds the store; undefined where none does that lives. */
+export function holderOf(store: Store, inspect: Inspect = identityOf): number | undefined {
+  const holder = fromUtf8(store.table(HOLDER_TABLE).get(holderId) ?? new Uint8Array(0)) ?? ''
+  const pid = Number(holder.split(' ', 1)[0])
+  return holder !== '' && holder === `${pid} ${inspect(pid)}` ? pid : undefined
 }
 
 /** Start time in clock ticks since boot: field 22 of /proc/<pid>/stat, counted behind the name, which may hold spaces. */

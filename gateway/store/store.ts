@@ -157,6 +157,7 @@ class LmdbStore implements Store {
     const meta = this.tables.get(META)!
     // A store without any record is one whose making was interrupted.
     if (create && meta.empty) await this.transaction(() => meta.put(markerId, utf8(marker)))
+    if (meta.empty) throw unreadable('The making of the store broke off: run sotto gateway init again.')
     if (!meta.has(markerId)) throw unreadable('The store was made with another store.key, or is not a Sotto store.')
     meta.get(markerId)
   }

@@ -16,15 +16,24 @@ export const READY = 'ready'
 
 export const nameOfMember = (member: string): string => member[0]!.toUpperCase() + member.slice(1)
 
+export interface DemoChat {
+  readonly state: string
+  readonly member: string
+  readonly viewPort: number
+  /** The folder that the member shares; undefined for none. */
+  readonly files: string | undefined
+}
+
 /** The member's chat on this terminal; what is said in it is shown in the live view. Returns its exit status. */
-export async function openChat(state: string, member: string, viewPort: number): Promise<number> {
+export async function openChat({ state, member, viewPort, files }: DemoChat): Promise<number> {
   const folder = join(state, member)
   if (!existsSync(join(state, READY))) {
     throw new SottoError('E_NOT_JOINED', `${member} is not set up yet`, {
       next: 'Run ./scripts/start in another terminal first, and leave it running.',
     })
   }
-  const args = [...memberFlags, memberMain, 'chat', '--state', folder, '--events-fd', '4']
+  const shared = files === undefined ? [] : ['--files', files]
+  const args = [...memberFlags, memberMain, 'chat', '--state', folder, '--events-fd', '4', ...shared]
   const child = spawn(process.execPath, args, { stdio: ['inherit', 'inherit', 'inherit', 'ignore', 'pipe'] })
   // Ctrl-C is for the chat; it ends, and then this does.
   process.on('SIGINT', () => {})

@@ -2,8 +2,9 @@
  * PNG (W3C, third edition) without what it tells beside the picture. Only chunks that are needed to show it stay; nothing is
  * decoded. A chunk is length 4 || name 4 || content || check 4; what follows IEND is left out.
  */
+
+import { KIND_BYTES, type Size } from '#client/chat/pictures/kinds.ts'
 import { concat, latin1, readU32 } from '#protocol/bytes.ts'
-import { KIND_BYTES, type Size } from './kinds.ts'
 
 /** The picture, how its colours and transparency are meant, and its animation. */
 const needed: ReadonlySet<string> = new Set([
