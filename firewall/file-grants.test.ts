@@ -12,6 +12,9 @@ test('files that the person has named, each alone', async (t) => {
   t.deepEqual(fileGrants(['identity', 'restore', '--file', join(folder, 'link')]), { read: [file], write: [] })
   t.deepEqual(fileGrants(['identity', 'backup', `--file=${file}`]), { read: [], write: [file] })
   t.deepEqual(fileGrants(['identity', 'dongle', join(folder, 'new')]), { read: [], write: [join(folder, 'new')] })
+  const made = ['--json', '--state', folder, join(folder, 'new'), '--fido2', '--device', '/dev/hidraw3']
+  t.deepEqual(fileGrants(['identity', 'dongle', ...made]), { read: [], write: [join(folder, 'new')] })
+  t.deepEqual(fileGrants(['identity', 'dongle', '--fido2', '--', '-new']).write, [join(process.cwd(), '-new')])
   t.deepEqual(fileGrants(['profile', 'avatar', file]), { read: [file], write: [] })
   t.deepEqual(fileGrants(['profile', 'avatar', '--remove']), { read: [], write: [] })
   t.deepEqual(fileGrants(['profile', 'save', 'Anna', '--to', join(folder, 'new')]), {

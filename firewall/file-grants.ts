@@ -5,7 +5,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
-import { optionValues } from './options.ts'
+import { optionValues, positionals } from './options.ts'
 
 export interface FileGrants {
   readonly read: readonly string[]
@@ -38,12 +38,12 @@ export function fileGrants(args: readonly string[]): FileGrants {
 }
 
 function ofIdentity(args: readonly string[]): FileGrants {
-  const [, verb, name] = args
+  const [, verb, ...rest] = args
   const files = optionValues(args, '--file')
   const read = optionValues(args, '--dongle')
   const write: string[] = []
   if (verb === 'backup') write.push(...files, ...optionValues(args, '--codes').flatMap(codeFiles))
-  else if (verb === 'dongle') write.push(...(name === undefined ? [] : [name]))
+  else if (verb === 'dongle') write.push(...positionals(rest).slice(0, 1))
   else read.push(...files)
   return { read: single(read).map(readable), write: single(write).map(writable) }
 }

@@ -24,6 +24,7 @@ import {
   stateFolder,
   wantsToChangePassword,
 } from './options.ts'
+import { KEY_FD, type KeyAnswer } from './security-key/answer.ts'
 import type { Unlocked } from './unlock.ts'
 import { readsCredentials, readWayChange, wantsToChangeWays } from './way-commands.ts'
 
@@ -72,8 +73,11 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   await refuseLinks(core)
   const folder = brokerFolder(options.args, options.env)
   const opened = options.unlocked ?? (await unlocked(folder, options.args))
+  // Other commands load nothing for a security key.
+  const keys = options.args[0] === 'identity' ? await import('./security-key/asking.ts') : undefined
+  const wish = keys?.keyWish(options.args)
   // Where the firewall has to ask the person something, the terminal is its own until it has.
-  const isAsked = wantsToJoin(options.args) || wantsToChangeWays(options.args) || wantsToChangePassword(options.args)
+  const isAsked = wish !== undefined || isAskedFirst(options.args)
   const early = isAsked ? undefined : startCore(options, state, core)
   const broker = await options.openBroker(folder, opened).catch((error: unknown) => {
     early?.child.kill('SIGKILL')
@@ -81,7 +85,8 @@ export async function launch(options: LaunchOptions): Promise<CoreEnd> {
   })
   try {
     if (isAsked) await prepare(options, broker)
-    return await accompany(early ?? startCore(options, state, core), broker)
+    const answer = wish && (await keys?.askAttached(wish, options))
+    return await accompany(early ?? startCore(options, state, core, answer), broker)
   } finally {
     await broker.close()
   }
@@ -93,6 +98,10 @@ async function unlocked(folder: string, args: readonly string[]): Promise<Unlock
     ? await (await import('./unlock.ts')).unlock(folder, args, process)
     : undefined
 }
+
+/** True for what the firewall does itself, after asking. */
+const isAskedFirst = (args: readonly string[]): boolean =>
+  wantsToJoin(args) || wantsToChangeWays(args) || wantsToChangePassword(args)
 
 /** What the firewall does itself before the core goes on. A failure is told by the core, which asks for the same. */
 async function prepare({ args, link }: LaunchOptions, broker: LocalBroker): Promise<void> {
@@ -106,19 +115,27 @@ async function prepare({ args, link }: LaunchOptions, broker: LocalBroker): Prom
   }
 }
 
-function startCore({ entry, root, args, env, starting }: LaunchOptions, state: string, core: string): Core {
+function startCore(
+  { entry, root, args, env, starting }: LaunchOptions,
+  state: string,
+  core: string,
+  answer?: KeyAnswer,
+): Core {
   const events = eventsDescriptor(args)
   // A pipe that held the link, or a password, has been read to its end.
   const isRead = wantsToJoin(args) || readsCredentials(args) || wantsToChangePassword(args)
   const input = isRead && !process.stdin.isTTY ? 'ignore' : 'inherit'
   const files = fileGrants(args)
   const argv = coreArguments({ entry, root, state, core, args, files, launcherFlags: process.execArgv })
-  const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...(events === undefined ? [] : [events])]
+  // Nobody wants both: events are of conversations.
+  const last: StdioOptions = answer !== undefined ? ['pipe'] : events === undefined ? [] : [events]
+  const stdio: StdioOptions = [input, 'inherit', 'inherit', 'pipe', ...last]
   const start = (): ChildProcess => spawn(process.execPath, argv, { stdio, env: coreEnvironment(env, core) })
   // Before there is a core that could send us one.
   const handled = handSignalsOn()
   const child = (starting ?? ((run) => run()))(start)
   handled.to(child)
+  if (answer !== undefined) tellAnswer(child, answer)
   const { promise, resolve, reject } = Promise.withResolvers<CoreEnd>()
   child.once('error', reject)
   child.once('exit', (code, signal) => resolve({ code, signal }))
@@ -126,6 +143,13 @@ function startCore({ entry, root, args, env, starting }: LaunchOptions, state: s
   // It may end before anybody waits for that.
   ended.catch(() => {})
   return { child, ended }
+}
+
+function tellAnswer(child: ChildProcess, answer: KeyAnswer): void {
+  const pipe = child.stdio[KEY_FD] as PipeSocket
+  // A core that has ended before reads nothing.
+  pipe.on('error', () => {})
+  pipe.end(JSON.stringify(answer))
 }
 
 /** Serves the core while it runs. */

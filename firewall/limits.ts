@@ -107,6 +107,17 @@ export const WayLimits = {
   remembered: 4,
 } as const
 
+export const FidoLimits = {
+  /** Octets of a credential's id. Attack: a device that answers without end. CTAP 2 allows 1,023; most have 48 to 128. */
+  credentialBytes: 1_023,
+  /** Octets of the file that names one. Attack: a large file named by mistake. Twice what the longest one takes. */
+  fileBytes: 3_072,
+  /** Characters that a program of fido2-tools prints. Attack: as above; the longest ordinary answer is 4,000. */
+  outputCharacters: 65_536,
+  /** Milliseconds for one of its programs. Attack: a device that never answers. Keys wait about 30 s for a touch. */
+  callMs: 90_000,
+} as const
+
 export const PolicyLimits = {
   /** Endpoints on the allow-list, by count. Attack: an invite stuffed with gateways; also bounds the vault to one message. */
   endpoints: 64,

@@ -122,3 +122,14 @@ export function optionValues(args: readonly string[], name: string): string[] {
   if (values.includes('')) throw new SottoError('E_USAGE', `${name} needs a value.`)
   return values
 }
+
+/** Options with a value of the commands that name a file without an option. */
+const valued: readonly string[] = ['--state', '--look', '--browser', '--device', '--password-file']
+
+/** What is neither an option nor the value of one. */
+export function positionals(args: readonly string[]): string[] {
+  const end = args.indexOf('--')
+  const before = args.slice(0, end < 0 ? args.length : end)
+  const plain = before.filter((arg, at) => !arg.startsWith('-') && !valued.includes(before[at - 1] ?? ''))
+  return [...plain, ...args.slice(before.length + 1)]
+}

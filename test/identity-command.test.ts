@@ -1,5 +1,5 @@
 /** `sotto identity` as people meet it: backups in every form, made, proven and restored by the program itself. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
@@ -80,6 +80,20 @@ test('three pictures of codes, any two enough; with a dongle and no password', a
   writeFileSync(cut, readFileSync(second!).subarray(0, 400))
   t.is(code(await restore(first!, cut)), 'E_BACKUP_FORMAT')
   t.is(code(await restore(first!, join(folder, 'missing.png'))), 'E_FILE')
+  // Parts of another backup lie in their place: none is overwritten, and none is put beside them.
+  const again = join(folder, 'again')
+  mkdirSync(again)
+  const taken = join(again, 'sotto-backup-2-of-3.png')
+  writeFileSync(taken, 'mine')
+  const beside = await run(['backup', '--codes', again, '--no-password', '--dongle', dongle])
+  t.is(code(beside), 'E_FILE')
+  t.deepEqual(readdirSync(again), ['sotto-backup-2-of-3.png'])
+  t.is(readFileSync(taken, 'utf8'), 'mine')
+  rmSync(taken)
+  const all = told(t, await run(['backup', '--codes', again, '--no-password', '--dongle', dongle])).files as string[]
+  t.is(code(await restore(all[0]!, all[1]!, third!)), 'E_BACKUP_PARTS', 'a part of another backup')
+  t.is(code(await restore(all[0]!, all[1]!)), 'E_BACKUP_PARTS', 'one is missing')
+  t.is(code(await run(['backup', '--codes', again, '--file', join(folder, 'both')], PASSWORD)), 'E_USAGE')
   t.is(told(t, await restore(third!, first!)).uid, uid)
 })
 

@@ -35,7 +35,9 @@ interface Exchange {
 interface World {
   readonly time: VirtualTime
   readonly tunnel: Tunnel
-  /** All since the tunnel was ready. */
+  /** Those from the beginning until a while after it was ready, and the moment when it was, in the time of the others. */
+  readonly beginning: { readonly readyAt: number; readonly exchanges: readonly Exchange[] }
+  /** All since then. */
   exchanges(): Exchange[]
   /** Lets time go on by so much. */
   pass(ms: number): Promise<void>
@@ -99,9 +101,11 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, more: Mor
   // What the path allows is the template's own, unless the test is about that.
   if (more.proving !== true) tunnel.path.edge.hold.proved = () => {}
   await time.run(() => tunnel.status.state.kind === 'ready', 60_000)
+  const readyAt = time.now
   // Whatever getting ready still takes.
   await time.run(() => false, 20_000)
   const start = time.now
+  const beginning = { readyAt: readyAt - start, exchanges: all.map((each) => ({ ...each, at: each.at - start })) }
   all.length = 0
   t.teardown(async () => {
     const stopped = tunnel.stop()
@@ -110,7 +114,7 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, more: Mor
     sessions.end()
   })
   const exchanges = (): Exchange[] => all.map((each) => ({ ...each, at: each.at - start }))
-  return { time, tunnel, exchanges, pass: (ms) => time.run(() => false, ms) }
+  return { time, tunnel, beginning, exchanges, pass: (ms) => time.run(() => false, ms) }
 }
 
 /** Polls of the plain template carry the least there is; what is sent fits its next class. */
@@ -125,6 +129,18 @@ test('without more said, a poll follows a poll at once, and is held as long as t
   await pass(600_000)
   t.true(within(gaps(exchanges()), [6_000 + TRIP, 8_000 + TRIP]))
   t.true(exchanges().length > 70)
+})
+
+test('news is waited for under hybrid keys only: under the first ones none could come', async (t) => {
+  const { beginning } = await world(t, {})
+  const { readyAt, exchanges } = beginning
+  const polls = exchanges.filter((each) => !isSend(each))
+  t.true(exchanges.length - polls.length >= 2, 'what makes the keys')
+  t.true(polls.length > 0)
+  t.true(
+    polls.every(({ at }) => at >= readyAt),
+    JSON.stringify(beginning),
+  )
 })
 
 test('a path that proves to bear it has polls held longer, and no longer than a gateway holds any', async (t) => {

@@ -1,5 +1,5 @@
 /** Files outside the state folder that a person named on the command line; the launcher has allowed just these. */
-import { closeSync, constants, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs'
 import { SottoError } from '#protocol/errors.ts'
 import { BACKUP_FILE_MAX } from './read.ts'
 
@@ -14,16 +14,35 @@ export function readNamed(path: string): Uint8Array {
   })
 }
 
-/** A file of mode 0600. What is there already is never overwritten. @throws SottoError E_FILE */
+/** A file of mode 0600, whole or not at all. What is there already is never overwritten. @throws SottoError E_FILE */
 export function writeNew(path: string, content: Uint8Array | string): void {
   orFault(`write ${path}`, () => {
     const fd = openSync(path, NEW, 0o600)
     try {
-      writeSync(fd, Buffer.from(content as string))
+      const bytes = Buffer.from(content as string)
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+    } catch (error) {
+      // The disk is full, say: what is cut off would be taken for a backup.
+      unlinkSync(path)
+      throw error
     } finally {
       closeSync(fd)
     }
   })
+}
+
+/** As `writeNew`, all of them or none: parts of one backup beside those of another would be taken for a set. @throws SottoError E_FILE */
+export function writeAllNew(files: readonly (readonly [path: string, content: Uint8Array])[]): void {
+  const written: string[] = []
+  try {
+    for (const [path, content] of files) {
+      writeNew(path, content)
+      written.push(path)
+    }
+  } catch (error) {
+    for (const path of written) unlinkSync(path)
+    throw error
+  }
 }
 
 function orFault<T>(what: string, work: () => T): T {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import { needsOf, openBackup, Profile, sealBackup, type Unlock } from '#client/backup/container.ts'
 import { newDongle, readDongle } from '#client/backup/dongle.ts'
-import { readNamed, writeNew } from '#client/backup/files.ts'
+import { readNamed, writeAllNew, writeNew } from '#client/backup/files.ts'
 import { toLetters } from '#client/backup/letters.ts'
 import { base32 } from '#client/chat/base32.ts'
 import type { Backup } from '#client/chat/chat.ts'
@@ -11,6 +11,8 @@ import { ChatLimits } from '#client/chat/limits.ts'
 import { Member } from '#client/member.ts'
 import { codeFiles } from '#firewall/file-grants.ts'
 import { ask, askSecret, readText } from '#firewall/prompt.ts'
+import { keySecret, madeKeyFile } from '#firewall/security-key/answer.ts'
+import { isKeyFile } from '#firewall/security-key/key-file.ts'
 import { concat, fromHex, fromUtf8, utf8, wipe } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
@@ -25,6 +27,10 @@ interface Options {
 
 interface UnlockOptions extends Options {
   readonly dongle?: string
+}
+
+interface DongleOptions extends Options {
+  readonly fido2?: boolean
 }
 
 interface BackupOptions extends UnlockOptions {
@@ -64,7 +70,10 @@ export function registerIdentity(program: Command, add: AddCommand, ground: Grou
     .command('identity')
     .description('Show who you are; make, back up, prove and restore your identity.')
   const run = new IdentityCommands(ground)
-  const dongle = (): Option => new Option('--dongle <file>', 'key file that is needed to open it')
+  const dongle = (): Option =>
+    new Option('--dongle <file>', 'key file, or file of a security key, that is needed to open it')
+  // The launcher reads it.
+  const device = (): Option => new Option('--device <path>', 'where several security keys are plugged in: which one')
   const files = (): Option =>
     new Option('--file <file>', 'text or PNG of a code; may be given several times').argParser(
       (value: string, before: string[] | undefined) => [...(before ?? []), value],
@@ -80,12 +89,14 @@ export function registerIdentity(program: Command, add: AddCommand, ground: Grou
     .option('--codes <folder>', 'three QR codes as new PNG files in this folder; without it they are drawn here')
     .option('--two-of-three', 'any two of the three codes are enough, and one alone says nothing')
     .addOption(dongle())
+    .addOption(device())
     .option('--no-password', 'the dongle alone opens it')
     .option('--strong', 'four times the memory for who guesses passwords, and four times the time for you')
     .action((options) => run.backup(options))
   add('prove', 'Read a backup back; then the master secret is removed from this device.', identity)
     .addOption(files())
     .addOption(dongle())
+    .addOption(device())
     .action((options) => run.prove(options))
   add(
     'rotate',
@@ -94,15 +105,19 @@ export function registerIdentity(program: Command, add: AddCommand, ground: Grou
   )
     .addOption(files())
     .addOption(dongle())
+    .addOption(device())
     .action((options) => run.rotate(options))
   add('restore', 'Become who a backup says, in an empty state folder.', identity)
     .addOption(files())
     .addOption(dongle())
+    .addOption(device())
     .option('--name <name>', 'what your contacts see (asked for where it is missing)')
     .option('--updates <count>', 'how often the keys were rotated since the backup was made', '0')
     .action((options) => run.restore(options))
-  add('dongle', 'Make a dongle: a key file for a stick of its own.', identity)
+  add('dongle', 'Make a dongle: a key file for a stick of its own, or the file of a security key.', identity)
     .argument('<file>')
+    .option('--fido2', 'a security key (FIDO2 with hmac-secret) is the dongle; the file says how to ask it')
+    .addOption(device())
     .action((path, options) => run.dongle(path, options))
 }
 
@@ -134,6 +149,12 @@ class IdentityCommands {
 
   async backup(options: BackupOptions): Promise<void> {
     const output = this.output(options)
+    if (options.file !== undefined && (options.codes !== undefined || options.twoOfThree)) {
+      throw new SottoError(
+        'E_USAGE',
+        'A backup is either a file (--file) or codes (--codes, --two-of-three): make two for both.',
+      )
+    }
     await this.with(async ({ chat }) => {
       const master = chat.masterSecret()
       if (master === undefined) throw backedUp()
@@ -169,7 +190,7 @@ class IdentityCommands {
       return output.result({ parts }, drawn.join('\n'))
     }
     const names = codeFiles(codes)
-    for (const [i, name] of names.entries()) writeNew(name, codeImage(parts[i]!))
+    writeAllNew(names.map((name, i) => [name, codeImage(parts[i]!)]))
     output.result({ files: names }, names.join('\n'))
   }
 
@@ -241,9 +262,16 @@ class IdentityCommands {
     }
   }
 
-  async dongle(path: string, options: Options): Promise<void> {
-    writeNew(path, newDongle(randomBytes))
+  async dongle(path: string, options: DongleOptions): Promise<void> {
     const output = this.output(options)
+    if (options.fido2) {
+      writeNew(path, madeKeyFile())
+      output.result({ file: path, fido2: true }, `The security key is a dongle now. Its file is ${path}.`)
+      return output.note(
+        'A backup opens with the key and this file: keep copies of the file. Without the key it opens nothing.',
+      )
+    }
+    writeNew(path, newDongle(randomBytes))
     output.result({ file: path }, `The dongle is ${path}.`)
     output.note('Keep it on a stick of its own. Who loses it loses every backup that asks for it.')
   }
@@ -299,7 +327,8 @@ class IdentityCommands {
   }
 
   private dongleOf(path: string): Uint8Array {
-    return readDongle(fromUtf8(readNamed(path)) ?? '')
+    const text = fromUtf8(readNamed(path)) ?? ''
+    return isKeyFile(text) ? keySecret() : readDongle(text)
   }
 
   /** An identity that is there is never overwritten. */

@@ -153,9 +153,10 @@ export class Pump {
     return wanted && isCall && left <= NEAR_MS && this.fitsPoll() ? 0 : left
   }
 
+  /** Not before keys are hybrid: a poll that was asked for under the first keys could bring no news, and would be answered empty. */
   private wantsPoll(): boolean {
     const { mux } = this.epoch.session
-    return this.polls < this.mostPolls && !mux.isClosed && !this.shared.socket.isOpening && !this.isUpload
+    return mux.ready && this.polls < this.mostPolls && !mux.isClosed && !this.shared.socket.isOpening && !this.isUpload
   }
 
   /** A file goes up: the answers to its pieces bring the news, and the place of a poll is the file's. */

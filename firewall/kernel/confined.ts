@@ -69,6 +69,7 @@ export async function confined(options: ConfineOptions): Promise<CoreEnd> {
     // It has sandboxes and local sockets of its own, which is what the kernel refuses here.
     throw new SottoError('E_USAGE', 'A browser of this machine does not go with --confine.')
   }
+  if (await needsKey(args)) throw new SottoError('E_USAGE', 'A security key is asked without --confine.')
   const state = stateFolder(args, env)
   const layers = layersHere(leave)
   const { list, beginning } = await prepare(options, state)
@@ -97,6 +98,10 @@ export async function confined(options: ConfineOptions): Promise<CoreEnd> {
     await audit.close()
   }
 }
+
+/** A confined broker reaches no device, and loads nothing that would. */
+const needsKey = async (args: readonly string[]): Promise<boolean> =>
+  args[0] === 'identity' && (await import('../security-key/asking.ts')).keyWish(args) !== undefined
 
 export interface Layers {
   readonly namespace: boolean

@@ -65,7 +65,7 @@ async function refuseUsed({ etc, paths }: Made): Promise<void> {
 
 /** Folders and files of the state, and what a writing that broke off has left of them. */
 function isOurs(name: string): boolean {
-  const whole = name.replace(/(?:(?:\.[0-9a-f]{12})?\.draft|\.next)$/, '')
+  const whole = name.replace(/(?:(?:\.[0-9a-f]{12})?\.draft|\.sotto-draft|\.next)$/, '')
   return [...STATE_FILES, STORE_FOLDER, FILES_FOLDER, TRACKER_FOLDER, MADE_FILE].includes(whole)
 }
 

@@ -148,8 +148,8 @@ function missingFolders(folder: string): string[] {
   return missing.reverse()
 }
 
-/** Where a file is written before it takes its place: one that breaks off is written over by the next. */
-const draftOf = (path: string): string => `${path}.draft`
+/** Where a file is written before it takes its place: one that breaks off is written over by the next. No name of somebody else. */
+const draftOf = (path: string): string => `${path}.sotto-draft`
 
 const hashOf = (bytes: Uint8Array): string => hex(sha256(bytes))
 

@@ -304,6 +304,13 @@ test('an application is asked for its own answer directly', async (t) => {
   t.teardown(() => void application.close())
   await new Promise((resolve) => application.once('listening', resolve))
   const url = `http://127.0.0.1:${(application.address() as AddressInfo).port}`
+  levels(t, await website.checkApplication(url, 'localhost'), 'ok', /answers at .* \(401\)/)
+  levels(
+    t,
+    await website.checkApplication('http://127.0.0.1:1', 'localhost'),
+    'fail',
+    /does not answer at .*ECONNREFUSED/,
+  )
   const probes = await website.probe(await startSite(t, visit), templates, { kind: 'upstream', url }, randomBytes)
   levels(t, website.checkParity(probes, true), 'ok', /elsewhere/)
   const odd = await startSite(t, (request, answer) => {

@@ -82,15 +82,22 @@ async function examineAt(place: Place, { folder, config, runs, now, random }: We
   const pin = certificate === undefined ? undefined : await certificatePin({ certificate })
   const page = await ask(place, { method: 'GET', target: '/', headers: [], body: undefined })
   const site = config.front?.site ?? (config.decoy.kind === 'upstream' ? config.decoy : undefined)
-  const templates = liveTemplates(config.templates)
-  const probes = await website.probe(place, templates, site, random)
-  const body = await website.checkBody(place, probes)
-  return [
+  const application = site?.kind === 'upstream' ? [await website.checkApplication(site.url, config.domain)] : []
+  const front = [
     good('front', `The website answers at ${place.address}:${place.port}.`),
+    ...application,
     website.checkCertificate(hands, pin, now),
     await website.checkTls(place),
     website.checkHttp2(hands, hands.alpn === 'h2' ? await streamsAllowed(place) : undefined),
     website.checkClock(page, now),
+  ]
+  // Without it there is nothing to compare with.
+  if (application.some(({ level }) => level === 'fail')) return front
+  const templates = liveTemplates(config.templates)
+  const probes = await website.probe(place, templates, site, random)
+  const body = await website.checkBody(place, probes)
+  return [
+    ...front,
     website.checkPaths(probes),
     website.checkParity(probes, site?.kind === 'upstream'),
     website.checkHeaders(page, probes),

@@ -27,6 +27,7 @@ export const checks = {
   cache: 'An edge that keeps answers gives an old one to a new request.',
   headers: 'A header that only these paths have gives the gateway away.',
   body: 'Members’ requests have bodies of up to 256 KiB.',
+  application: 'While the website’s application is away, everybody gets an error of the web server.',
   recognised: 'The gateway has to know members through all that stands in front; everybody else gets the website.',
   name: 'Members find the website by its name, unless their invites have addresses.',
   'stand-alone': 'A careful prober can tell Node from an ordinary web server: malformed requests, TLS, HTTP/2, timing.',

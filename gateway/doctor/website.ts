@@ -121,6 +121,18 @@ async function ownAnswer(
   return await ask(place, { ...question, target: `/${hex(random(6))}${question.target}` })
 }
 
+/** @param url of the application behind the web server */
+export async function checkApplication(url: string, domain: string): Promise<Finding> {
+  try {
+    const { status } = await askOrigin(url, domain, { method: 'GET', target: '/', headers: [], body: undefined })
+    return good('application', `The website’s application answers at ${url} (${status}).`)
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const mend = 'Start it, or correct front.upstream (or decoy) in gateway.yaml and run sotto gateway init again.'
+    return bad('application', 'fail', `The website’s application does not answer at ${url} (${reason}).`, mend)
+  }
+}
+
 export function checkPaths(probes: readonly Probe[]): Finding {
   const nothing = probes.filter(({ reply }) => reply.status === 404).map(({ question }) => nameOf(question))
   if (nothing.length === 0) return good('paths', 'The website has something on every path of the templates.')

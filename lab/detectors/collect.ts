@@ -5,6 +5,8 @@ import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Session, Visit } from './capture/session.ts'
 import { readSessions, WATCHED_MS } from './capture/session.ts'
 import type { Guest } from './drivers/guest.ts'
+import type { Tap } from './ground/network.ts'
+import { TAPS, tapeOf } from './ground/network.ts'
 import type { SiteName } from './ground/site.ts'
 import { SITES } from './ground/site.ts'
 import { Talk } from './talk.ts'
@@ -27,8 +29,13 @@ export interface CollectInput {
   readonly tell: (line: string) => void
 }
 
-/** Milliseconds in which the guests of a round come. */
-const ARRIVAL_MS = 4_000
+/**
+ * Milliseconds between two guests of a round who come, on average: a page in a browser is work, and where many come at once all
+ * of them wait for each other, browsers longest.
+ */
+const APART_MS = 400
+/** Guests who come for the first time at once: joining is waiting, mostly. */
+const JOINING = 16
 
 interface Place {
   readonly wanted: Wanted
@@ -37,13 +44,16 @@ interface Place {
   readonly guest: Guest
 }
 
-export async function collect(input: CollectInput): Promise<Session[]> {
+/** The same sessions, as they are seen from each place. */
+export type Seen = Readonly<Record<Tap, Session[]>>
+
+export async function collect(input: CollectInput): Promise<Seen> {
   const { world, tell } = input
   const places = await openPlaces(input)
   const left = new Map<string, number>()
   for (const { kind, template, sessions, heldOut } of input.wanted)
     for (const [at, site] of SITES.entries()) left.set(`${kind} ${template.id} ${site}`, at === 0 ? sessions : heldOut)
-  const found: Session[] = []
+  const found: Seen = { device: [], line: [] }
   for (let round = 1; ; round++) {
     const here = places.filter(({ wanted, site }) => {
       const key = `${wanted.kind} ${wanted.template.id} ${site}`
@@ -52,16 +62,20 @@ export async function collect(input: CollectInput): Promise<Session[]> {
       return count > 0
     })
     if (here.length === 0) return found
-    const tape = join(world.folder, `tape-${round}.pcap`)
+    const tape = join(world.folder, `tape-${round}`)
     await world.network.keep(tape)
-    const visits = await Promise.all(here.map((place) => visit(place, input.random)))
+    const visits = await Promise.all(here.map((place) => visit(place, here.length * APART_MS, input.random)))
     await world.network.keep(undefined)
     const came = visits.filter((each) => each !== undefined)
-    const sessions = await readSessions(tape, came, world.keys)
-    found.push(...sessions)
-    unlinkSync(tape)
-    const missing = here.length - sessions.length
-    tell(`round ${round}: ${sessions.length} sessions${missing === 0 ? '' : `, ${missing} came to nothing`}`)
+    let count = 0
+    for (const tap of TAPS) {
+      const sessions = await readSessions(tapeOf(tape, tap), came, world.keys)
+      found[tap].push(...sessions)
+      unlinkSync(tapeOf(tape, tap))
+      count = sessions.length
+    }
+    const missing = here.length - count
+    tell(`round ${round}: ${count} sessions${missing === 0 ? '' : `, ${missing} came to nothing`}`)
   }
 }
 
@@ -86,15 +100,18 @@ async function openPlaces({ world, wanted, places }: CollectInput): Promise<Plac
     }
   }
   const found: Place[] = []
-  // A few at a time: joining is work.
-  for (let at = 0; at < opening.length; at += 8)
-    found.push(...(await Promise.all(opening.slice(at, at + 8).map((open) => open()))))
+  for (let at = 0; at < opening.length; at += JOINING)
+    found.push(...(await Promise.all(opening.slice(at, at + JOINING).map((open) => open()))))
   return found
 }
 
-/** One session; undefined where the guest could not come in. */
-async function visit({ wanted, site, host, guest }: Place, random: () => number): Promise<Visit | undefined> {
-  await pause(random() * ARRIVAL_MS)
+/** One session, begun within so many milliseconds; undefined where the guest could not come in. */
+async function visit(
+  { wanted, site, host, guest }: Place,
+  arrivalMs: number,
+  random: () => number,
+): Promise<Visit | undefined> {
+  await pause(random() * arrivalMs)
   const beganAt = Date.now()
   try {
     await guest.enter()

@@ -13,7 +13,7 @@ import { missingForLearning, missingForWire } from './missing.ts'
 import { looksOf } from './report/judge.ts'
 import { openWorld } from './world.ts'
 
-const line = { delayMs: 4, jitterMs: 1, upMbit: 20, downMbit: 50, tap: 'isp' } as const
+const line = { delayMs: 4, jitterMs: 1, airMs: 0.5, airSigma: 1, upMbit: 20, downMbit: 50 } as const
 const wire = missingForWire()
 const learning = missingForLearning()
 const onWire = wire.length === 0 ? test : test.skip
@@ -29,7 +29,7 @@ onWire(`a member and a visitor are seen on the wire and read whole${lacking(wire
     { ...share, kind: 'ours' as const },
     { ...share, kind: 'program' as const },
   ]
-  const sessions = await collect({ world, wanted, places: 2, random: prng(3).next, tell: () => {} })
+  const { device, line: sessions } = await collect({ world, wanted, places: 2, random: prng(3).next, tell: () => {} })
   t.deepEqual(sessions.map(({ kind }) => kind).sort(), ['ours', 'program'])
   for (const session of sessions) {
     const exchanges = session.connections.flatMap((connection) => connection.exchanges)
@@ -58,6 +58,12 @@ onWire(`a member and a visitor are seen on the wire and read whole${lacking(wire
       'no packet is larger than a network takes',
     )
     t.is(looksOf([session]).blocked, 0)
+    const near = device.find(({ host }) => host === session.host)
+    const [first, seenBefore] = [packets[0], near?.connections[0]?.packets[0]]
+    t.true(
+      first !== undefined && seenBefore !== undefined && seenBefore.at < first.at,
+      'it leaves the device before the line',
+    )
   }
 })
 
@@ -68,7 +74,7 @@ withLearning(`attackers tell what differs, and nothing where nothing does${lacki
   const classes = Array.from({ length: 120 }, (_, i) => i % 2)
   const task = (shift: number, role = 'ours') => ({
     ...{ kind: 'both', attacker: 'forest', classes, groups: classes.map((_, i) => `g${i >> 1} ${i % 2}`) },
-    id: { pair: `${role} ${shift}`, role, view: 'whole', kind: 'both', attacker: 'forest' },
+    id: { pair: `${role} ${shift}`, tap: 'line', role, view: 'whole', kind: 'both', attacker: 'forest' },
     columns: [
       { name: 'one', kind: 'size' },
       { name: 'two', kind: 'time' },

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Session } from './capture/session.ts'
+import type { Tap } from './ground/network.ts'
 import { PYTHON } from './ground/network.ts'
 import { SITES } from './ground/site.ts'
 import type { View } from './judges/flow-features.ts'
@@ -12,6 +13,8 @@ import { requestFeatures } from './judges/request-features.ts'
 /** Two classes that somebody tries to tell apart: the first is the one that is sought. */
 export interface Pair {
   readonly name: string
+  /** From where both were seen. */
+  readonly tap: Tap
   readonly role: 'ours' | 'null' | 'control' | 'peer'
   readonly sought: readonly Session[]
   readonly genuine: readonly Session[]
@@ -25,10 +28,11 @@ export interface Area {
 
 export interface FlowId {
   readonly pair: string
+  readonly tap: Tap
   readonly role: Pair['role']
   readonly view: View
   readonly kind: 'sizes' | 'times' | 'both'
-  readonly attacker: 'forest' | 'boosting' | 'neighbours'
+  readonly attacker: 'forest' | 'boosting' | 'neighbours' | 'network'
 }
 
 export interface FlowResult {
@@ -69,9 +73,11 @@ const tries: readonly Pick<FlowId, 'view' | 'kind' | 'attacker'>[] = [
   { view: 'whole', kind: 'both', attacker: 'forest' },
   { view: 'whole', kind: 'both', attacker: 'boosting' },
   { view: 'whole', kind: 'both', attacker: 'neighbours' },
+  { view: 'whole', kind: 'both', attacker: 'network' },
   { view: 'whole', kind: 'sizes', attacker: 'forest' },
   { view: 'whole', kind: 'times', attacker: 'forest' },
   { view: 'first', kind: 'both', attacker: 'forest' },
+  { view: 'first', kind: 'both', attacker: 'network' },
   { view: 'steady', kind: 'both', attacker: 'forest' },
   { view: 'steady', kind: 'sizes', attacker: 'forest' },
   { view: 'steady', kind: 'times', attacker: 'forest' },
@@ -93,20 +99,21 @@ export async function learn(pairs: readonly Pair[], folder: string, pictures: st
   const able = pairs.filter(({ sought, genuine }) => sought.length >= LEAST && genuine.length >= LEAST)
   const [tasks, results] = [join(folder, 'tasks.json'), join(folder, 'results.json')]
   const flows = able.flatMap((pair) => triesOf(pair).map((each) => flowTask(pair, each)))
-  const rules = able.filter(({ role }) => role !== 'peer').map(ruleTask)
+  // What an edge reads is the same from everywhere.
+  const rules = able.filter(({ role, tap }) => role !== 'peer' && tap === 'line').map(ruleTask)
   writeFileSync(tasks, JSON.stringify({ flows, rules, pictures }))
   await run(['-m', 'learn', tasks, results])
   return JSON.parse(readFileSync(results, 'utf8')) as Figures
 }
 
 function flowTask(
-  { name, role, sought, genuine }: Pair,
-  { view, kind, attacker }: Omit<FlowId, 'pair' | 'role'>,
+  { name, tap, role, sought, genuine }: Pair,
+  { view, kind, attacker }: Omit<FlowId, 'pair' | 'tap' | 'role'>,
 ): object {
   const sessions = [...sought, ...genuine]
   const rows = sessions.map((session) => featuresOf(session, view))
   return {
-    id: { pair: name, role, view, kind, attacker },
+    id: { pair: name, tap, role, view, kind, attacker },
     ...{ kind, attacker, columns: rows[0]!.columns, rows: rows.map(({ values }) => values) },
     classes: [...sought.map(() => 1), ...genuine.map(() => 0)],
     groups: sessions.map(groupOf),

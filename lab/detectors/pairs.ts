@@ -1,6 +1,7 @@
 /** Who is compared with whom: ours with the genuine client of the family, that one with itself, and what must be noticed. */
 import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Session } from './capture/session.ts'
+import type { Tap } from './ground/network.ts'
 import { SITES } from './ground/site.ts'
 import type { Pair } from './learn.ts'
 import type { PeerSessions } from './peers/watch.ts'
@@ -8,8 +9,10 @@ import type { GuestKind } from './world.ts'
 
 export const genuineKind = ({ family }: CompiledTemplate): GuestKind => (family === 'node' ? 'program' : 'browser')
 
+/** Of what is seen from one place. */
 export function pairsOf(
   templates: readonly CompiledTemplate[],
+  tap: Tap,
   sessions: readonly Session[],
   peers: readonly PeerSessions[],
 ): Pair[] {
@@ -18,13 +21,14 @@ export function pairsOf(
   const ours = templates.map(
     (template): Pair => ({
       name: `${template.id}: ours`,
+      tap,
       role: 'ours',
       ...{ sought: of(template, 'ours'), genuine: of(template, genuineKind(template)) },
     }),
   )
   const nulls = templates.map((template): Pair => {
     const [sought, genuine] = halves(of(template, genuineKind(template)))
-    return { name: `${template.id}: genuine and genuine`, role: 'null', sought, genuine }
+    return { name: `${template.id}: genuine and genuine`, tap, role: 'null', sought, genuine }
   })
   const [first] = templates
   const other = first && (genuineKind(first) === 'browser' ? 'program' : 'browser')
@@ -34,6 +38,7 @@ export function pairsOf(
       : [
           {
             name: `${first.id}: ${other} instead`,
+            tap,
             role: 'control',
             sought: of(first, other!),
             genuine: of(first, genuineKind(first)),
@@ -44,6 +49,7 @@ export function pairsOf(
   const strangers = peers.map(
     ({ peer, sessions: sought }): Pair => ({
       name: peer,
+      tap,
       role: 'peer',
       sought,
       genuine: genuine.slice(0, 3 * sought.length),

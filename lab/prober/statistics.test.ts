@@ -1,6 +1,6 @@
 import test from 'ava'
 import { prng } from '#test/helpers/prng.ts'
-import { auc, folded, medianDifference, share } from './statistics.ts'
+import { auc, folded, meanDifference, medianDifference, sameMixture, share } from './statistics.ts'
 
 const numbers = (count: number, draw: () => number): Float64Array => Float64Array.from({ length: count }, draw)
 
@@ -63,4 +63,24 @@ test('share: never outside of what can be', (t) => {
   t.deepEqual(share(0, 10).value, 0)
   t.true(share(0, 10).low >= -1e-12 && share(0, 10).high > 0.2)
   t.true(share(5_000, 10_000).high < 0.511)
+})
+
+test('two lists of one mixture are taken for that, and another mixture for another', (t) => {
+  const random = prng(5)
+  const draw = (count: number, share: number): string[] =>
+    Array.from({ length: count }, () => (random.next() < share ? 'one' : 'two'))
+  t.true(sameMixture(draw(200, 0.5), draw(200, 0.5), random.next) > 0.01)
+  t.true(sameMixture(draw(200, 0.5), draw(200, 0.8), random.next) < 0.01)
+  t.is(sameMixture(['one', 'one'], ['one'], random.next), 1)
+  t.true(sameMixture(['one', 'one'], ['two', 'two'], random.next) > 0.1, 'so few say nothing')
+})
+
+test('the difference of means with its interval, and none of too few', (t) => {
+  const random = prng(6)
+  const found = meanDifference(
+    numbers(400, () => random.next() + 0.2),
+    numbers(400, () => random.next()),
+  )
+  t.true(found !== undefined && found.low < 0.2 && found.high > 0.2 && found.low > 0.1, JSON.stringify(found))
+  t.is(meanDifference(Float64Array.of(1), Float64Array.of(1, 2)), undefined)
 })

@@ -55,6 +55,14 @@ function variance(xs: Float64Array): number {
   return xs.reduce((sum, x) => sum + (x - middle) ** 2, 0) / (xs.length - 1)
 }
 
+/** Mean of `a` less that of `b`, which were drawn apart; undefined where there are too few to say. */
+export function meanDifference(a: Float64Array, b: Float64Array): Interval | undefined {
+  if (a.length < 2 || b.length < 2) return undefined
+  const value = mean(a) - mean(b)
+  const error = Math.sqrt(variance(a) / a.length + variance(b) / b.length)
+  return { value, low: value - Z * error, high: value + Z * error }
+}
+
 /** Of an ascending array. */
 function medianOf(sorted: Float64Array): number {
   const middle = sorted.length >> 1
@@ -92,4 +100,43 @@ export function share(hits: number, trials: number): Interval {
   const centre = (value + Z ** 2 / (2 * trials)) / scale
   const half = (Z * Math.sqrt((value * (1 - value)) / trials + Z ** 2 / (4 * trials ** 2))) / scale
   return { value, low: centre - half, high: centre + half }
+}
+
+/** Relabelings: the smallest chance that can be told is one in so many and one. */
+const RELABELINGS = 999
+
+/**
+ * The chance that two lists of kinds differ as much as these, or more, where both are drawn from the same mixture: chi-square of the
+ * table of counts, among those of the same values dealt out anew. Right for small counts as well.
+ */
+export function sameMixture(a: readonly string[], b: readonly string[], random: () => number): number {
+  const all = [...a, ...b]
+  const found = chiSquare(all, a.length)
+  let asMuch = 1
+  for (let draw = 0; draw < RELABELINGS; draw++) {
+    for (let i = all.length - 1; i > 0; i--) {
+      const other = Math.floor(random() * (i + 1))
+      ;[all[i], all[other]] = [all[other]!, all[i]!]
+    }
+    if (chiSquare(all, a.length) >= found - 1e-9) asMuch++
+  }
+  return asMuch / (RELABELINGS + 1)
+}
+
+/** Of the first `count` against the others. */
+function chiSquare(values: readonly string[], count: number): number {
+  const table = new Map<string, [number, number]>()
+  for (const [at, value] of values.entries()) {
+    const row = table.get(value) ?? [0, 0]
+    row[at < count ? 0 : 1]++
+    table.set(value, row)
+  }
+  const shares = [count / values.length, 1 - count / values.length] as const
+  let sum = 0
+  for (const row of table.values())
+    for (const side of [0, 1] as const) {
+      const expected = (row[0] + row[1]) * shares[side]
+      if (expected > 0) sum += (row[side] - expected) ** 2 / expected
+    }
+  return sum
 }

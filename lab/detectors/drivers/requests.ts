@@ -12,12 +12,13 @@ const OPEN_OCTETS = 1_240
 
 /**
  * What the application says: a greeting, what opens a room, a message, a notice of what the visitor does (sent on after a
- * message as the template's rhythm says), a poll that waits for news, one that acknowledges news and is answered at once.
+ * message as the template's rhythm says), a poll that waits for news, one that acknowledges news, or says up to where they are known,
+ * and is answered at once.
  */
 export type RequestKind = 'hello' | 'open' | 'send' | 'notice' | 'poll' | 'acknowledge'
 
-/** How a visit begins; while the second is asked, polling begins. */
-export const OPENING: readonly RequestKind[] = ['hello', 'open', 'hello']
+/** How a visit begins, one after the other: a greeting, the room, where in it the visitor was. Then news is asked for. */
+export const OPENING: readonly RequestKind[] = ['hello', 'open', 'acknowledge']
 
 export function requestOf(template: CompiledTemplate, kind: RequestKind, host: string): HttpRequest {
   const shape = template.shape(kind === 'poll' || kind === 'acknowledge' ? 'poll' : 'send')
@@ -34,4 +35,11 @@ export function quietOctets(template: CompiledTemplate): number {
   const length = (octets: number): number =>
     shape.encodeResponse({ parcel: randomBytes(octets), random: randomBytes }).body.length
   return (length(least) + length(next)) / 2
+}
+
+/** Milliseconds that one visitor thinks before asking for news: half as wide as all visitors' together, as with members. */
+export function thinkOf({ rhythm }: CompiledTemplate): readonly [number, number] {
+  const [from, to] = rhythm.thinkMs ?? [0, 0]
+  const least = from + (Math.random() * (to - from)) / 2
+  return [least, least + (to - from) / 2]
 }

@@ -12,7 +12,7 @@ import { Agent, fetch } from 'undici'
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { compileBuiltins } from '../../../camouflage-templates/builtin.ts'
 import type { RequestKind } from './requests.ts'
-import { OPENING, quietOctets, requestOf } from './requests.ts'
+import { OPENING, quietOctets, requestOf, thinkOf } from './requests.ts'
 
 interface Command {
   readonly id: number
@@ -50,15 +50,8 @@ class Visitor {
 
   async enter(): Promise<void> {
     await this.get(this.template.page)
-    const [first, ...others] = OPENING
-    await this.ask(first!)
-    const asked = this.askAll(others)
+    for (const kind of OPENING) await this.ask(kind)
     void this.listen()
-    await asked
-  }
-
-  private async askAll(kinds: readonly RequestKind[]): Promise<void> {
-    for (const kind of kinds) await this.ask(kind)
   }
 
   say(kind: RequestKind): void {
@@ -71,12 +64,12 @@ class Visitor {
   }
 
   private async listen(): Promise<void> {
-    const [from, to] = this.template.rhythm.thinkMs ?? [0, 0]
+    const [from, to] = thinkOf(this.template)
     while (this.isHere) {
-      const octets = await this.ask('poll')
-      if (octets > this.quiet) await this.ask('acknowledge')
       const think = from + Math.random() * (to - from)
       if (think > 0) await new Promise((resolve) => setTimeout(resolve, think))
+      const octets = await this.ask('poll')
+      if (octets > this.quiet) await this.ask('acknowledge')
     }
   }
 

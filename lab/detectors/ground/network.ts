@@ -12,24 +12,36 @@ export const SERVER = '10.90.0.1'
 /** Where members and visitors are. */
 const CLIENT = '10.90.1.1'
 
+/**
+ * Where somebody watches, who sees the same packets at other times: at the client's own device, where nothing hides when it spoke;
+ * behind its access line, where its provider is.
+ */
+export const TAPS = ['device', 'line'] as const
+export type Tap = (typeof TAPS)[number]
+
+/** Delays in milliseconds, one way. */
 export interface Wire {
-  /** One way, milliseconds, and what comes on top on average. */
+  /** Of the trunk, and what comes on top on average. */
   readonly delayMs: number
   readonly jitterMs: number
+  /** Between device and router: log-normal, its median and the sigma of its logarithm. */
+  readonly airMs: number
+  readonly airSigma: number
   /** Of the access line of each connection, megabits a second. */
   readonly upMbit: number
   readonly downMbit: number
-  /** Where somebody watches: behind the access line, or at the client's own device. */
-  readonly tap: 'isp' | 'home'
 }
 
 export interface Network {
   /** Namespace of members and visitors, and of the site. */
   readonly clients: string
   readonly server: string
-  /** Packets are kept in this file from now on; the one before is whole. Without a name, nothing is kept. */
-  keep(file: string | undefined): Promise<void>
+  /** Packets are kept from now on, in `tapeOf` this name; those before are whole. Without a name, nothing is kept. */
+  keep(name: string | undefined): Promise<void>
 }
+
+/** File with what was seen at one place. */
+export const tapeOf = (name: string, tap: Tap): string => `${name}.${tap}`
 
 /** Debian's, whatever else this machine calls python3: scikit-learn is its package. */
 export const PYTHON = '/usr/bin/python3'
@@ -53,17 +65,17 @@ export async function openNetwork(owner: Owner, wanted: Wire): Promise<Network> 
     ip('-n', namespace, 'link', 'set', 'lo', 'up')
   }
   const script = join(import.meta.dirname, 'wire.py')
-  const { delayMs, jitterMs, upMbit, downMbit, tap } = wanted
-  const numbers = [delayMs, jitterMs, upMbit, downMbit].map(String)
-  const wire = startLines(PYTHON, [script, `${device}c`, `${device}s`, ...numbers, tap])
+  const { delayMs, jitterMs, airMs, airSigma, upMbit, downMbit } = wanted
+  const numbers = [delayMs, jitterMs, airMs, airSigma, upMbit, downMbit].map(String)
+  const wire = startLines(PYTHON, [script, `${device}c`, `${device}s`, ...numbers])
   owner.teardown(() => wire.end())
   await wire.line()
   connect(clients, `${device}c`, `${CLIENT}/24`, '10.90.0.0/24')
   connect(server, `${device}s`, `${SERVER}/24`, '10.90.1.0/24')
   return {
     ...{ clients, server },
-    keep: async (file) => {
-      wire.say(file ?? '')
+    keep: async (name) => {
+      wire.say(name ?? '')
       await wire.line()
     },
   }

@@ -1,18 +1,20 @@
 """The network between members and the site: two tunnel devices, packets passed between them late, and kept.
 
-    wire.py CLIENT_DEVICE SERVER_DEVICE DELAY_MS JITTER_MS UP_MBIT DOWN_MBIT isp|home
+    wire.py CLIENT_DEVICE SERVER_DEVICE DELAY_MS JITTER_MS AIR_MEDIAN_MS AIR_SIGMA UP_MBIT DOWN_MBIT
 
-Each connection has an access line of its own, on which one packet follows another at the rate given, and behind it a trunk: a packet
-leaves that DELAY_MS after it came, and an exponential JITTER_MS (mean) later, never before the one in front of it. Standard
-input names a file: from then on packets are kept there (pcap, link type 101: bare IP) as somebody sees them who sits behind
-the access line (isp), or at the client's own device (home). Every file name is answered by a line, once the file before is
-closed. Ends with its input.
+Three stages each way, for each connection by itself; no packet leaves one before the packet in front of it:
+the air between device and router, where a packet waits for a time drawn from a log-normal distribution (its median, and sigma of the
+logarithm); the access line, on which one packet follows another at the rate given; the trunk, where a packet is DELAY_MS late and an
+exponential JITTER_MS (mean) more. Standard input names a file: from then on packets are kept twice (pcap, link type 101: bare
+IP), in NAME.device as they leave and reach the client's own device, and in NAME.line as somebody sees them who sits between access
+line and trunk. Every name is answered by a line, once the files before are closed. Ends with its input.
 """
 
 import collections
 import fcntl
 import heapq
 import itertools
+import math
 import os
 import random
 import select
@@ -50,29 +52,30 @@ class Access:
         return self.free[port]
 
 
-class Trunk:
-    def __init__(self, delay, jitter):
-        self.delay, self.jitter = delay, jitter
+class Late:
+    """So much later, and never before the packet in front."""
+
+    def __init__(self, draw):
+        self.draw = draw
         self.free = collections.defaultdict(float)
 
     def due(self, now, port, packet):
-        late = random.expovariate(1 / self.jitter) if self.jitter > 0 else 0.0
-        self.free[port] = max(self.free[port], now + self.delay + late)
+        self.free[port] = max(self.free[port], now + self.draw())
         return self.free[port]
 
 
 class Line:
-    """One direction: packets pass its stages in turn. `tap`: kept when they come to the stage of that number, or leave the last."""
+    """One direction: packets pass its stages in turn. `taps`: who keeps what comes to the stage of that number, or leaves the last."""
 
-    def __init__(self, source, target, which_port, stages, tap):
+    def __init__(self, source, target, which_port, stages, taps):
         self.source, self.target, self.which_port = source, target, which_port
-        self.stages, self.tap = stages, tap
+        self.stages, self.taps = stages, taps
         self.waiting = []
         self.number = itertools.count()
 
-    def pass_on(self, now, stage, packet, keep):
-        if stage == self.tap:
-            keep(now, packet)
+    def pass_on(self, now, stage, packet):
+        if stage in self.taps:
+            self.taps[stage].keep(now, packet)
         if stage < len(self.stages):
             due = self.stages[stage].due(now, port_of(packet, self.which_port), packet)
             heapq.heappush(self.waiting, (due, next(self.number), stage + 1, packet))
@@ -82,30 +85,31 @@ class Line:
         except OSError:
             pass  # The device is not up yet, or not any more.
 
-    def take(self, keep):
+    def take(self):
         while True:
             try:
                 packet = os.read(self.source, LARGEST)
             except (BlockingIOError, OSError):
                 return
-            self.pass_on(time.monotonic(), 0, packet, keep)
+            self.pass_on(time.monotonic(), 0, packet)
 
-    def give(self, now, keep):
+    def give(self, now):
         while self.waiting and self.waiting[0][0] <= now:
             due, _, stage, packet = heapq.heappop(self.waiting)
             # Not when we come to it: how busy the machine is would be seen on the tape.
-            self.pass_on(due, stage, packet, keep)
+            self.pass_on(due, stage, packet)
 
 
 class Tape:
-    def __init__(self):
+    def __init__(self, end):
+        self.end = end
         self.file = None
         self.offset = time.time_ns() - time.monotonic_ns()
 
     def begin(self, name):
         if self.file is not None:
             self.file.close()
-        self.file = open(name, "wb") if name else None
+        self.file = open(name + self.end, "wb") if name else None
         if self.file is not None:
             self.file.write(PCAP_HEAD)
 
@@ -117,29 +121,36 @@ class Tape:
 
 
 def main():
-    client_name, server_name, *numbers, place = sys.argv[1:]
-    delay, jitter, up_mbit, down_mbit = (float(each) for each in numbers)
+    client_name, server_name, *numbers = sys.argv[1:]
+    delay, jitter, median, sigma, up_mbit, down_mbit = (float(each) for each in numbers)
     client, server = open_tunnel(client_name), open_tunnel(server_name)
-    is_home = place == "home"
+
+    def air():
+        return Late(lambda: median / 1000 * math.exp(random.gauss(0, sigma)) if median > 0 else 0.0)
+
+    def trunk():
+        return Late(lambda: (delay + (random.expovariate(1 / jitter) if jitter > 0 else 0.0)) / 1000)
+
+    device, line = Tape(".device"), Tape(".line")
     # What is kept carries the time of the stage that it leaves.
-    up = Line(client, server, 0, [Access(up_mbit), Trunk(delay / 1000, jitter / 1000)], 0 if is_home else 1)
-    down = Line(server, client, 1, [Trunk(delay / 1000, jitter / 1000), Access(down_mbit)], 2 if is_home else 1)
-    tape = Tape()
+    up = Line(client, server, 0, [air(), Access(up_mbit), trunk()], {0: device, 2: line})
+    down = Line(server, client, 1, [trunk(), Access(down_mbit), air()], {1: line, 3: device})
     print("ready", flush=True)
     while True:
         now = time.monotonic()
-        due = [line.waiting[0][0] for line in (up, down) if line.waiting]
+        due = [each.waiting[0][0] for each in (up, down) if each.waiting]
         patience = max(0.0, min(due) - now) if due else None
         readable, _, _ = select.select([client, server, sys.stdin], [], [], patience)
-        for line in (up, down):
-            if line.source in readable:
-                line.take(tape.keep)
-            line.give(time.monotonic(), tape.keep)
+        for each in (up, down):
+            if each.source in readable:
+                each.take()
+            each.give(time.monotonic())
         if sys.stdin in readable:
             name = sys.stdin.readline()
             if name == "":
                 return
-            tape.begin(name.strip())
+            for tape in (device, line):
+                tape.begin(name.strip())
             print("kept", flush=True)
 
 

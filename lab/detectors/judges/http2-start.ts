@@ -5,3 +5,8 @@ import type { Http2Start } from '../capture/exchanges.ts'
 export function startText({ settings, window, pseudo }: Http2Start): string {
   return `${settings.map(([id, value]) => `${id}:${value}`).join(';')}|${window}|0|${pseudo}`
 }
+
+/** What comes before the first request's end: its priority, and the records that all this takes. */
+export function startRecords({ priority, records }: Http2Start): string {
+  return `${priority ?? 'no priority'}, ${records.join('+')}`
+}

@@ -7,6 +7,7 @@ lists with figures instead of features. Nothing here knows where features come f
 """
 
 import json
+import multiprocessing
 import sys
 
 from . import flows, pictures, rules
@@ -16,8 +17,11 @@ def main():
     tasks_file, results_file = sys.argv[1:]
     with open(tasks_file, encoding="utf-8") as file:
         tasks = json.load(file)
+    # One process a core: small forests do not gain from threads.
+    with multiprocessing.Pool() as pool:
+        judged = pool.map(flows.judge, tasks["flows"], chunksize=1)
     results = {
-        "flows": [flows.judge(task) for task in tasks["flows"]],
+        "flows": judged,
         "rules": [rules.mine(task) for task in tasks["rules"]],
     }
     if tasks["pictures"] is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -21,6 +22,9 @@ ATTACKERS = {
     "forest": lambda: RandomForestClassifier(n_estimators=80, min_samples_leaf=2, random_state=1),
     "boosting": lambda: HistGradientBoostingClassifier(max_iter=40, min_samples_leaf=5, random_state=1),
     "neighbours": lambda: make_pipeline(StandardScaler(), KNeighborsClassifier(n_neighbors=9)),
+    "network": lambda: make_pipeline(
+        StandardScaler(), MLPClassifier(hidden_layer_sizes=(64, 32), alpha=0.01, max_iter=150, random_state=1)
+    ),
 }
 # What an attacker looks at.
 KINDS = {"sizes": ("size",), "times": ("time",), "both": ("size", "time")}

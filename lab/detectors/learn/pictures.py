@@ -19,6 +19,10 @@ def shown(id):
     return id["attacker"] == "forest" and id["kind"] == "both" and id["view"] == "whole"
 
 
+def named(id):
+    return f"{id['pair']} ({id['tap']})"
+
+
 def save(figure, file):
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
@@ -27,12 +31,12 @@ def save(figure, file):
 
 def areas(flows, file):
     """One line a pair: the area with its interval, by what the attacker sees."""
-    pairs = list(dict.fromkeys(each["id"]["pair"] for each in flows))
+    pairs = list(dict.fromkeys(named(each["id"]) for each in flows))
     looks = list(dict.fromkeys((each["id"]["view"], each["id"]["kind"]) for each in flows))
     figure, axes = plot.subplots(figsize=(9, 1.2 + 0.55 * len(pairs)))
     for at, look in enumerate(looks):
         mine = [each for each in flows if (each["id"]["view"], each["id"]["kind"]) == look]
-        places = [pairs.index(each["id"]["pair"]) + (at - len(looks) / 2) * 0.1 for each in mine]
+        places = [pairs.index(named(each["id"])) + (at - len(looks) / 2) * 0.1 for each in mine]
         values = [each["auc"]["value"] for each in mine]
         below = [each["auc"]["value"] - each["auc"]["low"] for each in mine]
         above = [each["auc"]["high"] - each["auc"]["value"] for each in mine]
@@ -51,7 +55,7 @@ def curves(flows, file):
     figure, axes = plot.subplots(figsize=(7, 5))
     for each in flows:
         false, true = each["curve"]
-        axes.plot(false, true, linewidth=1, label=f"{each['id']['pair']}: {each['auc']['value']:.2f}")
+        axes.plot(false, true, linewidth=1, label=f"{named(each['id'])}: {each['auc']['value']:.2f}")
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
     axes.set_xlabel("false alarms")
     axes.set_ylabel("caught")

@@ -8,7 +8,7 @@ import { recordsOf } from '../capture/records.ts'
 import type { SeenConnection, Session } from '../capture/session.ts'
 import { firstPayload, helloOf } from '../capture/session.ts'
 import { startCalls } from '../drivers/calls.ts'
-import { inside } from '../ground/network.ts'
+import { inside, tapeOf } from '../ground/network.ts'
 import { SITES } from '../ground/site.ts'
 import type { World } from '../world.ts'
 import type { Peer } from './peers.ts'
@@ -27,11 +27,11 @@ const INNER = 8443
 export async function watchPeers(owner: Owner, world: World, tell: (line: string) => void): Promise<PeerSessions[]> {
   const { network, folder } = world
   await startCalls(owner, ...node(network.server, 'inner-site.ts', String(INNER)))
-  const tape = join(folder, 'peers.pcap')
+  const tape = join(folder, 'peers')
   await network.keep(tape)
   const watched = await Promise.all(installedPeers.map((peer) => watch(peer, owner, world, tell)))
   await network.keep(undefined)
-  const connections = readConnections(readFileSync(tape))
+  const connections = readConnections(readFileSync(tapeOf(tape, 'line')))
   return watched
     .filter((each) => each !== undefined)
     .map(({ peer, port, windows }) => {

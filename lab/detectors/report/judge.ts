@@ -1,16 +1,18 @@
 /** Everything that is judged without training, by template: ours beside the genuine client and, where it helps, beside peers. */
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { ja4 } from '#firewall/dialers/client-hello.ts'
+import { prng } from '#test/helpers/prng.ts'
 import { median, quantile, round } from '../../../scripts/bench/report.ts'
 import type { Interval } from '../../prober/statistics.ts'
-import { auc, folded, mean, share } from '../../prober/statistics.ts'
+import { auc, folded, mean, meanDifference, sameMixture, share } from '../../prober/statistics.ts'
+import type { ClientHello } from '../capture/client-hello.ts'
 import { ja3 } from '../capture/client-hello.ts'
 import type { SeenConnection, Session } from '../capture/session.ts'
 import { beaconScore } from '../judges/beacon.ts'
 import { callsOf } from '../judges/calls.ts'
 import { exemptionOf } from '../judges/fully-encrypted.ts'
 import { contradictions, foreignOrders } from '../judges/headers.ts'
-import { startText } from '../judges/http2-start.ts'
+import { startRecords, startText } from '../judges/http2-start.ts'
 import { innerSteps } from '../judges/inner-steps.ts'
 import type { MessageLeak } from '../judges/messages.ts'
 import { messageLeak } from '../judges/messages.ts'
@@ -40,6 +42,8 @@ export interface Looks {
   readonly echLengths: readonly number[]
   readonly helloLengths: readonly [number, number]
   readonly http2: readonly string[]
+  /** Priority of the first request, and records until its end. */
+  readonly starts: readonly string[]
   readonly contradictions: readonly string[]
   readonly beacon: number
   readonly messages: MessageLeak
@@ -57,9 +61,13 @@ export interface Comparison {
   readonly genuineKind: string
   readonly ours: Looks
   readonly genuine: Looks
+  /** By how much our beacon score is higher. */
+  readonly beaconMore: Interval | undefined
   readonly parity: readonly Parity[]
   readonly alone: number
   readonly orders: ReturnType<typeof foreignOrders>
+  /** Chance that ours and the genuine are drawn from the same mixture: lengths of ECH and of greetings, connections of a session. */
+  readonly alike: Readonly<Record<'ech' | 'hello' | 'connections', number>>
   /** Folded area of exchanges' time beyond a round trip, ours against theirs. */
   readonly beyond: Interval | undefined
 }
@@ -102,7 +110,22 @@ function compare(template: CompiledTemplate, sessions: readonly Session[]): Comp
       genuineKind: kind,
     },
     ...{ ours: looksOf(ours), genuine: looksOf(genuine), parity: kinds, alone, orders: foreignOrders(ours, genuine) },
+    alike: alike(ours, genuine),
+    beaconMore: meanDifference(scoresOf(ours), scoresOf(genuine)),
     beyond: mine.length < 8 || theirs.length < 8 ? undefined : folded(auc(mine, theirs)),
+  }
+}
+
+function alike(ours: readonly Session[], genuine: readonly Session[]): Comparison['alike'] {
+  const random = prng(1).next
+  const of = (kind: (session: Session) => readonly unknown[]): number =>
+    sameMixture(ours.flatMap(kind).map(String), genuine.flatMap(kind).map(String), random)
+  const fresh = ({ connections }: Session): ClientHello[] =>
+    connections.flatMap(({ hello }) => (hello === undefined || hello.resumes ? [] : [hello]))
+  return {
+    ech: of((session) => fresh(session).map(({ echLength }) => echLength)),
+    hello: of((session) => fresh(session).map(({ length }) => length)),
+    connections: of(({ connections }) => [connections.length]),
   }
 }
 
@@ -111,7 +134,7 @@ export function looksOf(sessions: readonly Session[]): Looks {
   const hellos = connections.map(({ hello }) => hello).filter((hello) => hello !== undefined)
   const fresh = hellos.filter(({ resumes }) => !resumes)
   const flagged = connections.filter((connection) => innerHandshake(innerSteps(connection)) !== undefined).length
-  const scores = sessions.map((session) => beaconScore(callsOf(session))).filter((score) => score !== undefined)
+  const scores = scoresOf(sessions)
   const lengths = fresh.map(({ length }) => length)
   return {
     connections: connections.length,
@@ -127,8 +150,9 @@ export function looksOf(sessions: readonly Session[]): Looks {
     echLengths: [...new Set(fresh.map(({ echLength }) => echLength ?? 0))].toSorted((a, b) => a - b),
     helloLengths: [Math.min(...lengths), Math.max(...lengths)],
     http2: common(connections.flatMap(({ start }) => (start === undefined ? [] : [startText(start)]))),
+    starts: common(connections.flatMap(({ start }) => (start === undefined ? [] : [startRecords(start)]))),
     contradictions: common(connections.flatMap(contradictions)),
-    beacon: scores.length === 0 ? Number.NaN : round(mean(Float64Array.from(scores))),
+    beacon: scores.length === 0 ? Number.NaN : round(mean(scores)),
     messages: messageLeak(sessions),
     ...{
       up: median(sessions.map((each) => octetsOf(each, true))),
@@ -136,6 +160,11 @@ export function looksOf(sessions: readonly Session[]): Looks {
     },
     newsAfter: newsAfter(sessions),
   }
+}
+
+function scoresOf(sessions: readonly Session[]): Float64Array {
+  const scores = sessions.map((session) => beaconScore(callsOf(session)))
+  return Float64Array.from(scores.filter((score) => score !== undefined))
 }
 
 function octetsOf({ connections }: Session, up: boolean): number {

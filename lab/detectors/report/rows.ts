@@ -1,6 +1,8 @@
 /** The report for the terminal and for programs. */
 import type { Report, Row } from '../../../scripts/bench/report.ts'
 import { round } from '../../../scripts/bench/report.ts'
+import type { Tap } from '../ground/network.ts'
+import { TAPS } from '../ground/network.ts'
 import type { FlowResult } from '../learn.ts'
 import type { Comparison, PeerLooks } from './judge.ts'
 import type { Verdict } from './write.ts'
@@ -21,20 +23,28 @@ export function toReport(verdict: Verdict): Report {
           },
         ]),
       ),
-      null_auc: worst(figures.flows, 'null'),
-      control_auc: worst(figures.flows, 'control'),
+      null_auc: Object.fromEntries(TAPS.map((tap) => [tap, worst(figures.flows, 'null', tap)])),
+      control_auc: Object.fromEntries(TAPS.map((tap) => [tap, worst(figures.flows, 'control', tap)])),
     },
   }
 }
 
 /** The forest that sees everything. */
-function areaOf(flows: readonly FlowResult[], pair: string, view = 'whole', kind = 'both'): FlowResult | undefined {
-  return flows.find(({ id }) => id.pair === pair && id.view === view && id.kind === kind && id.attacker === 'forest')
+function areaOf(
+  flows: readonly FlowResult[],
+  pair: string,
+  tap: Tap = 'line',
+  view = 'whole',
+  kind = 'both',
+): FlowResult | undefined {
+  return flows.find(
+    ({ id }) => id.pair === pair && id.tap === tap && id.view === view && id.kind === kind && id.attacker === 'forest',
+  )
 }
 
 /** The most telling of a role, over all attackers. */
-function worst(flows: readonly FlowResult[], role: string): number | null {
-  const values = flows.filter(({ id }) => id.role === role).map(({ auc }) => auc.value)
+function worst(flows: readonly FlowResult[], role: string, tap: Tap): number | null {
+  const values = flows.filter(({ id }) => id.role === role && id.tap === tap).map(({ auc }) => auc.value)
   return values.length === 0 ? null : round(Math.max(...values))
 }
 
@@ -42,7 +52,7 @@ function flowRows(flows: readonly FlowResult[]): Row[] {
   return flows
     .filter(({ id }) => id.attacker === 'forest' && id.kind === 'both')
     .map(({ id, auc, caught, sessions }) => ({
-      what: `${id.pair}, ${id.view}`,
+      what: `${id.pair}, ${id.view}, ${id.tap}`,
       value: round(auc.value),
       unit: 'AUC',
       setting: `${round(auc.low)} to ${round(auc.high)}; caught ${round(100 * caught, 1)} % at 0.6 %; ${sessions.join(' and ')} sessions`,
@@ -76,25 +86,38 @@ function peerRows({ peer, looks }: PeerLooks): Row[] {
 }
 
 function resultOf(comparison: Comparison, { figures }: Verdict): object {
-  const { template, ours, genuine, parity, orders, cover, alone } = comparison
+  const { template, ours, genuine, parity, orders, cover, alone, alike, beaconMore } = comparison
   const pair = `${template}: ours`
   const whole = areaOf(figures.flows, pair)
+  const areas = (tap: Tap): object => ({
+    auc: rounded(areaOf(figures.flows, pair, tap)?.auc.value),
+    ...{
+      ci: [rounded(areaOf(figures.flows, pair, tap)?.auc.low), rounded(areaOf(figures.flows, pair, tap)?.auc.high)],
+    },
+    first: rounded(areaOf(figures.flows, pair, tap, 'first')?.auc.value),
+    steady: rounded(areaOf(figures.flows, pair, tap, 'steady')?.auc.value),
+    sizes: rounded(areaOf(figures.flows, pair, tap, 'whole', 'sizes')?.auc.value),
+    times: rounded(areaOf(figures.flows, pair, tap, 'whole', 'times')?.auc.value),
+    null: rounded(areaOf(figures.flows, `${template}: genuine and genuine`, tap)?.auc.value),
+    caught: rounded(areaOf(figures.flows, pair, tap)?.caught),
+    held_out: rounded(areaOf(figures.flows, pair, tap)?.heldOut?.value),
+  })
   return {
     ...{ family: comparison.family, cover, sessions: whole?.sessions ?? [ours.sessions, genuine.sessions] },
-    ...{ flow_auc: rounded(whole?.auc.value), flow_auc_ci: [rounded(whole?.auc.low), rounded(whole?.auc.high)] },
-    ...{ flow_caught: rounded(whole?.caught), flow_held_out_auc: rounded(whole?.heldOut?.value) },
-    flow_steady_auc: rounded(areaOf(figures.flows, pair, 'steady')?.auc.value),
-    flow_sizes_auc: rounded(areaOf(figures.flows, pair, 'whole', 'sizes')?.auc.value),
+    flow: Object.fromEntries(TAPS.map((tap) => [tap, areas(tap)])),
     ...{
       fully_encrypted_blocked: ours.blocked,
       tls_in_tls: [round(ours.tlsInTls.value), round(genuine.tlsInTls.value)],
     },
     ...{ parity: round(largest(parity), 1), exchanges_alone: round(alone), beacon: [ours.beacon, genuine.beacon] },
+    beacon_more:
+      beaconMore === undefined ? null : [beaconMore.value, beaconMore.low, beaconMore.high].map((each) => round(each)),
     ...{
       connections: [round(ours.perSession, 2), round(genuine.perSession, 2)],
       foreign_header_orders: orders.foreign,
     },
     news_after_ms: [Math.round(ours.newsAfter.median), Math.round(genuine.newsAfter.median)],
+    alike: { ech: round(alike.ech), hello: round(alike.hello), connections: round(alike.connections) },
     same_ja4: ours.ja4[0] === genuine.ja4[0],
     same_http2: ours.http2[0] === genuine.http2[0],
   }

@@ -31,10 +31,11 @@ export function reportText(verdict: Verdict): string {
     '',
     'Written by `npm run -s lab -- detectors`; how to read it: [docs/lab.md](../../docs/lab.md#detectors-somebody-who-watches-the-wire).',
     '',
-    `Wire: access lines of ${wire.upMbit} and ${wire.downMbit} Mbit/s, ${wire.delayMs} ms each way and ${wire.jitterMs} ms of jitter on average, MTU 1,500, no loss; watched ${wire.tap === 'isp' ? 'behind the access line' : 'at the client’s own device'}. ${Math.round(minutes)} minutes. Cover: ${covers}.`,
+    `Wire: from the device to its router a log-normal time each way, in the median ${wire.airMs} ms (sigma ${wire.airSigma}); access lines of ${wire.upMbit} and ${wire.downMbit} Mbit/s; from there ${wire.delayMs} ms each way and ${wire.jitterMs} ms more on average; MTU 1,500, no loss. The same sessions are watched from two places: at the client’s own \`device\`, the worst case, and behind its access \`line\`, where its provider is; what does not say from where is seen there. Collected in ${Math.round(minutes)} minutes. Cover: ${covers}.`,
     '',
     ...flows(verdict),
     ...connections(verdict),
+    ...mixtures(comparisons),
     ...starts(comparisons),
     ...parity(comparisons),
     ...requests(verdict),
@@ -59,6 +60,7 @@ function flows({ figures }: Verdict): string[] {
   const look = ({ view, kind, attacker }: FlowResult['id']): string => `${view}, ${kind}, ${attacker}`
   const rows = figures.flows.map((each) => [
     each.id.pair,
+    each.id.tap,
     look(each.id),
     each.sessions.join(' / '),
     areaText(each.auc),
@@ -71,6 +73,7 @@ function flows({ figures }: Verdict): string[] {
   ])
   const head = [
     'pair',
+    'watched from',
     'attacker sees',
     'sessions',
     'AUC (95 %)',
@@ -91,9 +94,10 @@ function flows({ figures }: Verdict): string[] {
     'What tells most by itself, with medians of the one and the other:',
     '',
     ...table(
-      ['pair', 'view', 'columns'],
+      ['pair', 'watched from', 'view', 'columns'],
       worst.map(({ id, telling }) => [
         id.pair,
+        id.tap,
         id.view,
         telling
           .map(
@@ -168,6 +172,20 @@ function connections({ comparisons, peers }: Verdict): string[] {
   ]
 }
 
+function mixtures(comparisons: readonly Comparison[]): string[] {
+  return [
+    'Chance that ours and the genuine come from one mixture (chi-square among relabelings; below 0.01 they do not):',
+    '',
+    ...table(
+      ['template', 'lengths of ECH', 'lengths of greetings', 'connections of a session'],
+      comparisons.map(({ template, alike }) => [
+        template,
+        ...[alike.ech, alike.hello, alike.connections].map((chance) => String(round(chance))),
+      ]),
+    ),
+  ]
+}
+
 function starts(comparisons: readonly Comparison[]): string[] {
   return [
     '## HTTP',
@@ -177,6 +195,8 @@ function starts(comparisons: readonly Comparison[]): string[] {
         'template',
         'start of HTTP/2, ours',
         'genuine',
+        'priority of the first request and records until its end, ours',
+        'genuine',
         'requests whose header order no genuine one has',
         'for instance',
         'contradictions of ours',
@@ -184,6 +204,7 @@ function starts(comparisons: readonly Comparison[]): string[] {
       ],
       comparisons.map(({ template, ours, genuine, orders }) => [
         ...[template, ours.http2.map(code).join(', '), genuine.http2.map(code).join(', ')],
+        ...[ours.starts.join('; '), genuine.starts.join('; ')],
         ...[`${orders.foreign} of ${orders.requests}`, code(orders.example)],
         ...[ours.contradictions.join(', '), genuine.contradictions.join(', ')],
       ]),
@@ -239,14 +260,15 @@ function habits(comparisons: readonly Comparison[]): string[] {
         'template',
         'beacon, ours',
         'genuine',
+        'more',
         'message seen, ours',
         'genuine',
         'its length, ours',
         'genuine',
         'time beyond the round trip',
       ],
-      comparisons.map(({ template, ours, genuine, beyond }) => [
-        ...[template, String(ours.beacon), String(genuine.beacon)],
+      comparisons.map(({ template, ours, genuine, beyond, beaconMore }) => [
+        ...[template, String(ours.beacon), String(genuine.beacon), areaText(beaconMore)],
         ...[areaText(ours.messages.event), areaText(genuine.messages.event)],
         ...[areaText(ours.messages.length), areaText(genuine.messages.length), areaText(beyond)],
       ]),

@@ -17,24 +17,18 @@ const ask = async (kind) => {
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const listen = async ({ think, quiet }) => {
   for (;;) {
+    await wait(think[0] + Math.random() * (think[1] - think[0]))
     const octets = await ask('poll').catch(() => undefined)
     if (octets === undefined) await wait(500)
     else if (octets > quiet) {
       show('…', false)
       await ask('acknowledge').catch(() => undefined)
     }
-    await wait(think[0] + Math.random() * (think[1] - think[0]))
   }
 }
-const askAll = async (kinds) => {
-  for (const kind of kinds) await ask(kind)
-}
 const enter = async ({ opening }) => {
-  const [first, ...others] = opening
-  await ask(first)
-  const asked = askAll(others)
+  for (const kind of opening) await ask(kind)
   void listen(supply)
-  await asked
 }
 const say = async (kind) => {
   await ask(kind)
