@@ -36,15 +36,13 @@ export class KeptContacts {
   all(): Contact[] {
     const { stored } = this
     if (stored.isWriting() && (this.kept === undefined || this.written.size > 0)) return stored.readAll()
-    this.kept ??= byUid(stored.readAll())
-    for (const [key, uid] of this.written) {
-      const contact = stored.read(uid)
-      // A new one has the last place, in the store as here.
-      if (contact === undefined) this.kept.delete(key)
-      else this.kept.set(key, contact)
-    }
+    const { kept } = this
+    // Of a new one only the store knows the place.
+    const isKnown = (key: string): boolean => kept?.has(key) === true
+    if (kept === undefined || ![...this.written.keys()].every(isKnown)) this.kept = byUid(stored.readAll())
+    else for (const [key, uid] of this.written) kept.set(key, stored.read(uid)!)
     this.written.clear()
-    return [...this.kept.values()]
+    return [...this.kept!.values()]
   }
 
   wrote(uid: Uint8Array): void {
