@@ -35,6 +35,7 @@ import { keptSeed, seedFor } from './rhythm-seed.ts'
 import { BlobWays } from './services/blobs.ts'
 import { gatewayName, Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
+import { placeOf } from './store/place.ts'
 import type { Store } from './store/store.ts'
 import { TRAFFIC_TABLES, Traffic } from './traffic.ts'
 import type { TunnelStatus } from './tunnel/status.ts'
@@ -66,6 +67,8 @@ export class Member {
   readonly presence: PresenceChecker
   /** Asking who is there while the person looks at the chat. */
   readonly rounds: Rounds
+  /** As in `MemberInput`. */
+  readonly folder: string
   private readonly store: Store
   private readonly builtins: readonly Builtin[]
   /** What traffic can look like on this machine, and what it cannot and why. */
@@ -83,6 +86,7 @@ export class Member {
   private readonly unwatch: () => void
 
   private constructor(parts: {
+    folder: string
     chat: Chat
     vault: Vault
     mailboxes: Mailboxes
@@ -98,6 +102,7 @@ export class Member {
     broker: Broker
     network: Broker['network']
   }) {
+    this.folder = parts.folder
     this.chat = parts.chat
     this.store = parts.store
     this.builtins = parts.builtins
@@ -156,7 +161,8 @@ export class Member {
       if (prepare !== undefined) tunnels.push(...(await openTunnels(input, own, prepare)))
       for (const { tunnel } of tunnels) mailboxes.add(tunnel)
       const { random, now } = clockwork
-      const options = { store, mailbox: watch, random, now, wake: (at: number) => alarm.set(at) }
+      const place = placeOf(join(folder, 'chat'))
+      const options = { store, mailbox: watch, random, now, place, wake: (at: number) => alarm.set(at) }
       const chat =
         Chat.open(options) ?? (newName === undefined ? undefined : Chat.create(options, newName, input.backup))
       if (chat === undefined) throw notJoined()
@@ -164,6 +170,7 @@ export class Member {
       const network = (): Promise<Uint8Array> => input.broker.network()
       const vault = new Vault(join(folder, 'files'), clockwork)
       const member = new Member({
+        folder,
         chat,
         vault,
         store,

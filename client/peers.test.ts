@@ -12,6 +12,7 @@ import { SottoError } from '#protocol/errors.ts'
 import { VirtualTime } from '#test/helpers/virtual-time.ts'
 import type { Chat } from './chat/chat.ts'
 import { acquainted, Person, World } from './chat/fixtures/world.ts'
+import { ChatLimits } from './chat/limits.ts'
 import type { NodeView } from './chat/nodes.ts'
 import type { Clockwork } from './clockwork.ts'
 import { type PeerParts, Peers } from './peers.ts'
@@ -91,6 +92,51 @@ test('what the node did not answer is asked again a minute later', async (t) => 
   t.is(bob.chat.nodes()[0]?.ours, 'waits')
   await time.run(() => bob.chat.nodes()[0]?.ours === 'told', 120_000)
   t.is(bob.chat.nodes()[0]?.ours, 'told')
+})
+
+test('ChatLimits.nodeTellings: an own node in other hands that moves each time makes us tell a friend a few times a day', async (t) => {
+  const world = new World(13)
+  const [alice, bob] = [new Person(world, 'Alice'), new Person(world, 'Bob')]
+  await acquainted(world, alice, bob)
+  bob.chat.offerNode(alice.id)
+  let [moves, invites] = [0, 0]
+  let connect = (): void => {}
+  const node = {
+    status: { state: { kind: 'ready' }, endpoint: { host: 'bob.example', port: 443 } },
+    onChange: (listener: (status: { state: { kind: string } }) => void) => {
+      connect = () => {
+        for (const kind of ['waiting', 'ready']) listener({ state: { kind } })
+      }
+    },
+    call: async (method: string) => {
+      if (method === 'node.keep') return { place: new Uint8Array(16).fill(++moves) }
+      invites++
+      return { link: linkBy(1) }
+    },
+  } as unknown as PeerParts['node']
+  const own: Clockwork = { ...clockwork, now: () => world.time.now, after: world.time.after }
+  const parts = { chat: bob.chat, broker: await firewall(t), node, mailboxes: new Mailboxes(own), clockwork: own }
+  const peers = new Peers({ ...parts, open: () => t.fail() as never })
+  t.teardown(() => peers.close())
+  const reconnect = async (times: number): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      connect()
+      await peers.attend()
+    }
+    await world.pass(60_000)
+  }
+  await reconnect(50)
+  t.true(moves >= 50)
+  t.is(invites, ChatLimits.nodeTellings)
+  const told = (): number => alice.events.filter(({ type }) => type === 'node').length
+  t.true(told() >= 1 && told() <= ChatLimits.nodeTellings)
+  await reconnect(50)
+  t.is(invites, ChatLimits.nodeTellings)
+  const before = moves
+  await world.pass(ChatLimits.nodeTellingsMs)
+  await peers.attend()
+  t.is(invites, ChatLimits.nodeTellings + 1, 'where it is by now, without anything happening')
+  t.true(moves > before && moves < before + 5, 'and the node is not asked all the time meanwhile')
 })
 
 test('our own node may answer anything: nobody is told of it, and nothing ends', async (t) => {

@@ -5,7 +5,7 @@
  */
 import { PolicyLimits } from '#firewall/limits.ts'
 import type { Broker, EndpointInfo, OfferedPeer } from '#firewall/permit.ts'
-import { hex, latin1 } from '#protocol/bytes.ts'
+import { hex, latin1, type Millis } from '#protocol/bytes.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { ServiceFailure } from '#protocol/services/service.ts'
 import type { Chat } from './chat/chat.ts'
@@ -61,6 +61,7 @@ export class Peers {
   private again = false
   private closed = false
   private cancelRetry = (): void => {}
+  private cancelAgain = (): void => {}
   private readonly unlisten: () => void
 
   constructor(parts: PeerParts) {
@@ -107,6 +108,7 @@ export class Peers {
     this.unlisten()
     await this.working
     this.cancelRetry()
+    this.cancelAgain()
     await Promise.all([...this.ways.values()].map(({ way }) => way.close()))
   }
 
@@ -137,6 +139,13 @@ export class Peers {
     this.cancelRetry = this.parts.clockwork.after(RETRY_MS, () => void this.attend())
   }
 
+  /** Some were told too often to be told now. */
+  private keepAgain(at: Millis): void {
+    const { clockwork } = this.parts
+    this.cancelAgain()
+    this.cancelAgain = clockwork.after(Math.max(0, at - clockwork.now()), () => this.connected())
+  }
+
   private async offerTheirs(): Promise<void> {
     const offers = await this.chosen(this.parts.chat.nodes().flatMap(offerOf))
     const said = `${offers.map(({ name, offer }) => `${name} ${hex(offer)}`).join()},`
@@ -164,7 +173,7 @@ export class Peers {
   }
 
   private async keepOurs(): Promise<void> {
-    const { chat, node } = this.parts
+    const { chat, node, clockwork } = this.parts
     if (node?.status.state.kind !== 'ready') return
     const friends = chat.nodeFriends()
     const said = friends.map(({ friend, place }) => `${hex(friend)} ${hex(place)}`).join()
@@ -172,14 +181,20 @@ export class Peers {
     const ids = friends.map(({ friend }) => friend)
     const place = placeIn(await node.call('node.keep', { friends: ids }, { timeoutMs: NODE_MS }))
     const gateway = gatewayName(node.status.endpoint)
-    for (const { contact, friend, place: told } of friends) {
+    const later: number[] = []
+    for (const { contact, friend, place: told, from } of friends) {
       if (hex(told) === hex(place)) continue
+      if (from > clockwork.now()) {
+        later.push(from)
+        continue
+      }
       const answer = await node.call('node.invite', { friend }, { timeoutMs: NODE_MS })
       const { link } = (answer ?? {}) as { readonly link?: unknown }
       if (typeof link === 'string') chat.tellNode(contact, { gateway, place, link })
     }
     const now = chat.nodeFriends().map(({ friend, place: at }) => `${hex(friend)} ${hex(at)}`)
     this.kept = `${now.join()},`
+    if (later.length > 0) this.keepAgain(Math.min(...later))
   }
 }
 

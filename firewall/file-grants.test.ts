@@ -1,8 +1,12 @@
 import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { fileGrants } from './file-grants.ts'
+import { type FileGrants, fileGrants as grants } from './file-grants.ts'
 import { temporaryFolder } from './fixtures/temporary.ts'
+
+const fileGrants = (args: readonly string[]): FileGrants => grants(args, '/state/core')
+/** Ends with the hash of the above, so that each member has another. */
+const DRAFT = '.sotto-part-faf53315'
 
 test('files that the person has named, each alone', async (t) => {
   const folder = await realpath(await temporaryFolder(t))
@@ -32,14 +36,14 @@ test('what is sent, and where it is saved', async (t) => {
   await symlink(join(folder, 'inner'), join(folder, 'link'))
   t.deepEqual(fileGrants(['send', 'Anna', '--file', file]), { read: [file], write: [] })
   t.deepEqual(fileGrants(['send', 'Anna', '--', '--file', file]), { read: [], write: [] })
-  const [taken, draft] = [join(folder, 'new.pdf'), join(folder, 'new.pdf.sotto-part')]
+  const [taken, draft] = [join(folder, 'new.pdf'), join(folder, `new.pdf${DRAFT}`)]
   t.deepEqual(fileGrants(['files', 'save', '1', '--to', taken]), {
     read: [taken, draft],
     write: [taken, draft],
     folders: [],
   })
   const [link, inner] = [join(folder, 'link'), join(folder, 'inner')]
-  const drafts = [join(link, '.sotto-part'), join(inner, '.sotto-part')]
+  const drafts = [join(link, DRAFT), join(inner, DRAFT)]
   t.deepEqual(fileGrants(['files', 'save', '1', '--into', link]), {
     read: drafts,
     write: drafts,

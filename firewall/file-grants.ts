@@ -4,6 +4,8 @@
  */
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { hex, utf8 } from '#protocol/bytes.ts'
+import { sha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { optionValues, positionals } from './options.ts'
 
@@ -18,17 +20,25 @@ export interface FileGrants {
 export const codeFiles = (folder: string): string[] =>
   [1, 2, 3].map((index) => join(folder, `sotto-backup-${index}-of-3.png`))
 
-const DRAFT = '.sotto-part'
-/** Where a file is written before it gets its name: beside it, or in a folder whatever it will be called. */
-export const draftOf = (file: string): string => file + DRAFT
-export const draftIn = (folder: string): string => join(folder, DRAFT)
+/** Of each member another one: what an earlier try has left there is its own, and nobody else is writing it. */
+const draftName = (core: string): string => `.sotto-part-${hex(sha256(utf8(core))).slice(0, 8)}`
+/**
+ * Where a file is written before it gets its name: beside it, or in a folder whatever it will be called.
+ * @param core the core's folder, which one process alone has open
+ */
+export const draftOf = (file: string, core: string): string => file + draftName(core)
+export const draftIn = (folder: string, core: string): string => join(folder, draftName(core))
 
-/** @throws SottoError E_USAGE for a path that Node's permissions would take for many: a pattern, or a folder with all in it */
-export function fileGrants(args: readonly string[]): FileGrants {
+/**
+ * @param core the core's folder
+ * @throws SottoError E_USAGE for a path that Node's permissions would take for many: a pattern, or a folder with all in it
+ */
+export function fileGrants(args: readonly string[], core: string): FileGrants {
   const [noun, verb] = args
   if (noun === 'identity') return ofIdentity(args)
   if (noun === 'send') return { read: single(optionValues(args, '--file')).flatMap(bothNames), write: [] }
-  if (noun === 'files' && verb === 'save') return ofSaving(optionValues(args, '--to'), optionValues(args, '--into'))
+  if (noun === 'files' && verb === 'save')
+    return ofSaving(optionValues(args, '--to'), optionValues(args, '--into'), core)
   if (noun === 'card') return { read: [], write: single(optionValues(args, '--file')).map(writable) }
   if (noun === 'contacts' && verb === 'add')
     return { read: single(optionValues(args, '--file')).map(readable), write: [] }
@@ -56,9 +66,10 @@ function ofProfile(args: readonly string[]): FileGrants {
 }
 
 /** Into a folder the core may write, and see nothing of what is there but its own draft. */
-function ofSaving(files: readonly string[], folders: readonly string[]): FileGrants {
+function ofSaving(files: readonly string[], folders: readonly string[], core: string): FileGrants {
   requireFolders(folders)
-  const own = [...single(files), ...files.map(draftOf), ...folders.map(draftIn)].flatMap(bothNames)
+  const drafts = [...files.map((file) => draftOf(file, core)), ...folders.map((folder) => draftIn(folder, core))]
+  const own = [...single(files), ...drafts].flatMap(bothNames)
   return { read: own, write: own, folders: folders.flatMap(bothNames) }
 }
 

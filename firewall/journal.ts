@@ -46,6 +46,18 @@ export function withEndpoints(kept: Kept, endpoints: Endpoints, kind: ChangeKind
   return { ...kept, endpoints, changes: compacted([...kept.changes, { at, kind, added, removed }], at) }
 }
 
+/**
+ * As `kept`, with an endpoint where another was, and no change of its own: what takes back the coming of the one takes back the
+ * other. For moves that others cause, so that they fill no list that is the person's.
+ */
+export function withMoved(kept: Kept, from: string, to: Endpoint): Kept {
+  const endpoints = new Map(kept.endpoints)
+  endpoints.delete(from)
+  endpoints.set(to.id, to)
+  const moved = (id: string): string => (id === from ? to.id : id)
+  return { ...kept, endpoints, changes: kept.changes.map((each) => ({ ...each, added: each.added.map(moved) })) }
+}
+
 /** Takes back the latest change. What a list added does not come again with the same list: its version stays known. */
 export function undone(kept: Kept, now: Millis): Decision<{ readonly kept: Kept; readonly change: Change }> {
   const changes = compacted(kept.changes, now)

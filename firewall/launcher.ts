@@ -7,7 +7,7 @@
 
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { existsSync, fstatSync } from 'node:fs'
+import { existsSync, fstatSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { coreArguments, coreEnvironment } from './core-process.ts'
@@ -125,7 +125,7 @@ function startCore(
   // A pipe that held the link, or a password, has been read to its end.
   const isRead = wantsToJoin(args) || readsCredentials(args) || wantsToChangePassword(args)
   const input = isRead && !process.stdin.isTTY ? 'ignore' : 'inherit'
-  const files = fileGrants(args)
+  const files = fileGrants(args, realpathSync(core))
   const argv = coreArguments({ entry, root, state, core, args, files, launcherFlags: process.execArgv })
   // Nobody wants both: events are of conversations.
   const last: StdioOptions = answer !== undefined ? ['pipe'] : events === undefined ? [] : [events]

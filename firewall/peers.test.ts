@@ -93,6 +93,22 @@ test('what is not offered any more goes, and can be taken back for a while', (t)
   t.deepEqual(peers(value(undone(kept, NOW)).kept), [], 'letting in is taken back as well')
 })
 
+test('moves of a node are not the person’s changes: what they can take back stays, however often it moves', (t) => {
+  const list = withPeer()
+  const others = new Map([...list.endpoints].filter(([id]) => id !== 'g.example'))
+  const before = withEndpoints(list, others, 'forgotten', NOW)
+  let kept = before
+  for (let n = 2; n < 200; n++) {
+    kept = decideOffers(kept, [offered(1, offerBy(1, n, { host: `m${n}.example` }))], NOW + n * 1000, fresh).kept
+  }
+  t.is(peers(kept)[0]?.host, 'm199.example')
+  t.is(kept.changes.length, before.changes.length)
+  const once = value(undone(kept, NOW + 200_000))
+  t.deepEqual([once.change.kind, once.kept.endpoints.has('g.example')], ['forgotten', true])
+  const twice = value(undone(once.kept, NOW + 200_000))
+  t.deepEqual([twice.change.kind, peers(twice.kept)], ['peered', []], 'letting in is taken back wherever it is by now')
+})
+
 test('no offer leads into the person’s own network, unless an invite does', (t) => {
   const near = ['localhost', '127.0.0.1', '192.168.1.1', '169.254.169.254', '10.0.0.1', '::1', 'fd00::1']
   for (const host of near)

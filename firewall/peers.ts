@@ -10,7 +10,7 @@ import type { PeerOffer } from '#protocol/peer-offer.ts'
 import { parsePeerOffer } from '#protocol/peer-offer.ts'
 import { isNear } from './gateway-list.ts'
 import type { Kept } from './journal.ts'
-import { withEndpoints } from './journal.ts'
+import { withEndpoints, withMoved } from './journal.ts'
 import { PolicyLimits } from './limits.ts'
 import type { OfferedPeer } from './permit.ts'
 import type { Credential, Decision, Endpoint, Refusal } from './policy.ts'
@@ -49,19 +49,19 @@ export function decideOffers(
     else taken.set(hex(offer.root), { offered, offer })
   }
   if (offers.length > PolicyLimits.peers) refused.push('too-many-peers')
-  const endpoints = new Map(kept.endpoints)
+  const gone = new Set<string>()
+  let moved = kept
   for (const endpoint of kept.endpoints.values()) {
     if (endpoint.kind !== 'peer') continue
-    const now = endpoint.peer && taken.get(hex(endpoint.peer.root))
-    if (now !== undefined && now.offer.version < endpoint.peer!.version) refused.push('peer-old')
-    if (now !== undefined && now.offer.version <= endpoint.peer!.version) continue
-    endpoints.delete(endpoint.id)
-    if (now === undefined) continue
-    const next = endpointOf(now.offered.name, now.offer, fresh, endpoint)
-    endpoints.set(next.id, next)
+    const found = endpoint.peer && taken.get(hex(endpoint.peer.root))
+    if (found === undefined) gone.add(endpoint.id)
+    else if (found.offer.version < endpoint.peer!.version) refused.push('peer-old')
+    else if (found.offer.version > endpoint.peer!.version)
+      moved = withMoved(moved, endpoint.id, endpointOf(found.offered.name, found.offer, fresh, endpoint))
   }
   const next = [...taken.values()].map(({ offered }) => offered)
-  const changed = withEndpoints(kept, endpoints, endpoints.size < kept.endpoints.size ? 'forgotten' : 'peered', now)
+  const left = new Map([...moved.endpoints].filter(([id]) => !gone.has(id)))
+  const changed = withEndpoints(moved, left, 'forgotten', now)
   return { kept: sameOffers(kept.offers, next) ? changed : { ...changed, offers: next }, refused }
 }
 

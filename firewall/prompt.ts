@@ -33,6 +33,18 @@ export async function ask(prompt: string, input: NodeJS.ReadStream, output: Node
   }
 }
 
+/** A secret for each prompt, as `askSecret`; from a pipe, a line for each. @throws SottoError E_USAGE where the pipe holds too much */
+export async function askSecrets(
+  prompts: readonly string[],
+  input: NodeJS.ReadStream,
+  output: NodeJS.WritableStream,
+): Promise<string[]> {
+  if (!input.isTTY) return (await readText('', input, output)).split(/\r?\n/)
+  const typed: string[] = []
+  for (const prompt of prompts) typed.push(await askSecret(prompt, input, output))
+  return typed
+}
+
 /**
  * A secret typed at a prompt without showing on the screen; from a pipe, its first line.
  * @throws SottoError E_USAGE where the pipe holds too much

@@ -43,7 +43,7 @@ async function reading(
 }
 
 const head = (length: number): string => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`
-const all: Read = (request) => readBody(request, Number.POSITIVE_INFINITY, 100)
+const all: Read = (request) => readBody(request, 100)
 
 test('with the head, or after it: the whole body', async (t) => {
   t.is(await reading(t, all, (socket) => socket.write(`${head(5)}hello`)), 'hello')
@@ -55,27 +55,6 @@ test('with the head, or after it: the whole body', async (t) => {
   t.is(later, 'hello')
   const chunked = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n'
   t.is(await reading(t, all, (socket) => socket.write(chunked)), 'hello')
-})
-
-test('enough is enough, and what follows can still be read', async (t) => {
-  const twice: Read = async (request) => {
-    const first = await readBody(request, 3, 100)
-    t.true(first.bytes.length >= 3)
-    return await readBody(request, Number.POSITIVE_INFINITY, 100, first)
-  }
-  const told = await reading(t, twice, (socket, begun) => {
-    socket.write(`${head(9)}one`)
-    void begun.then(() => socket.write('twotwo'))
-  })
-  t.is(told, 'onetwotwo')
-  t.is(
-    await reading(
-      t,
-      (request) => readBody(request, 3, 100),
-      (socket) => socket.write(`${head(9)}one`),
-    ),
-    'one ...',
-  )
 })
 
 test('more than the limit is not read', async (t) => {

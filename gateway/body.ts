@@ -9,29 +9,20 @@ export interface BodyPart {
 }
 
 /**
- * Reads until at least `enough` octets are there, the body ends, or more than `limit` came; the stream is left paused,
- * so that what follows is still to be read. Rejects where the request breaks off.
+ * Reads until the body ends, or more than `limit` octets came; the stream is left paused then, so that what follows is still
+ * to be read. Rejects where the request breaks off.
  */
-export async function readBody(
-  request: IncomingMessage,
-  enough: number,
-  limit: number,
-  before?: BodyPart,
-): Promise<BodyPart> {
-  if (before !== undefined) return await readOn(request, enough, limit, before)
+export async function readBody(request: IncomingMessage, limit: number): Promise<BodyPart> {
   // Most bodies come together with their head: the parser has them once it is done, and nothing has to be waited for.
   await undefined
   const bytes: Buffer | null = request.read()
-  if (bytes === null) return await readOn(request, enough, limit)
-  const part = { bytes, whole: request.complete && request.readableLength === 0 }
-  return part.whole || bytes.length > limit ? part : await readOn(request, enough, limit, part)
+  const part = bytes === null ? undefined : { bytes, whole: request.complete && request.readableLength === 0 }
+  return part !== undefined && (part.whole || bytes!.length > limit) ? part : await readOn(request, limit, part?.bytes)
 }
 
-function readOn(request: IncomingMessage, enough: number, limit: number, before?: BodyPart): Promise<BodyPart> {
-  const chunks: Uint8Array[] = before === undefined ? [] : [before.bytes]
-  let length = before?.bytes.length ?? 0
-  if (before?.whole || length >= enough)
-    return Promise.resolve({ bytes: concat(...chunks), whole: before?.whole ?? false })
+function readOn(request: IncomingMessage, limit: number, before: Uint8Array | undefined): Promise<BodyPart> {
+  const chunks: Uint8Array[] = before === undefined ? [] : [before]
+  let length = before?.length ?? 0
   if (request.readableEnded) return Promise.resolve({ bytes: concat(...chunks), whole: true })
   if (request.destroyed) return Promise.reject(new Error('the request broke off'))
   return new Promise((resolve, reject) => {
@@ -46,7 +37,7 @@ function readOn(request: IncomingMessage, enough: number, limit: number, before?
     const onData = (chunk: Buffer): void => {
       chunks.push(chunk)
       length += chunk.length
-      if (length >= enough || length > limit) settle(false)
+      if (length > limit) settle(false)
     }
     const onEnd = (): void => settle(true)
     const onError = (error: Error): void => reject(error)
@@ -55,7 +46,7 @@ function readOn(request: IncomingMessage, enough: number, limit: number, before?
     request.on('end', onEnd)
     request.on('error', onError)
     request.on('close', onClose)
-    // An earlier call has paused it, and then a listener alone does not make it flow again.
+    // `read` has paused it, and then a listener alone does not make it flow again.
     request.resume()
   })
 }

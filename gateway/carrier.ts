@@ -1,12 +1,14 @@
 /**
- * Decides, for every request, whether it is a member's exchange; performs those, and gives all others to the decoy.
- * There is one kind of failure: `decoy(request)`. Nothing is allocated for a request before its token is an expected one.
+ * Decides, for every request on a path that a template uses, whether it is a member's exchange; performs those, and gives all
+ * others to the decoy. There is one kind of failure: `decoy(request)`. Nothing is kept for a request before its token is an
+ * expected one. Strangers are rare, and anybody can measure how long each of their requests takes: what they reach is short,
+ * allocates little, calls into native code as little as can be, and waits for nothing.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Matcher } from '#engine/match.ts'
 import type { Shape } from '#engine/shape.ts'
 import type { HttpResponse } from '#engine/template.ts'
-import { lookupKey } from '#protocol/bytes.ts'
+import { empty, lookupKey } from '#protocol/bytes.ts'
 import { TOKEN_LENGTH } from '#protocol/constants.ts'
 import type { Expected, TokenTable } from '#protocol/session/token-table.ts'
 import type { BodyPart } from './body.ts'
@@ -15,12 +17,19 @@ import { writeWhole } from './decoy/answer.ts'
 import type { Decoy } from './decoy/decoy.ts'
 import type { Cohort } from './first-contact.ts'
 import { headerOf } from './header-of.ts'
+import type { WatchedMessage } from './lead.ts'
+import { onLead } from './lead.ts'
 import type { Sessions } from './sessions.ts'
 
 /** Octets of a body that may be read before its token is found. Attack: buffering for strangers. */
 const TOKEN_PREFIX = 4096
 /** Octets of a body that an exchange may have. POST bodies of templates stay below common edges' 256 KiB. */
 const BODY_MAX = 300_000
+
+/** Looked up where a request has no token. */
+const nobodys = new Uint8Array(TOKEN_LENGTH)
+
+const noBody: BodyPart = { bytes: empty, whole: true }
 
 /** Whose exchange a token announces. */
 type Owner =
@@ -49,34 +58,42 @@ export class Carrier {
     this.input = input
   }
 
-  /** Answers every request; resolves once the answer is under way. */
-  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Answers a request whose path a template uses. False for all others: they are the website's, and nothing was done. */
+  readonly take = (request: WatchedMessage, response: ServerResponse): boolean => {
     const shapes = this.input.matcher().match(request.method ?? '', request.url ?? '')
-    if (shapes.length === 0) return await this.input.decoy(request, response)
-    await this.candidate(shapes, request, response)
+    if (shapes.length === 0) return false
+    const recognised = this.recognise(shapes, request, undefined)
+    if (recognised !== 'needs-body') this.answer(recognised, request, response)
+    else onLead(request, TOKEN_PREFIX, (lead) => this.decide(shapes, request, response, lead))
+    return true
   }
 
-  /** A request on a path that a template uses: a stranger's until its token says otherwise. */
-  private async candidate(shapes: readonly Shape[], request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let body: BodyPart | undefined
-    let recognised = this.recognise(shapes, request, undefined)
-    try {
-      if (recognised === 'needs-body') {
-        body = await readBody(request, TOKEN_PREFIX, BODY_MAX)
-        recognised = this.recognise(shapes, request, body.bytes)
-      }
-      if (recognised !== undefined && recognised !== 'needs-body' && request.method !== 'GET') {
-        body = await readBody(request, Number.POSITIVE_INFINITY, BODY_MAX, body)
-      }
-    } catch {
-      // The request broke off: there is nobody left to answer.
-      response.destroy()
-      return
-    }
-    if (recognised !== undefined && recognised !== 'needs-body' && body?.whole !== false) {
-      if (await this.attempt(recognised, request, response, body?.bytes ?? new Uint8Array(0))) return
-    }
-    await this.input.decoy(request, response, body?.bytes)
+  /** By the beginning of the body; undefined where the request broke off: there is nobody left to answer. */
+  private decide(
+    shapes: readonly Shape[],
+    request: IncomingMessage,
+    response: ServerResponse,
+    lead: Uint8Array | undefined,
+  ): void {
+    if (lead === undefined) return void response.destroy()
+    const recognised = this.recognise(shapes, request, lead)
+    this.answer(recognised === 'needs-body' ? undefined : recognised, request, response)
+  }
+
+  /** Strangers get the website at once, in the turn in which their request came. */
+  private answer(recognised: Recognised | undefined, request: IncomingMessage, response: ServerResponse): void {
+    const answered =
+      recognised === undefined ? this.input.decoy(request, response) : this.announced(recognised, request, response)
+    answered.catch(() => response.destroy())
+  }
+
+  /** A request whose token is expected. */
+  private async announced(recognised: Recognised, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = request.method === 'GET' ? noBody : await readBody(request, BODY_MAX).catch(() => undefined)
+    // The request broke off: there is nobody left to answer.
+    if (body === undefined) return void response.destroy()
+    if (body.whole && (await this.attempt(recognised, request, response, body.bytes))) return
+    await this.input.decoy(request, response, body.bytes)
   }
 
   /** As `perform`. What fails inside (a full disk, a fault of ours) gets the website too: no second kind of failure. */
@@ -94,27 +111,49 @@ export class Carrier {
     }
   }
 
+  /** Never throws: what fails inside gets the website too. */
   private recognise(
     shapes: readonly Shape[],
     request: IncomingMessage,
     prefix: Uint8Array | undefined,
   ): Recognised | 'needs-body' | undefined {
-    let needsBody = false
-    for (const [index, shape] of shapes.entries()) {
-      const token = shape.readToken(request.url!, (name) => headerOf(request, name), prefix)
-      if (token === 'needs-body') needsBody = true
-      else if (token?.length === TOKEN_LENGTH) {
-        const owner = this.lookUp(token)
-        if (owner !== undefined) return { owner, shapes: shapes.slice(index) }
-      }
+    try {
+      return this.ownerIn(shapes, request, prefix)
+    } catch (error) {
+      this.input.report(error)
+      return undefined
     }
-    return needsBody && prefix === undefined ? 'needs-body' : undefined
   }
 
-  private lookUp(token: Uint8Array): Owner | undefined {
-    const expected = this.input.tokens.find(lookupKey(token))
+  private ownerIn(
+    shapes: readonly Shape[],
+    request: IncomingMessage,
+    prefix: Uint8Array | undefined,
+  ): Recognised | 'needs-body' | undefined {
+    let needsBody = false
+    let unknown: string | undefined
+    const header = (name: string): string | undefined => headerOf(request, name)
+    for (let index = 0; index < shapes.length; index++) {
+      const token = shapes[index]!.readToken(request.url!, header, prefix)
+      if (token === 'needs-body') needsBody = true
+      if (token === 'needs-body' || token?.length !== TOKEN_LENGTH) continue
+      const key = lookupKey(token)
+      // Templates of one path have it at one place, mostly.
+      if (key === unknown) continue
+      const owner = this.lookUp(token, key)
+      if (owner !== undefined) return { owner, shapes: shapes.slice(index) }
+      unknown = key
+    }
+    if (needsBody && prefix === undefined) return 'needs-body'
+    // Where there is none, as much is done as with one: the time must not tell what has a token's form.
+    if (unknown === undefined) this.lookUp(nobodys, lookupKey(nobodys))
+    return undefined
+  }
+
+  private lookUp(token: Uint8Array, key: string): Owner | undefined {
+    const expected = this.input.tokens.find(key)
     if (expected !== undefined) return { kind: 'session', expected }
-    const cohort = this.input.sessions.cohortOf(token)
+    const cohort = this.input.sessions.cohortOf(token, key)
     return cohort === undefined ? undefined : { kind: 'first', cohort, token }
   }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Millis } from '#protocol/bytes.ts'
-import { latin1, lookupKey } from '#protocol/bytes.ts'
+import { latin1 } from '#protocol/bytes.ts'
 import { BUCKET_MS, COHORT_SLOTS, Limits } from '#protocol/constants.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import type { CohortKeys } from '#protocol/recognition.ts'
@@ -78,11 +78,9 @@ export class CohortTokens {
   /** The cohort whose token this is in the bucket of `now` or in one beside it: clocks differ by up to a bucket. */
   find(token: Uint8Array, now: Millis): Cohort | undefined {
     const tag = this.tagOf(token)
-    for (const bucket of neighbours(now)) {
-      const cohort = this.tags(bucket).get(tag)
-      if (cohort !== undefined) return cohort
-    }
-    return undefined
+    const current = bucketOf(now)
+    // The likeliest first.
+    return this.tags(current).get(tag) ?? this.tags(current - 1).get(tag) ?? this.tags(current + 1).get(tag)
   }
 
   private tags(bucket: number): Bucket {
@@ -100,7 +98,7 @@ export class CohortTokens {
   }
 }
 
-/** The buckets whose tokens are expected, the likeliest first: clocks differ by up to a bucket. */
+/** The buckets whose tokens are expected: clocks differ by up to a bucket. */
 function neighbours(now: Millis): readonly number[] {
   const current = bucketOf(now)
   return [current, current - 1, current + 1]
@@ -138,9 +136,12 @@ export class ReplayCache<Answer> {
     this.seen.set(latin1(token), { at, exact: '', answer: undefined })
   }
 
-  /** True where this token has been used and its answer is not given again: a stranger's, before anything else is looked at. */
-  isOver(token: Uint8Array, now: Millis): boolean {
-    const entry = this.seen.get(lookupKey(token))
+  /**
+   * True where the token of this `lookupKey` has been used and its answer is not given again: a stranger's, before anything else
+   * is looked at.
+   */
+  isOver(key: string, now: Millis): boolean {
+    const entry = this.seen.get(key)
     return entry !== undefined && (entry.answer === undefined || now - entry.at > Limits.firstContactAnswerMs)
   }
 

@@ -150,8 +150,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   if (listen.kind === 'https' && acme !== undefined)
     certificates = await keepCertificate(state.folder, state.config, acme, listen, log)
   parts.defer(async () => await certificates?.stop())
-  const options = { refusal, upgrades: sockets }
-  const server = await startServer(listen, (request, response) => carrier.handle(request, response), options)
+  const server = await startServer(listen, decoy, { refusal, upgrades: sockets, before: carrier.take })
   if (certificates !== undefined && listen.kind === 'https')
     certificates.onRenewed = () =>
       void readTlsFiles(listen)

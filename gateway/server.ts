@@ -12,10 +12,17 @@ import { toNodeHandler } from 'h3/node'
 import { SottoError } from '#protocol/errors.ts'
 import type { Listen } from './config.ts'
 import type { Refusal, Upgrades } from './decoy/decoy.ts'
+import { WatchedMessage } from './lead.ts'
 import type { TlsPair } from './tls-files.ts'
 import { readTlsFiles } from './tls-files.ts'
 
-export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+export type Handler = (request: WatchedMessage, response: ServerResponse) => Promise<void>
+
+/**
+ * Stands in front of the website. A request that it takes does not go through h3, which has nothing to do with it, and is spared
+ * about as much as it costs to be looked at: so it takes no other time than one that nobody looks at.
+ */
+export type Before = (request: WatchedMessage, response: ServerResponse) => boolean
 
 export interface RunningServer {
   /** The TCP port in use; undefined on a unix socket. */
@@ -40,9 +47,10 @@ const SERVER_OPTIONS = {
 
 /**
  * What a web server in front has accepted, Node must not refuse in its own words: nginx stops at 32 KiB of headers, Caddy
- * at 1 MiB. Who can reach this socket is that server, and it bounds what strangers may send.
+ * at 1 MiB. Who can reach this socket is that server, and it bounds what strangers may send. Caddy keeps connections for two
+ * minutes: it ends them, not we, since one that we end as a request is on its way becomes a 502.
  */
-const BEHIND_FRONT = { ...SERVER_OPTIONS, maxHeaderSize: 1_114_112 } as const
+const BEHIND_FRONT = { ...SERVER_OPTIONS, maxHeaderSize: 1_114_112, keepAliveTimeout: 180_000 } as const
 
 /** Errors of connections on which nobody waits for an answer: the visitor has left or said nothing for too long. */
 const silent: ReadonlySet<string> = new Set([
@@ -57,6 +65,8 @@ export interface ServerOptions {
   readonly refusal: Refusal
   /** For a site that speaks more than HTTP. */
   readonly upgrades?: Upgrades
+  /** Asked first, of every request; true where it answers. */
+  readonly before?: Before
   /** Plain HTTP that strangers reach themselves, without a web server in front that bounds what they may send. */
   readonly facing?: boolean
 }
@@ -79,16 +89,25 @@ export async function startServer(listen: Listen, handle: Handler, options: Serv
   }
 }
 
-function createServer(tls: TlsPair | undefined, handle: Handler, { upgrades, facing }: ServerOptions): Server {
-  const listener = application(handle)
+function createServer(tls: TlsPair | undefined, handle: Handler, options: ServerOptions): Server {
+  const { upgrades, facing, before } = options
+  const website = application(handle)
+  const listener: typeof website =
+    before === undefined
+      ? website
+      : (request, response) => void (before(request, response) || website(request, response))
   // What nobody wants to be an upgrade is a request like any other.
   const limits = tls === undefined && facing !== true ? BEHIND_FRONT : SERVER_OPTIONS
-  const options = { ...limits, shouldUpgradeCallback: upgrades?.wanted ?? (() => false) }
+  const settings = {
+    ...limits,
+    IncomingMessage: WatchedMessage,
+    shouldUpgradeCallback: upgrades?.wanted ?? (() => false),
+  }
   try {
     const server =
       tls === undefined
-        ? createHttp(options, listener)
-        : createHttps({ ...options, ...tls, ALPNProtocols: ['http/1.1'] }, listener)
+        ? createHttp(settings, listener)
+        : createHttps({ ...settings, ...tls, ALPNProtocols: ['http/1.1'] }, listener)
     // Beyond 2,000 fields Node would drop the others, without a word; what bounds them is their length.
     server.maxHeadersCount = 0
     if (upgrades !== undefined) server.on('upgrade', upgrades.handle)
@@ -121,15 +140,17 @@ function isAnswering(socket: Duplex): boolean {
  * h3 gets a promise that settles only where the handler fails: the answer is written already, and nobody who waits for
  * a promise that cannot settle keeps it in memory. While an exchange is held, nothing of h3 is there (3 KB an exchange).
  */
-export function application(handle: Handler): (request: IncomingMessage, response: ServerResponse) => void {
+export function application<Request extends IncomingMessage>(
+  handle: (request: Request, response: ServerResponse) => Promise<void>,
+): (request: Request, response: ServerResponse) => void {
   const app = new H3()
   app.all('/**', ({ runtime }) => {
     const { req, res } = runtime!.node!
     return new Promise<never>((_, reject) => {
-      handle(req as IncomingMessage, res as ServerResponse).catch(reject)
+      handle(req as Request, res as ServerResponse).catch(reject)
     })
   })
-  const listener = toNodeHandler(app) as (request: IncomingMessage, response: ServerResponse) => void
+  const listener = toNodeHandler(app) as (request: Request, response: ServerResponse) => void
   return (request, response) => {
     if (isOrdinary(request.url!)) listener(request, response)
     else handle(request, response).catch(() => response.destroy())

@@ -2,6 +2,7 @@
 import type { Shape } from '#engine/shape.ts'
 import type { HttpResponse } from '#engine/template.ts'
 import type { Millis, Random } from '#protocol/bytes.ts'
+import { lookupKey } from '#protocol/bytes.ts'
 import { Limits } from '#protocol/constants.ts'
 import { x25519PublicKey } from '#protocol/crypto/x25519.ts'
 import type { Claim, FirstContactRequest } from '#protocol/handshake.ts'
@@ -74,11 +75,14 @@ export class Sessions implements Keeper {
     this.cohorts.fill(this.input.now())
   }
 
-  /** Whose first contact this token announces; undefined where it is nobody's, or has been used and answered. */
-  cohortOf(token: Uint8Array): Cohort | undefined {
+  /**
+   * Whose first contact this token announces; undefined where it is nobody's, or has been used and answered. `key`: the
+   * token's, for who has it already.
+   */
+  cohortOf(token: Uint8Array, key: string = lookupKey(token)): Cohort | undefined {
     const now = this.input.now()
     // Both are asked each time, so that a token that was used takes no other time than one that never was any.
-    const over = this.replays.isOver(token, now)
+    const over = this.replays.isOver(key, now)
     const cohort = this.cohorts.find(token, now)
     return over ? undefined : cohort
   }

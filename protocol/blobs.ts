@@ -4,6 +4,8 @@
 export const PIECE_BYTES = 32_768
 /** Pieces of the largest blob: 96 MiB. */
 export const PIECES_MAX = 3_072
+/** Pieces of the largest blob that is kept in memory alone: 32 MiB, all that a member has there. */
+export const MEMORY_PIECES_MAX = 1_024
 /** Octets of a blob's id. */
 export const BLOB_ID_LENGTH = 24
 

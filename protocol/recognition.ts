@@ -78,7 +78,7 @@ export function tagReader(maskKey: Uint8Array): (token: Uint8Array) => string {
   const tag = new Uint8Array(SLOT_TAG_LENGTH)
   const at = TOKEN_LENGTH - SLOT_TAG_LENGTH
   return (token) => {
-    const over = mask(token.subarray(0, at))
+    const over = mask(token, at)
     for (let i = 0; i < tag.length; i++) tag[i] = token[at + i]! ^ over[i]!
     return lookupKey(tag)
   }

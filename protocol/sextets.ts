@@ -1,4 +1,4 @@
-/** Base64 of what is short, tokens above all: every stranger's request has its token read. RFC 4648 sections 4 and 5. */
+/** Base64 and hexadecimal digits of what is short, tokens above all: every stranger's request has its token read. RFC 4648 sections 4, 5 and 8. */
 
 /** Octets up to which this is quicker than native code, and three times as quick where that is not in the processor's cache. */
 export const SHORT = 32
@@ -25,4 +25,18 @@ export function sextetsInto(out: Uint8Array, text: string, count: number, sextet
     left &= (1 << bits) - 1
   }
   return left === 0
+}
+
+const nibbles = sextetsOf('0123456789abcdef')
+
+/** As `sextetsInto`, for hexadecimal digits in small letters, two an octet. */
+export function hexInto(out: Uint8Array, text: string): boolean {
+  if (text.length !== 2 * out.length) return false
+  for (let i = 0; i < out.length; i++) {
+    const high = nibbles[text.charCodeAt(2 * i)] ?? -1
+    const low = nibbles[text.charCodeAt(2 * i + 1)] ?? -1
+    if (high < 0 || low < 0) return false
+    out[i] = (high << 4) | low
+  }
+  return true
 }

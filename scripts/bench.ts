@@ -13,6 +13,7 @@ const benches: Record<string, () => Promise<() => Promise<Report>>> = {
   open: async () => (await import('./bench/open.ts')).open,
   ratchet: async () => (await import('./bench/ratchet.ts')).ratchet,
   tracker: async () => (await import('./bench/tracker.ts')).tracker,
+  stranger: async () => (await import('./bench/stranger.ts')).stranger,
   templates: async () => (await import('./bench/templates.ts')).templates,
 }
 

@@ -3,19 +3,20 @@
  * process, and V8's code for them. The sources alone decide what it does; where it is missing, they run themselves, and Node
  * takes types away and looks for 600 files at every start. `scripts/prepared.sh` calls this; docs/releases.md says who may.
  */
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { memberFlags } from './node-flags.ts'
 import { clear, replace, seen } from './prepare/place.ts'
 import type { PlannedModule } from './prepare/write.ts'
 import { root, writePrograms, writeStarts } from './prepare/write.ts'
 
 const scripts = import.meta.dirname
-/** Milliseconds: how coarse times of files may be. Nothing is read earlier, so that what bears the stamp's time was changed before. */
+/** Milliseconds: how coarse times of files may be. Nothing is read earlier, so that what changes after it was read bears another time. */
 const COARSE = 1_000
 /** Milliseconds for a first run, on whatever machine. A start must not wait for ever. */
 const RUN_MS = 300_000
@@ -31,7 +32,7 @@ await prepare(join(root, 'prepared'))
 
 /** All of it or nothing: other starts see the folder as it was, none, or as it will be. */
 async function prepare(folder: string): Promise<void> {
-  const [began, before] = [Date.now() / 1_000, await seen(folder)]
+  const [sources, before] = [await listed(), await seen(folder)]
   await clear(folder)
   await setTimeout(COARSE)
   const fresh = `${folder}-${process.pid}`
@@ -40,12 +41,17 @@ async function prepare(folder: string): Promise<void> {
     await writePrograms(fresh, programs)
     await rehearse(fresh)
     await writeStarts(fresh, starts)
-    await writeFile(join(fresh, 'stamp'), '')
-    await utimes(join(fresh, 'stamp'), began, began)
+    await writeFile(join(fresh, 'stamp'), sources)
     await replace(folder, fresh, before)
   } finally {
     await rm(fresh, { recursive: true, force: true })
   }
+}
+
+/** As `scripts/prepared.sh` will see them, should nothing change. */
+async function listed(): Promise<string> {
+  const { stdout } = await promisify(execFile)('sh', ['-c', '. scripts/prepare/sources.sh && sources'], { cwd: root })
+  return stdout
 }
 
 /** Runs the program once, up to its prompt, as a member would: V8 then has made the code that a start needs. */

@@ -1,14 +1,12 @@
 # Sourced by scripts/sotto with $root set: sets $main to what a member's program starts with. That is what scripts/prepare.ts has made
-# of the sources, where nothing that it was made of is younger, and otherwise the sources.
-# Times of change (ctime) are looked at, which no archive sets: what is unpacked over an older version is younger.
+# of the sources, where all that it was made of stands as it stood then, and otherwise the sources. No time is taken for later than
+# another: a clock may be set back before an upgrade.
 main="$root/firewall/main.ts"
 # What makes it runs the program that this would name.
 unset ESBUILD_BINARY_PATH
 
 is_prepared() (
-  cd "$root" && [ -f prepared/stamp ] &&
-    [ -z "$(find client firewall protocol camouflage-templates scripts/prepare scripts/prepare.ts scripts/node-flags.ts \
-      package.json node_modules/.package-lock.json -cnewer prepared/stamp -print -quit 2>&1)" ]
+  cd "$root" && [ -f prepared/stamp ] && . scripts/prepare/sources.sh && sources 2>&1 | cmp -s - prepared/stamp
 )
 
 # Not in somebody else's folder, and not where the dependencies are those of another checkout.

@@ -4,11 +4,15 @@ import { biome } from './biome.ts'
 import { type Outcome, sumOf, verdictsOf } from './verdicts.ts'
 import { runWatched } from './watchdog.ts'
 
+const isLong = process.env.SOTTO_LONG !== undefined
+
 /**
  * Milliseconds without a word after which a check counts as stuck. The slowest single test takes one minute, and ava gives
  * a file up after two; several times that, for machines that are slow.
  */
-const SILENCE_MS = 480_000
+const SILENCE_MS = isLong ? 7_200_000 : 480_000
+/** What ava is told beside: in the long mode a test may say nothing for as long as it likes. */
+const PATIENCE: readonly string[] = isLong ? ['--timeout', '2h'] : []
 
 /** Files with a failed test up to which each runs once more. More than that are no accident. */
 const MOST_AGAIN = 4
@@ -40,7 +44,7 @@ function judged({ passed, failed }: Outcome, status: number): Outcome {
 async function tests(): Promise<Outcome> {
   console.log('\n== tests')
   const args = process.argv.slice(2)
-  const { text, status } = await run('ava', args)
+  const { text, status } = await run('ava', [...PATIENCE, ...args])
   const verdicts = verdictsOf(text, globSync('**/*.test.ts', { exclude: ['node_modules', 'dist'] }))
   const broken = [...verdicts].filter(([, { failed }]) => failed > 0).map(([file]) => file)
   const isWorthIt = args.length === 0 && broken.length > 0 && broken.length <= MOST_AGAIN && !broken.includes('')
@@ -51,7 +55,7 @@ async function tests(): Promise<Outcome> {
 
 async function alone(file: string): Promise<Outcome> {
   console.log(`\n== once more, alone: ${file}`)
-  const { text, status } = await run('ava', [file])
+  const { text, status } = await run('ava', [...PATIENCE, file])
   const outcome = judged(sumOf(verdictsOf(text, []).values()), status)
   if (outcome.failed === 0) console.log(`\nunsteady: ${file} failed beside others and passed alone`)
   return outcome

@@ -130,7 +130,7 @@ class Mail {
 for (const seed of seeds) {
   // One at a time: the heap is everybody's.
   test.serial(`${hours} hours of sleeping, moving and failing networks, seed ${seed}`, async (t) => {
-    t.timeout(600_000)
+    t.timeout(long ? HOUR : 600_000)
     const rng = prng(seed)
     const mail = new Mail()
     const network = new SimulatedNetwork(seed, [mail.service])

@@ -45,6 +45,35 @@ test.serial('contacts who say that they are online are shown; the operator sees 
   t.like(JSON.parse(status), { records: 1 })
 })
 
+test.serial(
+  'who guards their id is reached by who answers: wrong answers and weak ones are said to be so',
+  async (t) => {
+    const cleo = await joined(shared, gateway, 'Cleo')
+    const guard = (...args: string[]) => ['friend', 'guard', ...args, '--json']
+    const weak = await member(t, ada, guard('First pet?'), 'Murka\n')
+    t.is(weak.status, 2)
+    t.regex(weak.err, /E_ANSWER_WEAK.+10 bits/)
+    const answers = 'Murka the Second\nbehind  the old MILL\n'
+    const set = await succeed(member(t, ada, guard('Which cat?', 'Where did it sleep?'), answers))
+    t.like(JSON.parse(set), { questions: ['Which cat?', 'Where did it sleep?'], trackers: 1 })
+    t.like(JSON.parse(await succeed(member(t, cleo, ['friend', 'find', id, '--json']))), {
+      ...{ questions: ['Which cat?', 'Where did it sleep?'], state: 'online' },
+    })
+    const add = ['friend', 'add', id, 'Hello again', '--json']
+    const wrong = await member(t, cleo, add, 'Murka the Second\nin the new mill\n')
+    t.is(wrong.status, 2)
+    t.regex(wrong.err, /E_ANSWER_WRONG/)
+    const missing = await member(t, cleo, add, 'Murka the Second\n')
+    t.regex(missing.err, /E_PROOF_SECRET/)
+    t.is(await succeed(member(t, cleo, ['contacts', '--json'])), '', 'nobody was added')
+    const added = await succeed(member(t, cleo, add, 'murka the second\nBehind the Old Mill\n'))
+    t.like(JSON.parse(added), { contact: { name: 'Ada' }, message: { text: 'Hello again' } })
+    t.like(jsonLines(await succeed(member(t, ada, ['recv', '--json'])))[0], { text: 'Hello again', name: 'Cleo' })
+    await succeed(member(t, ada, guard('--off')))
+    t.like(JSON.parse(await succeed(member(t, ben, ['friend', 'find', id, '--json']))), { name: 'Ada' })
+  },
+)
+
 test.serial('hidden, or mistyped: what to do is said', async (t) => {
   await succeed(member(t, ada, ['friend', 'hide']))
   const hidden = await member(t, ben, ['friend', 'find', id])

@@ -214,10 +214,10 @@ test('Limits.firstContacts and its times: a replay is known for as long as its t
   t.is(cache.earlier(first(0, { binding: binding.with(0, 1) }), 0), 'replay', 'the same octets at another place')
   t.is(cache.earlier(first(0, { parcel: u64(1) }), 0), 'replay', 'another box under the same token')
   t.is(await cache.earlier(first(0), Limits.firstContactAnswerMs), 'answer')
-  t.false(cache.isOver(u64(0), Limits.firstContactAnswerMs))
-  t.false(cache.isOver(u64(1), Limits.firstContactAnswerMs + 1))
+  t.false(cache.isOver(latin1(u64(0)), Limits.firstContactAnswerMs))
+  t.false(cache.isOver(latin1(u64(1)), Limits.firstContactAnswerMs + 1))
   for (const late of [Limits.firstContactAnswerMs + 1, Limits.firstContactBuckets * BUCKET_MS]) {
-    t.true(cache.isOver(u64(0), late), 'refused by its token alone')
+    t.true(cache.isOver(latin1(u64(0)), late), 'refused by its token alone')
     t.is(cache.earlier(first(0), late), 'replay')
   }
   t.is(cache.earlier(first(0), Limits.firstContactBuckets * BUCKET_MS + 1), undefined)

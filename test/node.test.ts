@@ -104,7 +104,7 @@ test('somebody else in the node’s place gets nothing: keys are pinned', async 
   ben.say('before')
   await ada.hears('before')
   await node.stop()
-  const stranger = await Place.make(t, join(await temporaryFolder(t), 'stranger'), node.port)
+  const stranger = await Place.make(t, join(await temporaryFolder(t), 'stranger'), { port: node.port })
   for (const file of ['certificate.pem', 'tls.key'])
     await copyFile(join(node.folder, file), join(stranger.folder, file))
   await stranger.start()

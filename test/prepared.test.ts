@@ -1,7 +1,7 @@
-/** The prepared program does what its sources do, and runs only where nothing that it was made of is younger. */
+/** The prepared program does what its sources do, and runs only where all that it was made of is as it was. */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, chown, mkdir, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, mkdir, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
@@ -48,34 +48,23 @@ test('a dependency that changes the language gets nothing of what others import'
   }
 })
 
-/** A program's folder with nothing in it, a Node that notes its calls, and a stamp of another time. */
-async function place(t: ExecutionContext, stampSeconds: number, code = 0): Promise<string> {
+/** A program's folder with nothing in it, prepared or to be, and a Node that prepares it or cannot, and notes its calls. */
+async function place(t: ExecutionContext, isPrepared: boolean, code = 0): Promise<string> {
   const folder = await temporaryFolder(t)
-  const parts = [
-    'client',
-    'firewall',
-    'protocol',
-    'camouflage-templates',
-    'scripts/prepare',
-    'node_modules',
-    'prepared',
-  ]
+  const parts = ['client', 'firewall', 'protocol', 'camouflage-templates', 'scripts', 'node_modules', 'prepared']
   for (const part of parts) await mkdir(join(folder, part), { recursive: true })
+  await cp(join(root, 'scripts', 'prepare'), join(folder, 'scripts', 'prepare'), { recursive: true })
   const files = ['scripts/prepare.ts', 'scripts/node-flags.ts', 'package.json', 'node_modules/.package-lock.json']
-  for (const file of [...files, 'client/main.ts', 'prepared/stamp']) await writeFile(join(folder, file), '')
+  for (const file of [...files, 'client/main.ts']) await writeFile(join(folder, file), '')
   const node = join(folder, 'node')
+  const prepares = `cd "$root" && . scripts/prepare/sources.sh && sources > prepared/stamp`
   await writeFile(
     node,
-    `#!/bin/sh\necho "$@" $ESBUILD_BINARY_PATH >> "$root/calls"\n[ ${code} = 0 ] && touch -d "1 hour" "$root/prepared/stamp"\nexit ${code}\n`,
+    `#!/bin/sh\necho "$@" $ESBUILD_BINARY_PATH >> "$root/calls"\n[ ${code} = 0 ] || exit ${code}\n${prepares}\n`,
   )
   await chmod(node, 0o755)
-  await stamp(folder, stampSeconds)
+  if (isPrepared) await run('sh', ['-c', prepares], { env: { ...process.env, root: folder } })
   return folder
-}
-
-function stamp(folder: string, seconds: number): Promise<void> {
-  const time = Date.now() / 1_000 + seconds
-  return utimes(join(folder, 'prepared', 'stamp'), time, time)
 }
 
 /** What would start, from the program's folder, and what was said. */
@@ -87,33 +76,55 @@ async function starts(folder: string): Promise<{ main: string; said: string }> {
   return { main: main!, said: [...calls, stderr.trim()].join('\n').trim() }
 }
 
-test('what is younger than all that it was made of starts at once', async (t) => {
-  t.deepEqual(await starts(await place(t, 3_600)), { main: 'prepared/firewall.cjs', said: '' })
+test('where nothing has changed since it was made, it starts at once', async (t) => {
+  t.deepEqual(await starts(await place(t, true)), { main: 'prepared/firewall.cjs', said: '' })
 })
 
-test('where a source has changed since, it is made anew, whatever time the file claims', async (t) => {
-  const folder = await place(t, -60)
-  for (const part of ['client/main.ts', 'client', '.']) await utimes(join(folder, part), 1_000_000, 1_000_000)
-  const { main, said } = await starts(folder)
-  t.is(main, 'prepared/firewall.cjs')
-  t.regex(said, /^scripts\/prepare\.ts\n/)
-})
+const changes: Record<string, (folder: string) => Promise<unknown>> = {
+  'a source is written again, and claims to be old': async (folder) => {
+    await writeFile(join(folder, 'client', 'main.ts'), '')
+    await utimes(join(folder, 'client', 'main.ts'), 1_000_000, 1_000_000)
+  },
+  'a source is replaced by one of the same length': async (folder) => {
+    await writeFile(join(folder, 'new'), '')
+    await rename(join(folder, 'new'), join(folder, 'client', 'main.ts'))
+  },
+  'a source more': (folder) => writeFile(join(folder, 'client', 'other.ts'), ''),
+  'a source less': (folder) => rm(join(folder, 'client', 'main.ts')),
+  // As if the clock had been set back by an hour before the upgrade: whatever is there is older than what was prepared.
+  'a source is written while the clock is behind': async (folder) => {
+    await writeFile(join(folder, 'client', 'main.ts'), 'new')
+    const later = Date.now() / 1_000 + 3_600
+    await utimes(join(folder, 'prepared', 'stamp'), later, later)
+  },
+}
+
+for (const [what, change] of Object.entries(changes)) {
+  test(`where something has changed since, it is made anew: ${what}`, async (t) => {
+    const folder = await place(t, true)
+    await change(folder)
+    const { main, said } = await starts(folder)
+    t.is(main, 'prepared/firewall.cjs')
+    t.regex(said, /^scripts\/prepare\.ts\n/)
+    t.is((await starts(folder)).said.match(/prepare/g)?.length, 1, 'once')
+  })
+}
 
 test('where it cannot be made the sources start', async (t) => {
-  const { main, said } = await starts(await place(t, -60, 1))
+  const { main, said } = await starts(await place(t, false, 1))
   t.is(main, 'firewall/main.ts')
   t.regex(said, /only slower/)
 })
 
 test('nothing is made of the dependencies of another checkout', async (t) => {
-  const folder = await place(t, -60)
+  const folder = await place(t, false)
   await rm(join(folder, 'node_modules'), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   t.deepEqual(await starts(folder), { main: 'firewall/main.ts', said: '' })
 })
 
 test('nothing is made in the folder of somebody else, by whoever may do everything either', async (t) => {
-  const folder = await place(t, -60)
+  const folder = await place(t, false)
   if (process.getuid!() === 0) await chown(folder, 12_345, 12_345)
   else await chmod(folder, 0o555)
   t.deepEqual(await starts(folder), { main: 'firewall/main.ts', said: '' })
@@ -150,7 +161,7 @@ test('what a process that was killed has left goes, and what one makes now stays
 })
 
 test('what cannot be looked at counts as changed', async (t) => {
-  const folder = await place(t, 3_600, 1)
+  const folder = await place(t, true, 1)
   await rm(join(folder, 'protocol'), { recursive: true })
   t.is((await starts(folder)).main, 'firewall/main.ts')
 })

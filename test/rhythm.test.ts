@@ -16,10 +16,11 @@ import { prng } from './helpers/prng.ts'
 import { VirtualTime } from './helpers/virtual-time.ts'
 
 const shape = plainTemplate.shape('poll')
-/** At the gateway: the answer to a send is short, as with the templates that there are. */
-const short = {
-  ...shape,
-  down: { ...shape.down, max: 4_096, classes: shape.down.classes.filter((each) => each <= 4_096) },
+/** At the gateway: no answer is longer than this, octets. */
+const upTo = (max: number): typeof shape => {
+  const classes = shape.down.classes.filter((each) => each <= max)
+  const fit = (bytes: number): number => classes.find((size) => size >= bytes) ?? max
+  return { ...shape, down: { ...shape.down, max, classes, fit } }
 }
 /** Round trip, milliseconds. */
 const TRIP = 40
@@ -48,6 +49,8 @@ const echo: Service = { unary: { 'test.echo': (args) => args }, subscribe: {} }
 interface More {
   /** The path proves what it bears. */
   readonly proving?: boolean
+  /** Octets of the longest answer; 4,096 where nothing is said, short as with the templates that there are. */
+  readonly longest?: number
   readonly service?: (time: VirtualTime) => Service
 }
 
@@ -68,6 +71,7 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, more: Mor
     report: (error) => t.fail(String(error)),
   })
   sessions.setCohorts([{ id: 'test', keys: cohort }])
+  const form = upTo(more.longest ?? 4_096)
   const all: { at: number; octets: number; down?: number }[] = []
   const answer = async (token: Uint8Array, parcel: Uint8Array): Promise<Uint8Array> => {
     const expected = tokens.find(latin1(token))
@@ -76,7 +80,7 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, more: Mor
       return (await sessions.firstContact(contact))!.body
     }
     const live = sessions.of(expected.session)!
-    return await new Promise((resolve) => live.exchange(expected, short, parcel, (answer) => resolve(answer!.body)))
+    return await new Promise((resolve) => live.exchange(expected, form, parcel, (answer) => resolve(answer!.body)))
   }
   const permit: Permit = {
     ...testPermit(0),
@@ -141,6 +145,14 @@ test('news is waited for under hybrid keys only: under the first ones none could
     polls.every(({ at }) => at >= readyAt),
     JSON.stringify(beginning),
   )
+})
+
+test('an answer about keys that is longer than what a send brings back is asked for in pieces', async (t) => {
+  const { tunnel, beginning, time } = await world(t, {}, { longest: 768 })
+  t.is(tunnel.status.state.kind, 'ready', JSON.stringify(beginning))
+  const call = tunnel.call('test.echo', 'x')
+  await time.run(() => false, 10_000)
+  t.is(await call, 'x')
 })
 
 test('a path that proves to bear it has polls held longer, and no longer than a gateway holds any', async (t) => {

@@ -1,8 +1,13 @@
-/** Decoration: the parts of a message that vary as the real thing's do and carry nothing. */
+/**
+ * Decoration: the parts of a message that vary as the real thing's do and carry nothing. Their ends are found without native code:
+ * strangers' requests are read by it, too, and rare ones find nothing of it in the processor's caches.
+ */
+import { sextetsOf } from '#protocol/sextets.ts'
 import type { Filler } from './hole.ts'
 import type { AlphabetName } from './template.ts'
 
 const digits = '0123456789'
+const ZERO = 0x30
 const lower = 'abcdefghijklmnopqrstuvwxyz'
 const alphabets: Readonly<Record<AlphabetName, string>> = {
   digits,
@@ -13,6 +18,7 @@ const alphabets: Readonly<Record<AlphabetName, string>> = {
 
 export function createRun(name: string, alphabetName: AlphabetName, [min, max]: readonly [number, number]): Filler {
   const alphabet = alphabets[alphabetName]
+  const known = sextetsOf(alphabet)
   const endsItself = min === max
   return {
     kind: 'filler',
@@ -25,7 +31,7 @@ export function createRun(name: string, alphabetName: AlphabetName, [min, max]: 
     span(text, at) {
       let end = at
       const last = Math.min(text.length, at + max)
-      while (end < last && alphabet.includes(text[end]!)) end++
+      while (end < last && known[text.charCodeAt(end)]! >= 0) end++
       return end - at >= min ? end : -1
     },
     draw: (draw) => draw.text(alphabet, min + draw.below(max - min + 1)),
@@ -44,12 +50,15 @@ export function createNumber(name: string, [from, to]: readonly [number, number]
     endsItself: min === max,
     bits: Math.log2(to - from + 1),
     span(text, at) {
-      let end = at
+      let [end, value] = [at, 0]
       const last = Math.min(text.length, at + max)
-      while (end < last && digits.includes(text[end]!)) end++
-      const value = Number(text.slice(at, end))
-      const written = value >= from && value <= to && String(value).length === end - at
-      return written ? end : -1
+      for (; end < last; end++) {
+        const digit = text.charCodeAt(end) - ZERO
+        if (digit < 0 || digit > 9) break
+        value = 10 * value + digit
+      }
+      const plain = end === at + 1 || (end > at && text.charCodeAt(at) !== ZERO)
+      return plain && value >= from && value <= to ? end : -1
     },
     draw: (draw) => String(from + draw.below(to - from + 1)),
   }

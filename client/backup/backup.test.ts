@@ -158,6 +158,17 @@ test('codes are read back from their pictures, alone and in files', async (t) =>
   t.regex(await refusal(() => readCodeImage(huge)), /^E_BACKUP_FORMAT.*too large/)
 })
 
+test('of several files, the one that is wrong is named; what does not belong together is told', async (t) => {
+  const [first, second] = (await toParts(quick, 'two')).map(codeImage)
+  t.regex(
+    await refusal(() => readBackup([first!, second!.subarray(0, 200)], ['1.png', '2.png'])),
+    /^E_BACKUP_FORMAT: 2\.png: .*no QR code/,
+  )
+  t.regex(await refusal(() => readBackup([first!, utf8(backupFile(quick))])), /parts of one, and something else/)
+  const other = codeImage('SOTTO-CARD:ABCDEFGH')
+  t.regex(await refusal(() => readBackup([other], ['card.png'])), /^E_BACKUP_FORMAT: card\.png: .*something else/)
+})
+
 test('a file says what it is, and is read with everything around it', async (t) => {
   const file = utf8(backupFile(quick).replaceAll('\n', '\r\n'))
   t.deepEqual(await readBackup([file]), quick)

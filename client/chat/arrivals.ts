@@ -1,10 +1,11 @@
 /** What follows from an authentic envelope, by its type. Every method is for the inside of a transaction. */
 import { concat, empty, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
+import { afresh } from './afresh.ts'
 import { type Avatars, forgetUnnamed } from './avatars/avatars.ts'
 import { decodeHello, decodeNode, decodeReceipt, decodeResend, decodeText, type Receipt } from './bodies.ts'
 import { keptCard } from './card.ts'
 import { changed, type SaidChange } from './changes.ts'
-import { contactView, withCard } from './contacts.ts'
+import { contactView, newSeries, withCard } from './contacts.ts'
 import { type Envelope, isText, MessageType } from './envelope.ts'
 import type { Emit } from './events.ts'
 import { decodeFileNote } from './files/note.ts'
@@ -72,7 +73,7 @@ export class Arrivals {
     if (envelope.type === MessageType.receipt) {
       // Little is said to strangers; where nothing was, nothing can be received.
       if (contact.status === 'request' && this.parts.outbox.of(contact.uid).length === 0) return false
-      this.takeReceipt(contact, decodeReceipt(envelope.body), after)
+      this.takeReceipt(contact, decodeReceipt(envelope.body), now, after)
       return true
     }
     const key = concat(contact.uid, envelope.id)
@@ -251,15 +252,20 @@ export class Arrivals {
     if (!isSame) after(() => this.parts.emit({ type: 'contact', contact: view }))
   }
 
-  private takeReceipt(contact: Contact, receipt: Receipt | undefined, after: After): void {
+  private takeReceipt(contact: Contact, receipt: Receipt | undefined, now: Millis, after: After): void {
     const { records, outbox, sender } = this.parts
     if (receipt === undefined) return records.putContact(contact)
-    const done = outbox.of(contact.uid).filter(({ counter }) => isReceived(receipt, counter))
+    if (namesUnsaid(receipt, contact)) return records.putContact(afresh(contact, false, now))
+    const waiting = outbox.of(contact.uid).filter(({ counter }) => counter > 0)
+    const done = waiting.filter(({ counter }) => isReceived(receipt, counter))
     for (const { sequence } of done) sender.withdraw(sequence, after)
     const isAnswered = done.some(({ counter }) => counter === contact.repair.pending)
     const repair = isAnswered ? { ...contact.repair, pending: 0 } : contact.repair
     const theirRead = Math.max(contact.theirRead, Math.min(receipt.read, contact.sent.next - 1))
-    records.putContact({ ...contact, repair, theirRead })
+    // They have acknowledged what they do not have: they lost their state, and would wait for it for ever.
+    const isLost = waiting.length === done.length && receipt.upTo + 1 < contact.sent.next
+    const sent = isLost ? newSeries(contact, now) : contact.sent
+    records.putContact({ ...contact, sent, repair, theirRead })
     const delivered = done.filter(({ type }) => isText(type))
     for (const { message } of delivered) this.parts.onDelivered(contact.uid, message, after)
     const seen = theirRead > contact.theirRead ? this.between(contact, theirRead) : []
@@ -300,6 +306,11 @@ function isTooMuch({ status, unread, strange = 0 }: Contact, { type }: Envelope)
 function isReceived({ upTo, ranges }: Receipt, counter: number): boolean {
   if (counter === 0) return false
   return counter <= upTo || ranges.some(([from, to]) => counter >= from && counter <= to)
+}
+
+/** They have what we do not know to have said: our state is an old one. */
+function namesUnsaid({ upTo, ranges }: Receipt, { sent }: Contact): boolean {
+  return Math.max(upTo, ...ranges.map(([, to]) => to)) >= sent.next
 }
 
 function idsOf(slots: readonly Readonly<Slot>[]): string[] {

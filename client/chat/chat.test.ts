@@ -2,7 +2,8 @@ import { DatabaseSync } from 'node:sqlite'
 import test from 'ava'
 import { SealedStore, tableSchema } from '#client/store/sealed-store.ts'
 import { latin1, utf8 } from '#protocol/bytes.ts'
-import { isSottoError, SottoError } from '#protocol/errors.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { codeOf } from '#test/helpers/code-of.ts'
 import { prng } from '#test/helpers/prng.ts'
 import { Chat } from './chat.ts'
 import { decodeEnvelope, type Envelope, encodeEnvelope, pad } from './envelope.ts'
@@ -48,15 +49,6 @@ async function stranger(): Promise<{ world: World; alice: Person; bob: Person }>
 
 const statuses = (person: Person, contact: Person): string[] =>
   person.chat.history(contact.id, { limit: 99 }).map(({ text, status }) => `${text}: ${status}`)
-
-const codeOf = (work: () => unknown): string => {
-  try {
-    work()
-    return 'no error'
-  } catch (error) {
-    return isSottoError(error) ? error.code : String(error)
-  }
-}
 
 const sound = ({ broken, gateway }: World): string[] => [...broken, ...gateway.broken]
 

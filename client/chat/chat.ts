@@ -5,6 +5,7 @@
 import { fastEqual, fromHex, hex, type Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { Address } from './address.ts'
+import { openAt } from './afresh.ts'
 import { AvatarBook } from './avatars/avatar-book.ts'
 import { encodeText } from './bodies.ts'
 import { type Card, isName, keptCard, readKnownCard } from './card.ts'
@@ -100,9 +101,11 @@ export class Chat {
 
   /** undefined where the store holds no identity. @throws SottoError E_STATE_UNREADABLE */
   static open(options: ChatOptions): Chat | undefined {
-    const profile = new Records(options.store).profile()
-    if (profile === undefined) return undefined
-    const engine = new Engine(options, profile)
+    const { store, place, random } = options
+    const records = new Records(store)
+    if (records.profile() === undefined) return undefined
+    if (place !== undefined) openAt(place, records, new Journal(store), Math.floor(options.now()), random)
+    const engine = new Engine(options, records.profile()!)
     engine.start()
     return new Chat(engine)
   }
@@ -349,6 +352,11 @@ export class Chat {
   showsWhatIsSeen(id: ContactId): boolean {
     const contact = this.book.find(id)
     return this.engine.self.readReceipts && contact.readReceipts && !this.engine.isHiddenFrom(contact)
+  }
+
+  /** Tells the chat how to find out whether a file that was not fetched yet lies beside a queue of ours. */
+  keepQueuesWith(holdsFile: (rid: Uint8Array) => boolean): void {
+    this.engine.queues.holdsFile = holdsFile
   }
 
   /** What opens the file of a message; undefined where the message is not there, or never was a file. */

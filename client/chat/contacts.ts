@@ -43,6 +43,11 @@ export function newContact({ uid, root, dh, chain }: PublicIdentity, status: Con
   }
 }
 
+/** For `sent`: above everything before it, whether we remember that or not. */
+export function newSeries({ sent }: Contact, now: Millis): Contact['sent'] {
+  return { next: Math.max(now, sent.next), hash: NO_HASH }
+}
+
 /** With a card of theirs, unless a newer one is here. */
 export function withCard(contact: Contact, card: Card, current: Card | undefined): Contact {
   if (current !== undefined && card.issued < current.issued) return contact

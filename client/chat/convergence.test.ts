@@ -164,7 +164,7 @@ async function tell(story: Story, disturb: (pair: Pair, at: number) => void): Pr
 }
 
 test('loss, repeats, disorder, restarts and crashes: everything arrives once and in order, and nothing needs mending', async (t) => {
-  if (long) t.timeout(HOUR)
+  if (long) t.timeout(4 * HOUR)
   const property = fc.asyncProperty(story, async (each) => {
     const { people } = await tell(each, () => undefined)
     for (const person of people) {
@@ -177,7 +177,7 @@ test('loss, repeats, disorder, restarts and crashes: everything arrives once and
 })
 
 test('sessions lost again and again, and queues that a gateway forgot: mended, with nothing lost', async (t) => {
-  if (long) t.timeout(HOUR)
+  if (long) t.timeout(4 * HOUR)
   const damage = fc.record({ at: fc.nat(39), who, what: fc.constantFrom('sessions' as const, 'queues') })
   const property = fc.asyncProperty(story, fc.array(damage, { minLength: 1, maxLength: 6 }), async (each, damages) => {
     await tell(each, ({ world, people }, i) => {

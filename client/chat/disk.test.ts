@@ -6,6 +6,7 @@ import { hex, latin1, utf8 } from '#protocol/bytes.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { prng } from '#test/helpers/prng.ts'
 import { Chat } from './chat.ts'
+import { faceFrom } from './fixtures/faces.ts'
 import { FakeMailbox } from './fixtures/mailbox.ts'
 import { cards, Person, World } from './fixtures/world.ts'
 import type { StoredMessage } from './model.ts'
@@ -42,12 +43,26 @@ test('no planted word, key or id is in any file of the folder, before and after 
   await world.pass(60_000)
   t.is(chat.history(bob.id, { limit: 9 }).length, 2)
 
+  const own = chat.avatars.set(faceFrom(9))
+  bob.chat.avatars.set(faceFrom(10))
+  await world.pass(60_000)
+  chat.avatars.look(bob.id)
+  await world.pass(60_000)
+  const theirs = chat.avatars.of(bob.id)!
+
   const records = new Records(store)
   const contact = records.contacts()[0]!
   const session = records.session(contact.sessions[0]!.id)!
   const { rootSeed, dhSecret } = records.profile()!
   const planted: Uint8Array[] = [GATEWAY, 'lanted', 'PLANTED', bob.id].map(utf8)
   planted.push(contact.uid, contact.root, contact.dh, rootSeed, dhSecret, session.id, session.ratchet.root)
+  planted.push(
+    own.hash,
+    theirs.hash,
+    own.jpeg.subarray(-60),
+    theirs.jpeg.subarray(-60),
+    own.small.pixels.subarray(0, 60),
+  )
   planted.push(
     session.ratchet.own.secret,
     session.ratchet.sending.chain,

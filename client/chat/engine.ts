@@ -50,6 +50,8 @@ export interface ChatOptions {
   readonly shelf?: ShelfSize
   /** What a guess at a stolen secret costs. Default: a third of a second, 64 MiB. */
   readonly proofCost?: Argon2Cost
+  /** What tells the file of the state from its copies (store/place.ts). Missing: nobody looks. */
+  readonly place?: Uint8Array
 }
 
 export class Engine {

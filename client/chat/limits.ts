@@ -56,6 +56,12 @@ export const ChatLimits = {
   offerBytes: PeerOfferLimits.bytes as number,
   /** Contacts to whom a node of ours is offered. The node takes no more. */
   nodeFriends: 256,
+  /**
+   * Times within `nodeTellingsMs` (a day) that one of them is told where it is. Attack: a node of ours that is in other hands moves
+   * each time that it is reached, and has us write to all of them.
+   */
+  nodeTellings: 4,
+  nodeTellingsMs: 86_400_000,
 
   /** Octets of one text, UTF-8. The largest class holds it with everything around it. */
   textBytes: 16_384,
@@ -119,6 +125,11 @@ export const ChatLimits = {
   queueMs: 2_592_000_000,
   /** Milliseconds a replaced queue is still read: 22 days, longer than a mailbox keeps a message. */
   queueKeptMs: 1_900_800_000,
+  /**
+   * Milliseconds that a queue stays at its gateway after it was shut, though no file is known beside it: 1 day. Messages that tell of
+   * one may still be on their way. Attack: who stole a contact's keys takes room there for so long.
+   */
+  shutMs: 86_400_000,
   /** Seconds a mailbox keeps a message for us: the most it offers. */
   queueTtlSeconds: 1_814_400,
   /**

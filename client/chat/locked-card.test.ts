@@ -1,7 +1,7 @@
 /** Cards under a password: they open by it alone, whole, and unchanged. */
 import test from 'ava'
 import fc from 'fast-check'
-import { isSottoError } from '#protocol/errors.ts'
+import { codeOf } from '#test/helpers/code-of.ts'
 import { prng } from '#test/helpers/prng.ts'
 import { cardLink } from './card-text.ts'
 import { cardFrom } from './fixtures/people.ts'
@@ -11,15 +11,6 @@ const CHEAP = { memoryKiB: 8, passes: 1, parallelism: 1, length: 32 }
 const PASSWORD = 'ten letters and more'
 const card = cardFrom(1)
 const { bytes: random } = prng(1)
-
-const codeOf = (work: () => unknown): string => {
-  try {
-    work()
-    return 'no error'
-  } catch (error) {
-    return isSottoError(error) ? error.code : String(error)
-  }
-}
 
 test('it opens by its password in either spelling, and by nothing else; at its real cost', (t) => {
   const { link, qr } = lockCard(card, PASSWORD, random)

@@ -119,6 +119,8 @@ export interface OwnNode {
   readonly version: number
   /** Hash of what they were told last; empty for nothing. */
   readonly told: Uint8Array
+  /** When they were told of another place, as far as it counts (`ChatLimits.nodeTellingsMs`). Missing: never. */
+  readonly tellings?: readonly Millis[]
 }
 
 /** A node of theirs. */
@@ -217,8 +219,10 @@ export interface OwnQueue extends QueueRef {
   readonly created: Millis
   /** When it was replaced; 0 while in use. */
   readonly retired: Millis
-  /** Replaced since a thief knows it: it goes as soon as its contact writes elsewhere. */
+  /** Replaced since a thief knows it: it is shut as soon as its contact writes elsewhere. */
   readonly leaked?: boolean
+  /** When it was shut: nobody reads it any more, and it stays for the files that lie beside it. Missing: it is not. */
+  readonly shut?: Millis
   /** The gateway was asked to tell nobody whether we read it: of those on our card. */
   readonly quiet?: boolean
   /** Of a queue on our card: number of the document under which its shelf was last filled; -1: the gateway has no shelves. */
@@ -247,4 +251,6 @@ export interface Profile {
   readonly readReceipts?: boolean
   /** Seconds between two rounds of asking who is there, while a chat is open; missing or 0: none. */
   readonly askEvery?: number
+  /** Where the state was kept when it was last opened: elsewhere, it is a copy. Missing: nobody has looked. */
+  readonly place?: Uint8Array
 }

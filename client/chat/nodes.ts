@@ -2,14 +2,14 @@
  * Nodes: what we tell contacts of ours, and what they have told of theirs. Off until both want it: we offer a contact our
  * node, and the contact lets its firewall connect there.
  */
-import { empty, fastEqual, hex } from '#protocol/bytes.ts'
+import { empty, fastEqual, hex, type Millis } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { parsePeerOffer, sealPeerOffer } from '#protocol/peer-offer.ts'
 import { contactView } from './contacts.ts'
 import type { Engine } from './engine.ts'
 import type { ContactId, ContactView } from './events.ts'
 import { ChatLimits } from './limits.ts'
-import type { Contact } from './model.ts'
+import type { Contact, OwnNode } from './model.ts'
 
 /** A contact to whom our node is offered. */
 export interface NodeFriend {
@@ -18,6 +18,8 @@ export interface NodeFriend {
   readonly friend: Uint8Array
   /** Mark of the place that they were told of; empty for none, and where what they were told counts no more. */
   readonly place: Uint8Array
+  /** From when on they may be told of another place; now or before: at once. */
+  readonly from: Millis
 }
 
 /** Where the node is, and leave for one friend. */
@@ -81,16 +83,20 @@ export class Nodes {
 
   friends(): NodeFriend[] {
     const { root } = this.engine.self.identity
+    const now = this.engine.now()
     return this.accepted().flatMap(({ uid, node }) => {
       if (node === undefined) return []
       // What the keys of before have signed, nobody takes any more.
       const isSigned = node.offer.length > 0 && fastEqual(parsePeerOffer(node.offer)?.root ?? empty, root)
-      return [{ contact: hex(uid), friend: node.friend, place: isSigned ? node.place : empty }]
+      return [
+        { contact: hex(uid), friend: node.friend, place: isSigned ? node.place : empty, from: tellableFrom(node, now) },
+      ]
     })
   }
 
   /**
-   * The node has given leave: they are told. Nothing where it is not offered to them any more.
+   * The node has given leave: they are told. Nothing where it is not offered to them any more, or they were told too often: it may
+   * be in other hands by now, and move without end.
    * @throws SottoError E_DISK_FULL; E_INTERNAL where nobody would take what the node gives
    */
   tell(contact: Contact, { gateway, place, link }: NodeInvite): void {
@@ -99,8 +105,10 @@ export class Nodes {
     engine.change((after) => {
       if (contact.node === undefined || contact.status !== 'accepted') return
       const version = Math.max(Math.floor(now / 1000), contact.node.version + 1)
+      if (tellableFrom(contact.node, now) > now) return
+      const tellings = [...tellingsAt(contact.node, now), now]
       const offer = offerOf(engine.self.identity.rootSeed, version, link)
-      const next = { ...contact, node: { ...contact.node, gateway, place, version, offer } }
+      const next = { ...contact, node: { ...contact.node, gateway, place, version, offer, tellings } }
       engine.records.putContact(engine.sender.node(next, now, after))
     })
     void engine.queues.makeAll()
@@ -109,6 +117,16 @@ export class Nodes {
   private accepted(): Contact[] {
     return this.engine.records.contacts().filter(({ status }) => status === 'accepted')
   }
+}
+
+/** Those that still count. None is later than now: a clock that was set back makes nobody wait. */
+function tellingsAt({ tellings = [] }: OwnNode, now: Millis): readonly Millis[] {
+  return tellings.filter((at) => at > now - ChatLimits.nodeTellingsMs && at <= now)
+}
+
+function tellableFrom(node: OwnNode, now: Millis): Millis {
+  const tellings = tellingsAt(node, now)
+  return tellings.length < ChatLimits.nodeTellings ? now : tellings[0]! + ChatLimits.nodeTellingsMs
 }
 
 /** The node may be in other hands by now, and give anything. */

@@ -25,7 +25,9 @@ export class OwnQueues {
   private readonly known = new Map<string, OwnQueue>()
   /** By contact, and there by rid: a round through a thousand contacts asks for each one's. */
   private readonly byContact = new Map<string, Map<string, OwnQueue>>()
-  /** By rid: those that go as soon as their contact writes elsewhere. */
+  /** Whether a file of theirs that was not fetched yet lies beside the queue. Asked before one goes that could be kept. */
+  holdsFile: (rid: Uint8Array) => boolean = () => false
+  /** By rid: those that are shut as soon as their contact writes elsewhere. */
   private readonly leaked = new Set<string>()
   /** By rid: those that a gateway is asked to make now. */
   private readonly making = new Map<string, Promise<void>>()
@@ -38,7 +40,7 @@ export class OwnQueues {
     for (const queue of records.queues()) {
       // Those on a card from before there were quiet queues are asked for again, as quiet.
       const { made, quiet = false } = queue
-      if (queue.leaked) this.leaked.add(latin1(queue.rid))
+      if (isOpenLeak(queue)) this.leaked.add(latin1(queue.rid))
       this.know({ ...queue, made: made && quiet === isOnCard(queue) })
     }
   }
@@ -86,10 +88,17 @@ export class OwnQueues {
     return added
   }
 
-  /** The contact writes to a queue in use: those that leaked have nothing more to bring. Inside a transaction. */
-  dropLeaked(contact: Uint8Array, after: After): void {
+  /**
+   * The contact writes to a queue in use: those that leaked have nothing more to bring but files, which lie beside them. Inside a
+   * transaction.
+   */
+  shutLeaked(contact: Uint8Array, now: Millis, after: After): void {
     if (this.leaked.size === 0) return
-    for (const queue of this.of(contact)) if (queue.leaked) this.drop(queue, after)
+    for (const queue of this.of(contact).filter(isOpenLeak)) {
+      if (!queue.made) this.drop(queue, after)
+      else this.store({ ...queue, shut: now }, after)
+    }
+    after(() => this.subscribe())
   }
 
   /** The queue for a contact on our own node; those on a node that was before are replaced. Inside a transaction. */
@@ -110,7 +119,9 @@ export class OwnQueues {
     for (const queue of [...this.known.values()]) {
       const isOld = queue.contact.length > 0 && queue.created + ChatLimits.queueMs <= now
       if (queue.retired === 0 && isOld) this.store({ ...queue, retired: now }, after)
-      if (queue.retired > 0 && queue.retired + ChatLimits.queueKeptMs <= now) this.drop(queue, after)
+      const isOver = queue.retired > 0 && queue.retired + ChatLimits.queueKeptMs <= now
+      const isShut = queue.shut !== undefined && queue.shut + ChatLimits.shutMs <= now
+      if (isOver || (isShut && !this.holdsFile(queue.rid))) this.drop(queue, after)
     }
   }
 
@@ -140,7 +151,7 @@ export class OwnQueues {
 
   /** Each gateway for itself, so that one out of reach holds up no other; the first failure there, if there was one. */
   private makeThose(queues: readonly OwnQueue[]): Promise<unknown>[] {
-    const waiting = queues.filter(({ made }) => !made)
+    const waiting = queues.filter(({ made, shut }) => !made && shut === undefined)
     const byGateway = Map.groupBy(waiting, ({ gateway }) => latin1(gateway))
     return [...byGateway.values()].map(async (own) => {
       const results = await Promise.allSettled(own.map((queue) => this.makeOne(queue)))
@@ -173,7 +184,7 @@ export class OwnQueues {
 
   /** Tells the mailbox which queues to read. */
   subscribe(): void {
-    const made = [...this.known.values()].filter((queue) => queue.made)
+    const made = [...this.known.values()].filter((queue) => queue.made && queue.shut === undefined)
     this.mailbox.setQueues(made.map(({ gateway, rid, rauth }) => ({ gateway, rid, rauth })))
   }
 
@@ -250,7 +261,8 @@ export class OwnQueues {
     this.records.putQueue(queue)
     after(() => {
       this.know(queue)
-      if (queue.leaked) this.leaked.add(latin1(queue.rid))
+      if (isOpenLeak(queue)) this.leaked.add(latin1(queue.rid))
+      else this.leaked.delete(latin1(queue.rid))
     })
   }
 
@@ -273,6 +285,9 @@ function newQueue({ gateway, rid, rauth, sid, sauth, seal, contact }: OwnQueue):
   // Strangers may write to the queue on our card, and shall not see when we come to read it.
   return { ...keys, policy: 'disk', ttlSeconds: ChatLimits.queueTtlSeconds, quiet: isOnCard({ contact }) }
 }
+
+const isOpenLeak = ({ leaked, shut }: Pick<OwnQueue, 'leaked' | 'shut'>): boolean =>
+  leaked === true && shut === undefined
 
 const noGateway = (): SottoError =>
   new SottoError('E_CHAT_NO_GATEWAY', 'There is no gateway yet that could hold messages for you.')

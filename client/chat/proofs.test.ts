@@ -2,7 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { type Random, utf8 } from '#protocol/bytes.ts'
-import { isSottoError } from '#protocol/errors.ts'
+import { codeOf } from '#test/helpers/code-of.ts'
 import { NO_FAULTS } from './fixtures/mailbox.ts'
 import { identityFrom } from './fixtures/people.ts'
 import { acquainted, cards, Person, World } from './fixtures/world.ts'
@@ -37,15 +37,6 @@ async function strangers(seed = 1): Promise<{ world: World; alice: Person; bob: 
 
 const proofOf = (person: Person, other: Person): ProofView | undefined => person.chat.contact(other.id).proof
 const stateOf = (person: Person, other: Person): string | undefined => proofOf(person, other)?.state
-const codeOf = (work: () => unknown): string => {
-  try {
-    work()
-    return 'no error'
-  } catch (error) {
-    return isSottoError(error) ? error.code : String(error)
-  }
-}
-
 /** As if `from` had sent it. */
 function receive(world: World, person: Person, from: Person, step: ProofStep): void {
   const { engine } = person.chat as unknown as { engine: { proofs: Proofs } }

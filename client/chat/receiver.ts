@@ -29,7 +29,7 @@ export interface ReceiverParts {
   readonly repairer: Repairer
   readonly emit: Emit
   readonly presence: Pick<Presence, 'take'>
-  readonly queues: Pick<OwnQueues, 'dropLeaked'>
+  readonly queues: Pick<OwnQueues, 'shutLeaked'>
 }
 
 type Opened = Extract<OpenedInner, { kind: 'opened' }>
@@ -69,7 +69,7 @@ export class Receiver {
     if (owner !== undefined || outcome === 'taken')
       records.putSeen(message.id, outcome === 'unreadable' ? NOBODY : from!, now)
     if (outcome === 'unreadable') repairer.failed(owner ?? from, now, after)
-    else if (owner !== undefined && queue.retired === 0) this.parts.queues.dropLeaked(owner, after)
+    else if (owner !== undefined && queue.retired === 0) this.parts.queues.shutLeaked(owner, now, after)
   }
 
   private unbox({ contact, seal, box }: OwnQueue, message: ArrivedMessage): Uint8Array | undefined {

@@ -2,7 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { latin1, utf8 } from '#protocol/bytes.ts'
-import { isSottoError } from '#protocol/errors.ts'
+import { codeOf } from '#test/helpers/code-of.ts'
 import { changed } from './changes.ts'
 import type { MessageView } from './events.ts'
 import { acquainted, Person, World } from './fixtures/world.ts'
@@ -22,15 +22,6 @@ async function pair(seed = 1): Promise<{ world: World; alice: Person; bob: Perso
 
 const all = { limit: 1_000 }
 const last = (person: Person, other: Person): MessageView => person.chat.history(other.id, all).at(-1)!
-
-const codeOf = (work: () => unknown): string => {
-  try {
-    work()
-    return 'no error'
-  } catch (error) {
-    return isSottoError(error) ? error.code : String(error)
-  }
-}
 
 test('an answer names what it answers, to both', async (t) => {
   const { world, alice, bob } = await pair()

@@ -74,10 +74,10 @@ export class ChatAvatar {
 
   private async save(current: ContactView | undefined): Promise<void> {
     const folder = this.folder()
-    const { avatars } = this.input.member.chat
-    const avatar = current === undefined ? avatars.own() : avatars.of(current.id)
+    const { chat, folder: core } = this.input.member
+    const avatar = current === undefined ? chat.avatars.own() : chat.avatars.of(current.id)
     if (avatar === undefined) throw noAvatar(current)
-    const path = await saveInto(folder, 'picture.jpg', once(avatar.jpeg))
+    const path = await saveInto({ folder, core }, 'picture.jpg', once(avatar.jpeg))
     this.input.print(`   it is in ${path}`)
   }
 

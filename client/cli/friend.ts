@@ -1,12 +1,16 @@
 /** `sotto friend`: being found by an id, and finding others by theirs. */
 import type { Command } from 'commander'
+import type { Card } from '#client/chat/card.ts'
 import type { ContactView, MessageView } from '#client/chat/events.ts'
+import { questionsOf } from '#client/finding/answers.ts'
 import type { Found } from '#client/finding/finder.ts'
 import { presenceOf } from '#client/finding/finder.ts'
+import type { Finding } from '#client/finding/finding.ts'
 import { parseTrackerId } from '#client/finding/tracker-id.ts'
 import { Member } from '#client/member.ts'
-import { askSecret, readText } from '#firewall/prompt.ts'
+import { askSecret, askSecrets, readText } from '#firewall/prompt.ts'
 import { hex } from '#protocol/bytes.ts'
+import { SottoError } from '#protocol/errors.ts'
 import type { AddCommand, Ground } from './commands.ts'
 import { nameOf } from './contact-names.ts'
 import { registerFriendProof, report as reportProof } from './friend-proof.ts'
@@ -34,6 +38,10 @@ export function registerFriend(program: Command, add: AddCommand, ground: Ground
     .option('--offline', 'without saying that you are online')
     .action((options) => run.id(options))
   add('hide', 'Let yourself not be found any more.', friend).action((options) => run.hide(options))
+  add('guard', 'Have those who find you by your id answer questions first; the answers are asked for.', friend)
+    .argument('[question...]', 'up to three, each in quotation marks; without any, those that there are are shown')
+    .option('--off', 'nobody is asked any more')
+    .action((questions, options) => run.guard(questions, options))
   add('find', 'Look somebody up by their id; nothing is sent to them.', friend)
     .argument('<id...>', 'as sotto friend id shows it')
     .action((id, options) => run.find(id.join(' '), options))
@@ -85,13 +93,60 @@ class FriendCommands {
     })
   }
 
+  async guard(questions: readonly string[], options: Options & { readonly off?: boolean }): Promise<void> {
+    const output = this.output(options)
+    if (!options.off && questions.length === 0) return await this.showGuard(options)
+    const answers = options.off ? [] : await this.answers(questions)
+    await this.reached(options, async ({ finding }) => {
+      if (options.off) {
+        const trackers = await finding.askNothing()
+        return output.result({ questions: [], trackers }, 'Whoever has your id reaches you, and is asked nothing.')
+      }
+      const { bits, trackers } = await finding.ask(questions, answers)
+      output.result({ questions: finding.questions, bits, trackers }, 'Only who answers reaches you by your id.')
+      output.note(`By estimate it takes 2^${bits} guesses of two seconds each. Who has your id can try them at home,`)
+      output.note('and you would not know: ask for nothing that is written down anywhere, or that many people know.')
+      output.note('Who has looked you up before knows where you are reached already.')
+      if (finding.wished === 'hidden') output.note('You cannot be found at all before: sotto friend id')
+    })
+  }
+
+  private async showGuard(options: Options): Promise<void> {
+    const output = this.output(options)
+    const member = await Member.open({ ...this.ground, template: options.look, online: false })
+    try {
+      const { questions } = member.finding
+      const text =
+        questions.length === 0 ? 'Whoever has your id reaches you, and is asked nothing.' : questions.join('\n')
+      output.result({ questions }, text)
+    } finally {
+      await member.close()
+    }
+  }
+
+  private answers(questions: readonly string[]): Promise<string[]> {
+    const { stdin, stderr } = this.ground.streams
+    return askSecrets(
+      questions.map((question) => `${sanitize(question)} `),
+      stdin,
+      stderr,
+    )
+  }
+
   async find(id: string, options: Options): Promise<void> {
     const output = this.output(options)
     const root = parseTrackerId(id)
     await this.reached(options, async ({ finding }) => {
       const found = await finding.find(root)
-      const card = await finding.card(root, found)
       const state = this.stateOf(found)
+      if (found.locked !== undefined) {
+        const questions = questionsOf((await finding.question(root, found)).text)
+        return output.result(
+          { questions, state },
+          `Who answers this ${said[state]}:\n${sanitize(questions.join('\n'), true)}`,
+        )
+      }
+      const card = await finding.card(root, found)
       output.result({ name: card.name, uid: hex(card.uid), state }, `${sanitize(card.name)} ${said[state]}`)
     })
   }
@@ -104,7 +159,7 @@ class FriendCommands {
     const password = options.password ? await askSecret('Their password: ', stdin, stderr) : undefined
     await this.reached(options, async (member) => {
       const { chat, finding } = member
-      const card = await finding.card(root, await finding.find(root))
+      const card = await this.cardOf(finding, root, await finding.find(root))
       const contact = chat.addContact(card)
       if (password !== undefined) await reportProof(member, () => chat.proofs.password(contact.id, password), output)
       if (text === '') return
@@ -112,6 +167,20 @@ class FriendCommands {
       const status = await leftHere(member, message)
       this.report(output, member, { contact, message, status })
     })
+  }
+
+  /** Where they ask something first, the person answers it. */
+  private async cardOf(finding: Finding, root: Uint8Array, found: Found): Promise<Card> {
+    if (found.locked === undefined) return await finding.card(root, found)
+    const question = await finding.question(root, found)
+    const { stdin } = this.ground.streams
+    if (stdin.readableEnded)
+      throw new SottoError(
+        'E_USAGE',
+        'they ask a question: give the first message as an argument, and the answers on standard input',
+      )
+    const answers = await this.answers(questionsOf(question.text))
+    return await finding.card(root, finding.answer(found, question, answers))
   }
 
   private report(

@@ -308,7 +308,7 @@ class IdentityCommands {
     }
     const sources = file === undefined ? [utf8(await this.typed())] : file.map(readNamed)
     const { readBackup } = await forms.read()
-    const container = await readBackup(sources)
+    const container = await readBackup(sources, file)
     if (!needsOf(container).password) return openBackup(container, key)
     return openBackup(container, { ...key, password: await askSecret('Password of the backup: ', stdin, stderr) })
   }

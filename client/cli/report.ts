@@ -50,7 +50,7 @@ export function formatError(error: unknown, json: boolean): string {
 /** 2: the command was wrong. 3: the state or configuration is. 4: the network or gateway. 1: anything else. */
 export function exitStatus(error: unknown): number {
   if (!isSottoError(error)) return 1
-  if (/^E_(USAGE$|SECRET_IN_ARGV$|INVITE|CARD|BACKUP|FIDO|PERSON_ID$)/.test(error.code)) return 2
+  if (/^E_(USAGE$|SECRET_IN_ARGV$|INVITE|CARD|BACKUP|FIDO|ANSWER|PERSON_ID$)/.test(error.code)) return 2
   if (
     error.code.startsWith('E_STATE') ||
     ['E_CONFIG', 'E_DISK_FULL', 'E_FILE', 'E_FILE_FOLDER', 'E_IDENTITY_EXISTS'].includes(error.code)

@@ -85,12 +85,12 @@ export async function here(
 
 /** @returns where it is. @throws SottoError as `Files.save` and `saveInto` */
 export function saveToFolder(member: Member, id: string, folder: string): Promise<string> {
-  return member.files.save(id, (name, content) => saveInto(folder, name, content))
+  return member.files.save(id, (name, content) => saveInto({ folder, core: member.folder }, name, content))
 }
 
 /** As `saveToFolder`, under a path. */
 export function saveToPath(member: Member, id: string, path: string): Promise<string> {
-  return member.files.save(id, (_name, content) => saveAs(path, content))
+  return member.files.save(id, (_name, content) => saveAs({ path, core: member.folder }, content))
 }
 
 /** A file in the folder that the person shares. @throws SottoError E_FILE for one that is not: the state, with all keys, is not far */

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { FileLimits } from '#client/chat/files/limits.ts'
+import { ChatLimits } from '#client/chat/limits.ts'
 import { temporaryFolder } from '#client/store/fixtures/temporary.ts'
 import { PIECE_BYTES } from '#protocol/blobs.ts'
 import { fromHex } from '#protocol/bytes.ts'
@@ -331,6 +332,69 @@ test('not to be stored: neither the pieces nor the message', async (t) => {
     [true],
   )
   t.deepEqual(await at.bob.content((await at.bob.fetched()).id), CONTENT)
+})
+
+test('FileLimits.directBytes: what the memory of no gateway takes for one member is refused, and one octet less goes', async (t) => {
+  const at = await scene(temporaryFolder(t))
+  const { alice, bob } = at
+  const most = sourceOf(new Uint8Array(FileLimits.directBytes))
+  const more = sourceOf(new Uint8Array(FileLimits.directBytes + 1))
+  const error = await t.throwsAsync(alice.files.send(bob.id, more, { noStore: true }), { code: 'E_FILE_SIZE' })
+  t.regex(error.message, /31 MiB/)
+  t.deepEqual(alice.files.list(), [])
+  t.deepEqual(readdirSync(alice.vaultFolder), [], 'before anything is sealed')
+  await alice.files.send(bob.id, most, { noStore: true })
+  t.is(alice.files.list()[0]!.pieces * PIECE_BYTES, 33_554_432, 'as the wire says')
+})
+
+for (const who of ['alice', 'bob'] as const) {
+  test(`a key update of ${who}'s, before a file was fetched: it is fetched afterwards, and nothing stays behind`, async (t) => {
+    const at = await scene(temporaryFolder(t))
+    const { alice, bob, world } = at
+    // So that queues are in use that each has made for the other.
+    for (const [from, to] of [
+      [alice, bob],
+      [bob, alice],
+    ] as const)
+      from.person.chat.send(to.id, 'hello')
+    await world.pass(MINUTE)
+    await sent(at)
+    t.true(at[who].person.chat.updateKeys(at[who].person.chat.masterSecret()!))
+    at[who].restart()
+    at[who].person.chat.connected()
+    for (let i = 0; i < 3; i++) {
+      await world.pass(5 * MINUTE)
+      alice.person.chat.send(bob.id, 'new keys')
+      await world.pass(5 * MINUTE)
+      bob.person.chat.send(alice.id, 'seen')
+    }
+    await world.pass(ChatLimits.shutMs + 120 * MINUTE)
+    t.deepEqual(await bob.content((await bob.fetched()).id), CONTENT)
+    await world.pass(120 * MINUTE)
+    t.false(bob.person.queues().some(({ leaked }) => leaked))
+  })
+}
+
+test('a file laid before a key update, told of after it, and found though the queue was shut meanwhile', async (t) => {
+  const at = await scene(temporaryFolder(t))
+  const { alice, bob, world } = at
+  alice.person.chat.send(bob.id, 'hello')
+  bob.person.chat.send(alice.id, 'hello')
+  await world.pass(MINUTE)
+  // The message waits with Alice, since Bob's gateway does not take it; the file is there.
+  const before = world.gateway.put.bind(world.gateway)
+  world.gateway.put = () => {
+    throw new Error('not now')
+  }
+  await sent(at)
+  t.is(alice.files.list()[0]!.state, 'done')
+  alice.person.chat.updateKeys(alice.person.chat.masterSecret()!)
+  alice.restart()
+  world.gateway.put = before
+  alice.person.chat.connected()
+  await world.pass(60 * MINUTE)
+  t.true(bob.person.queues().some(({ shut }) => shut !== undefined))
+  t.deepEqual(await bob.content((await bob.fetched()).id), CONTENT)
 })
 
 test('where they shall not know what was seen, the gateway goes on keeping what was fetched', async (t) => {

@@ -5,12 +5,13 @@
  */
 import type { Chat } from '#client/chat/chat.ts'
 import type { ChatEvent, ContactId, MessageId } from '#client/chat/events.ts'
+import { FileLimits } from '#client/chat/files/limits.ts'
 import { FILE_KEY_LENGTH } from '#client/chat/files/note.ts'
 import { Pieces } from '#client/chat/files/pieces.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import type { Store } from '#client/store/store.ts'
 import { BLOB_ID_LENGTH } from '#protocol/blobs.ts'
-import { empty, fromHex } from '#protocol/bytes.ts'
+import { empty, fastEqual, fromHex } from '#protocol/bytes.ts'
 import { type ErrorCode, SottoError } from '#protocol/errors.ts'
 import { contentOf, missingOf } from './carry.ts'
 import { LEASE_MS, Mover } from './mover.ts'
@@ -50,6 +51,7 @@ export class Files {
     )
     for (const transfer of this.records.all()) this.reconcile(transfer)
     this.unlisten = parts.chat.onEvent((event) => this.onEvent(event))
+    parts.chat.keepQueuesWith((rid) => this.records.all().some((each) => isStillBeside(rid, each)))
   }
 
   // ---- what the person does -------------------------------------------------------------------------------------------
@@ -63,7 +65,8 @@ export class Files {
 
   /**
    * Seals a file and keeps it; it leaves as soon as that can be done.
-   * @throws SottoError E_CHAT_CONTACT, E_CHAT_BLOCKED, E_CHAT_OUTBOX_FULL, E_CARD_EXPIRED, E_FILE, E_DISK_FULL; nothing was kept then
+   * @throws SottoError E_CHAT_CONTACT, E_CHAT_BLOCKED, E_CHAT_OUTBOX_FULL, E_CARD_EXPIRED, E_FILE, E_FILE_SIZE, E_DISK_FULL; nothing was
+   * kept then
    */
   async send(
     contact: ContactId,
@@ -74,6 +77,7 @@ export class Files {
     chat.placesFor(contact)
     const { random } = clockwork
     const { name, size, picture } = source
+    if (noStore && size > FileLimits.directBytes) throw tooLongForMemory(name)
     const [id, key, blob] = [random(16), random(FILE_KEY_LENGTH), random(BLOB_ID_LENGTH)]
     await vault.lay(id, sealed(source, new Pieces(key, size)))
     if (this.closed) throw new SottoError('E_TUNNEL_STOPPED', 'Sotto was stopped before the file was sealed.')
@@ -276,6 +280,23 @@ export class Files {
 /** Where something of it is kept: not once ours has been laid, nor before theirs is asked for. */
 const isInVault = ({ way, state }: Transfer): boolean =>
   state === 'moving' || state === 'failed' || (state === 'done' && way === 'in')
+
+/** It was not fetched yet, or not all of it. */
+const isStillBeside = (rid: Uint8Array, { way, state, own }: Transfer): boolean =>
+  way === 'in' && state !== 'done' && state !== 'removing' && own !== undefined && fastEqual(own.rid, rid)
+
+/** Before anything is sealed: it would wait for ever for room that no gateway has. */
+function tooLongForMemory(name: string): SottoError {
+  const most = Math.floor(FileLimits.directBytes / 1024 ** 2)
+  return new SottoError(
+    'E_FILE_SIZE',
+    `Where no gateway may store it, a file may have ${most} MiB; ${name} has more.`,
+    {
+      kept: 'Nothing was sent.',
+      next: 'Send it without --direct, or in parts.',
+    },
+  )
+}
 
 const unknown = (): SottoError => new SottoError('E_FILE_UNKNOWN', 'There is no such file.')
 

@@ -11,9 +11,19 @@ import { SottoError } from '#protocol/errors.ts'
 /** Names that are tried. */
 const NUMBERS = 1_000
 
+export interface Where {
+  readonly folder: string
+  /** The core's folder: no other process has a draft of the same name. */
+  readonly core: string
+}
+
 /** In a folder, under its name or with a number. @returns its path. @throws SottoError E_FILE, E_DISK_FULL; what `content` throws */
-export async function saveInto(folder: string, name: string, content: AsyncIterable<Uint8Array>): Promise<string> {
-  const draft = draftIn(folder)
+export async function saveInto(
+  { folder, core }: Where,
+  name: string,
+  content: AsyncIterable<Uint8Array>,
+): Promise<string> {
+  const draft = draftIn(folder, core)
   return await written(draft, content, () => {
     for (let number = 1; number <= NUMBERS; number++) {
       const path = join(folder, numberedName(name, number))
@@ -24,10 +34,13 @@ export async function saveInto(folder: string, name: string, content: AsyncItera
 }
 
 /** Under a path that the person has named. @throws as `saveInto`; E_FILE where it is taken */
-export async function saveAs(path: string, content: AsyncIterable<Uint8Array>): Promise<string> {
+export async function saveAs(
+  { path, core }: Pick<Where, 'core'> & { readonly path: string },
+  content: AsyncIterable<Uint8Array>,
+): Promise<string> {
   const taken = (): SottoError => new SottoError('E_FILE', `${path} is there already.`, { kept: 'It was left alone.' })
   if (existsSync(path)) throw taken()
-  const draft = draftOf(path)
+  const draft = draftOf(path, core)
   return await written(draft, content, () => {
     if (!placed(draft, path)) throw taken()
     return path

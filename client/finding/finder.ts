@@ -10,16 +10,27 @@ import { SottoError } from '#protocol/errors.ts'
 import { openCard } from '#protocol/tracker/card-box.ts'
 import { ranked, TRACKERS_USED } from '#protocol/tracker/choice.ts'
 import { type Contents, readContents } from '#protocol/tracker/contents.ts'
-import { epochOf, type Place, placeKey } from '#protocol/tracker/epoch.ts'
+import { epochOf, type Place, placeKey, placeKeysOf } from '#protocol/tracker/epoch.ts'
 import { TrackerLimits } from '#protocol/tracker/limits.ts'
-import { readFound, type Wanted } from '#protocol/tracker/operations.ts'
+import { areLocked } from '#protocol/tracker/lock.ts'
+import { readFound, readShown, type Wanted } from '#protocol/tracker/operations.ts'
+import { openQuestion, type Question } from '#protocol/tracker/question.ts'
 import { LEASE_MS, openRecord, RECORD_KEY_LENGTH, type RecordHead, recordKey } from '#protocol/tracker/record.ts'
+import { questionsOf } from './answers.ts'
 import type { GatewayWay, Trackers } from './trackers.ts'
 
 /** What a tracker says of somebody. */
 export interface Found {
   readonly head: RecordHead
+  /** Of a record behind a lock nothing, before it is opened. */
   readonly contents: Contents
+  /** The contents behind the lock, where their owner asks a question first. */
+  readonly locked?: Uint8Array
+}
+
+const NOTHING: Contents = {
+  ...{ bundle: new Uint8Array(32), document: new Uint8Array(32), profile: new Uint8Array(16) },
+  ...{ queues: [], endpoints: [] },
 }
 
 /** online, offline: as they said, and it still holds. unknown: it is too long ago. none: there is no record. */
@@ -61,8 +72,9 @@ export class Finder {
     const trackers = ranked(root, await this.trackers.known())
     const groups = [trackers.slice(0, TRACKERS_USED), ...trackers.slice(TRACKERS_USED).map((each) => [each])]
     let failure: unknown
+    const keyAt = keysOf(root)
     for (const group of groups) {
-      const asked = group.map((tracker) => this.at(tracker, this.spots(root, tracker, WEEKS)))
+      const asked = group.map((tracker) => this.at(tracker, this.spots(root, keyAt, tracker, WEEKS)))
       const results = await Promise.allSettled(asked)
       const found = results.flatMap((result) => (result.status === 'fulfilled' ? [...result.value.values()] : []))
       if (found.length > 0) return found.toSorted(byAge).at(-1)!
@@ -83,8 +95,9 @@ export class Finder {
     const known = await this.trackers.known()
     const byTracker = new Map<Uint8Array, Spot[]>()
     for (const root of roots) {
+      const keyAt = keysOf(root)
       for (const tracker of ranked(root, known).slice(0, TRACKERS_USED)) {
-        byTracker.set(tracker, [...(byTracker.get(tracker) ?? []), ...this.spots(root, tracker, WEEKS_OF_LEASE)])
+        byTracker.set(tracker, [...(byTracker.get(tracker) ?? []), ...this.spots(root, keyAt, tracker, WEEKS_OF_LEASE)])
       }
     }
     const results = await Promise.allSettled([...byTracker].map(([tracker, spots]) => this.at(tracker, spots)))
@@ -100,10 +113,41 @@ export class Finder {
   }
 
   /**
-   * The card of somebody found, from a gateway that they receive at and we are a member of.
-   * @throws SottoError E_NO_GATEWAY, E_PERSON_UNKNOWN (hidden, or the card is not theirs), E_CARD_*, E_TUNNEL_*
+   * What somebody found asks of those who wish to reach them. A tracker shows it a few times an hour.
+   * @throws SottoError E_PERSON_UNKNOWN (no tracker has it), E_TRACKER_NONE, E_TRACKER_UNREACHABLE, E_TRACKER_BUSY
    */
-  async card(root: Uint8Array, { head, contents }: Found): Promise<Card> {
+  async question(root: Uint8Array, { head }: Found): Promise<Question> {
+    let failure: unknown
+    for (const tracker of ranked(root, await this.trackers.known())) {
+      try {
+        const question = await this.questionAt(root, { tracker, epoch: head.epoch })
+        if (question !== undefined) return question
+      } catch (error) {
+        failure ??= error
+      }
+    }
+    throw failure ?? new SottoError('E_PERSON_UNKNOWN', 'They ask a question first, and no tracker has it.')
+  }
+
+  /** undefined where there is none, or what the tracker has is not theirs. */
+  private async questionAt(root: Uint8Array, place: Place): Promise<Question | undefined> {
+    const key = placeKey(root, place)
+    if (key === undefined) return undefined
+    const answer = await this.trackers.ask(place.tracker, { kind: 'question', key: recordKey(key) })
+    if (answer.kind === 'refused' && answer.why === 'unknown') return undefined
+    if (answer.kind === 'refused') throw busy(answer.seconds)
+    const shown = readShown(answer.body)
+    const question = shown && openQuestion(shown, { root, place, key })
+    return question && questionsOf(question.text).length > 0 ? question : undefined
+  }
+
+  /**
+   * The card of somebody found, from a gateway that they receive at and we are a member of.
+   * @throws SottoError E_PERSON_ASKS, E_NO_GATEWAY, E_PERSON_UNKNOWN (hidden, or the card is not theirs), E_CARD_*, E_TUNNEL_*
+   */
+  async card(root: Uint8Array, { head, contents, locked }: Found): Promise<Card> {
+    if (locked !== undefined)
+      throw new SottoError('E_PERSON_ASKS', 'They are reached by those who answer their question.')
     if (contents.queues.length === 0) throw new SottoError('E_PERSON_UNKNOWN', 'They do not wish to be found now.')
     const known = contents.queues.flatMap((queue) => {
       const way = this.ways.find(({ gateway }) => fastEqual(gateway, utf8(queue.gateway)))
@@ -126,14 +170,12 @@ export class Finder {
     throw new SottoError('E_PERSON_UNKNOWN', 'Their gateway has no card of theirs.', { cause: failure })
   }
 
-  /** Where records of a person may stand at a tracker, this week's first. @throws SottoError E_PERSON_ID */
-  private spots(root: Uint8Array, tracker: Uint8Array, weeks: number): Spot[] {
+  /** Where records of a person may stand at a tracker, this week's first. */
+  private spots(root: Uint8Array, keyAt: KeyAt, tracker: Uint8Array, weeks: number): Spot[] {
     const now = epochOf(root, this.clockwork.now())
     return Array.from({ length: weeks }, (_, i): Spot => {
       const place = { tracker, epoch: now - i }
-      const key = placeKey(root, place)
-      if (key === undefined) throw new SottoError('E_PERSON_ID', 'This id cannot be used: it is nobody’s.')
-      return { root, place, key }
+      return { root, place, key: keyAt(place) }
     })
   }
 
@@ -160,12 +202,27 @@ export class Finder {
       const name = hex(spot.key)
       const record = found[i] === 'known' ? this.records.get(name)?.record : found[i]
       const opened = record instanceof Uint8Array ? openRecord(record, spot) : undefined
-      const contents = opened && readContents(opened.contents)
-      if (opened === undefined || contents === undefined) return []
+      const said = opened && read(opened.contents)
+      if (opened === undefined || said === undefined) return []
       this.records.set(name, { seq: opened.head.seq, record: record as Uint8Array })
-      return [[spot, { head: opened.head, contents }] as const]
+      return [[spot, { head: opened.head, ...said }] as const]
     })
   }
+}
+
+type KeyAt = (place: Place) => Uint8Array
+
+/** @throws SottoError E_PERSON_ID */
+function keysOf(root: Uint8Array): KeyAt {
+  const keyAt = placeKeysOf(root)
+  if (keyAt !== undefined) return keyAt
+  throw new SottoError('E_PERSON_ID', 'This id cannot be used: it is nobody’s.')
+}
+
+function read(bytes: Uint8Array): Omit<Found, 'head'> | undefined {
+  if (areLocked(bytes)) return { contents: NOTHING, locked: bytes }
+  const contents = readContents(bytes)
+  return contents && { contents }
 }
 
 /** How many keys a question has: 8, 16 or 32. */

@@ -1,11 +1,17 @@
-/** Finding others, and being found: one object for the program, from trackers, finder and publisher. */
+/** Finding others, and being found: one object for the program, from trackers, finder, publisher and guard. */
 import type { Card } from '#client/chat/card.ts'
 import type { Chat } from '#client/chat/chat.ts'
 import type { ContactId } from '#client/chat/events.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import type { Store } from '#client/store/store.ts'
-import { hex, utf8 } from '#protocol/bytes.ts'
+import { hex, utf8, wipe } from '#protocol/bytes.ts'
+import type { Argon2Cost } from '#protocol/crypto/argon2id.ts'
+import { SottoError } from '#protocol/errors.ts'
+import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
 import { TrackerLimits } from '#protocol/tracker/limits.ts'
+import { type Guard, LOCK_COST, makeGuard, unlockContents } from '#protocol/tracker/lock.ts'
+import type { Question } from '#protocol/tracker/question.ts'
+import { questionsOf, questionText, readAnswers, requireStrong, tryAnswers } from './answers.ts'
 import { Finder, type Found, type Presence } from './finder.ts'
 import { Publisher, type Wish } from './publisher.ts'
 import { trackerId } from './tracker-id.ts'
@@ -15,7 +21,22 @@ import { type GatewayWay, Trackers } from './trackers.ts'
 const LOOK_MS = 3_600_000
 
 const WISH = utf8('wish')
+const GUARD = utf8('guard')
 const wishes: readonly Wish[] = ['hidden', 'online', 'offline']
+
+/** What the work at a tracker, and at a lock, costs. */
+export interface FindingCosts {
+  readonly workBits: number
+  readonly lock: Argon2Cost
+}
+
+/** A guard that was set. */
+export interface GuardSet {
+  /** What the answers are worth, by estimate. */
+  readonly bits: number
+  /** That know of it now; 0 for somebody hidden. */
+  readonly trackers: number
+}
 
 export class Finding {
   private readonly chat: Chat
@@ -23,6 +44,7 @@ export class Finding {
   private readonly clockwork: Clockwork
   private readonly finder: Finder
   private readonly publisher: Publisher
+  private readonly lockCost: Argon2Cost
   private cancel: (() => void) | undefined
 
   /** @param store opened with `FINDING_TABLES` */
@@ -31,11 +53,12 @@ export class Finding {
     ways: readonly GatewayWay[],
     store: Store,
     clockwork: Clockwork,
-    workBits: number = TrackerLimits.workBits,
+    { workBits, lock }: FindingCosts = { workBits: TrackerLimits.workBits, lock: LOCK_COST },
   ) {
     this.chat = chat
     this.store = store
     this.clockwork = clockwork
+    this.lockCost = lock
     const trackers = new Trackers(ways, store, clockwork)
     this.finder = new Finder(trackers, ways, clockwork)
     this.publisher = new Publisher({ chat, trackers, ways, store, clockwork, workBits })
@@ -58,7 +81,37 @@ export class Finding {
    */
   async wish(wish: Wish): Promise<number> {
     this.store.transaction(() => this.store.put('finding', WISH, Uint8Array.of(wishes.indexOf(wish))))
-    return await this.publisher.publish(this.said)
+    return await this.publisher.publish(this.said, this.guard)
+  }
+
+  /** Only who answers these is told where we are reached; none: everybody with our id is. */
+  get questions(): readonly string[] {
+    return questionsOf(this.guard?.text ?? '')
+  }
+
+  /**
+   * From now on only who answers these questions is told where we are reached. Blocks for two seconds.
+   * @throws SottoError E_PROOF_SECRET, E_ANSWER_WEAK; nothing was changed then. E_TRACKER_*; the questions are kept then
+   */
+  async ask(questions: readonly string[], answers: readonly string[]): Promise<GuardSet> {
+    const text = questionText(questions)
+    const { octets, bits } = readAnswers(text, answers)
+    requireStrong(bits)
+    const guard = makeGuard(text, octets, this.clockwork.random, this.lockCost)
+    wipe(octets)
+    this.store.transaction(() => this.store.put('finding', GUARD, encodeMessage(guard)))
+    return { bits, trackers: await this.refresh() }
+  }
+
+  /** From now on everybody with our id is told. Returns how many trackers know of it now. @throws SottoError E_TRACKER_* */
+  async askNothing(): Promise<number> {
+    this.store.transaction(() => this.store.delete('finding', GUARD))
+    return await this.refresh()
+  }
+
+  private get guard(): Guard | undefined {
+    const bytes = this.store.get('finding', GUARD)
+    return bytes === undefined ? undefined : (decodeMessage(bytes) as Guard)
   }
 
   /** What our record says: of somebody invisible never that they are there. */
@@ -67,9 +120,9 @@ export class Finding {
     return isGone ? 'offline' : this.wished
   }
 
-  /** Who may see us has changed. @throws SottoError E_TRACKER_* */
-  async refresh(): Promise<void> {
-    if (this.wished !== 'hidden') await this.publisher.publish(this.said)
+  /** What our record says has changed. Returns how many trackers know of it; 0 where we are hidden. @throws SottoError E_TRACKER_* */
+  async refresh(): Promise<number> {
+    return this.wished === 'hidden' ? 0 : await this.publisher.publish(this.said, this.guard)
   }
 
   /** The newest records of these, by root key in hexadecimal. @throws SottoError E_TRACKER_* */
@@ -85,6 +138,27 @@ export class Finding {
   /** @throws SottoError E_NO_GATEWAY, E_PERSON_UNKNOWN, E_CARD_*, E_TUNNEL_* */
   card(root: Uint8Array, found: Found): Promise<Card> {
     return this.finder.card(root, found)
+  }
+
+  /** What somebody found asks first; questions are the lines of it. @throws SottoError E_PERSON_UNKNOWN, E_TRACKER_* */
+  question(root: Uint8Array, found: Found): Promise<Question> {
+    return this.finder.question(root, found)
+  }
+
+  /**
+   * What somebody says to those who answer. Blocks for two seconds.
+   * @throws SottoError E_ANSWER_WRONG, E_PROOF_SECRET, E_PERSON_UNKNOWN (the question has changed meanwhile)
+   */
+  answer(found: Found, question: Question, answers: readonly string[]): Found {
+    const key = tryAnswers(question, answers, this.lockCost)
+    const { locked, ...rest } = found
+    const contents = locked && unlockContents(key, locked)
+    wipe(key)
+    if (contents !== undefined) return { ...rest, contents }
+    throw new SottoError(
+      'E_PERSON_UNKNOWN',
+      'The answers are right, but the questions have just been changed: look again.',
+    )
   }
 
   /** What trackers say of those who are accepted. @throws SottoError E_TRACKER_* */

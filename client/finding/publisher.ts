@@ -1,12 +1,13 @@
 /**
- * Keeps our record at the two trackers that we use: written when something in it changes, in a new week, and before its lease
- * ends, never just to say that we are still there. What is sent is remembered before it is sent: no seq is used twice.
+ * Keeps our record at the two trackers that we use, and the question beside it where there is one: written when something in
+ * it changes, in a new week, and before its lease ends, never just to say that we are still there. What is sent is remembered
+ * before it is sent: no seq is used twice.
  */
 import type { Chat } from '#client/chat/chat.ts'
 import type { CardQueue, Findable } from '#client/chat/findable.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import type { Store } from '#client/store/store.ts'
-import { concat, fastEqual, fromUtf8, hex, type Millis, utf8 } from '#protocol/bytes.ts'
+import { concat, empty, fastEqual, fromUtf8, hex, type Millis, utf8 } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
@@ -14,8 +15,10 @@ import { sealCard } from '#protocol/tracker/card-box.ts'
 import { ranked, TRACKERS_USED } from '#protocol/tracker/choice.ts'
 import { type Contents, encodeContents, fitting } from '#protocol/tracker/contents.ts'
 import { epochOf, type Place } from '#protocol/tracker/epoch.ts'
+import { type Guard, LOCKED_LENGTH, lockContents } from '#protocol/tracker/lock.ts'
 import { type Proof, replacesText, type TrackerAnswer } from '#protocol/tracker/operations.ts'
-import { LEASE_MS, recordKey, signRecord } from '#protocol/tracker/record.ts'
+import { LOCK_LENGTH, signQuestion } from '#protocol/tracker/question.ts'
+import { CONTENTS_LENGTH, LEASE_MS, recordKey, signRecord } from '#protocol/tracker/record.ts'
 import { seekWork } from '#protocol/tracker/work.ts'
 import { busy } from './finder.ts'
 import type { GatewayWay, Trackers } from './trackers.ts'
@@ -44,6 +47,21 @@ interface Written {
   readonly said: Uint8Array
 }
 
+/** What we know of the question beside it. */
+type Posed = Pick<Written, 'epoch' | 'seq' | 'said'>
+
+/** What our record is to say. */
+interface Saying {
+  readonly wish: Wish
+  readonly contents: Contents
+  /** Of the question that guards it. */
+  readonly guard: Guard | undefined
+}
+
+const SALT_LENGTH = 16
+/** Said instead of a lock where there is no question any more. */
+const NO_QUESTION = utf8('none')
+
 export class Publisher {
   private readonly chat: Chat
   private readonly trackers: Trackers
@@ -71,13 +89,14 @@ export class Publisher {
   }
 
   /**
-   * Brings card and records up to date; one run at a time. Returns how many trackers have our record now.
+   * Brings card, records and questions up to date; one run at a time. Returns how many trackers have our record now.
    * @param wish what the record says
+   * @param guard only who answers this question is to be told where we are reached
    * @throws SottoError E_TRACKER_NONE, E_TRACKER_UNREACHABLE, E_TRACKER_BUSY where no tracker has it
    */
-  async publish(wish: Wish): Promise<number> {
+  async publish(wish: Wish, guard: Guard | undefined): Promise<number> {
     while (this.running !== undefined) await this.running.catch(() => {})
-    this.running = this.publishNow(wish)
+    this.running = this.publishNow(wish, guard)
     try {
       return await this.running
     } finally {
@@ -85,12 +104,15 @@ export class Publisher {
     }
   }
 
-  private async publishNow(wish: Wish): Promise<number> {
+  private async publishNow(wish: Wish, guard: Guard | undefined): Promise<number> {
     const findable = await this.chat.findable()
-    const queues = wish === 'hidden' ? [] : await this.layCards(findable)
-    const contents = contentsOf(findable, queues)
+    const isHidden = wish === 'hidden'
+    const queues = isHidden ? [] : await this.layCards(findable)
+    // Of somebody hidden there is nothing to guard.
+    const told = isHidden ? undefined : guard
+    const saying = { wish, contents: contentsOf(findable, queues, told !== undefined), guard: told }
     const trackers = ranked(findable.root, await this.trackers.known()).slice(0, TRACKERS_USED)
-    const results = await Promise.allSettled(trackers.map((tracker) => this.writeTo(tracker, findable, contents, wish)))
+    const results = await Promise.allSettled(trackers.map((tracker) => this.writeTo(tracker, findable, saying)))
     const failed = results.filter((result) => result.status === 'rejected')
     if (failed.length === results.length) throw failed[0]!.reason
     return results.length - failed.length
@@ -113,13 +135,22 @@ export class Publisher {
     this.store.transaction(() => this.store.put('finding', name, hash))
   }
 
-  private async writeTo(tracker: Uint8Array, findable: Findable, contents: Contents, wish: Wish): Promise<void> {
+  private async writeTo(tracker: Uint8Array, findable: Findable, saying: Saying): Promise<void> {
     const now = this.clockwork.now()
+    await this.writeRecord(tracker, findable, saying, now)
+    if (await this.pose(tracker, findable, saying.guard, now)) return
+    // The record that it is to stand beside is gone: a tracker that lost everything.
+    this.forget(tracker)
+    await this.writeRecord(tracker, findable, saying, now)
+    if (!(await this.pose(tracker, findable, saying.guard, now))) throw refusedBy(lost)
+  }
+
+  private async writeRecord(tracker: Uint8Array, findable: Findable, saying: Saying, now: Millis): Promise<void> {
+    const { wish, guard } = saying
     const before = this.written(tracker)
     if (before === undefined && wish === 'hidden') return
     const place = { tracker, epoch: epochOf(findable.root, now) }
-    const plain = encodeContents(contents)
-    const said = sha256(utf8(`${wish}\0`), plain)
+    const said = hashOf(saying)
     const isThere = before !== undefined && before.epoch === place.epoch && fastEqual(before.said, said)
     if (isThere && (wish !== 'online' || before.leaseEnd - now > RENEW_MS)) return
     // Seconds since 1970 rise above whatever another device, or this one before a backup, has used.
@@ -128,21 +159,51 @@ export class Publisher {
     const signer = findable.signer(place)
     const author = { root: findable.root, place, signer }
     const state = wish === 'online' ? 'online' : 'offline'
-    const record = signRecord(author, { state, seq, leaseEnd }, plain, this.clockwork.random)
+    const { random } = this.clockwork
+    const contents = guard ? lockContents(guard.contactKey, saying.contents, random) : encodeContents(saying.contents)
+    const record = signRecord(author, { state, seq, leaseEnd }, contents, random)
     const proof = this.proofOf(record, place, findable, before)
     this.note(tracker, {
       epoch: before?.epoch ?? place.epoch,
       seq,
       leaseEnd: before?.leaseEnd ?? 0,
-      said: new Uint8Array(0),
+      said: empty,
     })
     let answer = await this.trackers.ask(tracker, { kind: 'publish', record, proof })
     if (isRefused(answer, 'work')) {
       const nonce = await this.work(tracker, recordKey(signer.publicKey))
       answer = await this.trackers.ask(tracker, { kind: 'publish', record, proof: { kind: 'work', nonce } })
+      // Where the record was not, nothing was beside it.
+      this.notePosed(tracker, undefined)
     }
     if (answer.kind === 'refused') throw refusedBy(answer)
     this.note(tracker, { epoch: place.epoch, seq, leaseEnd, said })
+  }
+
+  /** The question beside our record as it is to be; false where there is no record that it could stand beside. */
+  private async pose(
+    tracker: Uint8Array,
+    { root, signer }: Findable,
+    guard: Guard | undefined,
+    now: Millis,
+  ): Promise<boolean> {
+    const place = { tracker, epoch: epochOf(root, now) }
+    const before = this.posed(tracker)
+    // What stood beside the record of an earlier week has gone with it.
+    const isThere = before?.epoch === place.epoch
+    const said = guard?.lock ?? NO_QUESTION
+    if (isThere ? fastEqual(before.said, said) : guard === undefined) return true
+    const { random } = this.clockwork
+    const question = guard ?? { text: '', salt: random(SALT_LENGTH), lock: random(LOCK_LENGTH) }
+    const seq = Math.max(Math.floor(now / 1000), (before?.seq ?? 0) + 1)
+    const author = { root, place, signer: signer(place) }
+    this.notePosed(tracker, { epoch: place.epoch, seq, said: empty })
+    const signed = signQuestion(author, seq, question, random)
+    const answer = await this.trackers.ask(tracker, { kind: 'pose', question: signed })
+    if (isRefused(answer, 'unknown')) return guard === undefined
+    if (answer.kind === 'refused') throw refusedBy(answer)
+    this.notePosed(tracker, { epoch: place.epoch, seq, said })
+    return true
   }
 
   /** What makes a new key acceptable without work: none is new, or the one of an earlier week goes. */
@@ -165,6 +226,25 @@ export class Publisher {
     return bytes === undefined ? undefined : (decodeMessage(bytes) as Written)
   }
 
+  /** It may be gone there. No seq is used again. */
+  private forget(tracker: Uint8Array): void {
+    const before = this.written(tracker)
+    if (before !== undefined) this.note(tracker, { ...before, said: empty })
+  }
+
+  private posed(tracker: Uint8Array): Posed | undefined {
+    const bytes = this.store.get('finding', posedKey(tracker))
+    return bytes === undefined ? undefined : (decodeMessage(bytes) as Posed)
+  }
+
+  private notePosed(tracker: Uint8Array, posed: Posed | undefined): void {
+    const name = posedKey(tracker)
+    this.store.transaction(() => {
+      if (posed === undefined) this.store.delete('finding', name)
+      else this.store.put('finding', name, encodeMessage(posed))
+    })
+  }
+
   private note(tracker: Uint8Array, { epoch, seq, leaseEnd, said }: Written): void {
     const value = encodeMessage({ epoch, seq, leaseEnd, said })
     this.store.transaction(() => this.store.put('finding', writtenKey(tracker), value))
@@ -172,14 +252,24 @@ export class Publisher {
 }
 
 const writtenKey = (tracker: Uint8Array): Uint8Array => concat(utf8('written\0'), tracker)
+const posedKey = (tracker: Uint8Array): Uint8Array => concat(utf8('posed\0'), tracker)
 
-function contentsOf({ card, document, profile }: Findable, queues: readonly CardQueue[]): Contents {
-  return fitting({
+/** The same for what says the same, though it is sealed anew each time. */
+function hashOf({ wish, contents, guard }: Saying): Uint8Array {
+  const plain = encodeContents(contents)
+  return guard === undefined ? sha256(utf8(`${wish}\0`), plain) : sha256(utf8(`${wish} guarded\0`), guard.lock, plain)
+}
+
+function contentsOf({ card, document, profile }: Findable, queues: readonly CardQueue[], isLocked: boolean): Contents {
+  const contents: Contents = {
     ...{ bundle: sha256(card.bytes), document, profile },
     queues: queues.map(({ gateway, sid, sauth }) => ({ gateway: fromUtf8(gateway) ?? hex(gateway), sid, sauth })),
     endpoints: [],
-  })
+  }
+  return fitting(contents, isLocked ? LOCKED_LENGTH : CONTENTS_LENGTH)
 }
+
+const lost = { kind: 'refused', why: 'unknown', seconds: 0 } as const
 
 const isRefused = (answer: TrackerAnswer, why: string): boolean => answer.kind === 'refused' && answer.why === why
 

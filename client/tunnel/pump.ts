@@ -153,10 +153,19 @@ export class Pump {
     return wanted && isCall && left <= NEAR_MS && this.fitsPoll() ? 0 : left
   }
 
-  /** Not before keys are hybrid: a poll that was asked for under the first keys could bring no news, and would be answered empty. */
   private wantsPoll(): boolean {
+    const { isOpening } = this.shared.socket
     const { mux } = this.epoch.session
-    return mux.ready && this.polls < this.mostPolls && !mux.isClosed && !this.shared.socket.isOpening && !this.isUpload
+    return this.mayBring && this.polls < this.mostPolls && !mux.isClosed && !isOpening && !this.isUpload
+  }
+
+  /**
+   * Under the first keys a poll could bring no news, and would be answered empty. Only where an answer to a send was too short
+   * for the gateway's part of the keys, the rest is asked for.
+   */
+  private get mayBring(): boolean {
+    const { session } = this.epoch
+    return session.mux.ready || (session.isAgreeing && this.sends === 0 && session.pending(1) === 0)
   }
 
   /** A file goes up: the answers to its pieces bring the news, and the place of a poll is the file's. */

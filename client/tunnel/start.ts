@@ -25,6 +25,8 @@ export class Starts {
   private clockOffset: number | undefined
   /** Failed first contacts since one succeeded, in `TRIES_EACH` for every template. */
   private failures = 0
+  /** Why a look that the gateway has was not answered, though its page was. */
+  private reason: unknown
   /** A template of POST was refused as if for the method. */
   private postRefused = false
 
@@ -101,10 +103,22 @@ export class Starts {
     return inTurn(this.inOrder, turn) ?? attire.template
   }
 
+  /**
+   * A gateway may take one look alone, and a bad network may hold that one up: after each of the others, which such a gateway
+   * answers as a website, one that it has comes again.
+   */
   private get inOrder(): readonly CompiledTemplate[] {
     const { known } = this
-    const others = this.others().filter(({ bindingId }) => known.every((each) => each.bindingId !== bindingId))
-    return this.shared.path.edge.order([...known, ...others], this.shared.clockwork.now())
+    const { edge } = this.shared.path
+    const now = this.shared.clockwork.now()
+    const others = this.others().filter((each) => !this.isKnown(each))
+    const open = known.filter((each) => !edge.refuses(each, now))
+    const turns = others.flatMap((each, i) => (open.length === 0 ? [each] : [each, open[i % open.length]!]))
+    return edge.order([...known, ...turns], now)
+  }
+
+  private isKnown({ bindingId }: CompiledTemplate): boolean {
+    return this.known.some((each) => each.bindingId === bindingId)
   }
 
   /** After as many failures as any template has, one of another family is next, where there is one. */
@@ -129,6 +143,9 @@ export class Starts {
       path.edge.cutAtHello(template.family)
       this.skipFamily(template.family)
     } else if (isVisited && code !== 'E_NET_PORTAL') this.failures++
+    if (this.isKnown(template)) this.reason = isVisited ? error : undefined
+    // A website's answer to a look that the gateway need not have says nothing about us.
+    else if (isRefusal) return path.failed(this.reason ?? error)
     path.failed(error)
   }
 }

@@ -151,7 +151,7 @@ async function prepare(
 function startBroker(options: ConfineOptions, state: string, layers: Layers): ChildProcess {
   const { args, env, leave, main } = options
   const events = eventsDescriptor(args)
-  const { write, folders = [] } = fileGrants(args)
+  const { write, folders = [] } = fileGrants(args, join(state, 'core'))
   const plan: Plan = {
     filter: layers.filter,
     landlock: true,
@@ -196,7 +196,7 @@ const ofSystem = ['/usr', '/lib', '/lib64', '/bin', '/sbin', '/etc', '/nix', '/g
 /** The system's files, the program's and those that the person has named: not the user's own. */
 function readable({ args, entry, root }: ConfineOptions, state: string): string[] {
   const program = readableParts({ root: realpathSync(root), state: realpathSync(state), entry: realpathSync(entry) })
-  const named = fileGrants(args).read.filter((path) => existsSync(path))
+  const named = fileGrants(args, join(state, 'core')).read.filter((path) => existsSync(path))
   const runtime = dirname(realpathSync(process.execPath))
   return [...ofSystem.filter((path) => existsSync(path)), ...program, runtime, ...named]
 }

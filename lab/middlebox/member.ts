@@ -22,6 +22,8 @@ export interface LabMember {
   onText: (text: string) => void
   /** What it knows of the edge; of a member in this process. */
   edge?(): EdgeReport
+  /** Whether the straight way to the other one is there now. */
+  isStraight?(): boolean
   card(): Promise<string>
   /** Adds whose card this is, and accepts whoever asks. */
   add(card: string): void

@@ -17,6 +17,7 @@ import type { PacketRules } from './packet-relay.ts'
 import { startPacketRelay } from './packet-relay.ts'
 import { startProxy } from './reverse-proxy.ts'
 import type { Act, HttpRules, Row, Scenario, TcpRules, Turn } from './scenario.ts'
+import { straightPair } from './straight.ts'
 import type { Place } from './tcp-box.ts'
 import { TcpBox } from './tcp-box.ts'
 
@@ -28,15 +29,19 @@ const STARTS_MS = 180_000
 /** For a message that comes twice: the second one follows soon. */
 const GRACE_MS = 300
 
-/** The box of a scenario, where it stands, and what can be done to it. */
-interface Standing {
-  readonly address: string
-  readonly pin?: Uint8Array
+/** What can be done to the box of a scenario. */
+interface Changing {
   readonly namespace?: Namespace
   /** Replaces the rules of packets. */
   packets?(rules: PacketRules): void
   change(rules: TcpRules & HttpRules): void
   act(act: Act): void
+}
+
+/** The box of a scenario, and where it stands. */
+interface Standing extends Changing {
+  readonly address: string
+  readonly pin?: Uint8Array
   close(): Promise<void>
 }
 
@@ -44,6 +49,11 @@ export async function play(scenario: Scenario, ground: Ground): Promise<Row> {
   const folder = mkdtempSync(join(tmpdir(), 'sotto-lab-'))
   const closing: (() => void | Promise<void>)[] = []
   try {
+    if (scenario.node) {
+      const began = performance.now()
+      const pair = await within({ withinMs: STARTS_MS }, straightPair(scenario, ground.address(), folder, closing))
+      return await converse(scenario, ground, pair, began, pair.near, pair.far, closing)
+    }
     const standing = await build(scenario, ground, folder)
     closing.push(() => standing.close())
     return await talk(scenario, ground, standing, folder, closing)
@@ -74,6 +84,18 @@ async function talk(
   far.add(await within(scenario, near.card()))
   near.add(await far.card())
   await near.met
+  return await converse(scenario, ground, standing, began, near, far, closing)
+}
+
+async function converse(
+  scenario: Scenario,
+  ground: Ground,
+  standing: Changing,
+  began: number,
+  near: LabMember,
+  far: LabMember,
+  closing: (() => void | Promise<void>)[],
+): Promise<Row> {
   const talk = new Talk(scenario, near, far)
   const moments: Moments = {}
   const turns = (scenario.turns ?? []).map((turn) =>
@@ -119,7 +141,7 @@ function hurried(template: CompiledTemplate, quicker: number): CompiledTemplate 
   return { ...template, rhythm: { ...rhythm, holdMs } }
 }
 
-async function take(turn: Turn, standing: Standing, near: LabMember, ground: Ground): Promise<void> {
+async function take(turn: Turn, standing: Changing, near: LabMember, ground: Ground): Promise<void> {
   if (turn.rules !== undefined) standing.change(turn.rules)
   if (turn.nft !== undefined) standing.namespace?.rules(turn.nft)
   if (turn.packets !== undefined) standing.packets?.(turn.packets)
@@ -156,6 +178,7 @@ class Talk {
   private readonly sent = new Map<string, number>()
   private readonly came = new Map<string, number>()
   private duplicates = 0
+  private wasStraight = false
   private first: number | undefined
   private complete: () => void = () => {}
 
@@ -175,13 +198,14 @@ class Talk {
       this.send(this.near, `near ${i}`)
       this.send(this.far, `far ${i}`)
       await pause(everyMs)
+      this.wasStraight ||= this.near.isStraight?.() === true
     }
     if (this.came.size < 2 * count) await Promise.race([promise, deadline(withinMs)])
     await pause(GRACE_MS)
   }
 
   row(began: number, { journey, edge }: LabMember, { broken, healed }: Moments): Row {
-    const { name, endsWith, names = [], learns = {}, count = COUNT } = this.scenario
+    const { name, endsWith, names = [], learns = {}, count = COUNT, isStraight } = this.scenario
     const times = [...this.came].map(([text, when]) => when - this.sent.get(text)!)
     const lost = 2 * count - this.came.size
     const known: Partial<EdgeReport> = edge?.() ?? {}
@@ -191,6 +215,7 @@ class Talk {
       ...(this.duplicates > 0 ? ['doubled'] : []),
       ...(endsWith !== undefined && journey.template !== endsWith ? [`ends with ${journey.template}`] : []),
       ...names.filter((code) => !journey.named.has(code)).map((code) => `never said ${code}`),
+      ...(isStraight && !this.wasStraight ? ['never straight'] : []),
       ...unlearned.map((key) => `of the edge, ${key} is ${known[key]}`),
     ]
     const noticed = broken === undefined ? undefined : journey.lostAfter(broken)

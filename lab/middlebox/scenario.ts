@@ -83,7 +83,8 @@ export type Box =
   /** The same, behind a wire on which packets are late, overtaken, lost and doubled. */
   | ({ readonly kind: 'packets' } & PacketRules)
 
-export type Act = 'cut' | 'freeze' | 'rebind' | 'restart' | 'sleep' | 'wake'
+/** leave, return: of the node behind the box. */
+export type Act = 'cut' | 'freeze' | 'rebind' | 'restart' | 'sleep' | 'wake' | 'leave' | 'return'
 
 /** Something that happens so long after the first message. */
 export interface Turn {
@@ -106,6 +107,10 @@ export interface Scenario {
   /** A second way to the same gateway, named second in the invite: another address, or another host name. */
   readonly second?: 'address' | 'gateway'
   readonly turns?: readonly Turn[]
+  /** The box is before a node of the far member, which the near one has let in; the gateway is reached without one. */
+  readonly node?: true
+  /** The near member has the straight way before they talk, and has to have it while they do. */
+  readonly isStraight?: true
   /** The member behind the box: in this process, or the real broker with its confined core. */
   readonly member?: 'library' | 'process'
   readonly template?: string

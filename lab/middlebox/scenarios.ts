@@ -6,6 +6,7 @@ import { edges } from './scenarios/edges.ts'
 import { machines } from './scenarios/machines.ts'
 import { namespaces } from './scenarios/namespaces.ts'
 import { proxies } from './scenarios/proxies.ts'
+import { straight } from './scenarios/straight.ts'
 import { wires } from './scenarios/wires.ts'
 
 export const scenarios: readonly Scenario[] = [
@@ -15,5 +16,6 @@ export const scenarios: readonly Scenario[] = [
   ...proxies,
   ...machines,
   ...namespaces,
+  ...straight,
   ...wires,
 ]

@@ -34,7 +34,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 }
 
 // Somebody who leaves before he has said everything gets no answer.
-const server = createServer({ maxHeaderSize: 1_114_112 }, (request, response) =>
+// Connections are kept for longer than Caddy keeps them: one that ends as a request is on its way is a 502.
+const server = createServer({ maxHeaderSize: 1_114_112, keepAliveTimeout: 600_000 }, (request, response) =>
   answer(request, response).catch(() => response.destroy()),
 )
 server.listen(Number(port), '127.0.0.1', () => console.log(JSON.stringify({ ready: true })))

@@ -1,10 +1,12 @@
 /**
  * The gateway that is probed: the real one, with its operator at the other end of the pipe. Prints {gatewayKey} once up.
- *     gateway.ts FOLDER LISTEN DECOY BEHIND    (texts of gateway.yaml; milliseconds that its clock is slow at first)
+ *     gateway.ts FOLDER LISTEN DECOY BEHIND [unaware]
+ * LISTEN and DECOY are texts of gateway.yaml; BEHIND: milliseconds that its clock is slow at first; unaware: nobody is recognised.
  *     {run: 'invite'}       -> {id, code, secret}    an invite of a cohort of its own, recognised at once
  *     {run: 'revoke', id}   -> {}                    once its sessions have ended
  *     {run: 'catch-up'}     -> {}                    the gateway's clock jumps to the true time
  */
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { startGateway } from '#gateway/gateway.ts'
@@ -13,7 +15,7 @@ import { hex } from '#protocol/bytes.ts'
 import { deriveCohort } from '#protocol/recognition.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
 
-const [folder = '', listen = '', decoy = '', behind = '0'] = process.argv.slice(2)
+const [folder = '', listen = '', decoy = '', behind = '0', unaware] = process.argv.slice(2)
 process.umask(0o077)
 const { now } = Date
 Date.now = () => now() - Number(behind)
@@ -26,9 +28,11 @@ decoy: ${decoy}
 templates: [${templates.map(({ id }) => id).join(', ')}]
 `
 const path = join(folder, 'state')
+await mkdir(folder, { recursive: true })
 await initState(path, config)
 const state = await openState(path)
-const gateway = await startGateway({ state, templates, log: (line) => process.stderr.write(`${line}\n`) })
+const live = unaware === undefined ? templates : []
+const gateway = await startGateway({ state, templates: live, log: (line) => process.stderr.write(`${line}\n`) })
 
 function setCohorts(): void {
   const cohorts = state.members.cohorts(Date.now())

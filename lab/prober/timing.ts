@@ -1,10 +1,10 @@
 /** Whether time tells what the octets do not: a gateway from the same server without, an almost valid token from garbage. */
+import { createMatcher } from '#engine/match.ts'
 import type { Shape } from '#engine/shape.ts'
 import { prng } from '#test/helpers/prng.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
-import { request, requestHeaders } from './http2.ts'
-import type { Sealed } from './member.ts'
-import { flipped, garbage, octetsOf, requestOf } from './member.ts'
+import { formless, neighbours, POOL, runner, sealedSide, strangers, variants } from './askers.ts'
+import { garbage } from './member.ts'
 import type { Race, Runner, Side, Times } from './pairs.ts'
 import { Lines } from './pairs.ts'
 import { head, octets } from './probe.ts'
@@ -28,12 +28,18 @@ export interface Verdicts {
   readonly timing: readonly Verdict[]
   /** The same as races on one HTTP/2 connection; none where the front does not speak it. */
   readonly races: readonly Verdict[]
+  /** A token's form against none, on the same path: what an adversary can compare who has the gateway alone. */
+  readonly formless: readonly Verdict[]
+  /** The same for the path beside it, which is no template's; where the front has such a site for measuring. */
+  readonly neighbours: readonly Verdict[]
   /** An almost valid token against garbage of the same form. */
   readonly nearMisses: readonly Verdict[]
   /** An expected token whose parcel is not right, against garbage of the same form. */
   readonly unsent: readonly Verdict[]
   /** Two servers without recognition; and one of them against one that works longer on purpose. */
   readonly nulls: readonly Verdict[]
+  /** A whole gateway that recognises nobody, against a server without recognition: what else they differ in. */
+  readonly unaware: readonly Verdict[]
   readonly controls: readonly Verdict[]
   /** The gateway against the site that answers by itself: what the way through Node costs. */
   readonly detour: readonly Verdict[]
@@ -50,9 +56,6 @@ export interface TimingInput {
 }
 
 const ownPage = octets(head('GET', '/about.html', ['Connection: keep-alive']))
-
-/** Requests that are made in advance, so that making them is no part of what is measured. */
-const POOL = 64
 
 /**
  * How often everything is measured a little. What disturbs a machine lasts for seconds and favours whoever is not asked
@@ -92,10 +95,13 @@ export async function measureTiming({ arms, nearMisses, pairs, seed }: TimingInp
     tasks.filter((task) => task.group === group).map(({ judge }) => judge())
   return {
     timing: of('timing'),
+    formless: of('formless'),
+    neighbours: of('neighbours'),
     races: of('races'),
     nearMisses: of('nearMisses'),
     unsent: of('unsent'),
     nulls: of('nulls'),
+    unaware: of('unaware'),
     controls: of('controls'),
     detour: of('detour'),
     pages: of('pages'),
@@ -115,7 +121,7 @@ interface Means {
 }
 
 function tasksOf(arms: Arms, nearMisses: readonly NearMiss[], pairs: number, means: Means): Task[] {
-  const { gateway, bare, again, delayed, site } = arms
+  const { gateway, bare, again, unaware, delayed, site } = arms
   const templates = compileBuiltins('node')
   const few = Math.max(200, pairs >> 2)
   const shapes = templates.map((template) => template.shape('send'))
@@ -130,18 +136,31 @@ function tasksOf(arms: Arms, nearMisses: readonly NearMiss[], pairs: number, mea
   const near = (group: 'nearMisses' | 'unsent', kind: NearMiss['kind']): Task[] =>
     distinct(nearMisses.filter((each) => each.kind === kind)).map(({ template, what, sealed }) => {
       const pool = Array.from({ length: POOL }, () => garbage(sealed.shape, sealed.parcel.length))
-      const stranger = side(gateway, pool)
-      return turns(means, group, `${template}: ${what}`, side(gateway, variants(what, sealed)), stranger, few)
+      const known = sealedSide(gateway, variants(what, sealed))
+      return turns(means, group, `${template}: ${what}`, known, sealedSide(gateway, pool), few)
     })
+  const matcher = createMatcher(templates)
+  const beside =
+    (arm: Arm) =>
+    (shape: Shape): Task => {
+      const what = `${shape.template}: its path against the one beside it`
+      return turns(means, 'neighbours', what, strangers(shape, arm), neighbours(shape, arm, matcher), few)
+    }
   const page = (port: number): Side => ({ port, next: () => ownPage })
   const pages = (ports: readonly [number, number]): Task =>
     turns(means, 'pages', 'own page: with a gateway against without', page(ports[0]), page(ports[1]), pairs)
   return [
     ...(arms.pages === undefined ? [] : [pages(arms.pages)]),
     ...both('timing', 'gateway against no recognition', gateway, bare, pairs),
+    ...shapes.map((shape) => {
+      const none = formless(shape, gateway)
+      return turns(means, 'formless', `${shape.template}: a token against none`, strangers(shape, gateway), none, few)
+    }),
+    ...(arms.neighbours === undefined ? [] : shapes.map(beside(arms.neighbours))),
     ...near('nearMisses', 'token'),
     ...near('unsent', 'unsent'),
     ...both('nulls', 'no recognition against itself', again, bare, pairs),
+    ...both('unaware', 'a gateway that recognises nobody against none', unaware, bare, pairs),
     ...both('controls', '250 us of work against none', delayed, bare, few, shapes.slice(0, 1)),
     ...(site === undefined
       ? []
@@ -207,32 +226,6 @@ function joined(blocks: readonly Float64Array[]): Float64Array {
   return all
 }
 
-/** Requests of nobody in particular, of one shape, to one server. */
-function strangers(shape: Shape, arm: Arm): Side {
-  return side(
-    arm,
-    Array.from({ length: POOL }, () => garbage(shape, shape.up.fit(320))),
-  )
-}
-
-function side({ port, prefix }: Arm, pool: readonly Sealed[]): Side {
-  const requests = pool.map((sealed) => {
-    const made = requestOf(sealed)
-    return octetsOf({ ...made, target: prefix + made.target }, 'keep-alive')
-  })
-  let at = 0
-  return { port, next: () => requests[at++ % requests.length]! }
-}
-
-function runner(shape: Shape, { prefix }: Arm): Runner {
-  const pool = Array.from({ length: POOL }, () => requestOf(garbage(shape, shape.up.fit(320))))
-  let at = 0
-  return (stream) => {
-    const { method, target, headers, body } = pool[at++ % POOL]!
-    return request(stream, requestHeaders(method, prefix + target, headers), body)
-  }
-}
-
 /** Those that differ in the place of a changed octet alone are one kind: the place changes anyway. */
 function distinct(nearMisses: readonly NearMiss[]): NearMiss[] {
   const kinds = new Map<string, NearMiss>()
@@ -241,17 +234,6 @@ function distinct(nearMisses: readonly NearMiss[]): NearMiss[] {
     kinds.set(`${each.template} ${what}`, { ...each, what })
   }
   return [...kinds.values()]
-}
-
-/** One that is altered is altered elsewhere each time; one that is sent again is sent as it was. */
-function variants(what: string, sealed: Sealed): Sealed[] {
-  const { token, parcel } = sealed
-  const any = (bytes: Uint8Array, i: number): Uint8Array => flipped(bytes, (i * 37) % bytes.length)
-  if (what.endsWith('of its token'))
-    return Array.from({ length: POOL }, (_, i) => ({ ...sealed, token: any(token, i) }))
-  if (what.endsWith('of its parcel'))
-    return Array.from({ length: POOL }, (_, i) => ({ ...sealed, parcel: any(parcel, i) }))
-  return [sealed]
 }
 
 /** The most telling of several. */

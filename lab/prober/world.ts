@@ -61,12 +61,16 @@ export interface Arms {
   /** The same server and decoy with recognition left out, twice. */
   readonly bare: Arm
   readonly again: Arm
+  /** A whole gateway with recognition left out. */
+  readonly unaware: Arm
   /** As `bare`, working 250 microseconds longer on every request. */
   readonly delayed: Arm
   /** The site's own server; missing where there is none in front of the gateway. */
   readonly site: Arm | undefined
   /** Ports of the site with and without a gateway behind it, for pages that are no template's; nginx only. */
   readonly pages: readonly [number, number] | undefined
+  /** A site with its gateway on connections that last, for a template's path beside another of the same site. */
+  readonly neighbours: Arm | undefined
 }
 
 export interface World {
@@ -175,6 +179,7 @@ class Builder {
       const kind = answers ? origin : '@site'
       const sockets = {
         gateway: socket!,
+        unaware: await this.unaware(answers ? `{upstream: "${origin}"}` : '{accel: "@site"}'),
         bare: await this.upstream('bare', kind),
         again: await this.upstream('again', kind),
         delayed: await this.upstream('delayed', kind, DELAY_US),
@@ -217,16 +222,27 @@ class Builder {
     return { port, prefix: '' }
   }
 
+  /** As `gateway`, but nobody is recognised. On a socket of its own, or facing the network where there is a `port`. */
+  private async unaware(decoy: string, port?: number): Promise<string> {
+    const socket = join(this.folder, 'unaware.sock')
+    const listen = port === undefined ? `{unix: ${socket}}` : this.tls(port)
+    await this.run('gateway.ts', [join(this.folder, 'unaware'), listen, decoy, '0', 'unaware'])
+    return socket
+  }
+
+  private tls(port: number): string {
+    return `{https: "127.0.0.1:${port}", certificate: ${this.certificate}, key: ${this.key}}`
+  }
+
   private async gateway(
     port: number,
     decoy = '{accel: "@decoy"}',
   ): Promise<{ operator: Operator; socket: string | undefined }> {
     const behind = this.input.front !== 'none'
     const socket = join(this.folder, 'gateway.sock')
-    const tls = `{https: "127.0.0.1:${port}", certificate: ${this.certificate}, key: ${this.key}}`
     const { program, first } = await this.run('gateway.ts', [
       this.folder,
-      behind ? `{unix: ${socket}}` : tls,
+      behind ? `{unix: ${socket}}` : this.tls(port),
       behind ? decoy : `{folder: ${site}}`,
       String(BEHIND_MS),
     ])
@@ -237,7 +253,10 @@ class Builder {
   private async timing(servers: ServerText[], target: number, socket: string | undefined): Promise<Arms> {
     if (socket === undefined) {
       const [bare, again, delayed] = [await this.facing(), await this.facing(), await this.facing(DELAY_US)]
-      return { gateway: { port: target, prefix: '' }, bare, again, delayed, site: undefined, pages: undefined }
+      const unaware = { port: await freePort(), prefix: '' }
+      await this.unaware(`{folder: ${site}}`, unaware.port)
+      const gateway = { port: target, prefix: '' }
+      return { gateway, bare, again, unaware, delayed, site: undefined, pages: undefined, neighbours: gateway }
     }
     const port = await freePort()
     const [bare, again, delayed] = [
@@ -245,19 +264,23 @@ class Builder {
       await this.upstream('again', '@decoy'),
       await this.upstream('delayed', '@decoy', DELAY_US),
     ]
-    const passed = { gateway: passedTo(socket), bare: passedTo(bare), again: passedTo(again) }
+    const unaware = await this.unaware('{accel: "@decoy"}')
+    const passed = {
+      ...{ gateway: passedTo(socket), unaware: passedTo(unaware) },
+      ...{ bare: passedTo(bare), again: passedTo(again) },
+    }
     const targets = { ...passed, delayed: passedTo(delayed), site: 'try_files $uri $uri/index.html =404;' }
     const pages = [await freePort(), await freePort()] as const
     servers.push(timingServer(site, port, targets))
     servers.push(pagesServer(site, pages[0], socket), pagesServer(site, pages[1], undefined))
-    return { ...armsAt(port), pages }
+    return { ...armsAt(port), pages, neighbours: { port: pages[0], prefix: '' } }
   }
 }
 
 function armsAt(port: number): Arms {
   const arm = (name: string): Arm => ({ port, prefix: `/${name}` })
-  const arms = { gateway: arm('gateway'), bare: arm('bare'), again: arm('again') }
-  return { ...arms, delayed: arm('delayed'), site: arm('site'), pages: undefined }
+  const arms = { gateway: arm('gateway'), unaware: arm('unaware'), bare: arm('bare'), again: arm('again') }
+  return { ...arms, delayed: arm('delayed'), site: arm('site'), pages: undefined, neighbours: undefined }
 }
 
 function operatorOf(program: Program, gatewayKey: Uint8Array): Operator {

@@ -39,15 +39,27 @@ function factorOf(publicKey: Uint8Array, context: Uint8Array): bigint {
   return scalarOf(factor)
 }
 
-/** undefined where the key is not one that `ed25519Verify` could take, or has a part of small order. */
-export function blindedPublicKey(publicKey: Uint8Array, context: Uint8Array): Uint8Array | undefined {
+/** Derives the public keys of one person in many contexts. */
+export type Blinder = (context: Uint8Array) => Uint8Array
+
+/**
+ * The key is read and checked once, which costs as much as a derivation. All is public here: it need not take the same time.
+ * @returns undefined where the key is not one that `ed25519Verify` could take, or has a part of small order
+ */
+export function blinderOf(publicKey: Uint8Array): Blinder | undefined {
   if (publicKey.length !== KEY_LENGTH || !isStrictPoint(publicKey)) return undefined
   try {
     const point = Point.fromBytes(publicKey)
-    return point.isTorsionFree() ? point.multiply(factorOf(publicKey, context)).toBytes() : undefined
+    if (!point.isTorsionFree()) return undefined
+    return (context) => point.multiplyUnsafe(factorOf(publicKey, context)).toBytes()
   } catch {
     return undefined // noble refuses what is no point
   }
+}
+
+/** As `blinderOf`, for one context. */
+export function blindedPublicKey(publicKey: Uint8Array, context: Uint8Array): Uint8Array | undefined {
+  return blinderOf(publicKey)?.(context)
 }
 
 export interface BlindedSigner {

@@ -156,8 +156,13 @@ export class ClientSession {
     this.mux.sayLost(number)
   }
 
+  /** New keys have been offered, and the gateway's answer is not here, or not whole. */
+  get isAgreeing(): boolean {
+    return this.offer !== undefined
+  }
+
   rekeyDue(now: Millis): boolean {
-    return this.mux.ready && this.offer === undefined && now - this.agreedAt >= Limits.rekeyMs
+    return this.mux.ready && !this.isAgreeing && now - this.agreedAt >= Limits.rekeyMs
   }
 
   /** Begins a key agreement. Without `noise`: the first one of a session, which has to come before everything else. */

@@ -1,7 +1,7 @@
 /**
  * What a record says to those who can open it. Spec section 16.3.
  *
- *     version 1 || bundle 32 || document 32 || profile 16 || queues || endpoints || zeros up to 362
+ *     version 1 || bundle 32 || document 32 || profile 16 || queues || endpoints || zeros up to 362 (behind a lock, 321)
  *     queues    = count 1 || count times: gateway length 1 || gateway || sid 24 || sauth 32
  *     endpoints = count 1 || count times: host length 1 || host || port 2 || pinned key 32
  *
@@ -51,17 +51,17 @@ export interface Contents {
 }
 
 /** @throws RangeError for more than fit: see `fitting` */
-export function encodeContents(contents: Contents): Uint8Array {
+export function encodeContents(contents: Contents, length: number = CONTENTS_LENGTH): Uint8Array {
   const bytes = spell(contents)
-  if (bytes.length > CONTENTS_LENGTH) throw new RangeError(`the contents of a record have ${bytes.length} octets`)
-  return concat(bytes, new Uint8Array(CONTENTS_LENGTH - bytes.length))
+  if (bytes.length > length) throw new RangeError(`the contents of a record have ${bytes.length} octets`)
+  return concat(bytes, new Uint8Array(length - bytes.length))
 }
 
 /** As much of it as a record holds: endpoints are left out first, then the last queue. */
-export function fitting(contents: Contents): Contents {
+export function fitting(contents: Contents, length: number = CONTENTS_LENGTH): Contents {
   const [queues, endpoints] = [contents.queues.slice(0, QUEUES), contents.endpoints.slice(0, ENDPOINTS)]
   const fitted = { ...contents, queues, endpoints }
-  while (spell(fitted).length > CONTENTS_LENGTH) (endpoints.length > 0 ? endpoints : queues).pop()
+  while (spell(fitted).length > length) (endpoints.length > 0 ? endpoints : queues).pop()
   return fitted
 }
 
@@ -77,9 +77,9 @@ function spell({ bundle, document, profile, queues, endpoints }: Contents): Uint
 }
 
 /** undefined where the octets are no contents of this version. */
-export function readContents(bytes: Uint8Array): Contents | undefined {
+export function readContents(bytes: Uint8Array, length: number = CONTENTS_LENGTH): Contents | undefined {
   const reader = new Reader(bytes)
-  if (bytes.length !== CONTENTS_LENGTH || reader.octet() !== VERSION) return undefined
+  if (bytes.length !== length || reader.octet() !== VERSION) return undefined
   const [bundle, document] = [reader.take(HASH_LENGTH)!, reader.take(HASH_LENGTH)!]
   const profile = reader.take(SHORT_LENGTH)!
   const queues = readList(reader, QUEUES, readQueue)

@@ -8,7 +8,7 @@
  */
 import type { Millis } from '../bytes.ts'
 import { concat, readU32, u32, utf8 } from '../bytes.ts'
-import { type BlindedSigner, blindedPublicKey, blindedSigner } from '../crypto/blinded.ts'
+import { type BlindedSigner, blindedPublicKey, blindedSigner, blinderOf } from '../crypto/blinded.ts'
 import { sha256 } from '../crypto/hash.ts'
 
 export const WEEK_MS = 604_800_000
@@ -34,6 +34,12 @@ export interface Place {
 }
 
 export const contextOf = ({ tracker, epoch }: Place): Uint8Array => concat(tracker, u32(epoch))
+
+/** The keys that sign for a person, place for place; undefined where the root key is not a usable one. */
+export function placeKeysOf(root: Uint8Array): ((place: Place) => Uint8Array) | undefined {
+  const blind = blinderOf(root)
+  return blind && ((place) => blind(contextOf(place)))
+}
 
 /** The key that signs for a person there; undefined where the root key is not a usable one. */
 export function placeKey(root: Uint8Array, place: Place): Uint8Array | undefined {

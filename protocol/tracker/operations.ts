@@ -3,13 +3,15 @@
  *
  *     lookup    1 || 1 to 32 times: key 16 || seq 4                    what is known already; 0: nothing
  *     publish   2 || record 512 || proof
- *     question  3 || key 16
+ *     question  3 || key 16 || zeros 144                               as long as a lookup of eight keys
  *     pose      4 || question 256
  *     proof     0 | 1 || nonce 8 | 2 || old blinded key 32 || signature 64
  *
  *     answer    0 || body | 1 || seconds 2 | one of the other refusals
- *     body      of a lookup, for each key: 0 (none) | 1 (as known) | 2 || record 512; of a question: question 256; else empty
+ *     body      of a lookup, for each key: 0 (none) | 1 (as known) | 2 || record 512; of a question: question 256 || zeros 264,
+ *               as long as of eight keys with one record; else empty
  *
+ * The gateway on the way shall not tell by its length who asks a stranger's question from who looks for friends.
  * The signature of a proof is by the key of the week before, over "sotto/1/tracker/replaces" || record: the new record takes
  * the place of the old one.
  */
@@ -22,6 +24,10 @@ import { WORK_LENGTH } from './work.ts'
 const KEY_LENGTH = 32
 const SIGNATURE_LENGTH = 64
 const ID_LENGTH = RECORD_KEY_LENGTH + 4
+/** Keys of the shortest lookup that people send. */
+const FEWEST_KEYS = 8
+const ASKED_LENGTH = FEWEST_KEYS * ID_LENGTH
+const SHOWN_LENGTH = RECORD_LENGTH + FEWEST_KEYS
 
 export interface Wanted {
   /** 16 octets. */
@@ -62,7 +68,7 @@ export function encodeRequest(request: TrackerRequest): Uint8Array {
     case 'publish':
       return concat(Uint8Array.of(2), request.record, encodeProof(request.proof))
     case 'question':
-      return concat(Uint8Array.of(3), request.key)
+      return concat(Uint8Array.of(3), request.key, new Uint8Array(ASKED_LENGTH - RECORD_KEY_LENGTH))
     case 'pose':
       return concat(Uint8Array.of(4), request.question)
   }
@@ -83,7 +89,7 @@ export function readRequest(bytes: Uint8Array): TrackerRequest | undefined {
     case 2:
       return readPublish(body)
     case 3:
-      return body.length === RECORD_KEY_LENGTH ? { kind: 'question', key: body } : undefined
+      return readAsked(body)
     case 4:
       return body.length === QUESTION_LENGTH ? { kind: 'pose', question: body } : undefined
     default:
@@ -100,6 +106,13 @@ function readLookup(body: Uint8Array): TrackerRequest | undefined {
   })
   return { kind: 'lookup', wanted }
 }
+
+function readAsked(body: Uint8Array): TrackerRequest | undefined {
+  if (body.length !== ASKED_LENGTH || !areZeros(body.subarray(RECORD_KEY_LENGTH))) return undefined
+  return { kind: 'question', key: body.slice(0, RECORD_KEY_LENGTH) }
+}
+
+const areZeros = (bytes: Uint8Array): boolean => bytes.every((octet) => octet === 0)
 
 function readPublish(body: Uint8Array): TrackerRequest | undefined {
   const [record, proof] = [body.slice(0, RECORD_LENGTH), body.slice(RECORD_LENGTH)]
@@ -125,6 +138,17 @@ export function readAnswer(bytes: Uint8Array): TrackerAnswer | undefined {
   const why = refusals[code - 1]
   if (why === undefined || bytes.length !== (why === 'busy' ? 3 : 1)) return undefined
   return { kind: 'refused', why, seconds: why === 'busy' ? readU16(bytes, 1) : 0 }
+}
+
+/** The body of an answer that shows a question. */
+export function encodeShown(question: Uint8Array): Uint8Array {
+  return concat(question, new Uint8Array(SHOWN_LENGTH - QUESTION_LENGTH))
+}
+
+/** undefined where it is no such body. What it holds was not checked. */
+export function readShown(body: Uint8Array): Uint8Array | undefined {
+  const isShown = body.length === SHOWN_LENGTH && areZeros(body.subarray(QUESTION_LENGTH))
+  return isShown ? body.slice(0, QUESTION_LENGTH) : undefined
 }
 
 /** What became of one key of a lookup. */

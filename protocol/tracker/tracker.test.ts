@@ -1,14 +1,25 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { concat, hex } from '../bytes.ts'
+import { concat, hex, utf8 } from '../bytes.ts'
 import { ed25519PublicKey } from '../crypto/ed25519.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { x25519PublicKey } from '../crypto/x25519.ts'
 import { ranked, TRACKERS_USED } from './choice.ts'
 import { type Contents, encodeContents, fitting, readContents } from './contents.ts'
 import { epochOf, mayBeNow, placeKey, placeSigner, WEEK_MS } from './epoch.ts'
+import { areLocked, LOCKED_LENGTH, lockContents, makeGuard, openLock, unlockContents } from './lock.ts'
 import type { Found, TrackerAnswer, TrackerRequest } from './operations.ts'
-import { encodeAnswer, encodeFound, encodeRequest, readAnswer, readFound, readRequest, refusals } from './operations.ts'
+import {
+  encodeAnswer,
+  encodeFound,
+  encodeRequest,
+  encodeShown,
+  readAnswer,
+  readFound,
+  readRequest,
+  readShown,
+  refusals,
+} from './operations.ts'
 import { openQuery, sealQuery } from './query.ts'
 import { openQuestion, QUESTION_TEXT_LENGTH, signQuestion } from './question.ts'
 import { CONTENTS_LENGTH, openRecord, RECORD_LENGTH, recordKey, signRecord } from './record.ts'
@@ -21,6 +32,10 @@ const u32s = fc.integer({ min: 0, max: 0xffffffff })
 const some = { numRuns: 200 }
 const few = { numRuns: 10 }
 
+const queue = { gateway: `${'g'.repeat(26)}:443`, sid: randomBytes(24), sauth: randomBytes(32) }
+const someContents: Contents = {
+  ...{ bundle: randomBytes(32), document: randomBytes(32), profile: randomBytes(16), queues: [queue], endpoints: [] },
+}
 const host = fc.string({ minLength: 1, maxLength: 60, unit: 'grapheme-ascii' })
 const contents: fc.Arbitrary<Contents> = fc.record({
   bundle: octets(32),
@@ -107,6 +122,43 @@ test('a question opens for who knows the root key', (t) => {
   const author = { root: ed25519PublicKey(new Uint8Array(32)), place, signer: placeSigner(new Uint8Array(32), place) }
   const long = { text: 'ä'.repeat(24), salt: randomBytes(16), lock: randomBytes(48) }
   t.throws(() => signQuestion(author, 1, long, randomBytes), { instanceOf: RangeError })
+})
+
+test('behind a lock: as much as fits, for the contact key alone, and for the answers and text alone', (t) => {
+  const cheap = { memoryKiB: 8, passes: 1, parallelism: 1, length: 32 }
+  fc.assert(
+    fc.property(contents, octets(32), fc.nat(CONTENTS_LENGTH - 1), (wanted, other, at) => {
+      const guard = makeGuard('Who?', utf8('nobody'), randomBytes, cheap)
+      const fitted = fitting(wanted, LOCKED_LENGTH)
+      const locked = lockContents(guard.contactKey, fitted, randomBytes)
+      t.is(locked.length, CONTENTS_LENGTH)
+      t.true(areLocked(locked))
+      t.is(readContents(locked), undefined)
+      t.deepEqual(unlockContents(guard.contactKey, locked), fitted)
+      t.is(unlockContents(other, locked), undefined)
+      locked[at]! ^= 1
+      t.is(unlockContents(guard.contactKey, locked), undefined)
+      t.deepEqual(openLock(guard, utf8('nobody'), cheap), guard.contactKey)
+      t.is(openLock(guard, utf8('somebody'), cheap), undefined)
+      t.is(openLock({ ...guard, text: 'Who' }, utf8('nobody'), cheap), undefined)
+      t.is(openLock({ ...guard, salt: other.slice(16) }, utf8('nobody'), cheap), undefined)
+    }),
+    some,
+  )
+  t.false(areLocked(encodeContents(fitting(someContents))))
+  const longest = { ...someContents, queues: [queue, queue], endpoints: [] }
+  t.is(fitting(longest, LOCKED_LENGTH).queues.length, 2, 'two queues of gateways with the longest usual names')
+})
+
+test('a shown question is read back; what is no such body is none', (t) => {
+  const question = randomBytes(256)
+  const shown = encodeShown(question)
+  t.deepEqual(readShown(shown), question)
+  for (const body of [question, shown.slice(1), concat(shown, Uint8Array.of(0)), shown.with(-1, 1)])
+    t.is(readShown(body), undefined)
+  const asked = encodeRequest({ kind: 'question', key: randomBytes(16) })
+  t.is(asked.length, encodeRequest({ kind: 'lookup', wanted: Array(8).fill({ key: randomBytes(16), seq: 0 }) }).length)
+  t.is(readRequest(asked.with(-1, 1)), undefined)
 })
 
 test('weeks begin at a time of one’s own, last a week, and a tracker takes all that may be now', (t) => {

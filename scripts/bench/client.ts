@@ -1,6 +1,6 @@
 /**
- * The client of a benchmark as shipped: a broker in this process, the core in a confined child (core.ts).
- * Arguments: an invite that lasts as long as the benchmark, then the command line.
+ * The client of a benchmark as shipped: a broker in this process, the core in a confined child (core.ts, or what SOTTO_BENCH_CORE
+ * names). Arguments: an invite that lasts as long as the benchmark, then the command line.
  */
 import { join } from 'node:path'
 import { launch } from '#firewall/launcher.ts'
@@ -9,7 +9,7 @@ import { systemWay } from '#firewall/way-out.ts'
 import { METER_TIMES } from './meter-times.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-const entry = join(import.meta.dirname, 'core.ts')
+const entry = join(import.meta.dirname, process.env.SOTTO_BENCH_CORE ?? 'core.ts')
 const [link, ...args] = process.argv.slice(2)
 const { code, error } = await launch({
   entry,

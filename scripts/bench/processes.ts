@@ -20,8 +20,13 @@ export interface Program {
 }
 
 /** A TypeScript program of ours under the same Node; its standard output is lines of JSON. */
-export function start(script: string, args: readonly string[], nodeArgs: readonly string[] = []): Program {
-  return attach(spawn(process.execPath, [...nodeArgs, script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] }))
+export function start(
+  script: string,
+  args: readonly string[],
+  nodeArgs: readonly string[] = [],
+  env: NodeJS.ProcessEnv = process.env,
+): Program {
+  return attach(spawn(process.execPath, [...nodeArgs, script, ...args], { stdio: ['pipe', 'pipe', 'inherit'], env }))
 }
 
 /** What a script of a benchmark prints as its one line of JSON, run alone under the flags of Node that a member's client has. */
@@ -39,9 +44,10 @@ export function startGateway(args: readonly string[], nodeArgs: readonly string[
   return start(join(import.meta.dirname, 'gateway.ts'), args, [...gatewayFlags, ...nodeArgs])
 }
 
-/** `client.ts` under the flags of Node that a member's client has. */
-export function startClient(link: string, args: readonly string[]): Program {
-  return start(join(import.meta.dirname, 'client.ts'), [link, ...args], memberFlags)
+/** `client.ts` under the flags of Node that a member's client has, with a core of this folder. */
+export function startClient(link: string, args: readonly string[], core = 'core.ts'): Program {
+  const env = { ...process.env, SOTTO_BENCH_CORE: core }
+  return start(join(import.meta.dirname, 'client.ts'), [link, ...args], memberFlags, env)
 }
 
 /** `core.ts` alone, with the firewall in the same process; `folder` is for what it keeps. */

@@ -30,6 +30,7 @@ import { sealTrackerList } from '#protocol/tracker/tracker-list.ts'
 const PATIENT = { answerMs: 100_000 }
 /** Enough to be refused without, and found at once. */
 const WORK_BITS = 6
+const LOCK_COST = { memoryKiB: 64, passes: 1, parallelism: 1, length: 32 }
 
 export interface RunningTracker {
   readonly tracker: Tracker
@@ -173,7 +174,7 @@ export class Person {
     for (const [i, way] of this.ways.entries()) mailbox.add(tunnelOf(gateways[i]!, way))
     const { now, random } = clockwork
     this.chat = Chat.create({ store, mailbox, now, random, wake: () => {} }, name)
-    this.finding = new Finding(this.chat, this.ways, store, clockwork, WORK_BITS)
+    this.finding = new Finding(this.chat, this.ways, store, clockwork, { workBits: WORK_BITS, lock: LOCK_COST })
     t.teardown(() => {
       this.finding.close()
       this.chat.close()

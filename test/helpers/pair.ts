@@ -13,6 +13,7 @@ import type { Matcher } from '#engine/match.ts'
 import { openWebSocket } from '#firewall/dialers/web-socket.ts'
 import type { ExchangeRequest, ExchangeResponse, Permit } from '#firewall/permit.ts'
 import { Carrier } from '#gateway/carrier.ts'
+import { WatchedMessage } from '#gateway/lead.ts'
 import { Sessions, surroundings } from '#gateway/sessions.ts'
 import { hex } from '#protocol/bytes.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
@@ -88,9 +89,9 @@ export async function startGateway(services: readonly Service[], port = 0): Prom
       sessions.repoint()
     },
   }
-  const server = createServer((request, response) => {
+  const server = createServer({ IncomingMessage: WatchedMessage }, (request, response) => {
     gateway.requests++
-    gateway.fault(request, response, () => void carrier.handle(request, response))
+    gateway.fault(request, response, () => void (carrier.take(request, response) || decoy(request, response)))
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   return Object.assign(gateway, {

@@ -27,16 +27,22 @@ const LOOK = 'support-chat'
 export class Place {
   readonly folder: string
   port = 0
+  private readonly address: string
   state: GatewayState | undefined
   private running: RunningGateway | undefined
 
-  private constructor(folder: string) {
+  private constructor(folder: string, address: string) {
     this.folder = folder
+    this.address = address
   }
 
-  /** Set up, and not started. */
-  static async make(t: Owner, folder: string, port?: number): Promise<Place> {
-    const place = new Place(folder)
+  /** Set up, and not started. `address`: where others are told that it is. */
+  static async make(
+    t: Owner,
+    folder: string,
+    { port, address = '127.0.0.1' }: { readonly port?: number; readonly address?: string } = {},
+  ): Promise<Place> {
+    const place = new Place(folder, address)
     place.port = port ?? (await freePort())
     await place.init()
     t.teardown(() => place.stop())
@@ -45,7 +51,7 @@ export class Place {
 
   /** Writes the configuration for its port, over an older one. */
   async init(): Promise<void> {
-    const where = { listen: `https://127.0.0.1:${this.port}`, address: ['127.0.0.1'], selfSigned: true, acme: false }
+    const where = { listen: `https://127.0.0.1:${this.port}`, address: [this.address], selfSigned: true, acme: false }
     const options = { state: this.folder, name: 'Place', domain: 'localhost', template: [LOOK], force: true }
     await initGateway({ ...options, ...where, node: true }, new Date())
   }

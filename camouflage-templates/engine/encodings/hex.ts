@@ -1,4 +1,5 @@
 import { hex as encode } from '#protocol/bytes.ts'
+import { hexInto, SHORT } from '#protocol/sextets.ts'
 import type { TextEncoding } from './text-encoding.ts'
 
 /** Small letters only, as signatures and entity tags are written. */
@@ -8,6 +9,7 @@ export const hex: TextEncoding = {
   encode,
   decodedLength: (text) => text.length >> 1,
   decodeInto(out, text) {
+    if (out.length <= SHORT) return hexInto(out, text)
     if (text.length !== 2 * out.length || !/^[0-9a-f]*$/.test(text)) return false
     out.setFromHex(text)
     return true

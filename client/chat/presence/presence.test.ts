@@ -188,8 +188,18 @@ test('PresenceLimits.windowMs: what was recorded is not answered, neither at onc
   await world.pass(PresenceLimits.answerMs)
   t.is(await put(world, () => box(probe.id)), 0, 'the same again')
   bob.restart()
+  t.is(await put(world, () => box(probe.id)), 0, 'after a restart, when nothing is remembered')
+  t.is(bob.chat.presence.of(alice.id), undefined)
+  t.is(await ask(world, alice, bob), 'online', 'and what is said from then on is heard')
   await world.pass(PresenceLimits.windowMs)
   t.is(await put(world, () => box(probe.id)), 0, 'after a restart, when it is old')
+  bob.clockOff = 4 * MINUTE
+  bob.restart()
+  bob.clockOff = 0
+  t.is(await ask(world, alice, bob), 'none', 'the first after a clock was set back shows it')
+  await world.pass(PresenceLimits.probeMs)
+  t.is(await ask(world, alice, bob), 'online')
+  await world.pass(PresenceLimits.probeMs)
   bob.clockOff = -20 * MINUTE
   t.is(await ask(world, alice, bob), 'none', 'clocks far apart: nothing is known')
   bob.clockOff = 2 * MINUTE

@@ -68,6 +68,8 @@ export class Presence {
   private readonly heard = new Map<string, PresenceView>()
   /** The sender's time of the latest that was taken in: nothing is taken in twice. */
   private readonly latest = new Map<string, Millis>()
+  /** What is older was said to the program that ran before, which may have taken it in: nothing of that is on the disk. */
+  private opened: Millis
   private readonly pending = new Map<string, Pending>()
   private readonly probed = new Map<string, { readonly at: Millis; readonly answer: Promise<Answer> }>()
   /** When a friend was last told that we are there. */
@@ -76,6 +78,7 @@ export class Presence {
 
   constructor(parts: PresenceParts) {
     this.parts = parts
+    this.opened = parts.now()
     this.keys = new FriendKeys(parts.identity, () => this.friends())
     this.gossip = new Gossip(this.keys, parts.random)
   }
@@ -155,6 +158,8 @@ export class Presence {
   /** Octets that came in a queue of `owner`, or where anybody may write. What is not of a friend, fresh and new, is nothing. */
   take(inner: Uint8Array, owner: Uint8Array | undefined, after: After): void {
     const now = this.parts.now()
+    // A clock that was set back since: what comes is from after the start all the same.
+    this.opened = Math.min(this.opened, now)
     const sealed = presenceOf(inner)
     const uid = owner ?? this.keys.whose(messageMark(sealed), now)
     const contact = uid && this.parts.records.contact(uid)
@@ -194,7 +199,7 @@ export class Presence {
 
   private isNew({ uid }: Contact, { time }: PresenceMessage): boolean {
     const key = hex(uid)
-    if (time <= (this.latest.get(key) ?? Number.NEGATIVE_INFINITY)) return false
+    if (time <= (this.latest.get(key) ?? this.opened)) return false
     this.latest.set(key, time)
     return true
   }

@@ -9,6 +9,7 @@ import type { Contents } from '#protocol/tracker/contents.ts'
 import { encodeContents, readContents } from '#protocol/tracker/contents.ts'
 import { epochOf, type Place, placeKey, placeSigner } from '#protocol/tracker/epoch.ts'
 import { TrackerLimits } from '#protocol/tracker/limits.ts'
+import { type Guard, lockContents } from '#protocol/tracker/lock.ts'
 import type { Proof, TrackerAnswer, TrackerRequest } from '#protocol/tracker/operations.ts'
 import { readFound, replacesText } from '#protocol/tracker/operations.ts'
 import { sealQuery } from '#protocol/tracker/query.ts'
@@ -109,6 +110,13 @@ export class Fixture {
     const place = this.place(person.root, head.epoch)
     const { state = 'online', seq = 1, leaseEnd = this.now + DAY } = head
     return signRecord(person.author(place), { state, seq, leaseEnd }, encodeContents(contents), randomBytes)
+  }
+
+  /** As `record`, with contents behind the lock of a question. */
+  guarded(person: Person, guard: Guard, contents: Contents): Uint8Array {
+    const locked = lockContents(guard.contactKey, contents, randomBytes)
+    const head = { state: 'online', seq: 1, leaseEnd: this.now + DAY } as const
+    return signRecord(person.author(this.place(person.root)), head, locked, randomBytes)
   }
 
   question(person: Person, question: Question, seq = 1): Uint8Array {

@@ -4,16 +4,19 @@ import test, { type ExecutionContext } from 'ava'
 import { concat, hex, utf8 } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
+import { readContents } from '#protocol/tracker/contents.ts'
 import { epochOf, placeKey, WEEK_MS } from '#protocol/tracker/epoch.ts'
 import { TrackerLimits } from '#protocol/tracker/limits.ts'
+import { makeGuard, openLock, unlockContents } from '#protocol/tracker/lock.ts'
 import type { Wanted } from '#protocol/tracker/operations.ts'
-import { readFound } from '#protocol/tracker/operations.ts'
+import { readFound, readShown } from '#protocol/tracker/operations.ts'
 import { sealQuery } from '#protocol/tracker/query.ts'
 import { openQuestion } from '#protocol/tracker/question.ts'
 import { isSigned, openRecord } from '#protocol/tracker/record.ts'
 import { DAY, Fixture, HOUR, Person, someContents } from './fixture.ts'
 
 const question = { text: 'Where did we meet?', salt: randomBytes(16), lock: randomBytes(48) }
+const CHEAP = { memoryKiB: 64, passes: 1, parallelism: 1, length: 32 }
 const nobody = (): Wanted => ({ key: randomBytes(16), seq: 0 })
 
 test('what somebody publishes is found by who knows the root key, and by nobody else', async (t) => {
@@ -128,6 +131,20 @@ test('who knows a uid, and even the root key, cannot write in somebody’s place
   const proof = { ...fixture.replaces(another, place.epoch, taking), key }
   t.is(await fixture.publish(taking, proof as never), 'work')
   t.deepEqual((await fixture.find(anna.root))?.contents, someContents)
+  // Nor pose a question in Anna's place, or put back one that Anna has replaced.
+  const first = fixture.question(anna, question, 1)
+  t.is(await fixture.outcome({ kind: 'pose', question: fixture.question(anna, question, 2) }), 'done')
+  const posed = fixture.store.question(fixture.keyOf(anna.root))!
+  const forged = fixture.question(mallory, question, 9)
+  const signature = forged.subarray(192)
+  const attempts = [
+    [concat(forged.subarray(0, 9), key, forged.subarray(41)), 'invalid'],
+    [concat(posed.subarray(0, 5), Uint8Array.of(0xff), posed.subarray(6)), 'invalid'],
+    [concat(posed.subarray(0, 192), signature), 'invalid'],
+    [first, 'stale'],
+  ] as const
+  for (const [attempt, outcome] of attempts) t.is(await fixture.outcome({ kind: 'pose', question: attempt }), outcome)
+  t.deepEqual(fixture.store.question(fixture.keyOf(anna.root)), posed)
   // And a tracker that turned would not be believed: what it makes up is not signed by the key that is looked for.
   const lie = concat(own.subarray(0, 14), key, own.subarray(46))
   t.is(openRecord(lie, { root: anna.root, place, key }), undefined)
@@ -142,16 +159,20 @@ test('the operator, with disk, key and code, reads nobody whose root key is not 
     queues: [{ ...someContents.queues[0]!, gateway: 'planted.example:443' }],
     endpoints: [{ ...someContents.endpoints[0]!, host: 'planted-endpoint.example' }],
   }
-  const planted = { ...question, text: 'planted question' }
+  const planted = makeGuard('planted question', utf8('planted answer'), randomBytes, CHEAP)
   await fixture.publish(fixture.record(anna, {}, contents))
   await fixture.ask({ kind: 'pose', question: fixture.question(anna, planted) })
+  // Boris lets only those in who answer: the same, once more sealed.
+  const boris = new Person()
+  await fixture.publish(fixture.guarded(boris, planted, contents))
   await fixture.find(anna.root)
   await fixture.store.close()
   const uid = sha256(anna.root)
   const secrets = [
-    ...['planted.example', 'planted-endpoint', 'planted question', 'planted'].map(utf8),
+    ...['planted.example', 'planted-endpoint', 'planted question', 'planted answer', 'planted'].map(utf8),
     ...[anna.root, uid, anna.root.subarray(0, 8), uid.subarray(0, 8), contents.bundle, contents.document],
     ...[contents.queues[0]!.sid, contents.queues[0]!.sauth, contents.endpoints[0]!.key, planted.lock],
+    ...[planted.salt, planted.contactKey],
   ]
   const files = readdirSync(fixture.folder)
   t.deepEqual(files.toSorted(), ['records.mdb', 'records.mdb-lock'])
@@ -160,17 +181,30 @@ test('the operator, with disk, key and code, reads nobody whose root key is not 
     for (const secret of secrets) t.is(disk.indexOf(secret), -1, `${file} has ${hex(secret)}`)
   }
   await fixture.open()
-  // All that is there: one record. Its key is what the operator sees; no guess at a uid leads to it, only the root key.
-  t.is(fixture.store.counts().records, 1)
+  // All that is there: two records and a question. A key is what the operator sees; no guess at a uid leads to it, only the root key.
+  t.like(fixture.store.counts(), { records: 2, questions: 1 })
   const record = fixture.store.record(fixture.keyOf(anna.root))
+  const posed = fixture.store.question(fixture.keyOf(anna.root))
   t.true(isSigned(record!))
   const place = fixture.place(anna.root)
   const key = record!.slice(14, 46)
   for (const root of [uid, key, fixture.secret, fixture.tracker.publicKey]) {
     t.is(openRecord(record!, { root, place, key }), undefined)
+    t.is(openQuestion(posed!, { root, place, key }), undefined)
     t.notDeepEqual(placeKey(root, place), key)
   }
   t.truthy(openRecord(record!, { root: anna.root, place, key }), 'the root key opens it')
+  t.truthy(openQuestion(posed!, { root: anna.root, place, key }), 'and the question')
+  // Where answers guard it, root key, record and question together do not say where somebody is reached.
+  const behind = fixture.store.record(fixture.keyOf(boris.root))!
+  const [from, at] = [fixture.place(boris.root), placeKey(boris.root, fixture.place(boris.root))!]
+  const locked = openRecord(behind, { root: boris.root, place: from, key: at })!.contents
+  t.is(readContents(locked), undefined)
+  t.is(Buffer.from(locked).indexOf(utf8('planted')), -1)
+  for (const guess of [boris.root, at, planted.lock.slice(0, 32), sha256(planted.salt)])
+    t.is(unlockContents(guess, locked), undefined)
+  t.is(openLock(planted, utf8('planted'), CHEAP), undefined)
+  t.deepEqual(unlockContents(openLock(planted, utf8('planted answer'), CHEAP)!, locked), contents)
 })
 
 test('the same person looks different at each tracker and in each week', async (t) => {
@@ -204,7 +238,7 @@ test('questions stand beside a record, replace each other, and are shown a few t
   const place = fixture.place(anna.root)
   const answer = await fixture.ask({ kind: 'question', key })
   const owner = { root: anna.root, place, key: placeKey(anna.root, place)! }
-  t.deepEqual(openQuestion(answer.kind === 'done' ? answer.body : new Uint8Array(0), owner), question)
+  t.deepEqual(openQuestion((answer.kind === 'done' && readShown(answer.body)) || new Uint8Array(0), owner), question)
   t.is(await fixture.outcome({ kind: 'question', key: randomBytes(16) }), 'unknown')
   let shown = 1
   for (let minute = 0; minute < 60; minute++) {

@@ -10,7 +10,7 @@ import { isSottoError } from '#protocol/errors.ts'
 import { CLOCK_MS, mayBeNow } from '#protocol/tracker/epoch.ts'
 import { TrackerLimits } from '#protocol/tracker/limits.ts'
 import type { Found, Proof, Refusal, TrackerAnswer, TrackerRequest, Wanted } from '#protocol/tracker/operations.ts'
-import { encodeAnswer, encodeFound, readRequest, replacesText } from '#protocol/tracker/operations.ts'
+import { encodeAnswer, encodeFound, encodeShown, readRequest, replacesText } from '#protocol/tracker/operations.ts'
 import { openQuery } from '#protocol/tracker/query.ts'
 import { isSignedQuestion, readQuestionHead } from '#protocol/tracker/question.ts'
 import { isSigned, LEASE_MS, type RecordHead, readHead, recordKey } from '#protocol/tracker/record.ts'
@@ -111,7 +111,7 @@ export class Tracker {
     const question = this.store.question(key)
     if (question === undefined) return refused('unknown')
     const wait = this.questions.take(`${network} ${latin1(key)}`, 1, now)
-    return wait > 0 ? refused('busy', wait) : done(question)
+    return wait > 0 ? refused('busy', wait) : done(encodeShown(question))
   }
 
   private async publish(record: Uint8Array, proof: Proof, network: string): Promise<TrackerAnswer> {
