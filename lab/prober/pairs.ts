@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import { connect } from 'node:tls'
 import { concat, u32 } from '#protocol/bytes.ts'
 import { Flag, FrameKind, frame, PREFACE, setting } from './http2.ts'
+import { isWhole } from './whole.ts'
 
 /** Times of one kind beside the other: element i of both belongs to the same moment. Microseconds. */
 export interface Times {
@@ -82,7 +83,7 @@ function answered<T>(begin: (resolve: (value: T) => void, reject: (error: Error)
   })
 }
 
-/** An HTTP/1.1 connection on which one request is under way at a time. Answers have to state their length. */
+/** An HTTP/1.1 connection on which one request is under way at a time. Answers have to say where they end. */
 class Connection {
   private readonly socket: TLSSocket
   private received: Uint8Array = new Uint8Array(0)
@@ -127,15 +128,6 @@ class Connection {
     this.received = new Uint8Array(0)
     this.done?.(at)
   }
-}
-
-function isWhole(received: Uint8Array): boolean {
-  const text = Buffer.from(received.buffer, received.byteOffset, received.length)
-  const end = text.indexOf('\r\n\r\n')
-  if (end < 0) return false
-  const length = /\r\ncontent-length: (\d+)/i.exec(text.toString('latin1', 0, end))?.[1]
-  if (length === undefined) throw new Error(`an answer without its length: ${text.toString('latin1', 0, 200)}`)
-  return text.length >= end + 4 + Number(length)
 }
 
 /** The outcome of two requests that left in one TLS record. */

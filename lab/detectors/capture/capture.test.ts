@@ -176,14 +176,15 @@ function packet(from: number, to: number, seq: number, flags: number, payload = 
   return bytes
 }
 
-function tape(packets: readonly Buffer[]): Buffer {
+/** `times`: milliseconds of each; one after the other where nothing is said. */
+function tape(packets: readonly Buffer[], times: readonly number[] = packets.map((_, i) => i)): Buffer {
   const head = Buffer.alloc(24)
   head.writeUInt32LE(0xa1b23c4d, 0)
   head.writeUInt32LE(101, 20)
   const parts = packets.map((bytes, i) => {
     const front = Buffer.alloc(16)
     front.writeUInt32LE(100, 0)
-    front.writeUInt32LE(i * 1_000_000, 4)
+    front.writeUInt32LE(times[i]! * 1_000_000, 4)
     front.writeUInt32LE(bytes.length, 8)
     return Buffer.concat([front, bytes])
   })
@@ -210,6 +211,19 @@ test('connections are put together, in order, across the end of the numbers, wit
   t.is(up.arrived(0) - found!.packets[0]!.at, 3)
   // What came early is there once what was before it has come.
   t.is(up.arrived(5) - found!.packets[0]!.at, 3)
+})
+
+test('packets are in the order of their times: those of one direction may be on the tape before earlier ones of the other', (t) => {
+  const packets = [
+    packet(5000, 443, 0, TcpFlag.syn),
+    packet(5000, 443, 1, TcpFlag.ack, 'abc'),
+    packet(443, 5000, 9, TcpFlag.ack, 'before'),
+  ]
+  const [found] = readConnections(tape(packets, [0, 5, 3]))
+  t.deepEqual(
+    found!.packets.map(({ up }) => up),
+    [true, false, true],
+  )
 })
 
 test('what is missing in the middle ends what is read', (t) => {

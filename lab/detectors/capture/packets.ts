@@ -42,6 +42,8 @@ export function readConnections(file: Buffer): Connection[] {
     take(file.subarray(at + 16, at + 16 + kept), seconds * 1000 + nanoseconds / 1e6, open, all)
     at += 16 + kept
   }
+  // What went up is kept when it is read, what came down when it was due: the one may be written before the other, though later.
+  for (const { packets } of all) packets.sort((a, b) => a.at - b.at)
   return all
 }
 
