@@ -28,8 +28,8 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Ui
 }
 
 /**
- * SHA3-512, 64 octets: two keys for the price of one call. Behind a secret key it is a pseudo-random function as it stands, since
- * a sponge keeps half of its state to itself (FIPS 202 appendix A.2): HMAC would hash twice, and cost an object.
+ * SHA3-512 (FIPS 202), 64 octets: two keys for the price of one call. With a secret in its message it is a pseudo-random function as
+ * it stands, since a sponge is indifferentiable from a random function (Bertoni et al. 2008): HMAC would hash twice, and cost an object.
  */
 export function sha3of512(message: Uint8Array): Uint8Array {
   return plain(hash('sha3-512', message, 'buffer'))
