@@ -1,6 +1,7 @@
 /** The password of the folder at work: what the person sets holds from now on, and the core gets what locks its own key. */
 import type { Random } from '#protocol/bytes.ts'
 import { KEY_LENGTH } from '#protocol/constants.ts'
+import { SottoError } from '#protocol/errors.ts'
 import { replaceSecret } from './folder.ts'
 import { passwordPath } from './options.ts'
 import { keyUnder, sealPasswordFile } from './password.ts'
@@ -53,6 +54,12 @@ export class FolderPassword {
     await replaceSecret(passwordPath(folder), sealPasswordFile(secret, password, random))
     this.secret = secret
     this.isSet = password !== undefined
-    await vault.lockWith(keyUnder(secret, 'broker'))
+    await vault.lockWith(keyUnder(secret, 'broker')).catch((cause: SottoError) => {
+      throw new SottoError(cause.code, cause.message, {
+        kept: 'The change of the password is taken; the next command locks the key where it is not locked yet.',
+        next: cause.next,
+        cause,
+      })
+    })
   }
 }

@@ -1,6 +1,7 @@
 /** Folders and files that nobody but their owner may read, written so that a crash leaves the old or the new content. */
 import { constants } from 'node:fs'
-import { chmod, lstat, mkdir, open, readdir, rename } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { chmod, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SottoError } from '#protocol/errors.ts'
 
@@ -80,18 +81,43 @@ export async function replacePrivate(path: string, content: Uint8Array): Promise
 
 /**
  * As `replacePrivate`, and what stood there is overwritten once it has no name any more. Disks that write elsewhere (flash,
- * copy on write) keep it nevertheless.
+ * copy on write) keep it nevertheless. What was not taken does not stay beside it.
  */
 export async function replaceSecret(path: string, content: Uint8Array): Promise<void> {
   const old = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW).catch(() => undefined)
   try {
     await replacePrivate(path, content)
-    if (old === undefined) return
-    await old.write(new Uint8Array((await old.stat()).size), 0)
-    await old.sync()
+    if (old !== undefined) await overwrite(old)
+  } catch (error) {
+    await dropLeftOver(path).catch(() => undefined)
+    throw error
   } finally {
     await old?.close()
   }
+}
+
+/**
+ * Overwrites and removes what a crash has left of a `replaceSecret` that was not taken. For who alone writes the folder.
+ * @throws SottoError E_STATE_UNREADABLE
+ */
+export async function dropLeftOver(path: string): Promise<void> {
+  const next = `${path}.next`
+  try {
+    const file = await open(next, constants.O_WRONLY | constants.O_NOFOLLOW)
+    try {
+      await overwrite(file)
+    } finally {
+      await file.close()
+    }
+    await unlink(next)
+  } catch (cause) {
+    if (errno(cause) !== 'ENOENT') throw asStateError(next, cause)
+  }
+}
+
+async function overwrite(file: FileHandle): Promise<void> {
+  await file.write(new Uint8Array((await file.stat()).size), 0)
+  await file.sync()
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -10,7 +10,6 @@ import { spawn } from 'node:child_process'
 import { existsSync, fstatSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
-import { serveBroker } from './broker.ts'
 import { coreArguments, coreEnvironment } from './core-process.ts'
 import { fileGrants } from './file-grants.ts'
 import { privateFolder, refuseLinks } from './folder.ts'
@@ -156,6 +155,8 @@ function tellAnswer(child: ChildProcess, answer: KeyAnswer): void {
 /** Serves the core while it runs. */
 async function accompany({ child, ended }: Core, broker: LocalBroker): Promise<CoreEnd> {
   let error: SottoError | undefined
+  // Loaded only now, while the core loads: nothing that starting it needs.
+  const { serveBroker } = await import('./broker.ts')
   const server = serveBroker(broker, child.stdio[3] as PipeSocket, (cause) => {
     if (!isSottoError(cause, 'E_FIREWALL_BROKEN')) return
     error = cause

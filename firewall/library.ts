@@ -14,7 +14,7 @@ import { ChosenWays } from './chosen-ways.ts'
 import type { Dialer, DialTarget } from './dialers/dialer.ts'
 import type { UnfitDialer } from './dialers/dialer-set.ts'
 import { DialerSet } from './dialers/dialer-set.ts'
-import { privateFolder } from './folder.ts'
+import { dropLeftOver, privateFolder } from './folder.ts'
 import { FolderPassword } from './folder-password.ts'
 import type { Change } from './journal.ts'
 import { DialLimits, PipeLimits } from './limits.ts'
@@ -26,6 +26,7 @@ import type { FlowView, Metered, MeterNews } from './meter.ts'
 import type { Wait } from './metering.ts'
 import { Metering } from './metering.ts'
 import { NETWORK_ID_LENGTH, networkFacts } from './network.ts'
+import { passwordPath } from './options.ts'
 import { keyUnder } from './password.ts'
 import type { Offered } from './peers.ts'
 import { offeredPeers } from './peers.ts'
@@ -77,6 +78,8 @@ export async function openBroker(options: BrokerOptions): Promise<LocalBroker> {
   await privateFolder(options.folder)
   const unlock = lockFolder(options.folder)
   try {
+    // Half a removal of the password holds what it locked, in the clear.
+    await dropLeftOver(passwordPath(options.folder))
     const { secret, isSet = false } = options.unlocked ?? {}
     const vault = await Vault.open(options.folder, options.random, secret && keyUnder(secret, 'broker'))
     const password = new FolderPassword({ folder: options.folder, random: options.random, vault, secret, isSet })

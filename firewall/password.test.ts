@@ -1,5 +1,16 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import test, { type ExecutionContext } from 'ava'
 import { concat, hex, utf8 } from '#protocol/bytes.ts'
 import { chacha20poly1305 } from '#protocol/crypto/aead.ts'
@@ -9,6 +20,7 @@ import { randomBytes } from '#protocol/crypto/random.ts'
 import type { SottoError } from '#protocol/errors.ts'
 import { temporaryFolder } from './fixtures/temporary.ts'
 import { FolderPassword } from './folder-password.ts'
+import { openBroker } from './library.ts'
 import { PasswordLimits } from './limits.ts'
 import { passwordPath } from './options.ts'
 import {
@@ -19,6 +31,7 @@ import {
   requireGood,
   sealPasswordFile,
 } from './password.ts'
+import { readNewPassword, unlock } from './unlock.ts'
 import { Vault } from './vault.ts'
 
 const GOOD = 'quiet river stones'
@@ -158,4 +171,71 @@ test('a file of another length or version is told, and left', async (t) => {
     writeFileSync(passwordPath(folder), wrong)
     t.is(await code(readPasswordFile(folder)), 'E_STATE_UNREADABLE')
   }
+})
+
+test('half a removal, or one that the disk did not take, leaves nothing that opens the folder', async (t) => {
+  const { folder, secret: first } = await withPassword(t)
+  const left = `${passwordPath(folder)}.next`
+  writeFileSync(left, sealPasswordFile(first, undefined, randomBytes), { mode: 0o600 })
+  const kept = join(await temporaryFolder(t), 'left')
+  linkSync(left, kept)
+  const unlocked = { secret: first, isSet: true }
+  const options = { folder, dialers: [], random: randomBytes, now: Date.now, unlocked }
+  await (await openBroker(options)).close()
+  t.false(existsSync(left))
+  t.deepEqual(new Uint8Array(readFileSync(kept)), new Uint8Array(34))
+
+  const vault = await Vault.open(folder, randomBytes, keyUnder(first, 'broker'))
+  const atWork = new FolderPassword({ folder, vault, random: randomBytes, secret: first, isSet: true })
+  rmSync(passwordPath(folder))
+  mkdirSync(passwordPath(folder)) // no file takes its place
+  t.is(await code(atWork.take(Promise.resolve(undefined))), 'E_STATE_UNREADABLE')
+  t.false(existsSync(left))
+})
+
+test('where the key cannot be locked at once, the person is told that the password holds', async (t) => {
+  const folder = await temporaryFolder(t)
+  const vault = await Vault.open(folder, randomBytes)
+  const atWork = new FolderPassword({ folder, vault, random: randomBytes, secret: undefined, isSet: false })
+  mkdirSync(join(folder, 'vault.key.next'))
+  const error = await t.throwsAsync<SottoError>(atWork.take(Promise.resolve(GOOD)))
+  t.is(error.code, 'E_STATE_UNREADABLE')
+  t.regex(error.kept!, /is taken/)
+  rmdirSync(join(folder, 'vault.key.next'))
+  const opened = openPasswordFile((await readPasswordFile(folder))!, GOOD)!
+  await (await Vault.open(folder, randomBytes, keyUnder(opened, 'broker'))).close()
+  t.is(await code(Vault.open(folder, randomBytes)), 'E_STATE_UNREADABLE')
+})
+
+/** What `sotto password set` makes of what comes through a pipe. */
+const fromPipe = (chunks: readonly Uint8Array[], args: readonly string[] = ['password', 'set']) => {
+  const stdin = Readable.from(chunks, { objectMode: false }) as unknown as NodeJS.ReadStream
+  return readNewPassword(args, { stdin, stderr: process.stderr })
+}
+
+test('a pipe and a file say the same password, to the octet: blanks count, a letter may come in two pieces', async (t) => {
+  const line = '  süße Flöten am Fluß '
+  const octets = utf8(`${line}\nand more`)
+  t.is(await fromPipe([...octets].map((octet) => Uint8Array.of(octet))), line)
+  const { folder } = await withPassword(t)
+  writeFileSync(passwordPath(folder), sealPasswordFile(secret, line, randomBytes))
+  const file = join(await temporaryFolder(t), 'password')
+  writeFileSync(file, octets)
+  const opened = await unlock(folder, ['contacts', '--password-file', file], process)
+  t.deepEqual(opened?.secret, secret)
+})
+
+test('no UTF-8, too much, or a password on the command line: refused', async (t) => {
+  const latin = Uint8Array.from('ñandú y ñandú', (letter) => letter.charCodeAt(0))
+  t.is(await code(fromPipe([latin])), 'E_USAGE')
+  t.is(await code(fromPipe([new Uint8Array(100_001).fill(0x61)])), 'E_USAGE')
+  t.is(await code(fromPipe([utf8(GOOD)], ['password', 'set', GOOD])), 'E_SECRET_IN_ARGV')
+  t.is(await code(fromPipe([utf8(GOOD)], ['password', 'remove', GOOD])), 'E_SECRET_IN_ARGV')
+  const { folder } = await withPassword(t)
+  const file = join(await temporaryFolder(t), 'password')
+  for (const content of [latin, new Uint8Array(100_001).fill(0x61)]) {
+    writeFileSync(file, content)
+    t.is(await code(unlock(folder, ['contacts', '--password-file', file], process)), 'E_USAGE')
+  }
+  t.is(await code(unlock(folder, ['contacts', '--password-file', '/dev/zero'], process)), 'E_USAGE')
 })

@@ -1,6 +1,7 @@
 /** Reads text from a person or a pipe. */
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
+import { concat, fromUtf8 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 
 /** Octets of a pasted link or card. */
@@ -16,12 +17,26 @@ export async function readText(
   output: NodeJS.WritableStream,
 ): Promise<string> {
   if (input.isTTY) return await ask(prompt, input, output)
-  let text = ''
+  return (await whole(input)).trim()
+}
+
+/** @throws SottoError E_USAGE where it is too much, or no UTF-8 */
+async function whole(input: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let length = 0
   for await (const chunk of input) {
-    text += chunk
-    if (text.length > TEXT_MAX) throw new SottoError('E_USAGE', 'there is too much to read')
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > TEXT_MAX) throw new SottoError('E_USAGE', 'there is too much to read')
   }
-  return text.trim()
+  const text = fromUtf8(concat(...chunks))
+  if (text === undefined) throw new SottoError('E_USAGE', 'what is to be read is no UTF-8')
+  return text
+}
+
+/** @throws SottoError E_USAGE where it is too much, or no UTF-8 */
+export async function firstLineOf(input: AsyncIterable<Uint8Array>): Promise<string> {
+  return (await whole(input)).split(/\r?\n/, 1)[0]!
 }
 
 export async function ask(prompt: string, input: NodeJS.ReadStream, output: NodeJS.WritableStream): Promise<string> {
@@ -47,14 +62,14 @@ export async function askSecrets(
 
 /**
  * A secret typed at a prompt without showing on the screen; from a pipe, its first line.
- * @throws SottoError E_USAGE where the pipe holds too much
+ * @throws SottoError E_USAGE where the pipe holds too much, or no UTF-8
  */
 export async function askSecret(
   prompt: string,
   input: NodeJS.ReadStream,
   output: NodeJS.WritableStream,
 ): Promise<string> {
-  if (!input.isTTY) return (await readText(prompt, input, output)).split(/\r?\n/, 1)[0]!
+  if (!input.isTTY) return await firstLineOf(input)
   // Whatever readline would echo goes nowhere; and the terminal echoes nothing by the time that it asks.
   const lines = createInterface({ input, output: new Writable({ write: (_, __, done) => done() }), terminal: true })
   try {

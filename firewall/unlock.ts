@@ -2,15 +2,14 @@
  * Asks for the password of the state folder, before anything is opened: at the terminal, also where standard input is a pipe,
  * or from the file that `--password-file` names.
  */
-import { openSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { createReadStream, openSync } from 'node:fs'
 import { ReadStream, WriteStream } from 'node:tty'
 import { SottoError } from '#protocol/errors.ts'
 import type { Console } from './join.ts'
 import { PasswordLimits } from './limits.ts'
-import { optionValues } from './options.ts'
+import { optionValues, positionals } from './options.ts'
 import { needsPassword, openPasswordFile, readPasswordFile, requireGood } from './password.ts'
-import { askSecret } from './prompt.ts'
+import { askSecret, firstLineOf } from './prompt.ts'
 
 /** What a password opened. */
 export interface Unlocked {
@@ -66,20 +65,31 @@ function ownTerminal(): { readonly input: ReadStream; readonly output: WriteStre
 }
 
 async function firstLine(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+  try {
+    return await firstLineOf(createReadStream(path))
+  } catch (cause) {
     throw new SottoError('E_USAGE', 'The file with the password cannot be read.', { cause })
-  })
-  return text.split(/\r?\n/, 1)[0]!
+  }
 }
 
 /**
  * What the person sets: typed twice, or the first line of a pipe. undefined: none any more.
- * @throws SottoError E_PASSWORD_WEAK, E_PASSWORD_DIFFERS
+ * @throws SottoError E_PASSWORD_WEAK, E_PASSWORD_DIFFERS, E_SECRET_IN_ARGV
  */
 export async function readNewPassword(
   args: readonly string[],
   { stdin, stderr }: Console,
 ): Promise<string | undefined> {
+  if (positionals(args).length > 2) {
+    throw new SottoError(
+      'E_SECRET_IN_ARGV',
+      'A password on the command line can be read by everybody on this machine.',
+      {
+        kept: 'The password is as it was.',
+        next: 'Choose another one, and let it be asked for: sotto password set',
+      },
+    )
+  }
   if (args[1] === 'remove') return undefined
   const typed = await askSecret('New password of this folder: ', stdin, stderr)
   requireGood(typed)

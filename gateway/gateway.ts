@@ -104,6 +104,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const sessions: Sessions = new Sessions({
     ...around,
     used,
+    aging: age,
     gatewaySecret: state.gatewaySecret,
     preferredAead: preferred(),
     holdMs: state.config.holdMs,

@@ -20,7 +20,7 @@ export const errorCodes = {
   E_PASSWORD_DIFFERS: 'Try again.',
   E_DISK_FULL: 'Free some space and try again.',
   E_CONTACT_UNKNOWN: 'See who there is: sotto contacts',
-  E_SECRET_IN_ARGV: 'Run sotto join without it and paste the link when asked, or give it on standard input.',
+  E_SECRET_IN_ARGV: 'Run the command without it, and give it when asked, or on standard input.',
   E_NOT_JOINED: 'Join with an invite first: sotto join',
   E_PERSON_ID: 'Ask for the whole id: sotto friend id shows it.',
   E_PERSON_UNKNOWN: 'Ask them whether they can be found (sotto friend id), or for their card.',

@@ -154,6 +154,39 @@ test('hiding: the record says offline and nothing more; who never wished to be f
   t.deepEqual(counts(world), [1, 1])
 })
 
+test('hiding is told to a tracker that was out of reach as soon as it is there, and then to nobody any more', async (t) => {
+  const world = await World.create(t)
+  const [ada, ben] = [world.person('ada'), world.person('ben')]
+  await ada.finding.wish('online')
+  let isAway = true
+  let asked = 0
+  const [first] = ranked(
+    ada.chat.root,
+    world.trackers.map(({ tracker }) => tracker.publicKey),
+  )
+  world.gateways[0]!.before = (method, args) => {
+    if (method === 'tracker.ask') asked++
+    const isFirst = method === 'tracker.ask' && hex((args as { tracker: Uint8Array }).tracker) === hex(first!)
+    if (isFirst && isAway) throw new Error('the gateway cannot reach it')
+    return undefined
+  }
+  t.is(await ada.finding.wish('hidden'), 1)
+  isAway = false
+  t.is(await ada.finding.refresh(), 0)
+  world.gateways[0]!.before = (method, args) => {
+    const isOther = method === 'tracker.ask' && hex((args as { tracker: Uint8Array }).tracker) !== hex(first!)
+    if (isOther) throw new Error('only the first one answers')
+    if (method === 'tracker.ask') asked++
+    return undefined
+  }
+  t.deepEqual((await ben.finding.find(ada.chat.root)).contents.queues, [], 'at the first one, too')
+  asked = 0
+  t.is(await ada.finding.refresh(), 0)
+  world.now += 8 * DAY
+  t.is(await ada.finding.refresh(), 0)
+  t.is(asked, 0)
+})
+
 test('found, and not said to be online', async (t) => {
   const world = await World.create(t)
   const [ada, ben] = [world.person('ada'), world.person('ben')]

@@ -75,7 +75,7 @@ test.serial(
 )
 
 test.serial('hidden, or mistyped: what to do is said', async (t) => {
-  await succeed(member(t, ada, ['friend', 'hide']))
+  t.regex((await member(t, ada, ['friend', 'hide'])).err, /^One tracker knows it/m)
   const hidden = await member(t, ben, ['friend', 'find', id])
   t.is(hidden.status, 1)
   t.regex(hidden.err, /E_PERSON_UNKNOWN: .+\n.+card/)

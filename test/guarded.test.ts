@@ -9,6 +9,8 @@ import { type Person, type RunningTracker, World } from './helpers/finders.ts'
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const QUESTIONS = ['Which cat?', 'Where?']
+/** Of a question sent to a tracker, sealed: between a lookup's and a record's. */
+const POSE_LENGTH = 1 + 256 + 48
 const ANSWERS = ['Murka the Second', 'behind the old mill']
 
 interface Scene {
@@ -69,7 +71,7 @@ test('nothing that a gateway carries tells a question from a lookup by its lengt
   const lookup = lengths[0]
   lengths.length = 0
   await ben.finding.question(ada.chat.root, found)
-  t.deepEqual(lengths, [lookup!])
+  t.deepEqual(lengths, [lookup!, lookup!], 'of both trackers, as with a lookup')
 })
 
 test('weak answers and what is no question change nothing', async (t) => {
@@ -85,9 +87,8 @@ test('the question is renewed with the record, and written only when something c
   const { world, ada, ben } = await guarded(t)
   let writes = 0
   world.gateways[0]!.before = (method, args) => {
-    // Between a lookup's 161 octets and a record's 514, sealed.
     const length = method === 'tracker.ask' ? (args as { box: Uint8Array }).box.length : 0
-    if (length === 1 + 256 + 48) writes++
+    if (length === POSE_LENGTH) writes++
     return undefined
   }
   await ada.finding.wish('online')
@@ -151,7 +152,7 @@ test('a tracker that lost the record alone gets both, and one that did not pose 
   const { world, ada, ben } = await guarded(t)
   let lost = 0
   world.gateways[0]!.before = (method, args) => {
-    const isPose = method === 'tracker.ask' && (args as { box: Uint8Array }).box.length === 1 + 256 + 48
+    const isPose = method === 'tracker.ask' && (args as { box: Uint8Array }).box.length === POSE_LENGTH
     if (isPose && lost++ < 2) throw new Error('the gateway is gone')
     return undefined
   }
@@ -162,6 +163,27 @@ test('a tracker that lost the record alone gets both, and one that did not pose 
   world.now += 20 * HOUR
   t.is(await ada.finding.wish('online'), 2)
   t.deepEqual(questionsAt(world), [1, 1])
+})
+
+test('a tracker that shows the question of before keeps nobody from who has told the other one', async (t) => {
+  for (const at of [0, 1]) {
+    const { world, ada, ben } = await guarded(t)
+    const key = ranked(
+      ada.chat.root,
+      world.trackers.map(({ tracker }) => tracker.publicKey),
+    )[at]!
+    world.now += HOUR
+    let missed = 0
+    world.gateways[0]!.before = (method, args) => {
+      const { tracker, box } = args as { tracker: Uint8Array; box: Uint8Array }
+      const isPose = method === 'tracker.ask' && box.length === POSE_LENGTH && hex(tracker) === hex(key)
+      if (isPose && missed++ === 0) throw new Error('the gateway is gone')
+      return undefined
+    }
+    t.is((await ada.finding.ask(['Another one?'], ['three unlikely words'])).trackers, 1)
+    t.is(missed, 1)
+    t.is(await add(ben, ada, ['three unlikely words']), 'ada')
+  }
 })
 
 test('a clock that jumps, weeks forward or back, leaves question and record beside each other', async (t) => {

@@ -19,6 +19,9 @@ const options = { ecc: 'medium', border: BORDER } as const
 /** Lines of text that a terminal shows as a code. `text` in the alphanumeric mode's letters. */
 export const drawnCode = (text: string): string => encodeQR(text, 'term', options)
 
+/** The same of a card, which is long. */
+export const cardCode = (text: string): string => encodeQR(text, 'term', { ecc: 'low' })
+
 /** A PNG file. */
 export function codeImage(text: string): Uint8Array {
   const modules = encodeQR(text, 'raw', { ...options, scale: SCALE })

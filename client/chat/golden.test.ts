@@ -77,11 +77,11 @@ test('from the card to the mailbox', (t) => {
       session: '4f4cc0e10d05eb6c',
       context: '22da075e88fbf67466b145a0',
       envelope: '48cc4239df239f7a4b77c27f',
-      message: '4b1a88897c149b318c0149d0',
-      nextChain: '0123fc7822cbe5380e12df25',
-      inner: '0d6cb67747455087cfcd9f4d',
-      forContact: '3045ab809fe14acb1ac41f27',
-      forAnybody: '844f4627686652585c39b19d',
+      message: '8546c751faa4764930a36b2d',
+      nextChain: '92e25100c48f660a9ad39bb2',
+      inner: '48b3fb0b01021278aea8b681',
+      forContact: 'ab21226cf9c00fc41ab0bce2',
+      forAnybody: 'cc21133fb6d5322f6fd80439',
     },
   )
 })

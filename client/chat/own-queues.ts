@@ -23,6 +23,8 @@ export class OwnQueues {
   private readonly random: Random
   /** By rid. What is stored, so that a message finds its queue without a look at the disk. */
   private readonly known = new Map<string, OwnQueue>()
+  /** By contact, and there by rid: a round through a thousand contacts asks for each one's. */
+  private readonly byContact = new Map<string, Map<string, OwnQueue>>()
   /** Whether a file of theirs that was not fetched yet lies beside the queue. Asked before one goes that could be kept. */
   holdsFile: (rid: Uint8Array) => boolean = () => false
   /** By rid: those that are shut as soon as their contact writes elsewhere. */
@@ -39,7 +41,7 @@ export class OwnQueues {
       // Those on a card from before there were quiet queues are asked for again, as quiet.
       const { made, quiet = false } = queue
       if (isOpenLeak(queue)) this.leaked.add(latin1(queue.rid))
-      this.known.set(latin1(queue.rid), { ...queue, made: made && quiet === isOnCard(queue) })
+      this.know({ ...queue, made: made && quiet === isOnCard(queue) })
     }
   }
 
@@ -196,7 +198,20 @@ export class OwnQueues {
   }
 
   private of(contact: Uint8Array): OwnQueue[] {
-    return [...this.known.values()].filter((queue) => fastEqual(queue.contact, contact))
+    return [...(this.byContact.get(latin1(contact))?.values() ?? [])]
+  }
+
+  private unlist({ rid, contact }: OwnQueue): void {
+    const own = this.byContact.get(latin1(contact))
+    own?.delete(latin1(rid))
+    if (own?.size === 0) this.byContact.delete(latin1(contact))
+  }
+
+  private know(queue: OwnQueue): void {
+    const [key, contact] = [latin1(queue.rid), latin1(queue.contact)]
+    this.known.set(key, queue)
+    const own = this.byContact.get(contact) ?? new Map<string, OwnQueue>()
+    this.byContact.set(contact, own.set(key, queue))
   }
 
   /** Whoever wants the same meanwhile waits for the same. */
@@ -245,7 +260,7 @@ export class OwnQueues {
   private store(queue: OwnQueue, after: After): void {
     this.records.putQueue(queue)
     after(() => {
-      this.known.set(latin1(queue.rid), queue)
+      this.know(queue)
       if (isOpenLeak(queue)) this.leaked.add(latin1(queue.rid))
       else this.leaked.delete(latin1(queue.rid))
     })
@@ -257,6 +272,7 @@ export class OwnQueues {
     this.records.deleteOneTimeKeys(queue.rid)
     after(() => {
       this.known.delete(latin1(queue.rid))
+      this.unlist(queue)
       this.leaked.delete(latin1(queue.rid))
       this.subscribe()
       if (queue.made) this.mailbox.remove(queue).catch(() => undefined)

@@ -1,11 +1,13 @@
 import { DatabaseSync } from 'node:sqlite'
 import test from 'ava'
+import fc from 'fast-check'
 import { SealedStore, tableSchema } from '#client/store/sealed-store.ts'
 import { prng } from '#test/helpers/prng.ts'
+import { newContact } from './contacts.ts'
 import type { Healing } from './healing.ts'
 import { keyPair } from './keys.ts'
 import { ChatLimits } from './limits.ts'
-import type { Session } from './model.ts'
+import type { Contact, Session } from './model.ts'
 import type { KeptKey } from './ratchet.ts'
 import { CHAT_TABLES, Records } from './records.ts'
 
@@ -65,3 +67,52 @@ test('when the last kept key is used, it is gone from the disk', (t) => {
   store.transaction(() => records.deleteSession(before.id))
   t.is(records.session(before.id), undefined)
 })
+
+const step = fc.record({
+  who: fc.integer({ min: 0, max: 4 }),
+  what: fc.constantFrom('put', 'put', 'delete', 'get', 'all'),
+})
+const change = fc.record({ steps: fc.array(step, { maxLength: 6 }), fails: fc.boolean(), looks: fc.boolean() })
+
+const put = (...whom: number[]): { who: number; what: 'put' }[] => whom.map((who) => ({ who, what: 'put' }))
+/** One who is written for good only after another has come. */
+const returned = [
+  { steps: put(2), fails: false, looks: true },
+  { steps: put(0), fails: true, looks: false },
+  { steps: put(1, 0), fails: false, looks: true },
+]
+
+test('contacts that are kept are those that are stored, whatever was taken back', (t) => {
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 12 }), (changes) => {
+      const { store, records } = open()
+      // One that was never asked keeps nothing.
+      const stored = (): Contact[] => new Records(store).contacts()
+      let unread = 0
+      const look = (who: number): void =>
+        void t.deepEqual(records.contact(person(who).uid), new Records(store).contact(person(who).uid))
+      for (const { steps, fails, looks } of changes) {
+        const work = (): void => {
+          for (const { who, what } of steps) {
+            if (what === 'put') records.putContact({ ...person(who), unread: ++unread })
+            else if (what === 'delete') records.deleteContact(person(who))
+            else if (what === 'get') look(who)
+            else t.deepEqual(records.contacts(), stored())
+          }
+          if (fails) throw new Error('taken back')
+        }
+        if (fails) t.throws(() => store.transaction(work), { message: 'taken back' })
+        else store.transaction(work)
+        if (looks) t.deepEqual(records.contacts(), stored())
+        for (let who = 0; who < 5; who++) look(who)
+      }
+      t.deepEqual(records.contacts(), stored())
+    }),
+    { numRuns: process.env.SOTTO_LONG ? 3_000 : 150, examples: [[returned]] },
+  )
+})
+
+function person(who: number): Contact {
+  const key = new Uint8Array(32).fill(who + 1)
+  return newContact({ uid: key, root: key, dh: key, chain: key }, 'accepted', 1)
+}

@@ -3,6 +3,7 @@ import type { Store } from '#client/store/store.ts'
 import { concat, empty, type Millis, u64, utf8 } from '#protocol/bytes.ts'
 import type { OneTimeKind } from './bundle.ts'
 import type { SaidChange } from './changes.ts'
+import { KeptContacts } from './kept-contacts.ts'
 import type { Contact, Expiring, OutboxEntry, OwnQueue, Profile, Session, StoredMessage } from './model.ts'
 import { findKey, NO_KEYS, type OneTimeKey, type OneTimeKeys, withoutKeys } from './one-time.ts'
 import { pack, unpack } from './pack.ts'
@@ -46,9 +47,16 @@ export interface PlacedMessage {
 
 export class Records {
   private readonly store: Store
+  private readonly people: KeptContacts
 
+  /** One for a store that is open: what another one wrote it would not see. */
   constructor(store: Store) {
     this.store = store
+    this.people = new KeptContacts({
+      isWriting: () => store.isWriting,
+      read: (uid) => withChain(this.one<Contact>('contacts', uid)),
+      readAll: () => this.all<Contact>('contacts').map(withChain),
+    })
   }
 
   profile(): Profile | undefined {
@@ -147,14 +155,15 @@ export class Records {
   }
 
   contact(uid: Uint8Array): Contact | undefined {
-    return withChain(this.one<Contact>('contacts', uid))
+    return this.people.get(uid)
   }
 
   contacts(): Contact[] {
-    return this.all<Contact>('contacts').map(withChain)
+    return this.people.all()
   }
 
   putContact(contact: Contact): void {
+    this.people.wrote(contact.uid)
     this.store.put('contacts', contact.uid, pack(contact), {
       group: ALL,
       position: this.placeOf('contacts', contact.uid),
@@ -289,6 +298,7 @@ export class Records {
 
   /** Removes everything about a contact that is stored under its name. */
   deleteContact(contact: Contact): void {
+    this.people.removed()
     for (const { id } of contact.sessions) this.deleteSession(id)
     this.store.deleteGroup('messages', contact.uid)
     this.store.deleteGroup('orphans', contact.uid)

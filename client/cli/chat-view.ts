@@ -1,6 +1,4 @@
 /** The terminal chat: one conversation at a time, everything else a command away. */
-
-import { encodeQR } from 'qr'
 import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
 import type { SendOptions } from '#client/chat/chat.ts'
 import type { ChatEvent, ContactView, MessageId, MessageView } from '#client/chat/events.ts'
@@ -381,7 +379,8 @@ class ChatView {
     const card = await this.member.chat.myCard()
     this.print('Whoever has this card can write to you. Give it to those you want to hear from:')
     this.print(cardLink(card))
-    this.print(encodeQR(cardQrText(card), 'term', { ecc: 'low' }))
+    const { cardCode } = await import('#client/backup/codes.ts')
+    this.print(cardCode(cardQrText(card)))
   }
 
   private showHistory(limit: number): void {

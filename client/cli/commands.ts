@@ -1,8 +1,6 @@
 /** The member's commands: noun, verb, few options. Results on stdout, everything else on stderr. */
 import { writeSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { encodeQR } from 'qr'
-import { codeImage, isPng, readCodeImage } from '#client/backup/codes.ts'
 import { readNamed, writeNew } from '#client/backup/files.ts'
 import type { Card } from '#client/chat/card.ts'
 import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
@@ -212,10 +210,10 @@ class Commands {
         ? { link: cardLink(card), qr: cardQrText(card) }
         : lockCard(card, password, this.ground.clockwork.random)
     if (options.file !== undefined) {
-      writeNew(options.file, /\.png$/i.test(options.file) ? codeImage(qr) : `${link}\n`)
+      writeNew(options.file, /\.png$/i.test(options.file) ? (await codes()).codeImage(qr) : `${link}\n`)
       output.result({ file: options.file }, `The card is in ${options.file}.`)
     }
-    const code = options.qr ? `\n${encodeQR(qr, 'term', { ecc: 'low' })}` : ''
+    const code = options.qr ? `\n${(await codes()).cardCode(qr)}` : ''
     if (options.file === undefined || options.qr) output.result({ card: link }, link + code)
     if (password !== undefined) output.note('Tell the password by another way than the card.')
   }
@@ -230,7 +228,7 @@ class Commands {
     // What others hear of needs the network; looking does not.
     const online = ['add', 'accept'].includes(verb)
     // A locked card takes seconds to open: before anything else is begun.
-    const given = options.file === undefined ? name : cardInFile(options.file)
+    const given = options.file === undefined ? name : await cardInFile(options.file)
     const card = verb === 'add' ? await this.givenCard(given) : undefined
     await this.with({ ...options, online }, async (member) => {
       const { chat } = member
@@ -437,9 +435,13 @@ function quiet(member: Member, clockwork: Clockwork): Promise<void> {
   })
 }
 
+/** Loaded where a picture is wanted: most commands draw none, and every start would wait for it. */
+const codes = (): Promise<typeof import('#client/backup/codes.ts')> => import('#client/backup/codes.ts')
+
 /** The text of a card in a file, or in a picture. @throws SottoError E_FILE, E_CARD_FORMAT */
-function cardInFile(path: string): string {
+async function cardInFile(path: string): Promise<string> {
   const content = readNamed(path)
+  const { isPng, readCodeImage } = await codes()
   try {
     return (isPng(content) ? readCodeImage(content) : fromUtf8(content)) ?? ''
   } catch (cause) {

@@ -1,5 +1,4 @@
 /** `sotto doctor`: what is found, why it matters, how to mend it. */
-import { examine } from '#client/doctor/doctor.ts'
 import type { Finding } from '#client/doctor/finding.ts'
 import { Limits } from '#protocol/constants.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
@@ -22,6 +21,7 @@ export function registerDoctor(add: AddCommand, { broker, clockwork, folder, str
   add('doctor', 'Look at the way to your gateways, and at the website before them; takes about a minute each.')
     .option('--quick', 'let no request wait for long')
     .action(async ({ json, look, quick }: Options) => {
+      const { examine } = await import('#client/doctor/doctor.ts')
       const output = createOutput(json === true, streams.stdout, streams.stderr)
       const dialers = await broker.dialers()
       const templates = compileBuiltins().filter((template) => fits(template, dialers))

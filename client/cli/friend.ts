@@ -31,6 +31,13 @@ const said = {
   none: 'is at no tracker',
 } as const
 
+/** One of two may not have been reached: what it was told before holds there. */
+function noteOther(output: Output, trackers: number): void {
+  if (trackers !== 1) return
+  output.note('One tracker knows it. If there is another one, it shows what it was told before until it is reached:')
+  output.note('Sotto tries that whenever it is started, and every hour.')
+}
+
 export function registerFriend(program: Command, add: AddCommand, ground: Ground): void {
   const friend = program.command('friend').description('Be found by an id, and find others by theirs.')
   const run = new FriendCommands(ground)
@@ -90,6 +97,7 @@ class FriendCommands {
         { hidden: true, trackers },
         'You cannot be found any more. Who has your card can still write to you.',
       )
+      noteOther(output, trackers)
     })
   }
 
@@ -104,6 +112,7 @@ class FriendCommands {
       }
       const { bits, trackers } = await finding.ask(questions, answers)
       output.result({ questions: finding.questions, bits, trackers }, 'Only who answers reaches you by your id.')
+      noteOther(output, trackers)
       output.note(`By estimate it takes 2^${bits} guesses of two seconds each. Who has your id can try them at home,`)
       output.note('and you would not know: ask for nothing that is written down anywhere, or that many people know.')
       output.note('Who has looked you up before knows where you are reached already.')

@@ -1,13 +1,10 @@
 /** `sotto identity`: who one is, and the backup of it. Nothing here needs the network. */
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { codeImage, drawnCode } from '#client/backup/codes.ts'
 import { needsOf, openBackup, Profile, sealBackup, type Unlock } from '#client/backup/container.ts'
 import { newDongle, readDongle } from '#client/backup/dongle.ts'
 import { readNamed, writeAllNew, writeNew } from '#client/backup/files.ts'
 import { toLetters } from '#client/backup/letters.ts'
-import { toParts } from '#client/backup/parts.ts'
-import { backupFile, readBackup } from '#client/backup/read.ts'
 import { base32 } from '#client/chat/base32.ts'
 import type { Backup } from '#client/chat/chat.ts'
 import { ChatLimits } from '#client/chat/limits.ts'
@@ -54,6 +51,13 @@ interface ReadOptions extends UnlockOptions, NameOptions {
 
 interface RestoreOptions extends ReadOptions {
   readonly updates: string
+}
+
+/** Loaded where they are wanted: every start would wait for what draws and reads pictures. */
+const forms = {
+  codes: (): Promise<typeof import('#client/backup/codes.ts')> => import('#client/backup/codes.ts'),
+  parts: (): Promise<typeof import('#client/backup/parts.ts')> => import('#client/backup/parts.ts'),
+  read: (): Promise<typeof import('#client/backup/read.ts')> => import('#client/backup/read.ts'),
 }
 
 /** Characters; a backup may lie in a drawer for years, and who finds it has as long to guess. */
@@ -170,6 +174,7 @@ class IdentityCommands {
   private async hand(container: Uint8Array, options: BackupOptions, output: Output): Promise<void> {
     const { file, codes, twoOfThree } = options
     if (file !== undefined) {
+      const { backupFile } = await forms.read()
       writeNew(file, backupFile(container))
       return output.result({ file }, `The backup is in ${file}.`)
     }
@@ -177,6 +182,8 @@ class IdentityCommands {
       const letters = toLetters(container)
       return output.result({ letters: letters.split('\n') }, letters)
     }
+    const { toParts } = await forms.parts()
+    const { codeImage, drawnCode } = await forms.codes()
     const parts = await toParts(container, twoOfThree ? 'two' : 'all')
     if (codes === undefined) {
       const drawn = parts.map((part, i) => `Part ${i + 1} of 3\n${drawnCode(part)}\n${part}\n`)
@@ -300,6 +307,7 @@ class IdentityCommands {
       )
     }
     const sources = file === undefined ? [utf8(await this.typed())] : file.map(readNamed)
+    const { readBackup } = await forms.read()
     const container = await readBackup(sources, file)
     if (!needsOf(container).password) return openBackup(container, key)
     return openBackup(container, { ...key, password: await askSecret('Password of the backup: ', stdin, stderr) })

@@ -2,8 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { readDeviceKey } from '#client/store/device-key.ts'
-import { wipe } from '#protocol/bytes.ts'
+import { openStore } from '#client/store/open-store.ts'
 import type { AddCommand, Ground } from './commands.ts'
 import { createOutput } from './report.ts'
 
@@ -18,9 +17,9 @@ export function registerPassword(program: Command, add: AddCommand, ground: Grou
     .description('The password of this folder: show whether there is one, set, remove.')
   const show = async ({ json }: Options): Promise<void> => {
     const { isSet, lock } = await broker.password()
-    const key = join(folder, 'chat', 'device.key')
-    // Locks it where it is not yet.
-    if (existsSync(key)) wipe(readDeviceKey(key, lock, clockwork.random))
+    const chat = join(folder, 'chat')
+    // Locks its key where that is not locked yet.
+    if (existsSync(chat)) openStore({ folder: chat, tables: [], random: clockwork.random, lock }).close()
     const text = isSet
       ? 'This folder has a password: without it nobody reads what it holds. There is no way around a lost one.'
       : 'This folder has no password: whoever has it has your messages. Next: sotto password set'

@@ -14,7 +14,7 @@ import { epochOf, type Place, placeKey, placeKeysOf } from '#protocol/tracker/ep
 import { TrackerLimits } from '#protocol/tracker/limits.ts'
 import { areLocked } from '#protocol/tracker/lock.ts'
 import { readFound, readShown, type Wanted } from '#protocol/tracker/operations.ts'
-import { openQuestion, type Question } from '#protocol/tracker/question.ts'
+import { openQuestion, type Question, readQuestionHead } from '#protocol/tracker/question.ts'
 import { LEASE_MS, openRecord, RECORD_KEY_LENGTH, type RecordHead, recordKey } from '#protocol/tracker/record.ts'
 import { questionsOf } from './answers.ts'
 import type { GatewayWay, Trackers } from './trackers.ts'
@@ -70,15 +70,14 @@ export class Finder {
    */
   async find(root: Uint8Array): Promise<Found> {
     const trackers = ranked(root, await this.trackers.known())
-    const groups = [trackers.slice(0, TRACKERS_USED), ...trackers.slice(TRACKERS_USED).map((each) => [each])]
     let failure: unknown
     const keyAt = keysOf(root)
-    for (const group of groups) {
+    for (const group of inGroups(trackers)) {
       const asked = group.map((tracker) => this.at(tracker, this.spots(root, keyAt, tracker, WEEKS)))
       const results = await Promise.allSettled(asked)
       const found = results.flatMap((result) => (result.status === 'fulfilled' ? [...result.value.values()] : []))
       if (found.length > 0) return found.toSorted(byAge).at(-1)!
-      failure ??= results.find((result) => result.status === 'rejected')?.reason
+      failure ??= failureOf(results)
     }
     // Who was not asked everywhere is not known to be nowhere.
     throw failure ?? new SottoError('E_PERSON_UNKNOWN', 'Nobody is found by this id.')
@@ -113,24 +112,24 @@ export class Finder {
   }
 
   /**
-   * What somebody found asks of those who wish to reach them. A tracker shows it a few times an hour.
+   * What somebody found asks of those who wish to reach them: the newest question, since a tracker may not know of it. Each shows it
+   * a few times an hour.
    * @throws SottoError E_PERSON_UNKNOWN (no tracker has it), E_TRACKER_NONE, E_TRACKER_UNREACHABLE, E_TRACKER_BUSY
    */
   async question(root: Uint8Array, { head }: Found): Promise<Question> {
     let failure: unknown
-    for (const tracker of ranked(root, await this.trackers.known())) {
-      try {
-        const question = await this.questionAt(root, { tracker, epoch: head.epoch })
-        if (question !== undefined) return question
-      } catch (error) {
-        failure ??= error
-      }
+    for (const group of inGroups(ranked(root, await this.trackers.known()))) {
+      const asked = group.map((tracker) => this.questionAt(root, { tracker, epoch: head.epoch }))
+      const results = await Promise.allSettled(asked)
+      const shown = results.flatMap((result) => (result.status === 'fulfilled' && result.value ? [result.value] : []))
+      if (shown.length > 0) return shown.toSorted((a, b) => a.seq - b.seq).at(-1)!.question
+      failure ??= failureOf(results)
     }
     throw failure ?? new SottoError('E_PERSON_UNKNOWN', 'They ask a question first, and no tracker has it.')
   }
 
   /** undefined where there is none, or what the tracker has is not theirs. */
-  private async questionAt(root: Uint8Array, place: Place): Promise<Question | undefined> {
+  private async questionAt(root: Uint8Array, place: Place): Promise<Posed | undefined> {
     const key = placeKey(root, place)
     if (key === undefined) return undefined
     const answer = await this.trackers.ask(place.tracker, { kind: 'question', key: recordKey(key) })
@@ -138,7 +137,8 @@ export class Finder {
     if (answer.kind === 'refused') throw busy(answer.seconds)
     const shown = readShown(answer.body)
     const question = shown && openQuestion(shown, { root, place, key })
-    return question && questionsOf(question.text).length > 0 ? question : undefined
+    if (question === undefined || questionsOf(question.text).length === 0) return undefined
+    return { seq: readQuestionHead(shown!)!.seq, question }
   }
 
   /**
@@ -209,6 +209,20 @@ export class Finder {
     })
   }
 }
+
+/** A question, and how new it is. */
+interface Posed {
+  readonly seq: number
+  readonly question: Question
+}
+
+/** The two that somebody should be at are asked at once, then one after the other. */
+function inGroups(trackers: readonly Uint8Array[]): (readonly Uint8Array[])[] {
+  return [trackers.slice(0, TRACKERS_USED), ...trackers.slice(TRACKERS_USED).map((each) => [each])]
+}
+
+const failureOf = (results: readonly PromiseSettledResult<unknown>[]): unknown =>
+  results.find((result) => result.status === 'rejected')?.reason
 
 type KeyAt = (place: Place) => Uint8Array
 

@@ -4,7 +4,7 @@ import type { Chat } from '#client/chat/chat.ts'
 import type { ContactId } from '#client/chat/events.ts'
 import type { Clockwork } from '#client/clockwork.ts'
 import type { Store } from '#client/store/store.ts'
-import { hex, utf8, wipe } from '#protocol/bytes.ts'
+import { empty, hex, utf8, wipe } from '#protocol/bytes.ts'
 import type { Argon2Cost } from '#protocol/crypto/argon2id.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
@@ -13,7 +13,7 @@ import { type Guard, LOCK_COST, makeGuard, unlockContents } from '#protocol/trac
 import type { Question } from '#protocol/tracker/question.ts'
 import { questionsOf, questionText, readAnswers, requireStrong, tryAnswers } from './answers.ts'
 import { Finder, type Found, type Presence } from './finder.ts'
-import { Publisher, type Wish } from './publisher.ts'
+import { type Published, Publisher, type Wish } from './publisher.ts'
 import { trackerId } from './tracker-id.ts'
 import { type GatewayWay, Trackers } from './trackers.ts'
 
@@ -22,7 +22,9 @@ const LOOK_MS = 3_600_000
 
 const WISH = utf8('wish')
 const GUARD = utf8('guard')
-const wishes: readonly Wish[] = ['hidden', 'online', 'offline']
+/** There once all trackers that have a record of ours were told that we are hidden. */
+const GONE = utf8('gone')
+const kinds: readonly Wish[] = ['hidden', 'online', 'offline']
 
 /** What the work at a tracker, and at a lock, costs. */
 export interface FindingCosts {
@@ -46,6 +48,8 @@ export class Finding {
   private readonly publisher: Publisher
   private readonly lockCost: Argon2Cost
   private cancel: (() => void) | undefined
+  /** How often something was wished since the program was started. */
+  private wishes = 0
 
   /** @param store opened with `FINDING_TABLES` */
   constructor(
@@ -71,7 +75,7 @@ export class Finding {
 
   /** What the person wishes. Nobody is found before they said so. */
   get wished(): Wish {
-    return wishes[this.store.get('finding', WISH)?.[0] ?? 0] ?? 'hidden'
+    return kinds[this.store.get('finding', WISH)?.[0] ?? 0] ?? 'hidden'
   }
 
   /**
@@ -80,8 +84,12 @@ export class Finding {
    * @throws SottoError E_TRACKER_*; the wish is kept
    */
   async wish(wish: Wish): Promise<number> {
-    this.store.transaction(() => this.store.put('finding', WISH, Uint8Array.of(wishes.indexOf(wish))))
-    return await this.publisher.publish(this.said, this.guard)
+    this.wishes++
+    this.store.transaction(() => {
+      this.store.put('finding', WISH, Uint8Array.of(kinds.indexOf(wish)))
+      this.store.delete('finding', GONE)
+    })
+    return (await this.publish()).told
   }
 
   /** Only who answers these is told where we are reached; none: everybody with our id is. */
@@ -122,7 +130,19 @@ export class Finding {
 
   /** What our record says has changed. Returns how many trackers know of it; 0 where we are hidden. @throws SottoError E_TRACKER_* */
   async refresh(): Promise<number> {
-    return this.wished === 'hidden' ? 0 : await this.publisher.publish(this.said, this.guard)
+    if (this.wished !== 'hidden') return (await this.publish()).told
+    const wasWished = this.store.get('finding', WISH) !== undefined
+    if (wasWished && this.store.get('finding', GONE) === undefined) await this.publish()
+    return 0
+  }
+
+  private async publish(): Promise<Published> {
+    const { wishes, said } = this
+    const published = await this.publisher.publish(said, this.guard)
+    const isGone = said === 'hidden' && published.missed === 0
+    // Something else was wished meanwhile: its own run says what was told.
+    if (isGone && wishes === this.wishes) this.store.transaction(() => this.store.put('finding', GONE, empty))
+    return published
   }
 
   /** The newest records of these, by root key in hexadecimal. @throws SottoError E_TRACKER_* */

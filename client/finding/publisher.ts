@@ -58,6 +58,12 @@ interface Saying {
   readonly guard: Guard | undefined
 }
 
+/** Numbers of trackers: that have our record as it is to be, and that could not be told. */
+export interface Published {
+  readonly told: number
+  readonly missed: number
+}
+
 const SALT_LENGTH = 16
 /** Said instead of a lock where there is no question any more. */
 const NO_QUESTION = utf8('none')
@@ -69,7 +75,7 @@ export class Publisher {
   private readonly store: Store
   private readonly clockwork: Clockwork
   private readonly workBits: number
-  private running: Promise<number> | undefined
+  private running: Promise<Published> | undefined
 
   constructor(parts: {
     readonly chat: Chat
@@ -89,12 +95,12 @@ export class Publisher {
   }
 
   /**
-   * Brings card, records and questions up to date; one run at a time. Returns how many trackers have our record now.
+   * Brings card, records and questions up to date; one run at a time.
    * @param wish what the record says
    * @param guard only who answers this question is to be told where we are reached
    * @throws SottoError E_TRACKER_NONE, E_TRACKER_UNREACHABLE, E_TRACKER_BUSY where no tracker has it
    */
-  async publish(wish: Wish, guard: Guard | undefined): Promise<number> {
+  async publish(wish: Wish, guard: Guard | undefined): Promise<Published> {
     while (this.running !== undefined) await this.running.catch(() => {})
     this.running = this.publishNow(wish, guard)
     try {
@@ -104,7 +110,7 @@ export class Publisher {
     }
   }
 
-  private async publishNow(wish: Wish, guard: Guard | undefined): Promise<number> {
+  private async publishNow(wish: Wish, guard: Guard | undefined): Promise<Published> {
     const findable = await this.chat.findable()
     const isHidden = wish === 'hidden'
     const queues = isHidden ? [] : await this.layCards(findable)
@@ -115,7 +121,7 @@ export class Publisher {
     const results = await Promise.allSettled(trackers.map((tracker) => this.writeTo(tracker, findable, saying)))
     const failed = results.filter((result) => result.status === 'rejected')
     if (failed.length === results.length) throw failed[0]!.reason
-    return results.length - failed.length
+    return { told: results.length - failed.length, missed: failed.length }
   }
 
   /** Lays our card beside its queues; returns those where it lies. */

@@ -13,25 +13,46 @@ const LOCKED_PREFIX = 'sotto-locked-device-key:'
 const LABEL = 'core'
 const LENGTH = 32
 
-/** @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE */
-export function createDeviceKey(path: string, random: Random): void {
-  createSecretText(path, `${PREFIX}${base64url(random(LENGTH))}\n`, random)
+/**
+ * @param lock 32 octets where the folder has a password: then it never lies there in the clear
+ * @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE
+ */
+export function createDeviceKey(path: string, lock: Uint8Array | undefined, random: Random): void {
+  const key = random(LENGTH)
+  createSecretText(path, lock === undefined ? `${PREFIX}${base64url(key)}\n` : lockedLine(lock, key, random), random)
+}
+
+export interface DeviceKey {
+  readonly key: Uint8Array
+  readonly isLocked: boolean
 }
 
 /**
- * @param lock 32 octets where the folder has a password; a key that is not locked yet is locked then
- * @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE; the text never quotes what the file holds
+ * @param lock 32 octets where the folder has a password
+ * @throws SottoError E_STATE_UNREADABLE; the text never quotes what the file holds
  */
-export function readDeviceKey(path: string, lock: Uint8Array | undefined, random: Random): Uint8Array {
+export function readDeviceKey(path: string, lock: Uint8Array | undefined): DeviceKey {
   const text = readSecretText(path)
-  if (text.startsWith(LOCKED_PREFIX)) return opened(path, text.slice(LOCKED_PREFIX.length), lock)
+  if (text.startsWith(LOCKED_PREFIX)) {
+    return { key: opened(path, text.slice(LOCKED_PREFIX.length), lock), isLocked: true }
+  }
   if (!text.startsWith(PREFIX)) throw unreadable(`${path} holds no device key.`)
   const key = fromBase64url(text.slice(PREFIX.length).trimEnd())
   if (key?.length !== LENGTH) throw unreadable(`${path} is cut off or damaged.`)
-  if (lock !== undefined) {
-    replaceSecretText(path, `${LOCKED_PREFIX}${base64url(lockKey(lock, LABEL, key, random))}\n`, random)
-  }
-  return key
+  return { key, isLocked: false }
+}
+
+/**
+ * Locks a key that lies there in the clear. What is returned overwrites that: to be called once the folder's own entry is
+ * flushed, or a loss of power could leave the old file under the name, overwritten.
+ * @throws SottoError E_DISK_FULL
+ */
+export function lockDeviceKey(path: string, lock: Uint8Array, key: Uint8Array, random: Random): () => void {
+  return replaceSecretText(path, lockedLine(lock, key, random), random)
+}
+
+function lockedLine(lock: Uint8Array, key: Uint8Array, random: Random): string {
+  return `${LOCKED_PREFIX}${base64url(lockKey(lock, LABEL, key, random))}\n`
 }
 
 function opened(path: string, text: string, lock: Uint8Array | undefined): Uint8Array {

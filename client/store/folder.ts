@@ -77,19 +77,23 @@ export function createSecretText(path: string, text: string, random: Random): vo
 }
 
 /**
- * As `createSecretText` for a file that is there. What stood in it is overwritten once it has no name any more; disks that
- * write elsewhere (flash, copy on write) keep it nevertheless.
+ * As `createSecretText` for a file that is there. Returns what overwrites the old content, which has no name any more: to be
+ * called once the folder's own entry is flushed. Disks that write elsewhere (flash, copy on write) keep it nevertheless.
  */
-export function replaceSecretText(path: string, text: string, random: Random): void {
+export function replaceSecretText(path: string, text: string, random: Random): () => void {
   const draft = `${path}.${hex(random(6))}.draft`
   const old = openSync(path, constants.O_WRONLY | constants.O_SYNC | constants.O_NOFOLLOW)
   try {
     writeFlushed(draft, utf8(text))
     renameSync(draft, path)
-    writeSync(old, new Uint8Array(fstatSync(old).size), 0)
-  } finally {
+  } catch (error) {
     closeSync(old)
     if (lstatSync(draft, { throwIfNoEntry: false }) !== undefined) unlinkSync(draft)
+    throw error
+  }
+  return () => {
+    writeSync(old, new Uint8Array(fstatSync(old).size), 0)
+    closeSync(old)
   }
 }
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
+  linkSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -169,4 +170,41 @@ test('under a password the key of the device is nowhere in the folder, and opens
   const text = readFileSync(keyFile, 'utf8')
   writeFileSync(keyFile, text.slice(0, -6))
   t.is(t.throws<SottoError>(() => locked(lock))?.code, 'E_STATE_UNREADABLE')
+})
+
+test('the key in the clear is overwritten last: not before its locked file and the store are known to be good', (t) => {
+  const folder = temporaryFolder(t)
+  filled(folder)
+  const kept = join(temporaryFolder(t), 'as it was')
+  linkSync(join(folder, 'device.key'), kept)
+  const plain = readFileSync(kept, 'utf8')
+  const database = join(folder, 'chat.db')
+  const whole = readFileSync(database)
+  const lock = randomBytes(32)
+  const openLocked = (): Store => openStore({ folder, tables: ['notes'], random: randomBytes, lock })
+  writeFileSync(database, whole.with(30, 1).fill(0x55, 0, 16))
+  t.is(t.throws<SottoError>(openLocked)?.code, 'E_STATE_UNREADABLE')
+  t.is(readFileSync(kept, 'utf8'), plain)
+  t.is(readFileSync(join(folder, 'device.key'), 'utf8'), plain)
+  writeFileSync(database, whole)
+  openLocked().close()
+  t.deepEqual(new Uint8Array(readFileSync(kept)), new Uint8Array(plain.length))
+})
+
+test('where the password comes first, the key never lies there in the clear', (t) => {
+  const folder = temporaryFolder(t)
+  const lock = randomBytes(32)
+  const drawn: Uint8Array[] = []
+  const random = (length: number): Uint8Array => {
+    const octets = randomBytes(length)
+    drawn.push(octets.slice())
+    return octets
+  }
+  const opened = openStore({ folder, tables: ['notes'], random, lock })
+  opened.close()
+  const deviceKey = drawn[0]!
+  t.is(deviceKey.length, 32)
+  t.regex(readFileSync(join(folder, 'device.key'), 'utf8'), /^sotto-locked-device-key:/)
+  t.is(drawn.filter(({ length }) => length === 6).length, 1, 'one draft, which was locked')
+  t.false(everyOctet(folder).includes(Buffer.from(deviceKey).toString('base64url')))
 })

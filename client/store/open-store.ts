@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type Random, utf8 } from '#protocol/bytes.ts'
-import { createDeviceKey, readDeviceKey } from './device-key.ts'
+import { createDeviceKey, type DeviceKey, lockDeviceKey, readDeviceKey } from './device-key.ts'
 import { stateFault, unreadable } from './faults.ts'
 import { createEmpty, privateFileExists, privateFolder } from './folder.ts'
 import { SealedStore, tableSchema } from './sealed-store.ts'
@@ -21,7 +21,7 @@ export interface OpenOptions {
   /** Names of the tables, lower-case letters. Those missing are made. */
   readonly tables: readonly string[]
   readonly random: Random
-  /** 32 octets where the folder has a password. */
+  /** 32 octets where the folder has a password; a key that is not locked yet is locked then. */
   readonly lock?: Uint8Array | undefined
 }
 
@@ -50,20 +50,23 @@ export function openStore(options: OpenOptions): Store {
 }
 
 /** The key is made before the first content, so content without a key means that the key was lost. */
-function prepareFiles({ folder, random, lock }: OpenOptions): { file: string; deviceKey: Uint8Array } {
+function prepareFiles({ folder, random, lock }: OpenOptions): { file: string; deviceKey: DeviceKey } {
   privateFolder(folder)
   const file = join(folder, 'chat.db')
-  const key = join(folder, 'device.key')
+  const key = keyPathIn(folder)
   const exists = privateFileExists(file)
   if (!existsSync(key)) {
     if (exists) throw unreadable(`${key} is missing: without it nobody can read ${file}.`)
-    createDeviceKey(key, random)
+    createDeviceKey(key, lock, random)
   }
   if (!exists) createEmpty(file)
-  return { file, deviceKey: readDeviceKey(key, lock, random) }
+  return { file, deviceKey: readDeviceKey(key, lock) }
 }
 
-function openDatabase(database: DatabaseSync, options: OpenOptions, deviceKey: Uint8Array): Store {
+const keyPathIn = (folder: string): string => join(folder, 'device.key')
+
+function openDatabase(database: DatabaseSync, options: OpenOptions, { key, isLocked }: DeviceKey): Store {
+  const { lock, folder, random } = options
   database.exec('PRAGMA locking_mode = EXCLUSIVE')
   const isNew = number(database, 'page_count') === 0
   if (!isNew) requireOurs(database)
@@ -72,14 +75,18 @@ function openDatabase(database: DatabaseSync, options: OpenOptions, deviceKey: U
   database.exec('BEGIN IMMEDIATE')
   const tables = [...options.tables, PROOF_TABLE]
   database.exec(tableSchema(tables))
-  const store = new SealedStore(database, tables, deviceKey, options.random)
+  const store = new SealedStore(database, tables, key, random)
   if (isNew) {
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT_VERSION}`)
     store.put(PROOF_TABLE, PROOF, PROOF)
   } else if (store.get(PROOF_TABLE, PROOF) === undefined) {
     throw unreadable('chat.db was made with another device key.')
   }
+  const forget = lock !== undefined && !isLocked ? lockDeviceKey(keyPathIn(folder), lock, key, random) : undefined
+  // The first write flushes the folder's own entry, and with it the new key file.
+  if (forget !== undefined) store.put(PROOF_TABLE, PROOF, PROOF)
   database.exec('COMMIT')
+  forget?.()
   return store
 }
 

@@ -73,6 +73,10 @@ export class SealedStore implements Store {
     })
   }
 
+  get isWriting(): boolean {
+    return this.database.isTransaction
+  }
+
   get(table: string, key: Uint8Array): Uint8Array | undefined {
     return this.guarded('read the chat state', () => {
       const { seal, get } = this.table(table)

@@ -33,6 +33,8 @@ export interface Store {
    * @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE; whatever `work` throws; RangeError inside another transaction
    */
   transaction<T>(work: () => T): T
+  /** True inside a transaction. */
+  readonly isWriting: boolean
   /** @throws SottoError E_STATE_UNREADABLE where the stored octets are not what was put */
   get(table: string, key: Uint8Array): Uint8Array | undefined
   /** Replaces what was there, its place included. Inside a transaction only. */

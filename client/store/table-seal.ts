@@ -31,7 +31,8 @@ export function tableSeal(table: string, deviceKey: Uint8Array, random: Random):
   const key = (label: string): Uint8Array => hkdfSha256(deviceKey, empty, utf8(`sotto/1/store/${label}/${table}`), 32)
   const nameKey = key('name')
   const valueKey = key('value')
-  const associated = (name: Uint8Array): Uint8Array => concat(utf8(`${table}\0`), name, Uint8Array.of(FORMAT_VERSION))
+  const [before, version] = [utf8(`${table}\0`), Uint8Array.of(FORMAT_VERSION)]
+  const associated = (name: Uint8Array): Uint8Array => concat(before, name, version)
   return {
     rowName: (row) => hmacSha256(nameKey, ROW, row).slice(0, NAME_LENGTH),
     groupName: (group) => hmacSha256(nameKey, GROUP, group).slice(0, NAME_LENGTH),

@@ -38,6 +38,16 @@ export function requireKeyAndNonce(suite: Aead, key: Uint8Array, nonce: Uint8Arr
 }
 
 const options = { authTagLength: TAG_LENGTH }
+/** Octets up to which a copy costs less than growing in place. */
+const COPIED = 1_024
+
+/** For the tag. */
+function withRoom(ciphertext: Buffer<ArrayBuffer>): Uint8Array {
+  if (ciphertext.length > COPIED) return grow(ciphertext, TAG_LENGTH)
+  const sealed = new Uint8Array(ciphertext.length + TAG_LENGTH)
+  sealed.set(ciphertext)
+  return sealed
+}
 
 function nativeAead(name: 'chacha20-poly1305' | 'aes-256-gcm'): Aead {
   const openssl = name as 'aes-256-gcm' // node's types have one overload a cipher; the methods are the same
@@ -48,7 +58,7 @@ function nativeAead(name: 'chacha20-poly1305' | 'aes-256-gcm'): Aead {
       requireKeyAndNonce(suite, key, nonce)
       const cipher = createCipheriv(openssl, key, nonce, options)
       if (associated.length > 0) cipher.setAAD(associated)
-      const sealed = grow(cipher.update(plaintext), TAG_LENGTH)
+      const sealed = withRoom(cipher.update(plaintext))
       cipher.final()
       sealed.set(cipher.getAuthTag(), plaintext.length)
       return sealed

@@ -9,6 +9,7 @@ import { hkdf } from '@noble/hashes/hkdf.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { pbkdf2 } from '@noble/hashes/pbkdf2.js'
 import { sha256 as nobleSha256, sha512 } from '@noble/hashes/sha2.js'
+import { sha3_512 } from '@noble/hashes/sha3.js'
 import { concat, fastEqual } from '../bytes.ts'
 import { KEY_LENGTH, TAG_LENGTH } from '../constants.ts'
 import type { Aead } from './aead.ts'
@@ -55,8 +56,8 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Ui
   return hmac(nobleSha256, key, concat(...parts))
 }
 
-export function hmacSha512(key: Uint8Array, message: Uint8Array): Uint8Array {
-  return hmac(sha512, key, message)
+export function sha3of512(message: Uint8Array): Uint8Array {
+  return sha3_512(message)
 }
 
 export function hkdfSha256(ikm: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array {

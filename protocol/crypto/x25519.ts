@@ -5,7 +5,7 @@
 
 import type { KeyObject } from 'node:crypto'
 import { createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto'
-import { constantTimeEqual } from '../bytes.ts'
+import { constantTimeEqual, fastEqual } from '../bytes.ts'
 import { KEY_LENGTH } from '../constants.ts'
 import { sha256 } from './hash.ts'
 import { requireLength } from './lengths.ts'
@@ -31,8 +31,15 @@ function privateKey(secret: Uint8Array): KeyObject {
   return key
 }
 
-const publicKeyObject = (publicKey: Uint8Array): KeyObject =>
-  createPublicKey({ key: publicKey, format: 'raw-public', asymmetricKeyType: 'x25519' })
+/** The last one: a turn of the ratchet agrees twice with the same key. */
+let last: { readonly octets: Uint8Array; readonly key: KeyObject } | undefined
+
+function publicKeyObject(publicKey: Uint8Array): KeyObject {
+  if (last !== undefined && fastEqual(last.octets, publicKey)) return last.key
+  const key = createPublicKey({ key: publicKey, format: 'raw-public', asymmetricKeyType: 'x25519' })
+  last = { octets: publicKey.slice(), key }
+  return key
+}
 
 /**
  * Public key of any 32 random octets.

@@ -1,19 +1,24 @@
 /**
  * A member's state folder with a long history, as years of use leave it: `open-store.ts` and `records.ts` write it, so that
- * it is what the program itself would have written. Arguments: its folder, contacts, messages with each.
+ * it is what the program itself would have written, and a chat has run on it, so that its contacts know who we are and where
+ * they write to. Arguments: its folder, contacts, messages with each.
  */
 import { join } from 'node:path'
 import { readKnownCard, signCard } from '#client/chat/card.ts'
+import { Chat } from '#client/chat/chat.ts'
 import { newContact, withCard } from '#client/chat/contacts.ts'
 import { deriveIdentity, identityOf } from '#client/chat/identity.ts'
 import { keyPair } from '#client/chat/keys.ts'
+import type { MailboxPort } from '#client/chat/ports.ts'
 import { offerOf, rotatePrekeys } from '#client/chat/prekeys.ts'
 import { startSending } from '#client/chat/ratchet.ts'
 import { CHAT_TABLES, Records } from '#client/chat/records.ts'
 import { createProfile } from '#client/chat/self.ts'
 import { sottoSuite } from '#client/chat/sotto-suite.ts'
 import { Way } from '#client/chat/start.ts'
+import { gatewayName } from '#client/services/mailbox.ts'
 import { openStore } from '#client/store/open-store.ts'
+import type { Store } from '#client/store/store.ts'
 import { systemBroker } from '#firewall/system-broker.ts'
 import { ed25519PublicKey } from '#protocol/crypto/ed25519.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
@@ -26,7 +31,7 @@ const [state, contacts, messages] = process.argv.slice(2)
 const gateway = await admit(state!)
 fill(state!, gateway, Number(contacts), Number(messages))
 
-/** The gateway of an invite that leads nowhere: nothing listens on port 9 of this machine. */
+/** The gateway of an invite that leads nowhere, by its name: nothing listens on port 9 of this machine. */
 async function admit(folder: string): Promise<Uint8Array> {
   const broker = await systemBroker(join(folder, 'firewall'))
   const key = keyPair(randomBytes(32)).publicKey
@@ -42,7 +47,7 @@ async function admit(folder: string): Promise<Uint8Array> {
     }),
   )
   await broker.close()
-  return key
+  return gatewayName(place)
 }
 
 function fill(folder: string, gateway: Uint8Array, people: number, each: number): void {
@@ -53,7 +58,27 @@ function fill(folder: string, gateway: Uint8Array, people: number, each: number)
     createProfile(records, 'Bench', began, randomBytes)
     for (let i = 0; i < people; i++) befriend(records, gateway, `Friend ${i}`, each, began)
   })
+  greetAll(store, gateway, records)
   store.close()
+}
+
+/** Everybody is told who we are, and has said that it came. */
+function greetAll(store: Store, gateway: Uint8Array, records: Records): void {
+  const chat = Chat.open({ store, mailbox: silent(gateway), random: randomBytes, now: Date.now, wake: () => {} })!
+  chat.tick(Date.now())
+  chat.close()
+  store.transaction(() => {
+    for (const { sequence } of records.outbox()) records.deleteOutboxEntry(sequence)
+  })
+}
+
+/** Nobody ever answers. */
+function silent(home: Uint8Array): MailboxPort {
+  const [never, nothing] = [(): Promise<never> => new Promise(() => {}), (): void => {}]
+  return {
+    ...{ homes: () => [home], create: never, put: never, ack: never, remove: never, stock: never, publish: never },
+    ...{ bundle: never, setQueues: nothing, onLost: nothing, onMessage: nothing },
+  }
 }
 
 function befriend(records: Records, gateway: Uint8Array, name: string, count: number, began: number): void {
