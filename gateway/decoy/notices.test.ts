@@ -153,6 +153,28 @@ test('a body of which a part was read before reaches the room whole', async (t) 
   t.deepEqual(await one.emitWithAck('say', 'over a body read before'), { ok: true })
 })
 
+test('a request that was found to have no body is answered, held or at once, and its connection stays', async (t) => {
+  const port = await room(t, open, async ({ method }) => (method === 'GET' ? new Uint8Array(0) : undefined))
+  const one = visit(t, port, 'polling')
+  await next(one, 'notices')
+  t.deepEqual(await one.emitWithAck('say', 'while a poll is held'), { ok: true })
+  const answers = await new Promise<string>((resolve, reject) => {
+    const asked = 'GET /board/?EIO=4&transport=polling&sid=unknown HTTP/1.1\r\nHost: a\r\n\r\n'
+    let received = ''
+    const socket = connect(port, '127.0.0.1', () => socket.write(asked))
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      received += text
+      const whole = received.split('\r\n0\r\n\r\n').length - 1
+      if (whole === 1 && received.endsWith('\r\n0\r\n\r\n')) socket.write(asked)
+      if (whole < 2) return
+      resolve(received)
+      socket.destroy()
+    })
+    socket.on('error', reject).on('close', () => reject(new Error(`closed after ${JSON.stringify(received)}`)))
+  })
+  t.is(answers.match(/^HTTP\/1\.1 400 /gm)?.length, 2)
+})
+
 test('a room that cannot be used is a mistake of the configuration, with its line', async (t) => {
   const bad: [string, RegExp][] = [
     ['path: board', /\.notices\.yaml:1: path/],

@@ -101,7 +101,7 @@ function openRoom(room: Room, site: OpenDecoy): OpenDecoy {
   const decoy: Decoy = async (request, response, body) => {
     if (!isOurs(request.url)) return await site.decoy(request, response, body)
     dress(request, response)
-    inner.emit('request', body === undefined ? request : replayed(request, body), response)
+    inner.emit('request', body === undefined ? request : replayed(request, response, body), response)
   }
   return {
     decoy,
@@ -210,7 +210,7 @@ function dressHandshake(socket: Duplex): void {
 }
 
 /** The request once more, with the part of its body that has been read already. */
-function replayed(request: IncomingMessage, body: Uint8Array): IncomingMessage {
+function replayed(request: IncomingMessage, response: ServerResponse, body: Uint8Array): IncomingMessage {
   const copy = new IncomingMessage(request.socket)
   const { method, url, headers, rawHeaders, httpVersion } = request
   Object.assign(copy, { method, url, headers, rawHeaders, httpVersion })
@@ -223,8 +223,12 @@ function replayed(request: IncomingMessage, body: Uint8Array): IncomingMessage {
   else {
     request.on('data', (chunk) => copy.push(chunk))
     request.on('end', end)
-    request.on('close', () => copy.destroy())
     request.resume()
   }
+  // A request is closed once it was read. Only who leaves before the answer is whole must be noticed: a copy that is
+  // destroyed takes the connection with it.
+  response.once('close', () => {
+    if (!response.writableFinished) copy.destroy()
+  })
   return copy
 }

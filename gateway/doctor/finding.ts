@@ -30,7 +30,8 @@ export const checks = {
   application: 'While the website’s application is away, everybody gets an error of the web server.',
   recognised: 'The gateway has to know members through all that stands in front; everybody else gets the website.',
   name: 'Members find the website by its name, unless their invites have addresses.',
-  'stand-alone': 'A careful prober can tell Node from an ordinary web server: malformed requests, TLS, HTTP/2, timing.',
+  'stand-alone':
+    'A careful prober can tell Node from an ordinary web server: malformed requests, limits, patience, TLS, HTTP/2, timing.',
 } as const
 
 export type CheckId = keyof typeof checks

@@ -1,6 +1,6 @@
 /**
- * `npm run -s lab -- probes [--front nginx|caddy|caddy-files|none] [--pairs N] [--seed N] [--json]`: every probe once, then the clock.
- * How to read the report: docs/lab.md.
+ * `npm run -s lab -- probes [--front nginx|caddy|caddy-files|none] [--pairs N] [--seed N] [--json]`: every probe once, then the clock;
+ * with `--pairs 0` the probes alone. How to read the report: docs/lab.md.
  */
 import { parseArgs } from 'node:util'
 import { SharedOwner } from '#test/helpers/command.ts'
@@ -35,7 +35,9 @@ function optionsOf(args: readonly string[]): Options {
   const [pairs, seed] = [Number(values.pairs), Number(values.seed)]
   const front = fronts.find((each) => each === values.front)
   if (front === undefined) throw new RangeError(`--front: ${fronts.join(', ')}`)
-  if (!Number.isInteger(pairs) || pairs < 200) throw new RangeError('--pairs: a whole number from 200')
+  if (!Number.isInteger(pairs) || (pairs !== 0 && pairs < 200)) {
+    throw new RangeError('--pairs: a whole number from 200, or 0 for no clock')
+  }
   if (!Number.isInteger(seed)) throw new RangeError('--seed: a whole number')
   return { front, pairs, seed }
 }
@@ -46,12 +48,12 @@ export async function probes(args: readonly string[]): Promise<Report> {
   // Servers are processes of their own, and would go on.
   const interrupted = (): void => void owner.end().finally(() => process.exit(1))
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
-  const world = await openWorld({ front, timing: true }, owner)
+  const world = await openWorld({ front, timing: pairs > 0 }, owner)
   try {
     const outcome = await probeAll(world)
     const control = await noticesFlaws(world)
     const { nearMisses } = outcome.recordings
-    const verdicts = await measureTiming({ arms: world.arms!, nearMisses, pairs, seed })
+    const verdicts = pairs === 0 ? undefined : await measureTiming({ arms: world.arms!, nearMisses, pairs, seed })
     return report(front, outcome, control, verdicts)
   } finally {
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
@@ -59,7 +61,7 @@ export async function probes(args: readonly string[]): Promise<Report> {
   }
 }
 
-function report(front: Front, outcome: Outcome, control: number | undefined, verdicts: Verdicts): Report {
+function report(front: Front, outcome: Outcome, control: number | undefined, verdicts?: Verdicts): Report {
   const { differences, notAnswered } = outcome
   const explained = differences.filter(({ probe }) => reasonFor(front, probe) !== undefined)
   const unexplained = differences.filter((difference) => !explained.includes(difference))
@@ -80,7 +82,7 @@ function report(front: Front, outcome: Outcome, control: number | undefined, ver
         unit: 'probe',
         setting: tellDifference(difference),
       })),
-      ...Object.values(verdicts).flatMap((list: readonly Verdict[]) => list.flatMap(rowsOf)),
+      ...Object.values(verdicts ?? {}).flatMap((list: readonly Verdict[]) => list.flatMap(rowsOf)),
     ],
     result: {
       front,
@@ -89,20 +91,27 @@ function report(front: Front, outcome: Outcome, control: number | undefined, ver
       unexplained: unexplained.length,
       answered_by_design: outcome.answeredByDesign,
       ...(control === undefined ? {} : { flaw_noticed: control }),
-      ...figures('timing', verdicts.timing),
-      ...(verdicts.races.length === 0 ? {} : figures('race', racesOf(verdicts, 'gateway'))),
-      ...(verdicts.races.length === 0 ? {} : figures('race_null', racesOf(verdicts, 'no recognition'))),
-      ...(verdicts.races.length === 0 ? {} : figures('race_control', racesOf(verdicts, '250 us'))),
-      ...figures('formless', verdicts.formless),
-      ...(verdicts.neighbours.length === 0 ? {} : figures('neighbour', verdicts.neighbours)),
-      ...figures('near_miss', verdicts.nearMisses),
-      ...figures('unsent', verdicts.unsent),
-      ...figures('null', verdicts.nulls),
-      ...figures('unaware', verdicts.unaware),
-      ...figures('control', verdicts.controls),
-      ...(verdicts.detour.length === 0 ? {} : figures('detour', verdicts.detour)),
-      ...(verdicts.pages.length === 0 ? {} : figures('pages', verdicts.pages)),
+      ...(verdicts === undefined ? {} : clock(verdicts)),
     },
+  }
+}
+
+/** The most telling of every group. */
+function clock(verdicts: Verdicts): Record<string, unknown> {
+  return {
+    ...figures('timing', verdicts.timing),
+    ...(verdicts.races.length === 0 ? {} : figures('race', racesOf(verdicts, 'gateway'))),
+    ...(verdicts.races.length === 0 ? {} : figures('race_null', racesOf(verdicts, 'no recognition'))),
+    ...(verdicts.races.length === 0 ? {} : figures('race_control', racesOf(verdicts, '250 us'))),
+    ...figures('formless', verdicts.formless),
+    ...(verdicts.neighbours.length === 0 ? {} : figures('neighbour', verdicts.neighbours)),
+    ...figures('near_miss', verdicts.nearMisses),
+    ...figures('unsent', verdicts.unsent),
+    ...figures('null', verdicts.nulls),
+    ...figures('unaware', verdicts.unaware),
+    ...figures('control', verdicts.controls),
+    ...(verdicts.detour.length === 0 ? {} : figures('detour', verdicts.detour)),
+    ...(verdicts.pages.length === 0 ? {} : figures('pages', verdicts.pages)),
   }
 }
 
