@@ -48,6 +48,8 @@ test.serial('contacts who say that they are online are shown; the operator sees 
 test.serial(
   'who guards their id is reached by who answers: wrong answers and weak ones are said to be so',
   async (t) => {
+    // Ten programs, one after the other: nothing is heard of them meanwhile.
+    t.timeout(300_000)
     const cleo = await joined(shared, gateway, 'Cleo')
     const guard = (...args: string[]) => ['friend', 'guard', ...args, '--json']
     const weak = await member(t, ada, guard('First pet?'), 'Murka\n')
