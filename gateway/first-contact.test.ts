@@ -7,7 +7,7 @@ import { initiate } from '#protocol/handshake.ts'
 import { bindingOf, deriveCohort, maskKeyOf, tagOf } from '#protocol/recognition.ts'
 import { TokenTable } from '#protocol/session/token-table.ts'
 import { plainTemplate } from '#test/helpers/plain-template.ts'
-import type { FirstContactExchange, SessionsInput } from './sessions.ts'
+import type { FirstContactExchange } from './sessions.ts'
 import { Sessions, surroundings } from './sessions.ts'
 
 const gatewaySecret = randomBytes(32)
@@ -17,7 +17,7 @@ const keys = deriveCohort(randomBytes(32))
 const shape = plainTemplate.shape('send')
 const START = 1_700_000_000_000
 
-function gateway(input: Partial<SessionsInput> = {}): { sessions: Sessions; clock: { now: number } } {
+function gateway(): { sessions: Sessions; clock: { now: number } } {
   const clock = { now: START }
   const sessions = new Sessions({
     ...{ ...surroundings(randomBytes), now: () => clock.now },
@@ -26,7 +26,6 @@ function gateway(input: Partial<SessionsInput> = {}): { sessions: Sessions; cloc
     report: (error) => {
       throw error
     },
-    ...input,
   })
   sessions.setCohorts([{ id: 'c', keys }])
   return { sessions, clock }
@@ -76,21 +75,4 @@ test('a token stays expected until what it announces was authentic: nobody can u
   clock.now += Limits.firstContactAnswerMs + 1
   t.truthy(sessions.cohortOf(own.token))
   t.truthy(await sessions.firstContact(own))
-})
-
-test('a clock that is set ahead and back brings no first contact back, here or on the disk', async (t) => {
-  let counted = START - 86_400_000
-  const kept: number[] = []
-  const used = { list: () => [], keep: async ({ at }: { readonly at: number }) => void kept.push(at) }
-  const { sessions, clock } = gateway({ used, aging: () => counted })
-  const first = contact()
-  t.truthy(await sessions.firstContact(first))
-  t.deepEqual(kept, [counted], 'by the count that forgets it again')
-  counted += Limits.firstContactAnswerMs + 1
-  clock.now += 365 * 86_400_000
-  sessions.sweep(clock.now)
-  clock.now = START
-  sessions.sweep(clock.now)
-  t.is(sessions.cohortOf(first.token), undefined)
-  t.is(await sessions.firstContact(first), undefined)
 })

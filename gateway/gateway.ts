@@ -104,7 +104,6 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   const sessions: Sessions = new Sessions({
     ...around,
     used,
-    aging: age,
     gatewaySecret: state.gatewaySecret,
     preferredAead: preferred(),
     holdMs: state.config.holdMs,

@@ -39,8 +39,6 @@ export interface SessionsInput extends Surroundings {
   readonly pointer?: (member: string) => PackPointer | undefined
   /** First contacts that were answered by this process and those before it. */
   readonly used?: Pick<UsedContacts, 'list' | 'keep'>
-  /** Time by which they are forgotten (expiry-clock.ts): a clock that is set ahead and back would bring them back. `now` without it. */
-  readonly aging?: () => Millis
   /** What a service handler threw and no caller may see. */
   readonly report: (error: unknown) => void
 }
@@ -67,10 +65,6 @@ export class Sessions implements Keeper {
     for (const { token, at } of input.used?.list() ?? []) this.replays.restore(token, at)
   }
 
-  private aging(): Millis {
-    return (this.input.aging ?? this.input.now)()
-  }
-
   get count(): number {
     return this.live.size
   }
@@ -88,7 +82,7 @@ export class Sessions implements Keeper {
   cohortOf(token: Uint8Array, key: string = lookupKey(token)): Cohort | undefined {
     const now = this.input.now()
     // Both are asked each time, so that a token that was used takes no other time than one that never was any.
-    const over = this.replays.isOver(key, this.aging())
+    const over = this.replays.isOver(key, now)
     const cohort = this.cohorts.find(token, now)
     return over ? undefined : cohort
   }
@@ -99,7 +93,7 @@ export class Sessions implements Keeper {
 
   /** The answer of a first contact; undefined where the decoy has to answer. */
   async firstContact(exchange: FirstContactExchange): Promise<HttpResponse | undefined> {
-    const now = this.aging()
+    const now = this.input.now()
     const request = { token: exchange.token, parcel: exchange.parcel, binding: bindingOf(exchange.shape) }
     const earlier = this.replays.earlier(request, now)
     if (earlier === 'replay') return undefined
@@ -137,7 +131,7 @@ export class Sessions implements Keeper {
   /** Before the answer: it must not be given again after a start. A full disk is no reason to shut members out. */
   private async use(token: Uint8Array): Promise<void> {
     try {
-      await this.input.used?.keep({ token, at: this.aging() })
+      await this.input.used?.keep({ token, at: this.input.now() })
     } catch (error) {
       this.input.report(error)
     }
@@ -218,7 +212,7 @@ export class Sessions implements Keeper {
 
   /** Forgets sessions that have been silent for too long, and old first contacts; looks ahead. Call about once a second. */
   sweep(now: Millis): void {
-    this.replays.expire(this.aging())
+    this.replays.expire(now)
     this.cohorts.prepare(now)
     this.exchanges.sweep(now)
     this.contacts.sweep(now)

@@ -27,8 +27,8 @@ const DOOMED = fileURLToPath(new URL('fixtures/doomed.ts', import.meta.url))
 /** Points tried where the long mode does not take all. */
 const TRIED = 10
 const isLong = process.env.SOTTO_LONG === '1'
-/** Messages said before, so that an exchange of ML-KEM is due: `ChatLimits` of healing, after so many. */
-const SAID = 52
+/** Messages said before, so that with greetings, receipts and news of files an exchange of ML-KEM is due (`ChatLimits`, after 50). */
+const SAID = 46
 /** In three pieces, and in two. */
 const [SENT, FETCHED] = [octetsOf(70_000, 3), octetsOf(40_000, 4)]
 const GATEWAY = utf8('gateway')
