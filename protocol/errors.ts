@@ -85,6 +85,7 @@ export const errorCodes = {
   E_CARD_SIGNATURE: 'Ask for the card again, over another way; do not use this one.',
   E_CARD_EXPIRED: 'Ask for a fresh card.',
   E_CARD_LOCKED: 'Give the password that whoever made the card has told you, and the whole card.',
+  E_CARD_CODE: 'Give the line instead: sotto card, or sotto card --file with a name that does not end in .png.',
   E_CARD_OWN: 'Give this card to others; add theirs.',
   E_CARD_CHANGED:
     'Compare the 60 digits over another way. If the new card is genuine, remove the contact and add it again.',

@@ -13,7 +13,7 @@ import { ed25519Sign, ed25519Verify } from '#protocol/crypto/ed25519.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { type Address, encodeAddresses, readAddresses } from './address.ts'
 import { AVATAR_HASH_LENGTH } from './avatars/avatar.ts'
-import { encodeChain, type PublicIdentity, readChain, readKnownChain, takeChain } from './documents.ts'
+import { DOCUMENT_LENGTH, encodeChain, type PublicIdentity, readChain, readKnownChain, takeChain } from './documents.ts'
 import type { Identity } from './identity.ts'
 import { isCanonicalKey } from './keys.ts'
 import { ChatLimits } from './limits.ts'
@@ -26,6 +26,19 @@ export const CARD_VERSION = 2
 export const CARD_VERSION_AVATAR = 3
 const versions: readonly (number | undefined)[] = [CARD_VERSION, CARD_VERSION_AVATAR]
 const SIGNATURE_LENGTH = 64
+const STARTS_MOST = 255
+const ADDRESS_BYTES: number = 2 + ChatLimits.gatewayBytes + 24 + 32
+/** No card has more octets: with the longest name, a picture, all documents and the longest addresses. */
+export const CARD_BYTES: number =
+  1 +
+  8 +
+  (1 + ChatLimits.nameBytes) +
+  AVATAR_HASH_LENGTH +
+  (1 + ChatLimits.documents * DOCUMENT_LENGTH) +
+  (4 + 32 + 8) +
+  (1 + STARTS_MOST) +
+  (1 + ChatLimits.homes * ADDRESS_BYTES) +
+  SIGNATURE_LENGTH
 
 export interface SignedPrekey {
   readonly id: number
