@@ -17,6 +17,7 @@ import { encodeChain, type PublicIdentity, readChain, readKnownChain, takeChain 
 import type { Identity } from './identity.ts'
 import { isCanonicalKey } from './keys.ts'
 import { ChatLimits } from './limits.ts'
+import { otherVersion } from './other-version.ts'
 import { Reader } from './reader.ts'
 import { Way } from './start.ts'
 
@@ -140,9 +141,18 @@ function isAscending(starts: Uint8Array): boolean {
   return starts.length >= 1 && starts.every((start, i) => i === 0 || start > starts[i - 1]!)
 }
 
-/** True where fresh keys wait at the owner's gateway: such a card does not grow old. */
+/**
+ * True where fresh keys wait at the owner's gateway: such a card does not grow old. What lies there says which ways to start there are by
+ * now, so a card from before an update of its owner is good for as long.
+ */
 export function hasShelf({ prekey }: Card): boolean {
-  return prekey.starts.includes(Way.bundle)
+  return prekey.starts.some((way) => way % 2 === Way.bundle % 2)
+}
+
+/** @throws SottoError E_CHAT_VERSION where neither the card nor a shelf has a way to start that we know */
+export function requireWay(card: Card): void {
+  if (hasShelf(card) || card.prekey.starts.includes(Way.card)) return
+  throw otherVersion(card.name, card.prekey.starts, 'Nothing was stored or sent.')
 }
 
 /** @throws SottoError E_CARD_EXPIRED */
