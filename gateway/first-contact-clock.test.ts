@@ -181,6 +181,20 @@ test('a clock that is set back brings back nothing, by minutes or by years', asy
   t.truthy(await host.use(0))
 })
 
+test('where nothing was forgotten yet, members are recognised by any clock, and none twice', async (t) => {
+  const host = await Host.start(t)
+  const used: Used[] = []
+  for (const days of [-3, 700, -700, 0]) {
+    host.wrong = days * DAY
+    for (let n = 0; n < 3; n++) {
+      used.push((await host.use(0))!)
+      await host.pass(LATE)
+    }
+  }
+  t.is(used.length, 12)
+  t.false(used.some((each) => host.recognises(each)))
+})
+
 test('what was used is known after a start and after a move, whatever the clock there', async (t) => {
   const host = await Host.start(t)
   const used = [(await host.use(0))!]
