@@ -55,6 +55,11 @@ test.serial(
     const weak = await member(t, ada, guard('First pet?'), 'Murka\n')
     t.is(weak.status, 2)
     t.regex(weak.err, /E_ANSWER_WEAK.+10 bits/)
+    for (const words of [guard('--off', 'First pet?'), ['friend', 'question', '--off', 'First', 'pet?', '--json']]) {
+      const refused = await member(t, ada, words)
+      t.is(refused.status, 2)
+      t.regex(refused.err, /E_USAGE.+--off/)
+    }
     const answers = 'Murka the Second\nbehind  the old MILL\n'
     const set = await succeed(member(t, ada, guard('Which cat?', 'Where did it sleep?'), answers))
     t.like(JSON.parse(set), { questions: ['Which cat?', 'Where did it sleep?'], trackers: 1 })

@@ -21,6 +21,7 @@ import { registerFriend } from './friend.ts'
 import { registerIdentity } from './identity.ts'
 import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
 import { runLineProtocol } from './line-protocol.ts'
+import { askNewSecret } from './new-secret.ts'
 import { registerPassword } from './password.ts'
 import { registerPeer } from './peer.ts'
 import { registerPresence } from './presence.ts'
@@ -198,8 +199,7 @@ class Commands {
 
   async card(options: Options & { qr?: boolean; password?: boolean; file?: string }): Promise<void> {
     const output = this.output(options)
-    const { stdin, stderr } = this.ground.streams
-    const password = options.password ? await askSecret('Password of the card: ', stdin, stderr) : undefined
+    const password = options.password ? await askNewSecret('Password of the card: ', this.ground.streams) : undefined
     const card = await this.with({ ...options, online: true }, async (member) => {
       await member.reached(REACH_MS)
       return await member.chat.myCard()

@@ -4,9 +4,11 @@ import type { ContactView } from '#client/chat/events.ts'
 import type { GateView } from '#client/chat/proof-book.ts'
 import { Member } from '#client/member.ts'
 import { ask, askSecret } from '#firewall/prompt.ts'
+import { SottoError } from '#protocol/errors.ts'
 import type { AddCommand, Ground } from './commands.ts'
 import { contactNamed } from './contact-names.ts'
 import { REACH_MS } from './leaving.ts'
+import { askNewSecret } from './new-secret.ts'
 import { describeProof } from './proof-view.ts'
 import { createOutput, type Output } from './report.ts'
 import { sanitize } from './sanitize.ts'
@@ -60,7 +62,7 @@ class ProofCommands {
 
   async setPassword(options: GateOptions): Promise<void> {
     const output = this.output(options)
-    const password = options.off ? undefined : await this.secret('Password for new people: ')
+    const password = options.off ? undefined : await askNewSecret('Password for new people: ', this.ground.streams)
     await this.with(options, false, async ({ chat }) => {
       showGate(chat.proofs.setPassword(password), output)
       if (password !== undefined)
@@ -70,10 +72,11 @@ class ProofCommands {
 
   async setQuestion(words: string, options: GateOptions): Promise<void> {
     const output = this.output(options)
+    if (options.off) requireNone(words === '' ? [] : [words])
     const { stdin, stderr } = this.ground.streams
     const set = async (): Promise<{ question: string; answer: string }> => {
       const question = words !== '' || !stdin.isTTY ? words : await ask('Question: ', stdin, stderr)
-      return { question, answer: await this.secret('Answer: ') }
+      return { question, answer: await askNewSecret('Answer: ', this.ground.streams) }
     }
     const wanted = options.off ? undefined : await set()
     await this.with(options, false, async ({ chat }) => showGate(chat.proofs.setQuestion(wanted), output))
@@ -119,6 +122,15 @@ class ProofCommands {
       await member.close()
     }
   }
+}
+
+/** Taking back ends all that is asked: who names one question means something else. @throws SottoError E_USAGE */
+export function requireNone(questions: readonly string[]): void {
+  if (questions.length === 0) return
+  throw new SottoError('E_USAGE', '--off ends all that is asked, and takes no question', {
+    kept: 'Everything is as it was.',
+    next: 'Give --off alone, or the questions alone: they take the place of those that there are.',
+  })
 }
 
 function askedBy({ proof }: ContactView, output: Output): void {

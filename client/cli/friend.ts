@@ -13,8 +13,9 @@ import { hex } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { AddCommand, Ground } from './commands.ts'
 import { nameOf } from './contact-names.ts'
-import { registerFriendProof, report as reportProof } from './friend-proof.ts'
+import { registerFriendProof, report as reportProof, requireNone } from './friend-proof.ts'
 import { describeWaiting, leftHere, REACH_MS } from './leaving.ts'
+import { askNewSecrets } from './new-secret.ts'
 import { createOutput, type Output } from './report.ts'
 import { sanitize } from './sanitize.ts'
 import { marks } from './text.ts'
@@ -66,6 +67,8 @@ export function registerFriend(program: Command, add: AddCommand, ground: Ground
   registerFriendProof(friend, add, ground)
 }
 
+const promptsOf = (questions: readonly string[]): string[] => questions.map((question) => `${sanitize(question)} `)
+
 class FriendCommands {
   private readonly ground: Ground
 
@@ -103,8 +106,9 @@ class FriendCommands {
 
   async guard(questions: readonly string[], options: Options & { readonly off?: boolean }): Promise<void> {
     const output = this.output(options)
-    if (!options.off && questions.length === 0) return await this.showGuard(options)
-    const answers = options.off ? [] : await this.answers(questions)
+    if (options.off) requireNone(questions)
+    else if (questions.length === 0) return await this.showGuard(options)
+    const answers = options.off ? [] : await askNewSecrets(promptsOf(questions), this.ground.streams)
     await this.reached(options, async ({ finding }) => {
       if (options.off) {
         const trackers = await finding.askNothing()
@@ -131,15 +135,6 @@ class FriendCommands {
     } finally {
       await member.close()
     }
-  }
-
-  private answers(questions: readonly string[]): Promise<string[]> {
-    const { stdin, stderr } = this.ground.streams
-    return askSecrets(
-      questions.map((question) => `${sanitize(question)} `),
-      stdin,
-      stderr,
-    )
   }
 
   async find(id: string, options: Options): Promise<void> {
@@ -182,13 +177,13 @@ class FriendCommands {
   private async cardOf(finding: Finding, root: Uint8Array, found: Found): Promise<Card> {
     if (found.locked === undefined) return await finding.card(root, found)
     const question = await finding.question(root, found)
-    const { stdin } = this.ground.streams
+    const { stdin, stderr } = this.ground.streams
     if (stdin.readableEnded)
       throw new SottoError(
         'E_USAGE',
         'they ask a question: give the first message as an argument, and the answers on standard input',
       )
-    const answers = await this.answers(questionsOf(question.text))
+    const answers = await askSecrets(promptsOf(questionsOf(question.text)), stdin, stderr)
     return await finding.card(root, finding.answer(found, question, answers))
   }
 
