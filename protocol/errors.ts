@@ -81,9 +81,11 @@ export const errorCodes = {
   E_INVITE_VERSION: 'Update Sotto, then open the invite again.',
   E_CARD_FORMAT: 'Ask for the card again, and copy it whole.',
   E_CARD_VERSION: 'Update Sotto, or ask the other person to.',
+  E_CHAT_VERSION: 'Update the older one of the two, as the message says.',
   E_CARD_SIGNATURE: 'Ask for the card again, over another way; do not use this one.',
   E_CARD_EXPIRED: 'Ask for a fresh card.',
   E_CARD_LOCKED: 'Give the password that whoever made the card has told you, and the whole card.',
+  E_CARD_CODE: 'Give the line instead: sotto card, or sotto card --file with a name that does not end in .png.',
   E_CARD_OWN: 'Give this card to others; add theirs.',
   E_CARD_CHANGED:
     'Compare the 60 digits over another way. If the new card is genuine, remove the contact and add it again.',

@@ -3,6 +3,7 @@ import { PNG } from 'pngjs'
 import { encodeQR } from 'qr'
 import decodeQR from 'qr/decode.js'
 import { readU32 } from '#protocol/bytes.ts'
+import { SottoError } from '#protocol/errors.ts'
 import { malformed } from './container.ts'
 
 /** Pixels a module, and modules of white around it, as the standard asks for. */
@@ -12,6 +13,9 @@ const BORDER = 4
 const PIXELS_MAX = 24_000_000
 /** Milliseconds for finding a code in a photograph. */
 const SEARCH_MS = 3_000
+/** Letters of the alphanumeric mode in the largest code (version 40), by how much of it may be damaged (ISO/IEC 18004, table 7). */
+const LETTERS_MEDIUM = 3_391
+const LETTERS_LOW = 4_296
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 
 const options = { ecc: 'medium', border: BORDER } as const
@@ -19,17 +23,32 @@ const options = { ecc: 'medium', border: BORDER } as const
 /** Lines of text that a terminal shows as a code. `text` in the alphanumeric mode's letters. */
 export const drawnCode = (text: string): string => encodeQR(text, 'term', options)
 
-/** The same of a card, which is long. */
-export const cardCode = (text: string): string => encodeQR(text, 'term', { ecc: 'low' })
+/** The same of a card, which is long. @throws SottoError E_CARD_CODE */
+export function cardCode(text: string): string {
+  requireFits(text)
+  return encodeQR(text, 'term', { ecc: 'low' })
+}
 
-/** A PNG file. */
+function requireFits({ length }: string): void {
+  if (length <= LETTERS_LOW) return
+  throw new SottoError('E_CARD_CODE', `The card is too long for a QR code: ${length} letters, and ${LETTERS_LOW} fit.`)
+}
+
+/** A PNG file. @throws SottoError E_CARD_CODE for what no code holds: only cards are that long */
 export function codeImage(text: string): Uint8Array {
-  const modules = encodeQR(text, 'raw', { ...options, scale: SCALE })
-  const side = modules.length
+  requireFits(text)
+  const ecc = text.length <= LETTERS_MEDIUM ? options.ecc : 'low'
+  // Enlarged here: the library draws no picture of more than 1,024 pixels, which a card with three documents takes.
+  const modules = encodeQR(text, 'raw', { ...options, ecc })
+  const side = modules.length * SCALE
   const png = new PNG({ width: side, height: side, colorType: 0 })
   png.data.fill(0xff)
-  for (const [y, row] of modules.entries()) {
-    for (const [x, dark] of row.entries()) if (dark) png.data.fill(0, (y * side + x) * 4, (y * side + x) * 4 + 3)
+  for (let y = 0; y < side; y++) {
+    const row = modules[Math.floor(y / SCALE)]!
+    for (let x = 0; x < side; x++) {
+      const at = (y * side + x) * 4
+      if (row[Math.floor(x / SCALE)]) png.data.fill(0, at, at + 3)
+    }
   }
   return new Uint8Array(PNG.sync.write(png, { colorType: 0 }))
 }

@@ -7,11 +7,12 @@ import { latin1, type Millis, type Random } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { reachedBy } from './address.ts'
 import { type Bundle, type BundleFault, openBundle, type RawBundle } from './bundle.ts'
-import { type Card, hasShelf, keptCard, requireFresh } from './card.ts'
+import { type Card, hasShelf, keptCard, requireFresh, requireWay } from './card.ts'
 import type { Emit } from './events.ts'
 import { adopt } from './identities.ts'
 import type { Journal } from './journal.ts'
 import type { Contact } from './model.ts'
+import { otherVersion } from './other-version.ts'
 import type { MailboxPort } from './ports.ts'
 import type { Records } from './records.ts'
 import type { Sessions } from './sessions.ts'
@@ -42,7 +43,7 @@ export class Beginnings {
   /**
    * Resolves once there is a session to seal in. `probing`: a new one in any case, since the others seem to be lost at the
    * other side. Rejects with what the mailbox says.
-   * @throws SottoError E_PREKEYS_NONE, E_PREKEYS_FALSE, E_PREKEYS_STALE, E_CARD_EXPIRED, E_CARD_FORMAT
+   * @throws SottoError E_PREKEYS_NONE, E_PREKEYS_FALSE, E_PREKEYS_STALE, E_CARD_EXPIRED, E_CARD_FORMAT, E_CHAT_VERSION
    */
   async begin(uid: Uint8Array, probing = false): Promise<void> {
     const key = latin1(uid)
@@ -57,6 +58,7 @@ export class Beginnings {
     if (contact === undefined) return
     const card = keptCard(contact.card)
     if (card === undefined) throw new SottoError('E_CARD_EXPIRED', 'The card of this contact has not arrived yet.')
+    requireWay(card)
     const bundle = hasShelf(card) ? await this.fetch(contact, card) : undefined
     requireFresh(card, now())
     journal.commit((after) => {
@@ -86,11 +88,14 @@ export class Beginnings {
       this.requests.delete(key)
       const bundle = openBundle(raw, { uid, chain, cardPrekeyId: card.prekey.id, seen }, now())
       if (typeof bundle === 'string') throw fault(bundle, card.name)
+      if ('starts' in bundle) throw otherVersion(card.name, bundle.starts, kept)
       return bundle
     })
     return await Promise.any(answers).catch(({ errors }: AggregateError) => {
       // What a gateway did wrong matters more than that another one could not be reached.
-      throw errors.find((error) => error instanceof SottoError && error.code.startsWith('E_PREKEYS')) ?? errors[0]
+      throw (
+        errors.find((error) => error instanceof SottoError && /^E_(PREKEYS|CHAT_VERSION)/.test(error.code)) ?? errors[0]
+      )
     })
   }
 }

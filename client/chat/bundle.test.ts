@@ -5,6 +5,7 @@ import { type Bundle, type Expected, openBundle, type RawBundle, signHead, signO
 import { identityFrom } from './fixtures/people.ts'
 import type { Identity } from './identity.ts'
 import { keyPair } from './keys.ts'
+import { startsOf, Way } from './start.ts'
 
 const bob = identityFrom(2)
 const NOW = 1_700_000_000_000
@@ -16,6 +17,7 @@ const kemKey = (octet: number): Uint8Array => mlkem1024.keygen(filled(octet, 64)
 const headOf = (id: number, made: number) => ({
   made,
   expires: made + 4 * WEEK,
+  starts: startsOf(Way.bundle),
   prekey: { id, key: dhKey(id) },
   kem: kemKey(id),
 })

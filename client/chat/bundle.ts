@@ -64,14 +64,15 @@ function isSigned(root: Uint8Array, kind: keyof typeof labels, bytes: Uint8Array
 export interface Head {
   readonly made: Millis
   readonly expires: Millis
+  /** Ways to start a session with the owner, ascending. */
+  readonly starts: Uint8Array
   readonly prekey: NamedKey
   /** Last resort. */
   readonly kem: Uint8Array
 }
 
 /** For everybody who asks; the same octets each time. */
-export function signHead(identity: Identity, { made, expires, prekey, kem }: Head): Uint8Array {
-  const starts = startsOf(Way.bundle)
+export function signHead(identity: Identity, { made, expires, starts, prekey, kem }: Head): Uint8Array {
   const times = concat(Uint8Array.of(VERSION), u64(made), u64(expires))
   const keys = concat(u32(prekey.id), prekey.key, kem, Uint8Array.of(starts.length), starts)
   const sign = ed25519Signer(identity.rootSeed)
@@ -93,9 +94,10 @@ function readHead(bytes: Uint8Array): (Head & { readonly from: PublicIdentity })
   const chain = takeChain(reader)
   reader.take(SIGNATURE_LENGTH)
   if (!reader.end() || version !== VERSION || !(made < expires) || !isCanonicalKey(key)) return undefined
-  if (!fastEqual(starts, startsOf(Way.bundle))) return undefined
   const from = readChain(chain)
-  return from && isSigned(from.root, 'head', bytes) ? { made, expires, prekey: { id, key }, kem, from } : undefined
+  return from && isSigned(from.root, 'head', bytes)
+    ? { made, expires, starts, prekey: { id, key }, kem, from }
+    : undefined
 }
 
 /** undefined where it is not exactly a key of this kind, signed with this root. */
@@ -137,6 +139,9 @@ export interface Bundle {
 /** false: not signed by them, or not in its form. stale: older than what we have, used before, or out of date. */
 export type BundleFault = 'false' | 'stale'
 
+/** It is theirs, and names other ways to start than we know: another version of Sotto. */
+export type OtherStarts = Pick<Head, 'starts'>
+
 /** What we know of whom the bundle must be. */
 export interface Expected {
   readonly uid: Uint8Array
@@ -147,16 +152,17 @@ export interface Expected {
 }
 
 /** Verifies everything before anything is used. */
-export function openBundle(raw: RawBundle, expected: Expected, now: Millis): Bundle | BundleFault {
+export function openBundle(raw: RawBundle, expected: Expected, now: Millis): Bundle | BundleFault | OtherStarts {
   const head = readHead(unsealed(expected.uid, 'head', raw.head))
   if (head === undefined || !fastEqual(head.from.uid, expected.uid)) return 'false'
-  const { from, made, expires, prekey } = head
+  const { from, made, expires, prekey, starts } = head
   const relation = expected.chain.length === 0 ? 'newer' : compareChains(expected.chain, from.chain)
   if (relation === 'other') return 'false'
   const seen = expected.seen
   if (relation === 'older' || expires <= now || prekey.id < expected.cardPrekeyId) return 'stale'
   if (seen !== undefined && (made < seen.made || prekey.id < seen.id)) return 'stale'
   if (seen?.id === prekey.id && !fastEqual(seen.key, prekey.key)) return 'false'
+  if (!fastEqual(starts, startsOf(Way.bundle))) return { starts }
   const once = oneTimeKinds.map((kind) =>
     raw[kind].length === 0 ? null : readOneTime(from.root, kind, unsealed(expected.uid, kind, raw[kind])),
   )

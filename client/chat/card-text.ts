@@ -8,14 +8,13 @@ import { base64url, concat, fastEqual, fromBase64url } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { base32, fromBase32 } from './base32.ts'
-import { type Card, readCard } from './card.ts'
-import { ChatLimits } from './limits.ts'
+import { CARD_BYTES, type Card, readCard } from './card.ts'
 
 const LINK = 'sotto-card:'
 const QR = 'SOTTO-CARD:'
 const CHECKSUM_LENGTH = 4
-/** No card is longer, in letters of base 32 with room for line breaks. */
-const TEXT_MAX = 8 * ChatLimits.gatewayBytes
+/** Characters. No card has more, under a password or not: eight letters of base 32 for five octets, and room for line breaks. */
+export const CARD_TEXT_MAX: number = 2 * CARD_BYTES
 
 const checksum = (bytes: Uint8Array): Uint8Array => sha256(bytes).subarray(0, CHECKSUM_LENGTH)
 const checked = (bytes: Uint8Array): Uint8Array => concat(bytes, checksum(bytes))
@@ -37,7 +36,7 @@ const malformed = (what: string): SottoError => new SottoError('E_CARD_FORMAT', 
  * @throws SottoError E_CARD_FORMAT, E_CARD_VERSION, E_CARD_SIGNATURE
  */
 export function parseCard(text: string): Card {
-  if (text.length > TEXT_MAX) throw malformed('it is too long')
+  if (text.length > CARD_TEXT_MAX) throw malformed('it is too long')
   const bytes = decode(text.replace(/\s+/g, ''))
   if (bytes === undefined) throw malformed('a character is wrong or missing')
   const card = bytes.slice(0, -CHECKSUM_LENGTH)

@@ -3,9 +3,10 @@ import fc from 'fast-check'
 import { concat, u64, utf8 } from '#protocol/bytes.ts'
 import { ed25519Sign } from '#protocol/crypto/ed25519.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
-import { type Card, isName, readCard, requireFresh, signCard } from './card.ts'
-import { cardLink, cardQrText, parseCard } from './card-text.ts'
-import { cardFrom, contentFrom, identityFrom } from './fixtures/people.ts'
+import { CARD_BYTES, type Card, isName, readCard, requireFresh, signCard } from './card.ts'
+import { CARD_TEXT_MAX, cardLink, cardQrText, parseCard } from './card-text.ts'
+import { DOCUMENT_LENGTH } from './documents.ts'
+import { cardFrom, contentFrom, identityFrom, longestCard } from './fixtures/people.ts'
 import { ChatLimits } from './limits.ts'
 
 const card = cardFrom(1)
@@ -170,14 +171,16 @@ test('ChatLimits.nameBytes and gatewayBytes', (t) => {
     )
 })
 
-test('the longest card still fits its text', (t) => {
-  const address = { ...contentFrom(1).addresses[0]!, gateway: new Uint8Array(ChatLimits.gatewayBytes) }
-  const long = cardFrom(1, {
-    name: 'n'.repeat(ChatLimits.nameBytes),
-    addresses: [address, address],
-    avatar: new Uint8Array(32),
-  })
-  t.deepEqual(parseCard(cardQrText(long)), long)
+test('the longest card still fits its text, also broken into lines; a longer text is refused unread', (t) => {
+  const long = longestCard()
+  t.is(long.chain.length, ChatLimits.documents * DOCUMENT_LENGTH)
+  t.is(long.bytes.length, CARD_BYTES)
+  for (const text of [cardQrText(long), cardLink(long)]) {
+    t.deepEqual(parseCard(text.match(/.{1,60}/g)!.join('\r\n')), long)
+    const padded = (length: number): string => text.padEnd(length)
+    t.deepEqual(parseCard(padded(CARD_TEXT_MAX)), long)
+    t.throws(() => parseCard(padded(CARD_TEXT_MAX + 1)), { code: 'E_CARD_FORMAT', message: /too long/ })
+  }
 })
 
 test('the date is part of what is signed', (t) => {

@@ -13,10 +13,11 @@ import { ed25519Sign, ed25519Verify } from '#protocol/crypto/ed25519.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { type Address, encodeAddresses, readAddresses } from './address.ts'
 import { AVATAR_HASH_LENGTH } from './avatars/avatar.ts'
-import { encodeChain, type PublicIdentity, readChain, readKnownChain, takeChain } from './documents.ts'
+import { DOCUMENT_LENGTH, encodeChain, type PublicIdentity, readChain, readKnownChain, takeChain } from './documents.ts'
 import type { Identity } from './identity.ts'
 import { isCanonicalKey } from './keys.ts'
 import { ChatLimits } from './limits.ts'
+import { otherVersion } from './other-version.ts'
 import { Reader } from './reader.ts'
 import { Way } from './start.ts'
 
@@ -25,6 +26,19 @@ export const CARD_VERSION = 2
 export const CARD_VERSION_AVATAR = 3
 const versions: readonly (number | undefined)[] = [CARD_VERSION, CARD_VERSION_AVATAR]
 const SIGNATURE_LENGTH = 64
+const STARTS_MOST = 255
+const ADDRESS_BYTES: number = 2 + ChatLimits.gatewayBytes + 24 + 32
+/** No card has more octets: with the longest name, a picture, all documents and the longest addresses. */
+export const CARD_BYTES: number =
+  1 +
+  8 +
+  (1 + ChatLimits.nameBytes) +
+  AVATAR_HASH_LENGTH +
+  (1 + ChatLimits.documents * DOCUMENT_LENGTH) +
+  (4 + 32 + 8) +
+  (1 + STARTS_MOST) +
+  (1 + ChatLimits.homes * ADDRESS_BYTES) +
+  SIGNATURE_LENGTH
 
 export interface SignedPrekey {
   readonly id: number
@@ -140,9 +154,18 @@ function isAscending(starts: Uint8Array): boolean {
   return starts.length >= 1 && starts.every((start, i) => i === 0 || start > starts[i - 1]!)
 }
 
-/** True where fresh keys wait at the owner's gateway: such a card does not grow old. */
+/**
+ * True where fresh keys wait at the owner's gateway: such a card does not grow old. What lies there says which ways to start there are by
+ * now, so a card from before an update of its owner is good for as long.
+ */
 export function hasShelf({ prekey }: Card): boolean {
-  return prekey.starts.includes(Way.bundle)
+  return prekey.starts.some((way) => way % 2 === Way.bundle % 2)
+}
+
+/** @throws SottoError E_CHAT_VERSION where neither the card nor a shelf has a way to start that we know */
+export function requireWay(card: Card): void {
+  if (hasShelf(card) || card.prekey.starts.includes(Way.card)) return
+  throw otherVersion(card.name, card.prekey.starts, 'Nothing was stored or sent.')
 }
 
 /** @throws SottoError E_CARD_EXPIRED */

@@ -191,7 +191,7 @@ export class Chat {
     return this.engine.self.identity.root
   }
 
-  /** Adds a contact, or gives one a fresh card. @throws SottoError E_CARD_OWN, E_CARD_EXPIRED, E_CARD_CHANGED */
+  /** Adds a contact, or gives one a fresh card. @throws SottoError E_CARD_OWN, E_CARD_EXPIRED, E_CARD_CHANGED, E_CHAT_VERSION */
   addContact(card: Card): ContactView {
     return this.book.add(card)
   }
@@ -287,7 +287,7 @@ export class Chat {
   /**
    * Stores a text and sends it as soon as that can be done.
    * @throws SottoError E_CHAT_TEXT, E_CHAT_CONTACT, E_CHAT_BLOCKED, E_CHAT_OUTBOX_FULL, E_CHAT_NO_GATEWAY, E_CARD_EXPIRED,
-   * E_CARD_VERSION, E_DISK_FULL, E_CHAT_MESSAGE (what it answers is not here); nothing was stored then
+   * E_CHAT_VERSION, E_DISK_FULL, E_CHAT_MESSAGE (what it answers is not here); nothing was stored then
    */
   send(id: ContactId, text: string, { answers, noStore = false }: SendOptions = {}): MessageView {
     requireText(text)

@@ -2,7 +2,7 @@
 import { fastEqual, fromHex, type Millis, utf8 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { forgetUnnamed } from './avatars/avatars.ts'
-import { type Card, keptCard, requireFresh } from './card.ts'
+import { type Card, keptCard, requireFresh, requireWay } from './card.ts'
 import { contactView, newContact, withCard } from './contacts.ts'
 import type { Engine } from './engine.ts'
 import type { ContactId, ContactView } from './events.ts'
@@ -34,6 +34,7 @@ export class ContactBook {
 
   add(card: Card): ContactView {
     const now = this.engine.now()
+    requireWay(card)
     requireFresh(card, now)
     if (fastEqual(card.uid, this.engine.self.identity.uid)) throw new SottoError('E_CARD_OWN', 'This is your own card.')
     const known = this.engine.records.contact(card.uid)

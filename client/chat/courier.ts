@@ -34,7 +34,7 @@ export interface CourierParts {
 }
 
 /** Beginnings of codes that people hear of. */
-const news = ['E_NO_GATEWAY', 'E_PREKEYS', 'E_CARD'] as const
+const news = ['E_NO_GATEWAY', 'E_PREKEYS', 'E_CARD', 'E_CHAT_VERSION'] as const
 
 type PutAnswer = Awaited<ReturnType<MailboxPort['put']>>
 

@@ -1,4 +1,4 @@
-/** Values of our own wire format, from fixed input. When one changes, the format has changed: that is a new version. */
+/** Values of our own wire format, from fixed input. When one changes, the format has changed: that is a new version (start.ts, `Way`). */
 import test from 'ava'
 import { hex, utf8 } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
@@ -12,7 +12,7 @@ import { encodeInner } from './inner.ts'
 import { keyPair } from './keys.ts'
 import { sealStep, startSending } from './ratchet.ts'
 import { sottoSuite } from './sotto-suite.ts'
-import { encodeStart, startSession } from './start.ts'
+import { encodeStart, startSession, startsOf, Way } from './start.ts'
 
 const filled = (octet: number, length = 32): Uint8Array => new Uint8Array(length).fill(octet)
 const short = (octets: Uint8Array): string => hex(sha256(octets)).slice(0, 24)
@@ -53,7 +53,9 @@ test('from the card to the mailbox', (t) => {
   t.deepEqual(
     {
       card: short(cardFrom(1).bytes),
-      head: short(signHead(bob, { made: 1, expires: 2, prekey: offer.prekey, kem: kem.key })),
+      head: short(
+        signHead(bob, { made: 1, expires: 2, starts: startsOf(Way.bundle), prekey: offer.prekey, kem: kem.key }),
+      ),
       oneTime: short(signOneTime(bob, 'dh', [oneTime])[0]!.key),
       oneTimeKem: short(signOneTime(bob, 'kem', [kem])[0]!.key),
       start: short(encodeStart(header)),
@@ -68,20 +70,20 @@ test('from the card to the mailbox', (t) => {
       forAnybody: short(sealForAnybody(prekey.publicKey, keyPair(filled(9)), filled(8, 16), inner)!),
     },
     {
-      card: 'a1c318592705addf676dc08c',
-      head: 'd30f5ae465e269f0f3966286',
+      card: 'd6dfd6353c520ed8870b7883',
+      head: 'ab3311416bf36853977322d2',
       oneTime: 'df1b7b0a825c95593a31f4f1',
       oneTimeKem: '7a22badd93b28cc470a9317d',
-      start: '57a70cb93e047cf6d88ca986',
-      root: 'eab373a1d02bda5e0408bc41',
-      session: '4f4cc0e10d05eb6c',
-      context: '22da075e88fbf67466b145a0',
+      start: '6dd1572be9efd3f39f554791',
+      root: 'b95ed27816252c79bba2fb93',
+      session: 'dcaf4b5e83e263b3',
+      context: '383f11461a2fd654258f4f39',
       envelope: '48cc4239df239f7a4b77c27f',
-      message: '8546c751faa4764930a36b2d',
-      nextChain: '92e25100c48f660a9ad39bb2',
-      inner: '48b3fb0b01021278aea8b681',
-      forContact: 'ab21226cf9c00fc41ab0bce2',
-      forAnybody: 'cc21133fb6d5322f6fd80439',
+      message: 'fb78a41131ee9a2cfca87061',
+      nextChain: '918c7e9238ba50592f14975e',
+      inner: '426d4bc279021de42ada4b91',
+      forContact: '590d0c0640ae9d0be8eb9102',
+      forAnybody: '62f1b8f9f46dad27e6181076',
     },
   )
 })

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { codeOf } from '#test/helpers/code-of.ts'
 import { prng } from '#test/helpers/prng.ts'
 import { cardLink } from './card-text.ts'
-import { cardFrom } from './fixtures/people.ts'
+import { cardFrom, longestCard } from './fixtures/people.ts'
 import { isLockedCard, lockCard, openLockedCard } from './locked-card.ts'
 
 const CHEAP = { memoryKiB: 8, passes: 1, parallelism: 1, length: 32 }
@@ -29,6 +29,14 @@ test('the same card under the same password looks different each time, and says 
   t.not(one.link.slice(20, 60), two.link.slice(20, 60))
   const octets = Buffer.from(one.link.slice('sotto-locked:'.length), 'base64url')
   for (const part of [card.uid, card.root, card.dh, Buffer.from(card.name)]) t.false(octets.includes(part))
+})
+
+test('the longest card fits under a password, too', (t) => {
+  const long = longestCard()
+  const { link, qr } = lockCard(long, PASSWORD, random, CHEAP)
+  for (const text of [link, qr]) {
+    t.deepEqual(openLockedCard(text.match(/.{1,60}/g)!.join('\r\n'), PASSWORD, CHEAP), long)
+  }
 })
 
 test('changed, cut, of another version or with a short password: said by its code', (t) => {

@@ -16,7 +16,7 @@ import { hkdfSha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { base32, fromBase32 } from './base32.ts'
 import { type Card, readCard } from './card.ts'
-import { ChatLimits } from './limits.ts'
+import { CARD_TEXT_MAX } from './card-text.ts'
 
 const LINK = 'sotto-locked:'
 const QR = 'SOTTO-LOCKED:'
@@ -27,8 +27,6 @@ const NONCE = 12
 const TAG = 16
 /** Characters. Attack: guessing, for as long as the card lies about. */
 export const CARD_PASSWORD_LEAST = 10
-/** No card is longer, in letters of base 32 with room for line breaks. */
-const TEXT_MAX = 8 * ChatLimits.gatewayBytes
 export const LOCKED_CARD_COST: Argon2Cost = { memoryKiB: 262_144, passes: 3, parallelism: 1, length: KEY }
 
 /** True where `parseCard` would not read it, and `openLockedCard` may. */
@@ -62,7 +60,7 @@ export function lockCard(
  * @throws SottoError E_CARD_LOCKED, E_CARD_FORMAT, E_CARD_VERSION, E_CARD_SIGNATURE
  */
 export function openLockedCard(text: string, password: string, cost: Argon2Cost = LOCKED_CARD_COST): Card {
-  const locked = text.length > TEXT_MAX ? undefined : decode(text.replace(/\s+/g, ''))
+  const locked = text.length > CARD_TEXT_MAX ? undefined : decode(text.replace(/\s+/g, ''))
   if (locked === undefined || locked.length <= 1 + SALT + TAG) {
     throw new SottoError('E_CARD_FORMAT', 'This is no locked card: it is too long, or a character is wrong or missing.')
   }

@@ -5,7 +5,7 @@ import type { Head } from './bundle.ts'
 import type { SignedPrekey } from './card.ts'
 import { keyPair } from './keys.ts'
 import { ChatLimits } from './limits.ts'
-import { startsOf, type Way } from './start.ts'
+import { startsOf, Way } from './start.ts'
 
 export interface Prekey {
   readonly id: number
@@ -38,5 +38,6 @@ export function offerOf({ id, publicKey, created }: Prekey, way: Way): SignedPre
 /** What the head of our bundle says of it. */
 export function headOf({ id, publicKey, kem, created }: Prekey): Head {
   const expires = created + ChatLimits.prekeyValidMs
-  return { made: created, expires, prekey: { id, key: publicKey }, kem: mlkem1024.keygen(kem!).publicKey }
+  const { publicKey: lastResort } = mlkem1024.keygen(kem!)
+  return { made: created, expires, starts: startsOf(Way.bundle), prekey: { id, key: publicKey }, kem: lastResort }
 }

@@ -27,7 +27,7 @@ export class ProofBook {
   /**
    * Whether the contact types the same, this time or when they come to it; both learn that, and nothing else. Blocks for a
    * third of a second.
-   * @throws SottoError E_PROOF_SECRET, E_PROOF_LIMIT, E_CHAT_CONTACT, E_CHAT_BLOCKED, E_CARD_EXPIRED, E_CARD_VERSION,
+   * @throws SottoError E_PROOF_SECRET, E_PROOF_LIMIT, E_CHAT_CONTACT, E_CHAT_BLOCKED, E_CARD_EXPIRED, E_CHAT_VERSION,
    * E_CHAT_NO_GATEWAY, E_DISK_FULL
    */
   check(id: ContactId, secret: string): ContactView {

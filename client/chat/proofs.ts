@@ -31,7 +31,7 @@ export interface ProofParts {
 type Step<S extends ProofStep['step']> = Extract<ProofStep, { step: S }>
 
 /** What goes wrong where nobody is to hear of it: there is no way to them now. */
-const noWay = ['E_CHAT_NO_GATEWAY', 'E_CARD_EXPIRED', 'E_CARD_VERSION'] as const
+const noWay = ['E_CHAT_NO_GATEWAY', 'E_CARD_EXPIRED', 'E_CHAT_VERSION'] as const
 
 export class Proofs {
   private readonly parts: ProofParts

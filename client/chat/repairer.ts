@@ -53,7 +53,7 @@ export class Repairer {
       const { contact: asked, counter } = this.sender.resend(contact, now, after)
       this.records.putContact({ ...asked, repair: { ...asked.repair, pending: counter } })
     } catch (error) {
-      if (!isSottoError(error, 'E_CARD_EXPIRED')) throw error
+      if (!isSottoError(error, 'E_CARD_EXPIRED') && !isSottoError(error, 'E_CHAT_VERSION')) throw error
       this.later(contact)
       this.tell(contact, error, after)
     }

@@ -6,7 +6,7 @@
  */
 import { type Millis, type Random, wipe } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
-import { hasShelf, keptCard, requireFresh } from './card.ts'
+import { keptCard, requireFresh, requireWay } from './card.ts'
 import type { PublicIdentity } from './documents.ts'
 import { pad } from './envelope.ts'
 import { ANSWERING, OFFERING } from './healing.ts'
@@ -22,7 +22,7 @@ import type { RatchetSuite } from './ratchet-suite.ts'
 import type { Records } from './records.ts'
 import { paddedLength } from './sizes.ts'
 import { carriedLength } from './sotto-suite.ts'
-import { acceptSession, encodeStart, type Named, type Offer, type StartHeader, startSession, Way } from './start.ts'
+import { acceptSession, encodeStart, type Named, type Offer, type StartHeader, startSession } from './start.ts'
 
 export interface SealedEnvelope {
   readonly contact: Contact
@@ -67,7 +67,7 @@ export class Sessions {
   /**
    * Seals an encoded envelope in the session in use. Where one must be begun first, with keys that are fetched, the envelope
    * stays as it is. Inside a transaction.
-   * @throws SottoError E_CARD_EXPIRED, E_CARD_VERSION where a session would have to be begun and cannot
+   * @throws SottoError E_CARD_EXPIRED, E_CHAT_VERSION where a session would have to be begun and cannot
    */
   seal(contact: Contact, envelope: Uint8Array, now: Millis, after: After): SealedEnvelope {
     const session = this.inUse(contact)
@@ -111,13 +111,11 @@ export class Sessions {
     return { id, stamp, contact: contact.uid, start: encodeStart(started!.header), ratchet }
   }
 
-  /** @throws SottoError E_CARD_EXPIRED, E_CARD_VERSION */
+  /** @throws SottoError E_CARD_EXPIRED, E_CHAT_VERSION */
   private requireWay({ card: bytes }: Contact, now: Millis): void {
     const card = keptCard(bytes)
     if (card === undefined) throw new SottoError('E_CARD_EXPIRED', 'The card of this contact has not arrived yet.')
-    if (!hasShelf(card) && !card.prekey.starts.includes(Way.card)) {
-      throw new SottoError('E_CARD_VERSION', `The card of ${card.name} names no way to begin that this Sotto knows.`)
-    }
+    requireWay(card)
     requireFresh(card, now)
   }
 

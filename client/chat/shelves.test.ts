@@ -7,7 +7,7 @@ import { cards, Person, World } from './fixtures/world.ts'
 import { ChatLimits } from './limits.ts'
 import { tended } from './one-time.ts'
 import { ANYBODY } from './own-queues.ts'
-import { decodeStart } from './start.ts'
+import { decodeStart, Way } from './start.ts'
 
 const MINUTE = 60_000
 const DAY = 86_400_000
@@ -234,7 +234,7 @@ test('one gateway without shelves, one with: the card says so, and the one that 
   await cards(world, bob)
   await world.pass(MINUTE)
   const [card] = await cards(world, bob)
-  t.deepEqual([...card!.prekey.starts], [3, 4])
+  t.deepEqual([...card!.prekey.starts], [Way.card, Way.bundle])
   alice.chat.addContact(card!)
   alice.chat.send(bob.id, 'hello')
   await world.pass(MINUTE)

@@ -1,9 +1,9 @@
 /**
  * How a session starts, in the shape of PQXDH (revision 3) and, from a card alone, of X3DH (revision 1).
  *
- *     way 4, from a bundle (bundle.ts)         way 3, from the card of somebody who has no shelf
+ *     way 6, from a bundle (bundle.ts)         way 5, from the card of somebody who has no shelf
  *     DH1 = dh A, prekey B    DH2 = ephemeral A, dh B    DH3 = ephemeral A, prekey B    DH4 = ephemeral A, one-time key B
- *     ss  = secret of ML-KEM-1024 under the bundle's key                                (both in way 4 only)
+ *     ss  = secret of ML-KEM-1024 under the bundle's key                                (both in way 6 only)
  *     transcript = SHA-256("sotto/1/pqxdh" || way 1 || stamp 8 || starts count 1 || starts || uid A || uid B
  *               || SHA-256(document A) || SHA-256(document B) || 1 root A || 2 dh A || 1 root B || 2 dh B
  *               || 3 prekey id 4 || prekey || 4 ephemeral A || [5 id 4 || one-time key]
@@ -29,12 +29,19 @@ import type { Identity } from './identity.ts'
 import { type Agreement, isCanonicalKey, joinAgreements, type KeyPair } from './keys.ts'
 import { Reader } from './reader.ts'
 
-/** What a session may be started from. */
-export const Way = { card: 3, bundle: 4 } as const
+/**
+ * What a session may be started from, and with it how everything in the session is sealed: both sides need the same. Odd ones begin
+ * from a card, even ones from a shelf. Both are raised by two whenever programs of before and after cannot read each other:
+ *
+ *     3, 4    keys derived in the ratchet by HKDF and HMAC
+ *     5, 6    by SHA3-512
+ */
+export const Way = { card: 5, bundle: 6 } as const
 export type Way = (typeof Way)[keyof typeof Way]
 
 /** The ways that are offered, ascending, where there is a shelf and where there is none. The highest one is taken. */
-export const startsOf = (way: Way): Uint8Array => (way === Way.bundle ? Uint8Array.of(3, 4) : Uint8Array.of(3))
+export const startsOf = (way: Way): Uint8Array =>
+  way === Way.bundle ? Uint8Array.of(Way.card, Way.bundle) : Uint8Array.of(Way.card)
 
 export const SESSION_ID_LENGTH = 8
 /** About the year 10900: no clock says more, and there is room above. */
@@ -70,7 +77,7 @@ export interface StartHeader {
   readonly stamp: number
   readonly prekeyId: number
   readonly ephemeral: Uint8Array
-  /** Of way 4. */
+  /** Of way 6. */
   readonly quantum: Quantum | undefined
   readonly from: PublicIdentity
 }
