@@ -1,6 +1,7 @@
 /** What a person says in a chat, and does to what was said: texts, answers, changes, symbols, the time until it disappears. */
-import type { SendOptions } from '#client/chat/chat.ts'
+
 import type { MessageId, MessageView } from '#client/chat/events.ts'
+import type { SendOptions } from '#client/chat/message-book.ts'
 import { isTimer } from '#client/chat/says.ts'
 import type { Member } from '#client/member.ts'
 import type { ChatScreen } from './chat-screen.ts'
