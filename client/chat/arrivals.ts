@@ -99,9 +99,10 @@ export class Arrivals {
 
   /** They answer in a session that was started because they might have lost the others: all that waits goes in it. */
   private heard(contact: Contact, { stamp, after }: Arrival): Contact {
-    after(() => this.parts.outbox.hurryFailed(contact.uid))
+    const isHidden = contact.status === 'accepted' && this.parts.isHiddenFrom(contact)
+    if (!isHidden) after(() => this.parts.outbox.hurryFailed(contact.uid))
     if (contact.probing === 0 || stamp < contact.probing) return contact
-    after(() => this.parts.outbox.hurryContact(contact.uid, ChatLimits.resealed))
+    if (!isHidden) after(() => this.parts.outbox.hurryContact(contact.uid, ChatLimits.resealed))
     return { ...contact, probing: 0, resealBelow: Math.max(contact.resealBelow, contact.probing) }
   }
 

@@ -3,9 +3,11 @@ import type { Store } from '#client/store/store.ts'
 import { hex, type Millis, type Random } from '#protocol/bytes.ts'
 import type { Argon2Cost } from '#protocol/crypto/argon2id.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
+import { PresenceLimits } from '#protocol/presence/limits.ts'
 import { Acks } from './acks.ts'
 import { Arrivals } from './arrivals.ts'
 import { Avatars } from './avatars/avatars.ts'
+import { backoff } from './backoff.ts'
 import { Beginnings } from './beginnings.ts'
 import { Courier } from './courier.ts'
 import { isText, MessageType } from './envelope.ts'
@@ -22,6 +24,7 @@ import { SHELF_SIZE, type ShelfSize } from './one-time.ts'
 import { Outbox, type Slot } from './outbox.ts'
 import { OwnQueues } from './own-queues.ts'
 import type { ArrivedMessage, MailboxPort, Wake } from './ports.ts'
+import { between } from './presence/draw.ts'
 import { Presence } from './presence/presence.ts'
 import { maySee } from './presence/visibility.ts'
 import { PROOF_COST } from './proof-secret.ts'
@@ -99,13 +102,19 @@ export class Engine {
       oldest: (contact) => this.outbox.oldest(contact),
       onFault: (error, contact) => this.report(error, contact),
     })
+    const isHiddenFrom = (contact: Contact): boolean => !maySee(contact, records.profile()!)
+    // A repeat shows that we are there: those who are not to see that get none for hours.
+    const pause = ({ contact, puts }: Readonly<Slot>): Millis => {
+      const to = records.contact(contact)
+      return to !== undefined && isHiddenFrom(to) ? between(PresenceLimits.lateReceiptMs, random) : backoff(puts)
+    }
     const outbox = new Outbox({
       ...{ entries: records.outbox(), now },
       put: (slot) => courier.put(slot),
+      pause,
       onLanded: (slot) => this.landed(slot),
     })
     const sender = new Sender({ records, sessions, self, queues, outbox, random })
-    const isHiddenFrom = (contact: Contact): boolean => !maySee(contact, records.profile()!)
     const avatars = new Avatars({ records, sender, isHiddenFrom })
     const repairer = new Repairer(records, sender, this.emit, isHiddenFrom)
     const presence = new Presence({
@@ -144,7 +153,10 @@ export class Engine {
       ...{ records, journal, mailbox, queues, self, random, now },
       size: options.shelf ?? SHELF_SIZE,
     })
-    this.maintenance = new Maintenance({ records, journal, self, queues, sender, repairer, avatars, isHiddenFrom })
+    const { proofs } = this
+    this.maintenance = new Maintenance({
+      ...{ records, journal, self, queues, sender, repairer, avatars, proofs, isHiddenFrom },
+    })
     this.hub.listen(({ type }) => {
       if (type === 'contact' || type === 'removed') presence.contactsChanged()
     })
@@ -251,11 +263,22 @@ export class Engine {
     if (contact !== undefined) this.receipts.owe(uid, this.options.now(), this.isHiddenFrom(contact))
   }
 
+  /** These are not to see any more that we are there. */
+  hidden(contacts: readonly Contact[]): void {
+    this.presence.vanish(contacts.filter(({ status }) => status === 'accepted'))
+    for (const { uid } of contacts) {
+      const put = this.outbox.of(uid).filter(({ puts }) => puts > 0)
+      this.change(() => put.forEach((slot) => void this.notePut(slot)))
+      this.outbox.defer(uid)
+    }
+    this.schedule()
+  }
+
   /** Something is said to them, or they may see us from now on: what has waited for that goes out with it. */
   shown(contact: Contact): void {
-    if (contact.status !== 'accepted') return
     const now = this.options.now()
-    this.receipts.hasten(contact.uid, now)
+    if (contact.status === 'accepted') this.receipts.hasten(contact.uid, now)
+    this.outbox.hurryPut(contact.uid)
     this.maintenance.attend(contact, now)
     this.schedule()
   }
@@ -340,7 +363,17 @@ export class Engine {
     }
   }
 
-  private landed({ type, puts, contact, message }: Readonly<Slot>): void {
+  /** Known after a start: it is not due then at once, which would show when we have started. Inside a transaction. */
+  private notePut({ sequence }: Readonly<Slot>): void {
+    const entry = this.records.outboxEntry(sequence)
+    if (entry !== undefined && !entry.put) this.records.putOutboxEntry({ ...entry, put: true })
+  }
+
+  private landed(slot: Readonly<Slot>): void {
+    const { type, puts, contact, message } = slot
+    const to = puts === 1 ? this.records.contact(contact) : undefined
+    if (to !== undefined && this.isHiddenFrom(to))
+      this.guard(contact, () => this.journal.commit(() => this.notePut(slot)))
     if (isText(type) && puts === 1) {
       this.emit({ type: 'receipt', contact: hex(contact), status: 'sent', messages: [hex(message)] })
     }

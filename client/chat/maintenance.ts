@@ -1,10 +1,12 @@
 /** What has to be done now and then: rotating keys and queues, forgetting, telling contacts about it. */
 import type { Millis } from '#protocol/bytes.ts'
 import type { Avatars } from './avatars/avatars.ts'
-import type { Journal } from './journal.ts'
+import type { After, Journal } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import type { Contact } from './model.ts'
 import type { OwnQueues } from './own-queues.ts'
+import { isAnswered } from './presence/visibility.ts'
+import type { Proofs } from './proofs.ts'
 import { forget } from './ratchet.ts'
 import { dayOf, type Records } from './records.ts'
 import type { Repairer } from './repairer.ts'
@@ -19,6 +21,7 @@ export interface MaintenanceParts {
   readonly sender: Sender
   readonly repairer: Repairer
   readonly avatars: Avatars
+  readonly proofs: Proofs
   /** They are not to see that we are there: what is new about us waits until something is said to them. */
   readonly isHiddenFrom: (contact: Contact) => boolean
 }
@@ -43,7 +46,8 @@ export class Maintenance {
     })
     for (const contact of records.contacts()) {
       // After a key update everybody hears of it.
-      if (contact.begin === 'all' || !this.parts.isHiddenFrom(contact)) this.attend(contact, now)
+      const isNew = contact.status === 'request' && isAnswered(contact, records.profile()!)
+      if (contact.begin === 'all' || isNew || !this.parts.isHiddenFrom(contact)) this.attend(contact, now)
     }
   }
 
@@ -64,15 +68,26 @@ export class Maintenance {
     }
   }
 
-  /** Tells an accepted contact what has changed about us, gives what it has asked for, and asks again for what could not be read. */
+  /**
+   * Tells an accepted contact what has changed about us, gives what it has asked for, and asks again for what could not be read. Somebody
+   * new is answered what has waited for that.
+   */
   attend(contact: Contact, now: Millis): void {
+    if (contact.status === 'request') this.parts.journal.commit((after) => this.answer(contact, now, after))
     if (contact.status !== 'accepted') return
     const { journal, repairer, sender, avatars } = this.parts
     const isGreeted = contact.sessions.length > 0 || contact.announced.length > 0 || contact.begin === 'all'
     journal.commit((after) => {
       const greeted = isGreeted ? sender.greet(contact, now, after) : contact
-      const told = avatars.give(sender.tellNode(greeted, now, after), now, after)
+      const given = avatars.give(sender.tellNode(greeted, now, after), now, after)
+      const told = this.answer(given, now, after)
       if (told.repair.due) repairer.repair(told, now, after)
     })
+  }
+
+  private answer(contact: Contact, now: Millis, after: After): Contact {
+    const answered = this.parts.proofs.give(contact, now, after)
+    if (answered !== contact) this.parts.records.putContact(answered)
+    return answered
   }
 }

@@ -203,6 +203,8 @@ export interface OutboxEntry {
   readonly ephemeral: Uint8Array
   /** No gateway may store it: it waits here until the contact is there. */
   readonly noStore?: boolean
+  /** It was put at least once, to somebody who is not to see that we are there. */
+  readonly put?: boolean
 }
 
 export interface OwnQueue extends QueueRef {

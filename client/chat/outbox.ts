@@ -5,7 +5,7 @@
  * repeat is the same octets under the same id. A contact with two addresses gets repeats at the one and the other in turn.
  */
 import { fastEqual, latin1, type Millis } from '#protocol/bytes.ts'
-import { backoff, retryAfter } from './backoff.ts'
+import { retryAfter } from './backoff.ts'
 import { MessageType } from './envelope.ts'
 import { ChatLimits } from './limits.ts'
 import type { OutboxEntry } from './model.ts'
@@ -36,6 +36,7 @@ export class Outbox {
   /** By sequence, ascending. */
   private readonly slots = new Map<number, Slot>()
   private readonly put: Put
+  private readonly pause: (slot: Readonly<Slot>) => Millis
   private readonly onLanded: (slot: Readonly<Slot>) => void
   private readonly now: () => Millis
   private nextSequence: number
@@ -45,11 +46,14 @@ export class Outbox {
   constructor(options: {
     readonly entries: readonly OutboxEntry[]
     readonly put: Put
+    /** Milliseconds to wait for a word of theirs before it is put again. */
+    readonly pause: (slot: Readonly<Slot>) => Millis
     /** After every attempt, when `nextDue` may have changed. */
     readonly onLanded: (slot: Readonly<Slot>) => void
     readonly now: () => Millis
   }) {
     this.put = options.put
+    this.pause = options.pause
     this.onLanded = options.onLanded
     this.now = options.now
     for (const entry of options.entries) this.add(entry, 0)
@@ -61,9 +65,10 @@ export class Outbox {
     return this.nextSequence++
   }
 
-  add({ sequence, contact, type, message, counter }: OutboxEntry, due: Millis): void {
+  add({ sequence, contact, type, message, counter, put = false }: OutboxEntry, due: Millis): void {
     const fixed = { sequence, contact, key: latin1(contact), type, message, counter }
-    this.slots.set(sequence, { ...fixed, puts: 0, failures: 0, due, flying: false })
+    const slot = { ...fixed, puts: put ? 1 : 0, failures: 0, due, flying: false }
+    this.slots.set(sequence, put ? { ...slot, due: this.now() + this.pause(slot) } : slot)
   }
 
   delete(sequence: number): void {
@@ -98,6 +103,18 @@ export class Outbox {
   /** At most `count` entries of a contact are due now. */
   hurryContact(contact: Uint8Array, count: number): void {
     for (const slot of this.of(contact).slice(0, count)) this.slots.get(slot.sequence)!.due = 0
+  }
+
+  /** What was put, and waits longer than others since they are not to see us: they see us now. */
+  hurryPut(contact: Uint8Array): void {
+    for (const slot of this.of(contact)) if (slot.puts > 0) this.slots.get(slot.sequence)!.due = 0
+  }
+
+  /** What was put to a contact is put again after another pause. */
+  defer(contact: Uint8Array): void {
+    for (const slot of this.of(contact)) {
+      if (slot.puts > 0 && !slot.flying) this.slots.get(slot.sequence)!.due = this.now() + this.pause(slot)
+    }
   }
 
   /** When something is due next; undefined where only a landing or a receipt changes anything. */
@@ -152,6 +169,6 @@ export class Outbox {
       slot.failures = 0
     }
     // Somebody may have asked for it again while it was under way.
-    slot.due = Math.min(slot.due, this.now() + (result === 'failed' ? retryAfter(slot.failures) : backoff(slot.puts)))
+    slot.due = Math.min(slot.due, this.now() + (result === 'failed' ? retryAfter(slot.failures) : this.pause(slot)))
   }
 }

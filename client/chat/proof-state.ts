@@ -37,6 +37,8 @@ export interface Proof {
   readonly question?: string
   /** They were asked ours. */
   readonly asked?: boolean
+  /** The last that they sent which is answered by itself, while they are not to see that we are there: it waits. */
+  readonly late?: Uint8Array
 }
 
 /** wanted: it is the person's turn. waiting: it is theirs. Otherwise how it ended. */
@@ -70,8 +72,8 @@ export function ended(proof: Proof, kind: ProofKind, result: 'equal' | Ending, i
 
 /** Keys were updated: a run that has begun with those of before says nothing. */
 export function withoutRun<T extends { readonly proof?: Proof }>(contact: T): T {
-  if (contact.proof?.run === undefined) return contact
-  const { run: _, ...proof } = contact.proof
+  if (contact.proof?.run === undefined && contact.proof?.late === undefined) return contact
+  const { run: _, late: __, ...proof } = contact.proof
   return { ...contact, proof }
 }
 

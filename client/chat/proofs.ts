@@ -12,6 +12,7 @@ import type { Identity } from './identity.ts'
 import type { After } from './journal.ts'
 import { ChatLimits } from './limits.ts'
 import type { Contact } from './model.ts'
+import { isAnswered } from './presence/visibility.ts'
 import { decodeProof, type Ending, type ProofKind, type ProofStep, RUN_LENGTH } from './proof-body.ts'
 import { answerProof, closeProof, openProof } from './proof-run.ts'
 import { stretchSecret } from './proof-secret.ts'
@@ -117,13 +118,38 @@ export class Proofs {
   /** Somebody new has written: they hear the question, once, where there is one. */
   greetStranger(contact: Contact, now: Millis, after: After): Contact {
     const gate = this.parts.records.gate().answer
-    if (contact.status !== 'request' || contact.proof?.asked || gate === undefined || gate.left === 0) return contact
+    if (
+      contact.status !== 'request' ||
+      this.isHidden(contact) ||
+      contact.proof?.asked ||
+      gate === undefined ||
+      gate.left === 0
+    )
+      return contact
     const proof = { ...proofAt(contact.proof, now), asked: true }
     return this.tell({ ...contact, proof }, { step: 'ask', question: gate.question }, now, after)
   }
 
-  /** What a contact has sent. */
+  /** What a contact has sent. Where an answer would show them that we are there, and they are not to see that, it waits. */
   take(contact: Contact, body: Uint8Array, now: Millis, after: After): Contact {
+    const step = decodeProof(body)
+    const asks = step?.step === 'share' || (step?.step === 'open' && step.kind !== 'check')
+    if (!asks || !this.isHidden(contact)) return this.takeStep(contact, body, now, after)
+    return { ...contact, proof: { ...proofAt(contact.proof, now), late: body } }
+  }
+
+  /** They may see now that we are there, or something is said to them: what has waited for that is answered. */
+  give(contact: Contact, now: Millis, after: After): Contact {
+    if (contact.proof?.late === undefined) return contact
+    const { late, ...proof } = contact.proof
+    return this.takeStep({ ...contact, proof }, late, now, after)
+  }
+
+  private isHidden(contact: Contact): boolean {
+    return !isAnswered(contact, this.parts.records.profile()!)
+  }
+
+  private takeStep(contact: Contact, body: Uint8Array, now: Millis, after: After): Contact {
     const step = decodeProof(body)
     const current = { ...contact, proof: proofAt(contact.proof, now) }
     switch (step?.step) {
@@ -154,13 +180,18 @@ export class Proofs {
   private takeCheck(contact: Proving, { run, share }: Step<'open'>, now: Millis, after: After): Contact {
     const { proof } = contact
     if (contact.status !== 'accepted') return contact
-    if (isBusy(proof, 'check')) return this.tell(contact, { step: 'end', run, why: 'declined' }, now, after)
+    if (isBusy(proof, 'check')) return this.refuse(contact, run, 'declined', now, after)
     const own = proof.run?.step === 'opened' && proof.run.kind === 'check' ? proof.run : undefined
     if (own !== undefined && Buffer.compare(own.run, run) < 0) return contact
     const spent = own === undefined ? proof.spent : proof.spent.slice(0, -1)
-    if (isSpent({ ...proof, spent })) return this.tell(contact, { step: 'end', run, why: 'limit' }, now, after)
+    if (isSpent({ ...proof, spent })) return this.refuse(contact, run, 'limit', now, after)
     const next = withRun({ ...proof, spent }, { step: 'wanted', kind: 'check', run, share })
     return this.shown({ ...contact, proof: next }, after)
+  }
+
+  /** By itself: who is not to see us hears nothing. */
+  private refuse(contact: Contact, run: Uint8Array, why: Ending, now: Millis, after: After): Contact {
+    return this.isHidden(contact) ? contact : this.tell(contact, { step: 'end', run, why }, now, after)
   }
 
   /** Somebody says that they know our password, or the answer to our question. Strangers hear nothing where there is none. */

@@ -4,9 +4,9 @@ import type { Answer } from '#protocol/presence/decision.ts'
 import type { ContactBook } from '../contact-book.ts'
 import type { Engine } from '../engine.ts'
 import type { ContactId, ContactView, PresenceView } from '../events.ts'
-import type { Profile } from '../model.ts'
+import type { Contact, Profile } from '../model.ts'
 import type { ProbeOptions } from './presence.ts'
-import { type Showing, showingOf } from './visibility.ts'
+import { isAnswered, type Showing, showingOf } from './visibility.ts'
 
 export class ChatPresence {
   private readonly engine: Engine
@@ -80,14 +80,17 @@ export class ChatPresence {
   /** Who sees us no longer is told that we are gone; who sees us from now on gets what has waited. */
   private changeVisibility<T>(change: () => T): T {
     const { engine } = this
-    const before = engine.records.contacts().filter((contact) => engine.isHiddenFrom(contact))
-    const wasHidden = new Set(before.map(({ uid }) => hex(uid)))
+    const { records } = engine
+    const answered = (): Contact[] => records.contacts().filter((each) => isAnswered(each, records.profile()!))
+    const before = answered()
     const result = change()
-    const turned = engine.records
-      .contacts()
-      .filter((each) => engine.isHiddenFrom(each) !== wasHidden.has(hex(each.uid)))
-    engine.presence.vanish(turned.filter((each) => engine.isHiddenFrom(each)))
-    for (const each of turned) if (!engine.isHiddenFrom(each)) engine.shown(each)
+    const now = answered()
+    const without = (some: readonly Contact[], others: readonly Contact[]): Contact[] => {
+      const named = new Set(others.map(({ uid }) => hex(uid)))
+      return some.filter(({ uid }) => !named.has(hex(uid)))
+    }
+    engine.hidden(without(before, now))
+    for (const each of without(now, before)) engine.shown(each)
     return result
   }
 }
