@@ -266,11 +266,9 @@ export class Engine {
   /** These are not to see any more that we are there. */
   hidden(contacts: readonly Contact[]): void {
     this.presence.vanish(contacts.filter(({ status }) => status === 'accepted'))
-    for (const { uid } of contacts) {
-      const put = this.outbox.of(uid).filter(({ puts }) => puts > 0)
-      this.change(() => put.forEach((slot) => void this.notePut(slot)))
-      this.outbox.defer(uid)
-    }
+    const put = contacts.flatMap(({ uid }) => this.outbox.of(uid)).filter(({ puts }) => puts > 0)
+    if (put.length > 0) this.journal.commit(() => put.forEach((slot) => void this.notePut(slot)))
+    for (const { uid } of contacts) this.outbox.defer(uid)
     this.schedule()
   }
 

@@ -249,6 +249,24 @@ test('questions stand beside a record, replace each other, and are shown a few t
   t.is(await fixture.outcome({ kind: 'question', key }, '198.51.100'), 'done', 'another network has its own count')
 })
 
+test('TrackerLimits.questionCounts: so many counts are kept, and the one that was not used for longest goes', async (t) => {
+  const fixture = await Fixture.create(t, { questionCounts: 2 })
+  const keys: Uint8Array[] = []
+  for (const person of Array.from({ length: 3 }, () => new Person())) {
+    await fixture.publish(fixture.record(person))
+    t.is(await fixture.outcome({ kind: 'pose', question: fixture.question(person, question) }), 'done')
+    keys.push(fixture.keyOf(person.root))
+  }
+  const ask = (i: number): Promise<string> => fixture.outcome({ kind: 'question', key: keys[i]! })
+  for (let i = 0; i < TrackerLimits.questionsPerHour / 2; i++) t.is(await ask(0), 'done')
+  t.is(await ask(0), 'busy')
+  t.is(await ask(1), 'done')
+  t.is(await ask(0), 'busy', 'within the bound nothing is forgotten')
+  t.is(await ask(1), 'done')
+  t.is(await ask(2), 'done')
+  t.is(await ask(0), 'done', 'beyond it the first one is')
+})
+
 test('what is kept beyond its time is swept, and what was renewed stays', async (t) => {
   const fixture = await Fixture.create(t)
   const people = Array.from({ length: 5 }, () => new Person())
