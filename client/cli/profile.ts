@@ -148,11 +148,11 @@ class ProfileCommands {
   }
 
   async save(name: string | undefined, options: Options & { readonly to: string }): Promise<void> {
-    await this.with(options, false, async ({ chat }, output) => {
+    await this.with(options, false, async ({ chat, folder }, output) => {
       const contact = name === undefined ? undefined : contactNamed(chat.contacts(), name)
       const avatar = contact === undefined ? chat.avatars.own() : chat.avatars.of(contact.id)
       if (avatar === undefined) throw noAvatar(contact)
-      writeNew(options.to, avatar.jpeg)
+      writeNew(options.to, avatar.jpeg, folder)
       output.result({ path: options.to, ...avatarJson(avatar) }, `It is in ${options.to}.`)
     })
   }
