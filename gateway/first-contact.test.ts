@@ -20,7 +20,7 @@ const START = 1_700_000_000_000
 function gateway(): { sessions: Sessions; clock: { now: number } } {
   const clock = { now: START }
   const sessions = new Sessions({
-    ...{ ...surroundings(randomBytes), now: () => clock.now },
+    ...{ ...surroundings(randomBytes), now: () => clock.now, monotonic: () => clock.now },
     ...{ gatewaySecret, preferredAead: 0, tokens: new TokenTable(), services: [] },
     admit: async () => ({ member: 'm', role: 'member' }),
     report: (error) => {

@@ -116,62 +116,131 @@ export interface FirstRequest {
 }
 
 interface Entry<Answer> {
+  readonly token: Uint8Array
+  /** The machine's clock when it was used. */
   readonly at: Millis
+  /** The same by the clock that nobody sets. */
+  readonly since: number
   /** Hash of the whole request, so that one with the same token and another octet elsewhere is a stranger's. */
   readonly exact: string
   answer: Promise<Answer | undefined> | undefined
 }
 
+/** What is to be removed on disk, too, and the time up to which something was forgotten by then. */
+export interface Forgotten {
+  readonly tokens: readonly Uint8Array[]
+  readonly until: Millis
+}
+
+/** Entries looked at by one call of `forget`, one a second: all of them in a minute or so. */
+const FORGET_SLICE = 1_024
+
 /**
  * First contacts that were authentic, by their tokens. The same octets within the answer's life get the same answer
- * (edges deliver a request two or three times); later the token is a stranger's, until its bucket has passed.
+ * (edges deliver a request two or three times); later the token is a stranger's, for ever. An entry stands until both
+ * the machine's clock and the gateway's count are a day past it, so a clock that is set ahead and corrected drops none. Once
+ * some were forgotten, no first contact is recognised by a clock that is back where their tokens were expected: `isShut`.
+ * `since` and `elapsed` are milliseconds from some moment on, by a clock that nobody sets.
  */
 export class ReplayCache<Answer> {
   private readonly seen = new Map<string, Entry<Answer>>()
   /** Those whose answer is still kept. */
   private readonly answered = new Set<Entry<Answer>>()
+  /** The newest that was forgotten in its time, and when no token of that time is expected any more. */
+  private until: Millis
+  private open: Millis
+  /** The time that both clocks had passed when they were last asked. */
+  private passed: Millis = Number.NEGATIVE_INFINITY
+  private gone: Uint8Array[] = []
+  private round: Iterator<[string, Entry<Answer>]> = this.seen.entries()
+
+  /** `until`: as it was told by `forget` of the processes before. */
+  constructor(until: Millis = Number.NEGATIVE_INFINITY) {
+    this.until = until
+    this.open = unexpectedFrom(until)
+  }
 
   /** It was used before this process began: its answer is not here. Oldest first, before any other. */
   restore(token: Uint8Array, at: Millis): void {
-    this.seen.set(latin1(token), { at, exact: '', answer: undefined })
+    this.seen.set(latin1(token), { token, at, since: 0, exact: '', answer: undefined })
   }
 
   /**
    * True where the token of this `lookupKey` has been used and its answer is not given again: a stranger's, before anything else
-   * is looked at.
+   * is looked at. `elapsed` is asked where it matters only, which it does for no stranger.
    */
-  isOver(key: string, now: Millis): boolean {
+  isOver(key: string, elapsed: () => number): boolean {
     const entry = this.seen.get(key)
-    return entry !== undefined && (entry.answer === undefined || now - entry.at > Limits.firstContactAnswerMs)
+    return entry !== undefined && (entry.answer === undefined || elapsed() - entry.since > Limits.firstContactAnswerMs)
+  }
+
+  /** True where tokens may be expected by `now` that were used and are forgotten: the clock is more than a day behind. */
+  isShut(now: Millis): boolean {
+    return now < this.open
   }
 
   /** The earlier answer; 'replay' where it is too late for one, or it was another request; undefined where the token is new. */
-  earlier({ token, parcel, binding }: FirstRequest, now: Millis): Promise<Answer | undefined> | 'replay' | undefined {
-    this.expire(now)
+  earlier(
+    { token, parcel, binding }: FirstRequest,
+    elapsed: number,
+  ): Promise<Answer | undefined> | 'replay' | undefined {
+    this.expire(elapsed)
     const entry = this.seen.get(latin1(token))
     if (entry === undefined) return undefined
     return entry.exact === exactly(parcel, binding) ? (entry.answer ?? 'replay') : 'replay'
   }
 
-  remember({ token, parcel, binding }: FirstRequest, now: Millis, answer: Promise<Answer | undefined>): void {
-    const entry: Entry<Answer> = { at: now, exact: exactly(parcel, binding), answer }
+  remember(
+    { token, parcel, binding }: FirstRequest,
+    at: Millis,
+    since: number,
+    answer: Promise<Answer | undefined>,
+  ): void {
+    const entry: Entry<Answer> = { token, at, since, exact: exactly(parcel, binding), answer }
     this.seen.set(latin1(token), entry)
     this.answered.add(entry)
-    if (this.seen.size > Limits.firstContacts) this.seen.delete(this.seen.keys().next().value!)
+    if (this.seen.size > Limits.firstContacts) this.drop(...this.seen.entries().next().value!)
   }
 
-  /** Forgets what is too old. Entries stand in order of arrival: stop at the first one that is still young. */
-  expire(now: Millis): void {
-    for (const [key, entry] of this.seen) {
-      if (now - entry.at > Limits.firstContactBuckets * BUCKET_MS) this.seen.delete(key)
-      else break
-    }
+  /** Gives up answers that are too old. They stand in order of arrival: stop at the first one that is still young. */
+  expire(elapsed: number): void {
     for (const entry of this.answered) {
-      if (now - entry.at <= Limits.firstContactAnswerMs) break
+      if (elapsed - entry.since <= Limits.firstContactAnswerMs) break
       entry.answer = undefined
       this.answered.delete(entry)
     }
   }
+
+  /**
+   * Forgets what is too old; call it about once a second. `now`: the machine's clock; `aged`: a count that no set clock
+   * hurries. @returns what has gone since the last call
+   */
+  forget(now: Millis, aged: Millis): Forgotten {
+    this.passed = Math.min(now, aged)
+    for (let i = 0; i < FORGET_SLICE; i++) {
+      const { value, done } = this.round.next()
+      if (done) {
+        this.round = this.seen.entries()
+        break
+      }
+      if (this.passed - value[1].at > Limits.firstContactBuckets * BUCKET_MS) this.drop(...value)
+    }
+    const tokens = this.gone
+    this.gone = []
+    return { tokens, until: this.until }
+  }
+
+  /** Where it is one of too many, and its token may still be expected, nobody is shut out for it. */
+  private drop(key: string, entry: Entry<Answer>): void {
+    this.seen.delete(key)
+    this.gone.push(entry.token)
+    if (this.passed < unexpectedFrom(entry.at) || entry.at <= this.until) return
+    this.until = entry.at
+    this.open = unexpectedFrom(entry.at)
+  }
 }
+
+/** When no token is expected any more that was used at `at`: it may be of the bucket behind that, and of the one before the next. */
+export const unexpectedFrom = (at: Millis): Millis => (bucketOf(at) + 3) * BUCKET_MS
 
 const exactly = (parcel: Uint8Array, binding: Uint8Array): string => latin1(sha256(binding, parcel))

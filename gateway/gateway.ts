@@ -35,6 +35,8 @@ import { UsedContacts } from './used-contacts.ts'
 /** How long a stopping gateway lets answers under way finish. */
 const GRACE_MS = 3_000
 const SWEEP_MS = 1_000
+const SHUT =
+  'clock: far behind what this gateway has been at. Whoever begins a session gets the website until it is right.'
 
 export interface GatewayInput {
   readonly state: GatewayState
@@ -61,7 +63,7 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
   parts.defer(await holdStore(state.store))
   const report = (error: unknown): void => log(`fault: ${error instanceof Error ? error.message : 'unknown'}`)
   const around = surroundings(randomBytes)
-  const aging = new ExpiryClock({ store: state.store, wall: around.now, monotonic: () => performance.now(), log })
+  const aging = new ExpiryClock({ store: state.store, wall: around.now, monotonic: around.monotonic, log })
   const age = (): number => aging.now()
   const tracker = await trackerOf(state.folder, around.now, report)
   parts.defer(async () => await tracker?.stop())
@@ -100,10 +102,10 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     log,
     fault: report,
   })
-  const used = new UsedContacts(state.store)
   const sessions: Sessions = new Sessions({
     ...around,
-    used,
+    aging: age,
+    used: new UsedContacts(state.store),
     gatewaySecret: state.gatewaySecret,
     preferredAead: preferred(),
     holdMs: state.config.holdMs,
@@ -135,10 +137,12 @@ export async function startGateway(input: GatewayInput): Promise<RunningGateway>
     ...(input.socketLimits === undefined ? {} : { limits: input.socketLimits }),
   })
   parts.defer(() => sockets.close())
+  let shut = false
   const sweeper = setInterval(() => {
     sessions.sweep(around.now())
+    if (sessions.isShut && !shut) log(SHUT)
+    shut = sessions.isShut
     aging.tick().catch(report)
-    used.sweep(age()).catch(report)
     mailbox.sweep().catch(report)
     prekeys.sweep().catch(report)
     cards.sweep().catch(report)

@@ -37,8 +37,12 @@ export interface SessionsInput extends Surroundings {
   readonly admit: (claim: Claim, cohort: Cohort) => Promise<Caller | undefined>
   /** Where a member is to be pointed (spec section 14.3); the same object until that changes. */
   readonly pointer?: (member: string) => PackPointer | undefined
+  /** Milliseconds from some moment on; nobody sets it. */
+  readonly monotonic: () => number
+  /** A count of time that no set clock hurries (expiry-clock.ts): what was used is not forgotten before it says so, too. */
+  readonly aging: () => Millis
   /** First contacts that were answered by this process and those before it. */
-  readonly used?: Pick<UsedContacts, 'list' | 'keep'>
+  readonly used?: UsedContacts
   /** What a service handler threw and no caller may see. */
   readonly report: (error: unknown) => void
 }
@@ -53,7 +57,7 @@ export interface FirstContactExchange {
 export class Sessions implements Keeper {
   private readonly input: SessionsInput
   private readonly cohorts: CohortTokens
-  private readonly replays = new ReplayCache<HttpResponse>()
+  private readonly replays: ReplayCache<HttpResponse>
   private readonly live = new Map<GatewaySession, LiveSession>()
   private readonly exchanges = exchangePace()
   private readonly contacts = contactPace()
@@ -62,6 +66,7 @@ export class Sessions implements Keeper {
   constructor(input: SessionsInput) {
     this.input = input
     this.cohorts = new CohortTokens(maskKeyOf(x25519PublicKey(input.gatewaySecret)))
+    this.replays = new ReplayCache(input.used?.until())
     for (const { token, at } of input.used?.list() ?? []) this.replays.restore(token, at)
   }
 
@@ -76,15 +81,21 @@ export class Sessions implements Keeper {
   }
 
   /**
-   * Whose first contact this token announces; undefined where it is nobody's, or has been used and answered. `key`: the
-   * token's, for who has it already.
+   * Whose first contact this token announces; undefined where it is nobody's, has been used and answered, or may have been.
+   * `key`: the token's, for who has it already.
    */
   cohortOf(token: Uint8Array, key: string = lookupKey(token)): Cohort | undefined {
     const now = this.input.now()
-    // Both are asked each time, so that a token that was used takes no other time than one that never was any.
-    const over = this.replays.isOver(key, now)
+    // All are asked each time, so that a token that was used takes no other time than one that never was any.
+    const over = this.replays.isOver(key, this.input.monotonic)
+    const shut = this.replays.isShut(now)
     const cohort = this.cohorts.find(token, now)
-    return over ? undefined : cohort
+    return over || shut ? undefined : cohort
+  }
+
+  /** True where no first contact is recognised, as the machine's clock is more than a day behind what was forgotten. */
+  get isShut(): boolean {
+    return this.replays.isShut(this.input.now())
   }
 
   of(session: GatewaySession): LiveSession | undefined {
@@ -93,9 +104,9 @@ export class Sessions implements Keeper {
 
   /** The answer of a first contact; undefined where the decoy has to answer. */
   async firstContact(exchange: FirstContactExchange): Promise<HttpResponse | undefined> {
-    const now = this.input.now()
+    const elapsed = this.input.monotonic()
     const request = { token: exchange.token, parcel: exchange.parcel, binding: bindingOf(exchange.shape) }
-    const earlier = this.replays.earlier(request, now)
+    const earlier = this.replays.earlier(request, elapsed)
     if (earlier === 'replay') return undefined
     if (earlier !== undefined) return await earlier
     const opened = openFirstContact({
@@ -105,7 +116,7 @@ export class Sessions implements Keeper {
     })
     if (opened === undefined) return undefined
     const answer = this.admit(exchange, opened)
-    this.replays.remember(request, now, answer)
+    this.replays.remember(request, this.input.now(), elapsed, answer)
     return await answer
   }
 
@@ -212,7 +223,8 @@ export class Sessions implements Keeper {
 
   /** Forgets sessions that have been silent for too long, and old first contacts; looks ahead. Call about once a second. */
   sweep(now: Millis): void {
-    this.replays.expire(now)
+    this.replays.expire(this.input.monotonic())
+    this.input.used?.forget(this.replays.forget(now, this.input.aging())).catch(this.input.report)
     this.cohorts.prepare(now)
     this.exchanges.sweep(now)
     this.contacts.sweep(now)
@@ -245,10 +257,12 @@ function oldest(sessions: readonly LiveSession[]): LiveSession {
 }
 
 /** Kept apart so that tests can make the same surroundings. */
-export function surroundings(random: Random): Surroundings {
+export function surroundings(random: Random): Surroundings & Pick<SessionsInput, 'monotonic' | 'aging'> {
   return {
     random,
     now: () => Date.now(),
+    monotonic: () => performance.now(),
+    aging: () => Date.now(),
     holdMs: Limits.holdMs,
     schedule: (at, run) => {
       const timer = setTimeout(run, Math.max(0, at - Date.now()))

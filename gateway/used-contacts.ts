@@ -1,29 +1,34 @@
 /**
- * First contacts that were answered, on disk for as long as their tokens are expected: a gateway that starts anew answers none
- * of them again. Whoever records what goes over the wire could otherwise ask once more after every start, and see that
- * something else than the website answers. Spec section 3.1.
+ * First contacts that were answered, on disk until `ReplayCache` forgets them, and the time up to which it has forgotten some:
+ * a gateway that starts anew answers none of them again, on another machine and by another clock either. Whoever records
+ * what goes over the wire could otherwise ask once more after every start, and see that something else than the website
+ * answers. Spec section 3.1.
  */
 import type { Millis } from '#protocol/bytes.ts'
-import { BUCKET_MS, Limits } from '#protocol/constants.ts'
+import { latin1, readU64, u64, utf8 } from '#protocol/bytes.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
+import type { Forgotten } from './first-contact.ts'
 import type { Store, Table } from './store/store.ts'
 
-export const USED_CONTACT_TABLES: readonly string[] = ['first-contacts']
+/** Of what was forgotten. */
+export const FORGOTTEN_TABLE = 'first-contacts-forgotten'
+export const USED_CONTACT_TABLES: readonly string[] = ['first-contacts', FORGOTTEN_TABLE]
+
+const untilId: Uint8Array = utf8('until')
 
 export interface UsedContact {
   readonly token: Uint8Array
   readonly at: Millis
 }
 
-/** Records removed by one call of `sweep`. */
-const SWEEP_SLICE = 256
+/** Records written late by one call of `forget`. */
+const LATE_SLICE = 256
 
 export class UsedContacts {
   private readonly store: Store
   private readonly table: Table
-  /** Oldest first. */
-  private readonly used: UsedContact[]
+  private readonly forgotten: Table
   /** Those that a full disk had no room for. */
   private unwritten: UsedContact[] = []
 
@@ -31,22 +36,26 @@ export class UsedContacts {
   constructor(store: Store) {
     this.store = store
     this.table = store.table('first-contacts')
-    const records = this.table.scan(undefined, Number.MAX_SAFE_INTEGER)
-    this.used = records.map(({ value }) => decodeMessage(value) as UsedContact).sort((a, b) => a.at - b.at)
+    this.forgotten = store.table(FORGOTTEN_TABLE)
   }
 
-  /** Oldest first. */
+  /** Those on disk, oldest first. @throws SottoError E_STATE_UNREADABLE */
   list(): readonly UsedContact[] {
-    return this.used
+    const records = this.table.scan(undefined, Number.MAX_SAFE_INTEGER)
+    return records.map(({ value }) => decodeMessage(value) as UsedContact).sort((a, b) => a.at - b.at)
+  }
+
+  /** The time up to which some were forgotten; undefined where none ever was. @throws SottoError E_STATE_UNREADABLE */
+  until(): Millis | undefined {
+    return forgottenUntil(this.forgotten)
   }
 
   /**
-   * Resolves when it would survive a loss of power. What could not be written is written by `sweep`, once there is room: a gateway
+   * Resolves when it would survive a loss of power. What could not be written is written by `forget`, once there is room: a gateway
    * does not start before that either.
    * @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE
    */
   async keep(contact: UsedContact): Promise<void> {
-    this.used.push(contact)
     try {
       await this.write([contact])
     } catch (error) {
@@ -64,7 +73,7 @@ export class UsedContacts {
   }
 
   private async writeLate(): Promise<void> {
-    const late = this.unwritten.slice(0, SWEEP_SLICE)
+    const late = this.unwritten.slice(0, LATE_SLICE)
     if (late.length === 0) return
     try {
       await this.write(late)
@@ -73,24 +82,25 @@ export class UsedContacts {
       if (isSottoError(error, 'E_DISK_FULL')) return
       throw error
     }
-    this.unwritten.splice(0, late.length)
+    this.unwritten = this.unwritten.filter((contact) => !late.includes(contact))
   }
 
-  /** Writes what is late, and forgets what nobody expects any more, and the oldest beyond `Limits.firstContacts`. Call it about once a second. */
-  async sweep(now: Millis): Promise<void> {
+  /** Removes what `ReplayCache.forget` returned, and writes what is late. @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE */
+  async forget({ tokens, until }: Forgotten): Promise<void> {
     await this.writeLate()
-    const isOver = ({ at }: UsedContact): boolean => now - at > Limits.firstContactBuckets * BUCKET_MS
-    let count = 0
-    while (count < SWEEP_SLICE && count < this.used.length) {
-      if (!isOver(this.used[count]!) && this.used.length - count <= Limits.firstContacts) break
-      count++
-    }
-    if (count === 0) return
-    const gone = new Set(this.used.splice(0, count))
-    this.unwritten = this.unwritten.filter((contact) => !gone.has(contact))
+    if (tokens.length === 0) return
+    const gone = new Set(tokens.map(latin1))
+    this.unwritten = this.unwritten.filter(({ token }) => !gone.has(latin1(token)))
     const remove = (): void => {
-      for (const { token } of gone) this.table.remove(token)
+      for (const token of tokens) this.table.remove(token)
+      if (Number.isFinite(until)) this.forgotten.put(untilId, u64(until))
     }
     await this.store.transaction(remove, { frees: true })
   }
+}
+
+/** As `UsedContacts.until`, for who has the table alone. */
+export function forgottenUntil(table: Table): Millis | undefined {
+  const record = table.get(untilId)
+  return record === undefined ? undefined : readU64(record)
 }

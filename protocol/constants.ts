@@ -92,8 +92,11 @@ export const Limits = {
   heldBytes: 536_870_912,
   /** First contacts remembered against replay. Only members can fill it. Attack: memory; about 150 octets each. */
   firstContacts: 65_536,
-  /** Time buckets a first contact is remembered for: longer than its token can be expected (three). */
-  firstContactBuckets: 4,
+  /**
+   * Time buckets a first contact is remembered for, a day: its token is expected in three, but a clock may be set back. By less than
+   * this (another time zone, say) that brings nothing back, and shuts nobody out.
+   */
+  firstContactBuckets: 288,
   /** Milliseconds within which the same first contact gets the same answer again. Edges retry within seconds. */
   firstContactAnswerMs: 30_000,
   /** Milliseconds without an authentic exchange until a session is forgotten. 15 minutes survive a sleeping phone. */

@@ -206,25 +206,40 @@ test('Limits.sessionIdleMs: a silent session is forgotten', async (t) => {
   await gateway.stop()
 })
 
-test('Limits.firstContacts and its times: a replay is known for as long as its token is', async (t) => {
+test('Limits.firstContacts and its times: a replay is known for as long as its token may be, by both clocks', async (t) => {
   const cache = new ReplayCache<string>()
   const binding = new Uint8Array(16)
   const first = (n: number, change = {}): FirstRequest => ({ token: u64(n), parcel: u64(n), binding, ...change })
-  cache.remember(first(0), 0, Promise.resolve('answer'))
-  t.is(cache.earlier(first(0, { binding: binding.with(0, 1) }), 0), 'replay', 'the same octets at another place')
-  t.is(cache.earlier(first(0, { parcel: u64(1) }), 0), 'replay', 'another box under the same token')
-  t.is(await cache.earlier(first(0), Limits.firstContactAnswerMs), 'answer')
-  t.false(cache.isOver(latin1(u64(0)), Limits.firstContactAnswerMs))
-  t.false(cache.isOver(latin1(u64(1)), Limits.firstContactAnswerMs + 1))
-  for (const late of [Limits.firstContactAnswerMs + 1, Limits.firstContactBuckets * BUCKET_MS]) {
-    t.true(cache.isOver(latin1(u64(0)), late), 'refused by its token alone')
-    t.is(cache.earlier(first(0), late), 'replay')
+  const since = 7
+  cache.remember(first(0), 0, since, Promise.resolve('answer'))
+  t.is(cache.earlier(first(0, { binding: binding.with(0, 1) }), since), 'replay', 'the same octets at another place')
+  t.is(cache.earlier(first(0, { parcel: u64(1) }), since), 'replay', 'another box under the same token')
+  const last = since + Limits.firstContactAnswerMs
+  t.is(await cache.earlier(first(0), last), 'answer')
+  t.false(cache.isOver(latin1(u64(0)), () => last))
+  t.false(cache.isOver(latin1(u64(1)), () => last + 1))
+  t.true(
+    cache.isOver(latin1(u64(0)), () => last + 1),
+    'refused by its token alone',
+  )
+  t.is(cache.earlier(first(0), last + 1), 'replay')
+  const life = Limits.firstContactBuckets * BUCKET_MS
+  for (const clocks of [
+    [life, life],
+    [life, 2 * life],
+    [2 * life, life],
+  ] as const) {
+    t.deepEqual(cache.forget(...clocks).tokens, [])
+    t.is(cache.earlier(first(0), life), 'replay')
   }
-  t.is(cache.earlier(first(0), Limits.firstContactBuckets * BUCKET_MS + 1), undefined)
-  const at = 10 * BUCKET_MS
-  for (let n = 1; n <= Limits.firstContacts + 1; n++) cache.remember(first(n), at, Promise.resolve('a'))
-  t.is(cache.earlier(first(1), at), undefined, 'the oldest went')
-  t.not(cache.earlier(first(2), at), undefined)
+  t.deepEqual(cache.forget(life + 1, life + 1), { tokens: [u64(0)], until: 0 })
+  t.is(cache.earlier(first(0), life), undefined)
+  t.true(cache.isShut(3 * BUCKET_MS - 1), 'where its token may be expected')
+  t.false(cache.isShut(3 * BUCKET_MS))
+  for (let n = 1; n <= Limits.firstContacts + 1; n++) cache.remember(first(n), life, life, Promise.resolve('a'))
+  t.is(cache.earlier(first(1), life), undefined, 'the oldest went')
+  t.not(cache.earlier(first(2), life), undefined)
+  t.deepEqual(cache.forget(life, life), { tokens: [u64(1)], until: 0 }, 'on disk, too, and nobody is shut out for it')
 })
 
 const maskKey = maskKeyOf(prng(4).bytes(32))

@@ -61,7 +61,8 @@ async function world(t: ExecutionContext, rhythm: Partial<RhythmData>, more: Mor
   const soon = (run: () => void): void => void time.after(0, run)
   const tokens = new TokenTable()
   const sessions = new Sessions({
-    ...{ random: bytes, now, soon, holdMs: 120_000, gatewaySecret, preferredAead: 1, tokens },
+    ...{ random: bytes, now, monotonic: now, aging: now, soon },
+    ...{ holdMs: 120_000, gatewaySecret, preferredAead: 1, tokens },
     services: [echo, ...(more.service === undefined ? [] : [more.service(time)])],
     schedule: (at, run) => time.after(at - time.now, run),
     admit: async (claim) =>

@@ -6,7 +6,7 @@ import test from 'ava'
 import { Command } from 'commander'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { issueCertificate } from '#test/helpers/test-ca.ts'
-import { checkAging, checkLastDay } from '../doctor/machine.ts'
+import { checkAging, checkContacts, checkLastDay } from '../doctor/machine.ts'
 import { openState } from '../state.ts'
 import { holdStore } from '../store/holder.ts'
 import { registerAdminCommands } from './commands.ts'
@@ -84,4 +84,7 @@ test('certificates by their last day, and a clock that is not where the gateway 
   const counted = (days: number): string => checkAging(now - days * DAY, now).level
   t.deepEqual([-40, -3, -1, 0, 1, 3, 40].map(counted), ['warn', 'warn', 'ok', 'ok', 'ok', 'warn', 'warn'])
   t.is(checkAging(undefined, now).level, 'ok')
+  const forgotten = (minutes: number): string => checkContacts(now - minutes * 60_000, now).level
+  t.deepEqual([-5_000, 0, 9, 15, 5_000].map(forgotten), ['fail', 'fail', 'fail', 'ok', 'ok'])
+  t.is(checkContacts(undefined, now).level, 'ok')
 })

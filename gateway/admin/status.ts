@@ -10,11 +10,20 @@ import { certificateOf, type GatewayConfig } from '../config.ts'
 import { Made } from '../deploy/made.ts'
 import { PROGRAM, planOf, SERVICE } from '../deploy/plan.ts'
 import { bad, type Finding } from '../doctor/finding.ts'
-import { checkAging, checkDisk, checkFiles, checkGateway, checkLastDay, checkModes } from '../doctor/machine.ts'
+import {
+  checkAging,
+  checkContacts,
+  checkDisk,
+  checkFiles,
+  checkGateway,
+  checkLastDay,
+  checkModes,
+} from '../doctor/machine.ts'
 import { EXPIRY_TABLE, timeIn } from '../expiry-clock.ts'
 import { liveTemplates } from '../live-templates.ts'
 import { type GatewayState, openState } from '../state.ts'
 import { holderOf } from '../store/holder.ts'
+import { FORGOTTEN_TABLE, forgottenUntil } from '../used-contacts.ts'
 import type { AdminSurroundings } from './commands.ts'
 import { jsonOption, stateOption } from './options.ts'
 
@@ -63,6 +72,7 @@ export async function statusOf(stateFolder: string, now: Millis): Promise<Status
     if (certificate !== undefined) all.push(checkLastDay(certificate, now))
     else if (config.acme !== undefined) all.push(noneYet())
     all.push(checkAging(timeIn(store.table(EXPIRY_TABLE)), now))
+    all.push(checkContacts(forgottenUntil(store.table(FORGOTTEN_TABLE)), now))
     const findings = all.filter(({ level }) => level !== 'ok')
     const { bavail, bsize } = await statfs(folder)
     return {

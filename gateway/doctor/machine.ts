@@ -7,6 +7,7 @@ import type { GatewayConfig } from '../config.ts'
 import { frontFile, systemFiles } from '../deploy/files.ts'
 import { type Plan, SERVICE } from '../deploy/plan.ts'
 import { APART_DAYS } from '../expiry-clock.ts'
+import { unexpectedFrom } from '../first-contact.ts'
 import { CONFIG_FILE } from '../state.ts'
 import { bad, type Finding, good, RENEW, RENEWED_BY_DAYS } from './finding.ts'
 
@@ -56,6 +57,19 @@ export function checkAging(counted: number | undefined, now: number): Finding {
   if (days < APART_DAYS) return good('clock', 'The clock is where the gateway has counted to.')
   const what = `The machine’s clock is ${days} days ${now > counted! ? 'ahead of' : 'behind'} what the gateway has counted: it was down that long, or the clock was set.`
   return bad('clock', 'warn', what, 'Is it right? date; timedatectl set-ntp true. Waiting mail is not ended by it.')
+}
+
+/** @param until up to when first contacts were forgotten (../used-contacts.ts); undefined where none were */
+export function checkContacts(until: number | undefined, now: number): Finding {
+  if (until === undefined || now >= unexpectedFrom(until))
+    return good('clock', 'The clock recognises who begins a session.')
+  const what = `The machine’s clock is behind ${new Date(until).toISOString()}, where the gateway has been: whoever begins a session gets the website, since old requests could be sent again.`
+  return bad(
+    'clock',
+    'fail',
+    what,
+    'Is it right? date; timedatectl set-ntp true. If it was ahead before, members are recognised again from then on.',
+  )
 }
 
 export async function checkGateway({ listen }: GatewayConfig): Promise<Finding> {

@@ -15,7 +15,7 @@ import {
 import { reasonFor } from './known.ts'
 import { Lines } from './pairs.ts'
 import { head, http1, nameOf, octets } from './probe.ts'
-import { noticesFlaws, probeAll, strangersProbes, tellDifference } from './prober.ts'
+import { noticesFlaws, probeAll, probeClocks, strangersProbes, tellDifference } from './prober.ts'
 import { probes } from './scenario.ts'
 import { tellRecords } from './tls-records.ts'
 import { hasCaddy, hasNginx, openWorld } from './world.ts'
@@ -44,6 +44,9 @@ for (const front of ['nginx', 'caddy'] as const) {
     t.is(names.size, asked.length, 'every probe has a name of its own')
     t.true(names.size >= 900, String(names.size))
     t.true((await noticesFlaws(world))! > 0, 'a front with a flaw is noticed')
+    const clocks = await probeClocks(world, shares[front])
+    t.is(clocks.probes.length, 6 * shares[front].length)
+    t.deepEqual(clocks.differences.map(tellDifference), [])
   })
 }
 

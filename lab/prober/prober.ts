@@ -1,7 +1,7 @@
 /** All probes against one world: the site with Sotto and the same site without, side by side. */
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
-import { MEMBERS_PATIENCE } from './member.ts'
+import { MEMBERS_PATIENCE, Member } from './member.ts'
 import { observe } from './observe.ts'
 import type { Observation, Probe } from './probe.ts'
 import { http1, nameOf } from './probe.ts'
@@ -9,8 +9,8 @@ import { bodyProbes } from './probes/bodies.ts'
 import { headerProbes } from './probes/headers.ts'
 import { http2Probes } from './probes/http2.ts'
 import { lineProbes } from './probes/lines.ts'
-import type { ByDesign, Recordings } from './probes/members.ts'
-import { record } from './probes/members.ts'
+import type { ByDesign, NearMiss, Recordings } from './probes/members.ts'
+import { probesOf, record } from './probes/members.ts'
 import { methodProbes } from './probes/methods.ts'
 import { pathProbes } from './probes/paths.ts'
 import { rangeProbes } from './probes/ranges.ts'
@@ -18,7 +18,7 @@ import { brokenProbes, sizeProbes, slowProbes } from './probes/sizes.ts'
 import { smugglingProbes } from './probes/smuggling.ts'
 import { templateProbes } from './probes/templates.ts'
 import { tlsProbes } from './probes/tls.ts'
-import type { World } from './world.ts'
+import type { Operator, World } from './world.ts'
 
 export interface Difference {
   readonly probe: Probe
@@ -69,6 +69,53 @@ export async function probeAll(
   const differences = await compareAll(world.target, world.reference, probes)
   const answeredByDesign = recordings.byDesign.length - notAnswered.length
   return { probes, differences, answeredByDesign, notAnswered, recordings }
+}
+
+/**
+ * First contacts that were answered, again after the gateway was started anew, after its clock ran ahead and was corrected, and after
+ * it was set back to when they were used. The last that is done in a world: sessions end by it.
+ */
+export async function probeClocks(
+  world: World,
+  templates: readonly CompiledTemplate[] = compileBuiltins('node'),
+): Promise<Pick<Outcome, 'probes' | 'differences'>> {
+  const { operator, target, reference } = world
+  const used: NearMiss[] = []
+  for (const template of templates) {
+    const sealed = await new Member(target, operator.gatewayKey, await operator.invite()).join(template)
+    used.push({ template: template.id, kind: 'token', what: 'first contact', sealed })
+  }
+  const probes: Probe[] = []
+  const differences: Difference[] = []
+  for (const { what, turn } of turns(operator)) {
+    await turn()
+    const again = used.flatMap((each) => probesOf({ ...each, what: `first contact, again ${what}` }))
+    probes.push(...again)
+    differences.push(...(await compareAll(target, reference, again)))
+  }
+  return { probes, differences }
+}
+
+const [HOURS, YEAR] = [2 * 3_600_000, 365 * 86_400_000]
+
+function turns(operator: Operator): readonly { readonly what: string; readonly turn: () => Promise<void> }[] {
+  return [
+    { what: 'after a new start', turn: () => operator.restart() },
+    {
+      what: 'after the clock ran ahead',
+      turn: async () => {
+        await operator.setClock(YEAR)
+        await operator.setClock(-YEAR)
+      },
+    },
+    {
+      what: 'after the clock was set back',
+      turn: async () => {
+        await operator.pass(HOURS)
+        await operator.setClock(-HOURS)
+      },
+    },
+  ]
 }
 
 /** How many of the templates' own requests a front with a flaw answers otherwise; undefined where there is no front. */

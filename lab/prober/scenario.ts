@@ -8,10 +8,10 @@ import type { Report, Row } from '../../scripts/bench/report.ts'
 import { round } from '../../scripts/bench/report.ts'
 import { reasonFor } from './known.ts'
 import type { Difference, Outcome } from './prober.ts'
-import { noticesFlaws, probeAll, tellDifference } from './prober.ts'
+import { noticesFlaws, probeAll, probeClocks, tellDifference } from './prober.ts'
 import type { Interval } from './statistics.ts'
 import type { Verdict, Verdicts } from './timing.ts'
-import { measureTiming, worst } from './timing.ts'
+import { byTemplate, measureTiming, PAIRS_MIN, worst } from './timing.ts'
 import type { Front } from './world.ts'
 import { fronts, openWorld } from './world.ts'
 
@@ -35,8 +35,8 @@ function optionsOf(args: readonly string[]): Options {
   const [pairs, seed] = [Number(values.pairs), Number(values.seed)]
   const front = fronts.find((each) => each === values.front)
   if (front === undefined) throw new RangeError(`--front: ${fronts.join(', ')}`)
-  if (!Number.isInteger(pairs) || (pairs !== 0 && pairs < 200)) {
-    throw new RangeError('--pairs: a whole number from 200, or 0 for no clock')
+  if (!Number.isInteger(pairs) || (pairs !== 0 && pairs < PAIRS_MIN)) {
+    throw new RangeError(`--pairs: a whole number from ${PAIRS_MIN}, or 0 for no clock`)
   }
   if (!Number.isInteger(seed)) throw new RangeError('--seed: a whole number')
   return { front, pairs, seed }
@@ -54,7 +54,13 @@ export async function probes(args: readonly string[]): Promise<Report> {
     const control = await noticesFlaws(world)
     const { nearMisses } = outcome.recordings
     const verdicts = pairs === 0 ? undefined : await measureTiming({ arms: world.arms!, nearMisses, pairs, seed })
-    return report(front, outcome, control, verdicts)
+    const clocks = await probeClocks(world)
+    const all = {
+      ...outcome,
+      probes: [...outcome.probes, ...clocks.probes],
+      differences: [...outcome.differences, ...clocks.differences],
+    }
+    return report(front, all, control, verdicts)
   } finally {
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
     await world.stop()
@@ -82,7 +88,7 @@ function report(front: Front, outcome: Outcome, control: number | undefined, ver
         unit: 'probe',
         setting: tellDifference(difference),
       })),
-      ...Object.values(verdicts ?? {}).flatMap((list: readonly Verdict[]) => list.flatMap(rowsOf)),
+      ...(verdicts === undefined ? [] : tables(verdicts)),
     ],
     result: {
       front,
@@ -96,6 +102,14 @@ function report(front: Front, outcome: Outcome, control: number | undefined, ver
   }
 }
 
+/** Nulls of near misses are as many as these: the worst is enough. */
+function tables(verdicts: Verdicts): Row[] {
+  const { nearMisses, nearNulls, ...others } = verdicts
+  const lists: readonly (readonly Verdict[])[] = Object.values(others)
+  const nulls = [worst(nearNulls), ...byTemplate(nearNulls)].map((each) => ({ ...each, what: `null, ${each.what}` }))
+  return [...lists, nearMisses, byTemplate(nearMisses), nulls].flatMap((list) => list.flatMap(rowsOf))
+}
+
 /** The most telling of every group. */
 function clock(verdicts: Verdicts): Record<string, unknown> {
   return {
@@ -106,6 +120,9 @@ function clock(verdicts: Verdicts): Record<string, unknown> {
     ...figures('formless', verdicts.formless),
     ...(verdicts.neighbours.length === 0 ? {} : figures('neighbour', verdicts.neighbours)),
     ...figures('near_miss', verdicts.nearMisses),
+    ...figures('near_miss_null', verdicts.nearNulls),
+    ...figures('near_miss_template', byTemplate(verdicts.nearMisses)),
+    ...figures('near_miss_template_null', byTemplate(verdicts.nearNulls)),
     ...figures('unsent', verdicts.unsent),
     ...figures('null', verdicts.nulls),
     ...figures('unaware', verdicts.unaware),
@@ -138,13 +155,16 @@ function rowsOf({ what, auc, us, pairs }: Verdict): Row[] {
   ]
 }
 
-/** The most telling of several, for the line of JSON. */
+/** The most telling of several, for the line of JSON, and of how many. */
 function figures(name: string, verdicts: readonly Verdict[]): Record<string, unknown> {
-  const { auc, us } = worst(verdicts)
+  const { auc, together, us, pairs } = worst(verdicts)
   return {
     [`${name}_auc`]: round(auc.value),
     [`${name}_auc_ci`]: [round(auc.low), round(auc.high)],
+    [`${name}_auc_ci_of_all`]: [round(together.low), round(together.high)],
     [`${name}_us`]: round(us.value, 1),
     [`${name}_us_ci`]: [round(us.low, 1), round(us.high, 1)],
+    [`${name}_of`]: verdicts.length,
+    [`${name}_pairs`]: pairs,
   }
 }

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { prng } from '#test/helpers/prng.ts'
-import { auc, folded, meanDifference, medianDifference, sameMixture, share } from './statistics.ts'
+import { auc, errorsFor, folded, meanDifference, meanOf, medianDifference, sameMixture, share } from './statistics.ts'
 
 const numbers = (count: number, draw: () => number): Float64Array => Float64Array.from({ length: count }, draw)
 
@@ -32,6 +32,36 @@ test('the interval of auc holds the truth about as often as it says', (t) => {
     if (low <= 0.5 && high >= 0.5) held++
   }
   t.true(held > 0.9 * runs && held < 0.99 * runs, String(held))
+})
+
+test('the worst of many that are nothing stays within an interval that is for all of them', (t) => {
+  t.deepEqual(
+    [1, 10, 110].map((kinds) => Math.round(errorsFor(kinds) * 100) / 100),
+    [1.96, 2.81, 3.51],
+  )
+  const random = prng(7)
+  let [held, alone] = [0, 0]
+  const [runs, kinds] = [60, 30]
+  for (let run = 0; run < runs; run++) {
+    const worst = { alone: true, together: true }
+    for (let kind = 0; kind < kinds; kind++) {
+      const [a, b] = [numbers(100, random.next), numbers(100, random.next)]
+      worst.alone &&= auc(a, b).low <= 0.5 && auc(a, b).high >= 0.5
+      const all = auc(a, b, errorsFor(kinds))
+      worst.together &&= all.low <= 0.5 && all.high >= 0.5
+    }
+    if (worst.together) held++
+    if (worst.alone) alone++
+  }
+  t.true(held >= 0.85 * runs && alone < 0.6 * runs, `${held} and ${alone} of ${runs}`)
+})
+
+test('the mean of what was measured apart is as sure as all of it', (t) => {
+  const random = prng(8)
+  const parts = Array.from({ length: 16 }, () => auc(numbers(100, random.next), numbers(100, random.next)))
+  const { low, high } = meanOf(parts)
+  t.true((high - low) * 3.9 < parts[0]!.high - parts[0]!.low && (high - low) * 4.1 > parts[1]!.high - parts[1]!.low)
+  t.true(low < 0.5 && high > 0.5)
 })
 
 test('folded does not care which is slower', (t) => {

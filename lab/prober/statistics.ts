@@ -11,15 +11,33 @@ export interface Interval {
 const Z = 1.96
 
 /**
+ * How many standard errors an interval has to reach on either side so that all of `kinds` intervals hold with 95 %, whatever they have to do with
+ * each other (Bonferroni): the worst of many looks bad by chance alone. Abramowitz and Stegun 26.2.23, right to 0.0005.
+ */
+export function errorsFor(kinds: number): number {
+  if (kinds <= 1) return Z
+  const t = Math.sqrt(-2 * Math.log(0.025 / kinds))
+  const over = 2.515517 + t * (0.802853 + t * 0.010328)
+  return t - over / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)))
+}
+
+/**
  * The chance that one of `a` is greater than one of `b`, ties halved: the area under the ROC curve of the rule "greater
  * is a". By ranks (Mann-Whitney), with the interval of DeLong, which assumes no distribution. 0.5: cannot be told apart.
  */
-export function auc(a: Float64Array, b: Float64Array): Interval {
+export function auc(a: Float64Array, b: Float64Array, errors: number = Z): Interval {
   const fromA = placements(a, b)
   const fromB = placements(b, a)
   const value = mean(fromA)
   const error = Math.sqrt(variance(fromA) / a.length + variance(fromB) / b.length)
-  return { value, low: Math.max(0, value - Z * error), high: Math.min(1, value + Z * error) }
+  return { value, low: Math.max(0, value - errors * error), high: Math.min(1, value + errors * error) }
+}
+
+/** Of figures that were measured apart: their mean, whichever way each of them goes. */
+export function meanOf(parts: readonly Interval[]): Interval {
+  const value = parts.reduce((sum, part) => sum + part.value, 0) / parts.length
+  const half = Math.sqrt(parts.reduce((sum, { low, high }) => sum + ((high - low) / 2) ** 2, 0)) / parts.length
+  return { value, low: value - half, high: value + half }
 }
 
 /** Whichever way round: 0.5 and more. Who cannot say in advance which kind is slower finds out by trying. */
@@ -94,11 +112,11 @@ export function medianDifference(a: Float64Array, b: Float64Array, random: () =>
 }
 
 /** A share of trials with its interval (Wilson's, which is right near 0 and 1 as well). */
-export function share(hits: number, trials: number): Interval {
+export function share(hits: number, trials: number, errors: number = Z): Interval {
   const value = hits / trials
-  const scale = 1 + Z ** 2 / trials
-  const centre = (value + Z ** 2 / (2 * trials)) / scale
-  const half = (Z * Math.sqrt((value * (1 - value)) / trials + Z ** 2 / (4 * trials ** 2))) / scale
+  const scale = 1 + errors ** 2 / trials
+  const centre = (value + errors ** 2 / (2 * trials)) / scale
+  const half = (errors * Math.sqrt((value * (1 - value)) / trials + errors ** 2 / (4 * trials ** 2))) / scale
   return { value, low: centre - half, high: centre + half }
 }
 

@@ -4,13 +4,14 @@ import type { Shape } from '#engine/shape.ts'
 import { prng } from '#test/helpers/prng.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
 import { formless, neighbours, POOL, runner, sealedSide, strangers, variants } from './askers.ts'
+import type { Sealed } from './member.ts'
 import { garbage } from './member.ts'
 import type { Race, Runner, Side, Times } from './pairs.ts'
 import { Lines } from './pairs.ts'
 import { head, octets } from './probe.ts'
 import type { NearMiss } from './probes/members.ts'
 import type { Interval } from './statistics.ts'
-import { auc, folded, medianDifference, share } from './statistics.ts'
+import { auc, errorsFor, folded, meanOf, medianDifference, share } from './statistics.ts'
 import type { Arm, Arms } from './world.ts'
 
 /** What two kinds of requests differ in, if time tells. */
@@ -18,6 +19,10 @@ export interface Verdict {
   readonly what: string
   /** 0.5: cannot be told apart. Whichever is slower. */
   readonly auc: Interval
+  /** The same with an interval that holds for all kinds of its group at once: the one to look at for the worst of them. */
+  readonly together: Interval
+  /** Not folded: below 0.5 where the first kind is quicker. */
+  readonly either: Interval
   /** By how much the first kind is slower, microseconds; medians. */
   readonly us: Interval
   readonly pairs: number
@@ -34,6 +39,8 @@ export interface Verdicts {
   readonly neighbours: readonly Verdict[]
   /** An almost valid token against garbage of the same form. */
   readonly nearMisses: readonly Verdict[]
+  /** Garbage against garbage, as many kinds and pairs, and asked in the same way. */
+  readonly nearNulls: readonly Verdict[]
   /** An expected token whose parcel is not right, against garbage of the same form. */
   readonly unsent: readonly Verdict[]
   /** Two servers without recognition; and one of them against one that works longer on purpose. */
@@ -50,6 +57,7 @@ export interface Verdicts {
 export interface TimingInput {
   readonly arms: Arms
   readonly nearMisses: readonly NearMiss[]
+  /** Of each template where it matters: timing, races, near misses (all kinds of a template together), and their nulls. */
   readonly pairs: number
   /** Seed of the order within pairs. */
   readonly seed: number
@@ -62,8 +70,11 @@ const ownPage = octets(head('GET', '/about.html', ['Connection: keep-alive']))
  * then; so each kind has its turn again and again, the nulls and controls beside it, in another order each time.
  */
 const ROUNDS = 20
-/** Requests of each kind before one is counted: servers and we ourselves are slow at first. */
+/** Requests of each kind before one is counted, and what part of all it is at most: servers and we ourselves are slow at first. */
 const WARM = 200
+const WARM_PART = 4
+/** Pairs of a kind at least. */
+export const PAIRS_MIN = 200
 
 /** One comparison under way. */
 interface Task {
@@ -73,7 +84,8 @@ interface Task {
   readonly measure: (count: number) => Promise<void>
   /** Takes what was measured so far for a warming up. */
   readonly forget: () => void
-  readonly judge: () => Verdict
+  /** `errors`: standard errors that an interval which holds for the whole group reaches. */
+  readonly judge: (errors: number) => Verdict
 }
 
 export async function measureTiming({ arms, nearMisses, pairs, seed }: TimingInput): Promise<Verdicts> {
@@ -81,8 +93,8 @@ export async function measureTiming({ arms, nearMisses, pairs, seed }: TimingInp
   const lines = new Lines()
   const tasks = tasksOf(arms, nearMisses, pairs, { lines, random })
   try {
-    for (const { measure, forget } of tasks) {
-      await measure(WARM)
+    for (const { measure, forget, count } of tasks) {
+      await measure(Math.min(WARM, Math.ceil(count / WARM_PART)))
       forget()
     }
     for (let round = 0; round < ROUNDS; round++) {
@@ -91,14 +103,17 @@ export async function measureTiming({ arms, nearMisses, pairs, seed }: TimingInp
   } finally {
     lines.close()
   }
-  const of = (group: keyof Verdicts): Verdict[] =>
-    tasks.filter((task) => task.group === group).map(({ judge }) => judge())
+  const of = (group: keyof Verdicts): Verdict[] => {
+    const kinds = tasks.filter((task) => task.group === group)
+    return kinds.map(({ judge }) => judge(errorsFor(kinds.length)))
+  }
   return {
     timing: of('timing'),
     formless: of('formless'),
     neighbours: of('neighbours'),
     races: of('races'),
     nearMisses: of('nearMisses'),
+    nearNulls: of('nearNulls'),
     unsent: of('unsent'),
     nulls: of('nulls'),
     unaware: of('unaware'),
@@ -123,7 +138,7 @@ interface Means {
 function tasksOf(arms: Arms, nearMisses: readonly NearMiss[], pairs: number, means: Means): Task[] {
   const { gateway, bare, again, unaware, delayed, site } = arms
   const templates = compileBuiltins('node')
-  const few = Math.max(200, pairs >> 2)
+  const few = Math.max(PAIRS_MIN, pairs >> 4)
   const shapes = templates.map((template) => template.shape('send'))
   const both = (group: keyof Verdicts, what: string, a: Arm, b: Arm, count: number, of = shapes): Task[] =>
     of.map((shape) =>
@@ -133,12 +148,15 @@ function tasksOf(arms: Arms, nearMisses: readonly NearMiss[], pairs: number, mea
     of.map((shape) =>
       raceTask(means, `${shape.template}: ${what}, races`, bare.port, [runner(shape, a), runner(shape, bare)], count),
     )
-  const near = (group: 'nearMisses' | 'unsent', kind: NearMiss['kind']): Task[] =>
-    distinct(nearMisses.filter((each) => each.kind === kind)).map(({ template, what, sealed }) => {
-      const pool = Array.from({ length: POOL }, () => garbage(sealed.shape, sealed.parcel.length))
-      const known = sealedSide(gateway, variants(what, sealed))
-      return turns(means, group, `${template}: ${what}`, known, sealedSide(gateway, pool), few)
-    })
+  const kinds = (kind: NearMiss['kind']): readonly NearMiss[] =>
+    distinct(nearMisses.filter((each) => each.kind === kind))
+  const near = (group: keyof Verdicts, { template, what, sealed }: NearMiss, known: Sealed, count: number): Task => {
+    const unknown = Array.from({ length: POOL }, () => nobodys(sealed))
+    const sides = [variants(what, known), unknown].map((pool) => sealedSide(gateway, pool)) as [Side, Side]
+    return turns(means, group, `${template}: ${what}`, ...sides, count)
+  }
+  const tokens = kinds('token')
+  const each = Math.max(PAIRS_MIN, Math.ceil((pairs * templates.length) / Math.max(1, tokens.length)))
   const matcher = createMatcher(templates)
   const beside =
     (arm: Arm) =>
@@ -157,10 +175,13 @@ function tasksOf(arms: Arms, nearMisses: readonly NearMiss[], pairs: number, mea
       return turns(means, 'formless', `${shape.template}: a token against none`, strangers(shape, gateway), none, few)
     }),
     ...(arms.neighbours === undefined ? [] : shapes.map(beside(arms.neighbours))),
-    ...near('nearMisses', 'token'),
-    ...near('unsent', 'unsent'),
+    ...tokens.flatMap((kind) => [
+      near('nearMisses', kind, kind.sealed, each),
+      near('nearNulls', kind, nobodys(kind.sealed), each),
+    ]),
+    ...kinds('unsent').map((kind) => near('unsent', kind, kind.sealed, few)),
     ...both('nulls', 'no recognition against itself', again, bare, pairs),
-    ...both('unaware', 'a gateway that recognises nobody against none', unaware, bare, pairs),
+    ...both('unaware', 'a gateway that recognises nobody against none', unaware, bare, few),
     ...both('controls', '250 us of work against none', delayed, bare, few, shapes.slice(0, 1)),
     ...(site === undefined
       ? []
@@ -173,6 +194,8 @@ function tasksOf(arms: Arms, nearMisses: readonly NearMiss[], pairs: number, mea
   ]
 }
 
+const nobodys = ({ shape, parcel }: Sealed): Sealed => garbage(shape, parcel.length)
+
 function turns({ lines, random }: Means, group: keyof Verdicts, what: string, a: Side, b: Side, count: number): Task {
   let blocks: Times[] = []
   return {
@@ -181,14 +204,12 @@ function turns({ lines, random }: Means, group: keyof Verdicts, what: string, a:
     forget: () => {
       blocks = []
     },
-    judge: () => {
+    judge: (errors) => {
       const times = { a: joined(blocks.map((block) => block.a)), b: joined(blocks.map((block) => block.b)) }
-      return {
-        what,
-        auc: folded(auc(times.a, times.b)),
-        us: medianDifference(times.a, times.b, random),
-        pairs: times.a.length,
-      }
+      const either = auc(times.a, times.b)
+      const together = folded(auc(times.a, times.b, errors))
+      const us = medianDifference(times.a, times.b, random)
+      return { what, auc: folded(either), together, either, us, pairs: times.a.length }
     },
   }
 }
@@ -207,11 +228,13 @@ function raceTask(
     forget: () => {
       blocks = []
     },
-    judge: () => {
+    judge: (errors) => {
       const by = joined(blocks.map((block) => block.by))
       const later = blocks.reduce((sum, block) => sum + block.later, 0)
       const us = medianDifference(by, new Float64Array(by.length), random)
-      return { what, auc: folded(share(later, by.length)), us, pairs: by.length }
+      const either = share(later, by.length)
+      const together = folded(share(later, by.length, errors))
+      return { what, auc: folded(either), together, either, us, pairs: by.length }
     },
   }
 }
@@ -234,6 +257,24 @@ function distinct(nearMisses: readonly NearMiss[]): NearMiss[] {
     kinds.set(`${each.template} ${what}`, { ...each, what })
   }
   return [...kinds.values()]
+}
+
+/** All kinds of each template together. What is slower for one kind and quicker for another cancels out: for that, see the worst kind. */
+export function byTemplate(verdicts: readonly Verdict[]): Verdict[] {
+  const templates = Map.groupBy(verdicts, ({ what }) => what.split(': ')[0]!)
+  const errors = errorsFor(templates.size) / errorsFor(1)
+  return [...templates].map(([template, kinds]) => {
+    const either = meanOf(kinds.map((kind) => kind.either))
+    const wide = (end: number): number => either.value + (end - either.value) * errors
+    return {
+      what: `${template}: ${kinds.length} kinds together`,
+      auc: folded(either),
+      together: folded({ value: either.value, low: wide(either.low), high: wide(either.high) }),
+      either,
+      us: meanOf(kinds.map(({ us }) => us)),
+      pairs: kinds.reduce((sum, { pairs }) => sum + pairs, 0),
+    }
+  })
 }
 
 /** The most telling of several. */

@@ -45,8 +45,14 @@ export interface Operator {
   invite(): Promise<Invited>
   /** Of an invite by which somebody has come; resolves once the sessions have ended. */
   revoke(id: string): Promise<void>
-  /** The gateway's clock, slow by `BEHIND_MS` until then, jumps to the true time. */
+  /** What was recorded so far is late from now on; the gateway's clock, slow until then, tells the true time. */
   catchUp(): Promise<void>
+  /** As if so much time had passed for the gateway, milliseconds. */
+  pass(ms: number): Promise<void>
+  /** The gateway's clock is set ahead by so many milliseconds, or back. */
+  setClock(ms: number): Promise<void>
+  /** The gateway is stopped, and started anew from its state. */
+  restart(): Promise<void>
 }
 
 /** Where a timing test sends its requests: a port, and what stands before the path. */
@@ -300,6 +306,9 @@ function operatorOf(program: Program, gatewayKey: Uint8Array): Operator {
       return { id: id!, code: fromHex(code!)!, secret: fromHex(secret!)! }
     },
     revoke: async (id) => void (await ask({ run: 'revoke', id })),
-    catchUp: async () => void (await ask({ run: 'catch-up' })),
+    catchUp: async () => void (await ask({ run: 'pass', ms: BEHIND_MS })),
+    pass: async (ms) => void (await ask({ run: 'pass', ms })),
+    setClock: async (ms) => void (await ask({ run: 'set', ms })),
+    restart: async () => void (await ask({ run: 'restart' })),
   }
 }

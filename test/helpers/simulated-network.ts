@@ -148,7 +148,7 @@ export class SimulatedNetwork {
     const { time, random, services, tokens } = this
     const sessions = new Sessions({
       ...{ random, holdMs: 120_000, gatewaySecret, preferredAead: 1, tokens, services },
-      now: () => time.now,
+      ...{ now: () => time.now, monotonic: () => time.now, aging: () => time.now },
       soon: (run) => void time.after(0, run),
       schedule: (at, run) => time.after(at - time.now, run),
       admit: async (claim) =>

@@ -103,7 +103,8 @@ function kept(template: string, list: readonly (readonly [string, Recorded])[]):
   }))
 }
 
-function probesOf({ template, what, sealed }: NearMiss): Probe[] {
+/** Over HTTP/1.1 and HTTP/2. */
+export function probesOf({ template, what, sealed }: NearMiss): Probe[] {
   const made = requestOf(sealed)
   const name = `${template} ${what}`
   const { method, target, headers, body } = made
