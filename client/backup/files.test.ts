@@ -75,7 +75,7 @@ test.serial(
     for (let point = 1; point <= points; point++) {
       for (const path of paths) fs.rmSync(path, { force: true })
       dieAt(point)
-    killed(() => writeAllNew(files, CORE))
+      killed(() => writeAllNew(files, CORE))
       dieAt(0)
       for (const path of paths) t.true([undefined, CONTENT].includes(contentOf(path)), `${point}`)
     }
