@@ -35,7 +35,7 @@ export function registerProfile(program: Command, add: AddCommand, ground: Groun
     .action((name, options) => run.rename(name, options))
   add(
     'avatar',
-    'Show a picture to your contacts: PNG, JPEG or WebP; the middle of it is taken, and nothing it tells.',
+    'Show a picture to your contacts: PNG or JPEG; the middle of it is taken, and nothing it tells.',
     profile,
   )
     .argument('[file]')
@@ -179,7 +179,7 @@ class ProfileCommands {
 /** Decoders are loaded where they are wanted. @throws SottoError E_FILE, E_AVATAR */
 export async function faceAt(path: string): Promise<Face> {
   const { faceOf } = await import('#client/files/pictures/face.ts')
-  return await faceOf(path)
+  return faceOf(path)
 }
 
 /** There is none to be written. */
