@@ -183,7 +183,7 @@ test('of several files, the one that is wrong is named; what does not belong tog
   const [first, second] = (await toParts(quick, 'two')).map(codeImage)
   t.regex(
     await refusal(() => readBackup([first!, second!.subarray(0, 200)], ['1.png', '2.png'])),
-    /^E_BACKUP_FORMAT: 2\.png: .*no QR code/,
+    /^E_BACKUP_FORMAT: 2\.png: .*damaged/,
   )
   t.regex(await refusal(() => readBackup([first!, utf8(backupFile(quick))])), /parts of one, and something else/)
   const other = codeImage('SOTTO-CARD:ABCDEFGH')
