@@ -1,6 +1,6 @@
 /** The chat's parts, put together, and what drives them: messages that arrive, and time that passes. */
 import type { Store } from '#client/store/store.ts'
-import { hex, type Millis, type Random } from '#protocol/bytes.ts'
+import { hex, latin1, type Millis, type Random } from '#protocol/bytes.ts'
 import type { Argon2Cost } from '#protocol/crypto/argon2id.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
 import { PresenceLimits } from '#protocol/presence/limits.ts'
@@ -77,6 +77,8 @@ export class Engine {
   private readonly maintenance: Maintenance
   private readonly acks: Acks
   private readonly receipts: ReceiptTimer
+  /** When something was last said to those who are not to see that we are there. */
+  private readonly spoken = new Map<string, Millis>()
   private maintained: Millis = Number.NEGATIVE_INFINITY
   /** When shelves that were filled before are looked at; undefined for not before the next round. */
   private lookAt: Millis | undefined
@@ -103,10 +105,12 @@ export class Engine {
       onFault: (error, contact) => this.report(error, contact),
     })
     const isHiddenFrom = (contact: Contact): boolean => !maySee(contact, records.profile()!)
-    // A repeat shows that we are there: those who are not to see that get none for hours.
-    const pause = ({ contact, puts }: Readonly<Slot>): Millis => {
-      const to = records.contact(contact)
-      return to !== undefined && isHiddenFrom(to) ? between(PresenceLimits.lateReceiptMs, random) : backoff(puts)
+    // A repeat shows that we are there. Those who are not to see that get some where they have just seen it, and then none for hours.
+    const pause = ({ key, contact, puts }: Readonly<Slot>): Millis => {
+      const [soon, to] = [backoff(puts), records.contact(contact)]
+      const seenUntil = (this.spoken.get(key) ?? Number.NEGATIVE_INFINITY) + PresenceLimits.lifeMs
+      const isSoon = to === undefined || !isHiddenFrom(to) || now() + soon <= seenUntil
+      return isSoon ? soon : between(PresenceLimits.lateReceiptMs, random)
     }
     const outbox = new Outbox({
       ...{ entries: records.outbox(), now },
@@ -268,13 +272,17 @@ export class Engine {
     this.presence.vanish(contacts.filter(({ status }) => status === 'accepted'))
     const put = contacts.flatMap(({ uid }) => this.outbox.of(uid)).filter(({ puts }) => puts > 0)
     if (put.length > 0) this.journal.commit(() => put.forEach((slot) => void this.notePut(slot)))
-    for (const { uid } of contacts) this.outbox.defer(uid)
+    for (const { uid } of contacts) {
+      this.spoken.delete(latin1(uid))
+      this.outbox.defer(uid)
+    }
     this.schedule()
   }
 
   /** Something is said to them, or they may see us from now on: what has waited for that goes out with it. */
   shown(contact: Contact): void {
     const now = this.options.now()
+    this.spoken.set(latin1(contact.uid), now)
     if (contact.status === 'accepted') this.receipts.hasten(contact.uid, now)
     this.outbox.hurryPut(contact.uid)
     this.maintenance.attend(contact, now)
