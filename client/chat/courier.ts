@@ -29,6 +29,8 @@ export interface CourierParts {
   readonly now: () => Millis
   /** What waits longest for a receipt of this contact. */
   readonly oldest: (contact: Uint8Array) => Readonly<Slot> | undefined
+  /** Whether it is put again soon, where no receipt comes. */
+  readonly afterPut: (slot: Readonly<Slot>) => 'waiting' | 'late'
   /** A failure that is not the network's. */
   readonly onFault: (error: unknown, contact: Uint8Array) => void
 }
@@ -54,7 +56,8 @@ export class Courier {
 
   async put(slot: Readonly<Slot>): Promise<PutResult> {
     try {
-      return await this.tryPut(slot)
+      const result = await this.tryPut(slot)
+      return result === 'waiting' ? this.parts.afterPut(slot) : result
     } catch (error) {
       const fault = error instanceof NotPut ? this.news(error, slot) : error
       if (fault !== undefined) this.parts.onFault(fault, slot.contact)

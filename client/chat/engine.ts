@@ -102,20 +102,18 @@ export class Engine {
       sender: () => this.sender,
       sessions: () => this.sessions,
       oldest: (contact) => this.outbox.oldest(contact),
+      afterPut: (slot) => this.afterPut(slot),
       onFault: (error, contact) => this.report(error, contact),
     })
     const isHiddenFrom = (contact: Contact): boolean => !maySee(contact, records.profile()!)
-    // A repeat shows that we are there. Those who are not to see that get some where they have just seen it, and then none for hours.
-    const pause = ({ key, contact, puts }: Readonly<Slot>): Millis => {
-      const [soon, to] = [backoff(puts), records.contact(contact)]
-      const seenUntil = (this.spoken.get(key) ?? Number.NEGATIVE_INFINITY) + PresenceLimits.lifeMs
-      const isSoon = to === undefined || !isHiddenFrom(to) || now() + soon <= seenUntil
-      return isSoon ? soon : between(PresenceLimits.lateReceiptMs, random)
-    }
     const outbox = new Outbox({
       ...{ entries: records.outbox(), now },
       put: (slot) => courier.put(slot),
-      pause,
+      isLate: ({ contact: uid, put = false }) => {
+        const contact = records.contact(uid)
+        return put && contact !== undefined && isHiddenFrom(contact)
+      },
+      latePause: () => between(PresenceLimits.lateReceiptMs, random),
       onLanded: (slot) => this.landed(slot),
     })
     const sender = new Sender({ records, sessions, self, queues, outbox, random })
@@ -369,17 +367,22 @@ export class Engine {
     }
   }
 
+  /** A repeat shows that we are there. Those who are not to see that get some where they have just seen it, and then none for hours. */
+  private afterPut(slot: Readonly<Slot>): 'waiting' | 'late' {
+    const contact = this.records.contact(slot.contact)
+    if (contact === undefined || !this.isHiddenFrom(contact)) return 'waiting'
+    if (!this.records.outboxEntry(slot.sequence)?.put) this.journal.commit(() => this.notePut(slot))
+    const seenUntil = (this.spoken.get(slot.key) ?? Number.NEGATIVE_INFINITY) + PresenceLimits.lifeMs
+    return this.now() + backoff(slot.puts + 1) <= seenUntil ? 'waiting' : 'late'
+  }
+
   /** Known after a start: it is not due then at once, which would show when we have started. Inside a transaction. */
   private notePut({ sequence }: Readonly<Slot>): void {
     const entry = this.records.outboxEntry(sequence)
     if (entry !== undefined && !entry.put) this.records.putOutboxEntry({ ...entry, put: true })
   }
 
-  private landed(slot: Readonly<Slot>): void {
-    const { type, puts, contact, message } = slot
-    const to = puts === 1 ? this.records.contact(contact) : undefined
-    if (to !== undefined && this.isHiddenFrom(to))
-      this.guard(contact, () => this.journal.commit(() => this.notePut(slot)))
+  private landed({ type, puts, contact, message }: Readonly<Slot>): void {
     if (isText(type) && puts === 1) {
       this.emit({ type: 'receipt', contact: hex(contact), status: 'sent', messages: [hex(message)] })
     }

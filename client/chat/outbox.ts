@@ -5,7 +5,7 @@
  * repeat is the same octets under the same id. A contact with two addresses gets repeats at the one and the other in turn.
  */
 import { fastEqual, latin1, type Millis } from '#protocol/bytes.ts'
-import { retryAfter } from './backoff.ts'
+import { backoff, retryAfter } from './backoff.ts'
 import { MessageType } from './envelope.ts'
 import { ChatLimits } from './limits.ts'
 import type { OutboxEntry } from './model.ts'
@@ -26,8 +26,8 @@ export interface Slot {
   flying: boolean
 }
 
-/** What became of an attempt: done with, put and waiting for a receipt, or not put. */
-export type PutResult = 'done' | 'waiting' | 'failed'
+/** What became of an attempt: done with, put and waiting for a receipt, the same and not put again for hours, or not put. */
+export type PutResult = 'done' | 'waiting' | 'late' | 'failed'
 
 /** Puts one entry; never rejects. */
 export type Put = (slot: Readonly<Slot>) => Promise<PutResult>
@@ -36,7 +36,7 @@ export class Outbox {
   /** By sequence, ascending. */
   private readonly slots = new Map<number, Slot>()
   private readonly put: Put
-  private readonly pause: (slot: Readonly<Slot>) => Millis
+  private readonly latePause: () => Millis
   private readonly onLanded: (slot: Readonly<Slot>) => void
   private readonly now: () => Millis
   private nextSequence: number
@@ -46,17 +46,20 @@ export class Outbox {
   constructor(options: {
     readonly entries: readonly OutboxEntry[]
     readonly put: Put
-    /** Milliseconds to wait for a word of theirs before it is put again. */
-    readonly pause: (slot: Readonly<Slot>) => Millis
+    /** Those of them that are not due at once. */
+    readonly isLate: (entry: OutboxEntry) => boolean
+    /** Milliseconds until what is late is put again, drawn each time. */
+    readonly latePause: () => Millis
     /** After every attempt, when `nextDue` may have changed. */
     readonly onLanded: (slot: Readonly<Slot>) => void
     readonly now: () => Millis
   }) {
     this.put = options.put
-    this.pause = options.pause
+    this.latePause = options.latePause
     this.onLanded = options.onLanded
     this.now = options.now
-    for (const entry of options.entries) this.add(entry, 0)
+    const later = (entry: OutboxEntry): Millis => (options.isLate(entry) ? this.now() + this.latePause() : 0)
+    for (const entry of options.entries) this.add(entry, later(entry))
     this.nextSequence = (options.entries.at(-1)?.sequence ?? 0) + 1
   }
 
@@ -67,8 +70,7 @@ export class Outbox {
 
   add({ sequence, contact, type, message, counter, put = false }: OutboxEntry, due: Millis): void {
     const fixed = { sequence, contact, key: latin1(contact), type, message, counter }
-    const slot = { ...fixed, puts: put ? 1 : 0, failures: 0, due, flying: false }
-    this.slots.set(sequence, put ? { ...slot, due: this.now() + this.pause(slot) } : slot)
+    this.slots.set(sequence, { ...fixed, puts: put ? 1 : 0, failures: 0, due, flying: false })
   }
 
   delete(sequence: number): void {
@@ -110,10 +112,10 @@ export class Outbox {
     for (const slot of this.of(contact)) if (slot.puts > 0) this.slots.get(slot.sequence)!.due = 0
   }
 
-  /** What was put to a contact is put again after another pause. */
+  /** What was put to a contact is late from now on. */
   defer(contact: Uint8Array): void {
     for (const slot of this.of(contact)) {
-      if (slot.puts > 0 && !slot.flying) this.slots.get(slot.sequence)!.due = this.now() + this.pause(slot)
+      if (slot.puts > 0 && !slot.flying) this.slots.get(slot.sequence)!.due = this.now() + this.latePause()
     }
   }
 
@@ -169,6 +171,11 @@ export class Outbox {
       slot.failures = 0
     }
     // Somebody may have asked for it again while it was under way.
-    slot.due = Math.min(slot.due, this.now() + (result === 'failed' ? retryAfter(slot.failures) : this.pause(slot)))
+    slot.due = Math.min(slot.due, this.now() + this.pauseAfter(slot, result))
+  }
+
+  private pauseAfter({ failures, puts }: Slot, result: PutResult): Millis {
+    if (result === 'failed') return retryAfter(failures)
+    return result === 'late' ? this.latePause() : backoff(puts)
   }
 }
