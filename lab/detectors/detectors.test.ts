@@ -29,7 +29,8 @@ onWire(`a member and a visitor are seen on the wire and read whole${lacking(wire
     { ...share, kind: 'ours' as const },
     { ...share, kind: 'program' as const },
   ]
-  const { device, line: sessions } = await collect({ world, wanted, places: 2, random: prng(3).next, tell: () => {} })
+  const { seen } = await collect({ world, wanted, places: 2, random: prng(3).next, tell: () => {} })
+  const { device, line: sessions } = seen
   t.deepEqual(sessions.map(({ kind }) => kind).sort(), ['ours', 'program'])
   for (const session of sessions) {
     const exchanges = session.connections.flatMap((connection) => connection.exchanges)

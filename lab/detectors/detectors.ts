@@ -11,15 +11,18 @@ import { SharedOwner } from '#test/helpers/command.ts'
 import { prng } from '#test/helpers/prng.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
 import type { Report } from '../../scripts/bench/report.ts'
+import type { Session } from './capture/session.ts'
 import type { Wanted } from './collect.ts'
 import { collect } from './collect.ts'
 import { TAPS } from './ground/network.ts'
+import { paceOf } from './judges/pace.ts'
 import { learn } from './learn.ts'
 import { missing } from './missing.ts'
-import { pairsOf } from './pairs.ts'
+import { genuineKind, pairsOf } from './pairs.ts'
 import { watchPeers } from './peers/watch.ts'
 import { judge } from './report/judge.ts'
 import { toReport } from './report/rows.ts'
+import type { FamilyPace } from './report/write.ts'
 import { writeReport } from './report/write.ts'
 import { openWorld } from './world.ts'
 
@@ -81,22 +84,40 @@ export async function detectors(args: readonly string[]): Promise<Report> {
     const began = Date.now()
     const all = wanted.reduce((sum, { sessions, heldOut }) => sum + sessions + heldOut, 0)
     tell(
-      `${options.sessions} sessions a class, ${wanted.length} classes, ${all} sessions in all, ${options.places} at a time`,
+      `${options.sessions} sessions a class, ${wanted.length} classes, ${all} sessions in all, ${options.places} guests who take turns`,
     )
-    const seen = await collect({ world, wanted, places: options.places, random: prng(1).next, tell })
+    const { seen, busy } = await collect({ world, wanted, places: options.places, random: prng(1).next, tell })
     const peers = options.peers ? await watchPeers(owner, world, tell) : []
     const minutes = (Date.now() - began) / 60_000
     tell('attackers are trained')
     mkdirSync(options.reports, { recursive: true })
     const pairs = TAPS.flatMap((tap) => pairsOf(templates, tap, seen[tap], tap === 'line' ? peers : []))
     const figures = await learn(pairs, world.folder, options.reports)
-    const verdict = { wire: WIRE, minutes, figures, ...judge(templates, seen.line, peers) }
+    const verdict = {
+      wire: WIRE,
+      minutes,
+      busy,
+      paces: pacesOf(templates, seen.device),
+      figures,
+      ...judge(templates, seen.line, peers),
+    }
     writeReport(options.reports, verdict)
     return toReport(verdict)
   } finally {
     process.off('SIGINT', interrupted)
     await owner.end()
   }
+}
+
+/** Of all templates of a family together: none of this is a template's. */
+function pacesOf(templates: readonly CompiledTemplate[], sessions: readonly Session[]): readonly FamilyPace[] {
+  const families = [...new Set(templates.map(({ family }) => family))]
+  return families.map((family) => {
+    const mine = templates.filter((template) => template.family === family)
+    const of = (kind: string): Session[] =>
+      sessions.filter((session) => session.kind === kind && mine.some(({ id }) => id === session.template))
+    return { family, ours: paceOf(of('ours')), genuine: paceOf(of(genuineKind(mine[0]!))) }
+  })
 }
 
 /** The genuine client of a family is what it claims to be; the other one is there to see that attackers see anything. */
