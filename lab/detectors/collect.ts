@@ -149,8 +149,7 @@ async function openLines({ world, wanted, places }: CollectInput): Promise<Line[
     const free: Place[] = []
     const count = sessions === 0 ? 0 : Math.min(sessions, Math.max(1, Math.round((places * sessions) / all)))
     for (let i = 0; i < count; i++) {
-      // Hosts are all of one length, since they stand in the clear.
-      const host = `s${String(1000 + number++)}.${site}`
+      const host = `${labelOf(number++)}.${site}`
       opening.push(async () => {
         const guest = await world.guest(each.kind, each.template, { host, template: each.template.id })
         free.push({ wanted: each, site, host, guest })
@@ -161,6 +160,15 @@ async function openLines({ world, wanted, places }: CollectInput): Promise<Line[
   for (let at = 0; at < opening.length; at += JOINING)
     await Promise.all(opening.slice(at, at + JOINING).map((open) => open()))
   return lines
+}
+
+/**
+ * Hosts stand in the clear, so they are all of one length; in HTTP/2's Huffman code as well, where 0 to 2 are shorter than the other
+ * digits (RFC 7541, appendix B): an octet of that would tell members from visitors.
+ */
+function labelOf(number: number): string {
+  const digits = [3, 2, 1, 0].map((place) => 3 + (Math.floor(number / 7 ** place) % 7))
+  return `s${digits.join('')}`
 }
 
 /** One session; undefined where the guest could not come in. */

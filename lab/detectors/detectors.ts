@@ -28,7 +28,7 @@ import { openWorld } from './world.ts'
 
 export interface DetectorOptions {
   readonly templates: readonly string[]
-  /** Of each class on the first site; half as many on the one that is held out. */
+  /** Of each class on the first site; a quarter as many on the one that is held out. */
   readonly sessions: number
   readonly places: number
   readonly peers: boolean
@@ -42,8 +42,11 @@ export interface DetectorOptions {
  * the measured ones are slower (250 ms) than these (105 ms).
  */
 const WIRE = { delayMs: 20, jitterMs: 1.5, airMs: 0.867, airSigma: 1.85, upMbit: 10, downMbit: 50 } as const
-/** Of these the report speaks where nobody says otherwise: those of browsers, and one of a program. */
-const PROGRAM = 'support-chat'
+/** Of these the report speaks where nobody says otherwise: those of browsers in which people write to each other. */
+const WRITTEN = ['beacon-chromium', 'feed-sync-chromium', 'graphql-chromium', 'support-chat-chromium'] as const
+/** Of each class: as many as come, are judged and learned from within a quarter of an hour, and in the long mode. */
+const SESSIONS = 64
+const LONG_SESSIONS = 1_000
 
 function optionsOf(args: readonly string[]): DetectorOptions {
   const { values } = parseArgs({
@@ -51,19 +54,21 @@ function optionsOf(args: readonly string[]): DetectorOptions {
     options: {
       template: { type: 'string', multiple: true },
       sessions: { type: 'string' },
-      places: { type: 'string', default: '40' },
+      places: { type: 'string', default: '36' },
       long: { type: 'boolean', default: false },
       peers: { type: 'string', default: 'yes' },
       reports: { type: 'string', default: join(import.meta.dirname, '..', 'reports') },
     },
   })
-  const [sessions, places] = [Number(values.sessions ?? (values.long ? 1000 : 24)), Number(values.places)]
+  const [sessions, places] = [
+    Number(values.sessions ?? (values.long ? LONG_SESSIONS : SESSIONS)),
+    Number(values.places),
+  ]
   if (!Number.isInteger(sessions) || sessions < 4) throw new RangeError('--sessions: a whole number from 4')
   if (!Number.isInteger(places) || places < 2) throw new RangeError('--places: a whole number from 2')
   if (values.peers !== 'yes' && values.peers !== 'no') throw new RangeError('--peers: yes or no')
   const { reports } = values
-  const browsers = compileBuiltins().filter(({ family }) => family === 'chromium')
-  const templates = values.template ?? [...browsers.map(({ id }) => id), PROGRAM]
+  const templates = values.template ?? WRITTEN
   return { templates, sessions, places, peers: values.peers === 'yes', reports }
 }
 
