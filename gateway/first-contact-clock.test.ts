@@ -184,14 +184,14 @@ test('a clock that is set back brings back nothing, by minutes or by years', asy
 test('where nothing was forgotten yet, members are recognised by any clock, and none twice', async (t) => {
   const host = await Host.start(t)
   const used: Used[] = []
-  for (const days of [-3, 700, -700, 0]) {
+  for (const days of [700, -3, 0]) {
     host.wrong = days * DAY
     for (let n = 0; n < 3; n++) {
       used.push((await host.use(0))!)
       await host.pass(LATE)
     }
   }
-  t.is(used.length, 12)
+  t.is(used.length, 9)
   t.false(used.some((each) => host.recognises(each)))
 })
 

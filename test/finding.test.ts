@@ -61,6 +61,107 @@ test('two of four trackers have a record, the same two for everybody; one that i
   await t.throwsAsync(cleo.finding.find(ada.chat.root), { code: 'E_TRACKER_UNREACHABLE' }, 'not: there is nobody')
 })
 
+/** The trackers, those that this person uses first. */
+function rankedFor({ chat }: Person, { trackers }: World): RunningTracker[] {
+  const keys = trackers.map(({ tracker }) => tracker.publicKey)
+  const named = (key: Uint8Array): RunningTracker =>
+    trackers.find(({ tracker }) => hex(tracker.publicKey) === hex(key))!
+  return ranked(chat.root, keys).map(named)
+}
+
+/** Two gateways: ada at the first, ben at the second; their operators may know different trackers. */
+async function apart(t: ExecutionContext, trackers: number) {
+  const world = await World.create(t, trackers, 2)
+  const [ada, ben] = world.gateways.map((gateway, i) => world.person(['ada', 'ben'][i]!, [gateway])) as [Person, Person]
+  world.toBeginningOfWeek(ada.chat.root)
+  // Neither week nor prekey ends by chance in the hours that follow.
+  world.now += 7 * DAY
+  ada.chat.tick(world.now)
+  const know = (whose: number, named: readonly RunningTracker[]): void => {
+    world.now += HOUR
+    world.list(named, undefined, [world.gateways[whose]!])
+  }
+  return { world, ada, ben, know, order: rankedFor(ada, world) }
+}
+
+test('a tracker that others come before is told that the person is elsewhere, once those others know them', async (t) => {
+  const { world, ada, ben, know, order } = await apart(t, 4)
+  const [best, , third] = order as [RunningTracker, RunningTracker, RunningTracker]
+  know(0, order.slice(1))
+  t.is(await ada.finding.wish('online'), 2)
+  t.deepEqual(order.map(countAt), [0, 1, 1, 0])
+  // One that is better comes, and is down: what there is stays, and is found.
+  let isDown = true
+  const toBest = (args: unknown): boolean =>
+    hex((args as { tracker: Uint8Array }).tracker) === hex(best.tracker.publicKey)
+  world.gateways[0]!.before = (method, args) => {
+    if (method === 'tracker.ask' && isDown && toBest(args)) throw new Error('down')
+    return undefined
+  }
+  know(0, order)
+  t.is(await ada.finding.wish('online'), 1)
+  know(1, [third])
+  t.is((await ben.finding.find(ada.chat.root)).head.state, 'online')
+  isDown = false
+  t.is(await ada.finding.wish('online'), 2)
+  t.deepEqual(order.map(countAt), [1, 1, 1, 0], 'what says nothing expires in its time')
+  await t.throwsAsync(ben.finding.find(ada.chat.root), { code: 'E_PERSON_UNKNOWN' })
+  t.deepEqual([...(await ben.finding.newest([ada.chat.root])).keys()], [])
+  know(1, order)
+  t.is((await ben.finding.find(ada.chat.root)).head.state, 'online')
+  const writes = { count: 0 }
+  world.gateways[0]!.before = (method) => {
+    if (method === 'tracker.ask') writes.count++
+    return undefined
+  }
+  await ada.finding.refresh()
+  t.is(writes.count, 0, 'once is enough')
+  // The better one goes again: the third is used again, and says so.
+  know(0, order.slice(1))
+  t.is(await ada.finding.refresh(), 2)
+  know(1, [third])
+  t.is((await ben.finding.find(ada.chat.root)).head.state, 'online')
+})
+
+test('hiding is told to every tracker that has a record, also to one that is not used any more', async (t) => {
+  const { world, ada, ben, know, order } = await apart(t, 3)
+  know(0, order.slice(1))
+  await ada.finding.wish('online')
+  let isDown = true
+  world.gateways[0]!.before = (method, args) => {
+    const { tracker } = (args ?? {}) as { tracker?: Uint8Array }
+    const isThird = tracker !== undefined && hex(tracker) === hex(order[2]!.tracker.publicKey)
+    if (method === 'tracker.ask' && isThird && isDown) throw new Error('down')
+    return undefined
+  }
+  know(0, order)
+  t.is(await ada.finding.wish('hidden'), 2)
+  know(1, [order[2]!])
+  t.is((await ben.finding.find(ada.chat.root)).head.state, 'online', 'it could not be told')
+  isDown = false
+  await ada.finding.refresh()
+  await t.throwsAsync(ben.finding.find(ada.chat.root), { code: 'E_PERSON_UNKNOWN' }, 'told with the next look')
+})
+
+test('what a tracker still has from weeks ago is not taken while another one may have something newer', async (t) => {
+  const { world, ada, ben, know, order } = await apart(t, 3)
+  const [first, second, third] = order as [RunningTracker, RunningTracker, RunningTracker]
+  know(0, [first, second])
+  await ada.finding.wish('offline')
+  // Her operator does not name them any more: she cannot take back what stands there.
+  world.now += 7 * DAY
+  know(0, [third])
+  await ada.finding.wish('online')
+  know(1, order)
+  t.is((await ben.finding.find(ada.chat.root)).head.state, 'online')
+  // Where the others are silent, or have nothing newer, it is all there is.
+  know(1, [first, second])
+  t.is((await ben.finding.find(ada.chat.root)).head.state, 'offline')
+  await third.server.close()
+  know(1, order)
+  t.is((await ben.finding.find(ada.chat.root)).head.state, 'offline')
+})
+
 const randomRoot = (): Uint8Array => ed25519PublicKey(randomBytes(32))
 
 test('a record is written when something changes, in a new week, and before its lease ends; not else', async (t) => {

@@ -210,7 +210,8 @@ class Commands {
         ? { link: cardLink(card), qr: cardQrText(card) }
         : lockCard(card, password, this.ground.clockwork.random)
     if (options.file !== undefined) {
-      writeNew(options.file, /\.png$/i.test(options.file) ? (await codes()).codeImage(qr) : `${link}\n`)
+      const content = /\.png$/i.test(options.file) ? (await codes()).codeImage(qr) : `${link}\n`
+      writeNew(options.file, content, this.ground.folder)
       output.result({ file: options.file }, `The card is in ${options.file}.`)
     }
     const code = options.qr ? `\n${(await codes()).cardCode(qr)}` : ''

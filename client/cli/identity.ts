@@ -175,7 +175,7 @@ class IdentityCommands {
     const { file, codes, twoOfThree } = options
     if (file !== undefined) {
       const { backupFile } = await forms.read()
-      writeNew(file, backupFile(container))
+      writeNew(file, backupFile(container), this.ground.folder)
       return output.result({ file }, `The backup is in ${file}.`)
     }
     if (codes === undefined && !twoOfThree) {
@@ -190,7 +190,10 @@ class IdentityCommands {
       return output.result({ parts }, drawn.join('\n'))
     }
     const names = codeFiles(codes)
-    writeAllNew(names.map((name, i) => [name, codeImage(parts[i]!)]))
+    writeAllNew(
+      names.map((name, i) => [name, codeImage(parts[i]!)]),
+      this.ground.folder,
+    )
     output.result({ files: names }, names.join('\n'))
   }
 
@@ -265,13 +268,13 @@ class IdentityCommands {
   async dongle(path: string, options: DongleOptions): Promise<void> {
     const output = this.output(options)
     if (options.fido2) {
-      writeNew(path, madeKeyFile())
+      writeNew(path, madeKeyFile(), this.ground.folder)
       output.result({ file: path, fido2: true }, `The security key is a dongle now. Its file is ${path}.`)
       return output.note(
         'A backup opens with the key and this file: keep copies of the file. Without the key it opens nothing.',
       )
     }
-    writeNew(path, newDongle(randomBytes))
+    writeNew(path, newDongle(randomBytes), this.ground.folder)
     output.result({ file: path }, `The dongle is ${path}.`)
     output.note('Keep it on a stick of its own. Who loses it loses every backup that asks for it.')
   }

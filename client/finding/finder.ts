@@ -9,7 +9,7 @@ import { sha256 } from '#protocol/crypto/hash.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { openCard } from '#protocol/tracker/card-box.ts'
 import { ranked, TRACKERS_USED } from '#protocol/tracker/choice.ts'
-import { type Contents, readContents } from '#protocol/tracker/contents.ts'
+import { type Contents, ELSEWHERE, isElsewhere, readContents } from '#protocol/tracker/contents.ts'
 import { epochOf, type Place, placeKey, placeKeysOf } from '#protocol/tracker/epoch.ts'
 import { TrackerLimits } from '#protocol/tracker/limits.ts'
 import { areLocked } from '#protocol/tracker/lock.ts'
@@ -26,11 +26,6 @@ export interface Found {
   readonly contents: Contents
   /** The contents behind the lock, where their owner asks a question first. */
   readonly locked?: Uint8Array
-}
-
-const NOTHING: Contents = {
-  ...{ bundle: new Uint8Array(32), document: new Uint8Array(32), profile: new Uint8Array(16) },
-  ...{ queues: [], endpoints: [] },
 }
 
 /** online, offline: as they said, and it still holds. unknown: it is too long ago. none: there is no record. */
@@ -65,20 +60,25 @@ export class Finder {
   }
 
   /**
-   * The newest record of somebody: at the two trackers that they should be at, then at the others.
+   * The newest record of somebody: at the two trackers that they should be at, then at the others. Where those two have none of this
+   * week, they may know other trackers than we do: all are asked then, and an old record is not taken for the newest.
    * @throws SottoError E_PERSON_ID, E_PERSON_UNKNOWN, E_TRACKER_NONE, E_TRACKER_UNREACHABLE, E_TRACKER_BUSY
    */
   async find(root: Uint8Array): Promise<Found> {
     const trackers = ranked(root, await this.trackers.known())
+    const thisWeek = epochOf(root, this.clockwork.now())
+    let newest: Found | undefined
     let failure: unknown
     const keyAt = keysOf(root)
     for (const group of inGroups(trackers)) {
       const asked = group.map((tracker) => this.at(tracker, this.spots(root, keyAt, tracker, WEEKS)))
       const results = await Promise.allSettled(asked)
       const found = results.flatMap((result) => (result.status === 'fulfilled' ? [...result.value.values()] : []))
-      if (found.length > 0) return found.toSorted(byAge).at(-1)!
+      newest = [...found, ...(newest ? [newest] : [])].toSorted(byAge).at(-1)
+      if (newest?.head.epoch === thisWeek) return newest
       failure ??= failureOf(results)
     }
+    if (newest !== undefined) return newest
     // Who was not asked everywhere is not known to be nowhere.
     throw failure ?? new SottoError('E_PERSON_UNKNOWN', 'Nobody is found by this id.')
   }
@@ -205,6 +205,8 @@ export class Finder {
       const said = opened && read(opened.contents)
       if (opened === undefined || said === undefined) return []
       this.records.set(name, { seq: opened.head.seq, record: record as Uint8Array })
+      // As if there were none: the others tell.
+      if (said.locked === undefined && isElsewhere(said.contents)) return []
       return [[spot, { head: opened.head, ...said }] as const]
     })
   }
@@ -234,7 +236,7 @@ function keysOf(root: Uint8Array): KeyAt {
 }
 
 function read(bytes: Uint8Array): Omit<Found, 'head'> | undefined {
-  if (areLocked(bytes)) return { contents: NOTHING, locked: bytes }
+  if (areLocked(bytes)) return { contents: ELSEWHERE, locked: bytes }
   const contents = readContents(bytes)
   return contents && { contents }
 }

@@ -13,7 +13,7 @@ import { SottoError } from '#protocol/errors.ts'
 import { decodeMessage, encodeMessage } from '#protocol/services/codec.ts'
 import { sealCard } from '#protocol/tracker/card-box.ts'
 import { ranked, TRACKERS_USED } from '#protocol/tracker/choice.ts'
-import { type Contents, encodeContents, fitting } from '#protocol/tracker/contents.ts'
+import { type Contents, ELSEWHERE, encodeContents, fitting } from '#protocol/tracker/contents.ts'
 import { epochOf, type Place } from '#protocol/tracker/epoch.ts'
 import { type Guard, LOCKED_LENGTH, lockContents } from '#protocol/tracker/lock.ts'
 import { type Proof, replacesText, type TrackerAnswer } from '#protocol/tracker/operations.ts'
@@ -58,13 +58,15 @@ interface Saying {
   readonly guard: Guard | undefined
 }
 
-/** Numbers of trackers: that have our record as it is to be, and that could not be told. */
+/** Numbers of trackers: of those we use, that have our record as it is to be; of those and of earlier ones, that could not be told. */
 export interface Published {
   readonly told: number
   readonly missed: number
 }
 
 const SALT_LENGTH = 16
+/** Said at a tracker that we do not use any more. */
+const LEFT = utf8('left')
 /** Said instead of a lock where there is no question any more. */
 const NO_QUESTION = utf8('none')
 
@@ -117,11 +119,27 @@ export class Publisher {
     // Of somebody hidden there is nothing to guard.
     const told = isHidden ? undefined : guard
     const saying = { wish, contents: contentsOf(findable, queues, told !== undefined), guard: told }
-    const trackers = ranked(findable.root, await this.trackers.known()).slice(0, TRACKERS_USED)
-    const results = await Promise.allSettled(trackers.map((tracker) => this.writeTo(tracker, findable, saying)))
+    const known = ranked(findable.root, await this.trackers.known())
+    const used = known.slice(0, TRACKERS_USED)
+    const results = await Promise.allSettled(used.map((tracker) => this.writeTo(tracker, findable, saying)))
     const failed = results.filter((result) => result.status === 'rejected')
+    // Until those that we use now can all tell, the old ones do. What somebody hidden is to be silent about is taken back in any case.
+    const isLeaving = isHidden || failed.length === 0
+    const unleft = isLeaving ? await this.leave(known.slice(TRACKERS_USED), findable) : 0
     if (failed.length === results.length) throw failed[0]!.reason
-    return { told: results.length - failed.length, missed: failed.length }
+    return { told: results.length - failed.length, missed: failed.length + unleft }
+  }
+
+  /** What stands at trackers that others came before says nothing any more. Returns how many could not be told. */
+  private async leave(trackers: readonly Uint8Array[], findable: Findable): Promise<number> {
+    const stale = trackers.filter((tracker) => !fastEqual(this.written(tracker)?.said ?? LEFT, LEFT))
+    const results = await Promise.allSettled(stale.map((tracker) => this.leaveOne(tracker, findable)))
+    return results.filter((result) => result.status === 'rejected').length
+  }
+
+  private async leaveOne(tracker: Uint8Array, findable: Findable): Promise<void> {
+    await this.writeTo(tracker, findable, { wish: 'hidden', contents: ELSEWHERE, guard: undefined })
+    this.note(tracker, { ...this.written(tracker)!, said: LEFT })
   }
 
   /** Lays our card beside its queues; returns those where it lies. */
@@ -176,6 +194,8 @@ export class Publisher {
       said: empty,
     })
     let answer = await this.trackers.ask(tracker, { kind: 'publish', record, proof })
+    // Nothing stands there that would have to be taken back.
+    if (isRefused(answer, 'work') && wish === 'hidden') return this.note(tracker, { ...before!, seq, said })
     if (isRefused(answer, 'work')) {
       const nonce = await this.work(tracker, recordKey(signer.publicKey))
       answer = await this.trackers.ask(tracker, { kind: 'publish', record, proof: { kind: 'work', nonce } })

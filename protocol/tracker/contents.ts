@@ -6,7 +6,7 @@
  *     endpoints = count 1 || count times: host length 1 || host || port 2 || pinned key 32
  *
  * bundle is SHA-256 of the card, which is fetched by the right to write to a queue (section 9.6); document is SHA-256 of what
- * the person's keys are signed in. Two queues on gateways with names of up to 30 octets and two endpoints with addresses of
+ * the person's keys are signed in. Where bundle is zeros, the person is at other trackers now. Two queues on gateways with names of up to 30 octets and two endpoints with addresses of
  * IPv4 always fit. What does not fit is left out from the end, endpoints first.
  */
 import { concat, fromUtf8, readU16, u16, utf8 } from '../bytes.ts'
@@ -49,6 +49,18 @@ export interface Contents {
   readonly queues: readonly RecordQueue[]
   readonly endpoints: readonly Endpoint[]
 }
+
+/** Of somebody who is at other trackers now. */
+export const ELSEWHERE: Contents = {
+  ...{
+    bundle: new Uint8Array(HASH_LENGTH),
+    document: new Uint8Array(HASH_LENGTH),
+    profile: new Uint8Array(SHORT_LENGTH),
+  },
+  ...{ queues: [], endpoints: [] },
+}
+
+export const isElsewhere = ({ bundle }: Contents): boolean => bundle.every((octet) => octet === 0)
 
 /** @throws RangeError for more than fit: see `fitting` */
 export function encodeContents(contents: Contents, length: number = CONTENTS_LENGTH): Uint8Array {

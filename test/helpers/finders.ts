@@ -77,14 +77,18 @@ export class World {
     this.trackers.push({ tracker, store, server })
   }
 
-  /** Signs the list of trackers for all gateways. */
-  list(trackers: readonly RunningTracker[] = this.trackers, version: number = Math.floor(this.now / 1000)): void {
+  /** Signs the list of trackers for all gateways, or for these. */
+  list(
+    trackers: readonly RunningTracker[] = this.trackers,
+    version: number = Math.floor(this.now / 1000),
+    gateways: readonly Gateway[] = this.gateways,
+  ): void {
     const items = trackers.map(({ tracker, server }) => ({
       ...{ key: tracker.publicKey, host: '127.0.0.1', port: server.port },
     }))
     const from = Math.floor(this.now / 1000) - 3_600
     const bytes = sealTrackerList(this.rootSeed, { version, from, until: from + 90 * 86_400, items })
-    for (const { folder } of this.gateways) writeFileSync(join(folder, TRACKER_LIST_FILE), bytes)
+    for (const { folder } of gateways) writeFileSync(join(folder, TRACKER_LIST_FILE), bytes)
   }
 
   /** Goes to where a person's week begins, so that it does not end in between. */

@@ -132,6 +132,7 @@ test('ramBytesPerMember and ramBytes', async (t) => {
   const [mine, others] = [await fixture.queue(), await fixture.queue(ben)]
   await fixture.begin(mine, 1, 3, true)
   t.is(await refusalOf(fixture.begin(mine, 2, 1, true)), 'full')
+  t.is(await refusalOf(fixture.begin(mine, 2, 4, true)), 'policy', 'for what never has room')
   await fixture.begin(others, 3, 2, true)
   t.is(await refusalOf(fixture.begin(others, 4, 1, true)), 'full', 'of all')
   await fixture.begin(others, 5, 1, false)

@@ -4,7 +4,7 @@
  * is inside. Spec section 9.7.
  *
  * Refusals: `invalid` `forbidden` (guests only put) `unknown` (no such queue, the wrong secret, no such blob) `exists`
- * (another number of pieces) `full` `missing` (a piece that is not here yet) `policy` (this gateway keeps nothing)
+ * (another number of pieces) `full` `missing` (a piece that is not here yet) `policy` (this gateway keeps nothing, or nothing so large)
  * `unavailable` (the store failed: try later).
  */
 import type { Store } from '#gateway/store/store.ts'

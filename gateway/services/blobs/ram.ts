@@ -68,6 +68,8 @@ export class RamShelf implements BlobShelf {
 
   /** Room counts when it is asked for, so that what was begun can be ended. */
   private requireRoom(owner: Uint8Array, bytes: number): void {
+    // Room for this never comes.
+    if (bytes > this.limits.ramBytesPerMember) throw new ServiceFailure('policy')
     const sizeOf = ({ head }: Held): number => head.pieces * PIECE_BYTES
     const all = [...this.held.values()]
     const sum = (list: readonly Held[]): number => list.reduce((total, held) => total + sizeOf(held), bytes)
