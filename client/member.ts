@@ -31,7 +31,6 @@ import type { Octets } from './path.ts'
 import { type PeerParts, Peers } from './peers.ts'
 import { PresenceChecker } from './presence/checker.ts'
 import { Rounds } from './presence/rounds.ts'
-import { keptSeed, seedFor } from './rhythm-seed.ts'
 import { BlobWays } from './services/blobs.ts'
 import { gatewayName, Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
@@ -358,17 +357,15 @@ interface Own {
 /** Gets everything that a tunnel to an endpoint needs; it runs from its making on, and begins after so many milliseconds. */
 type PrepareTunnel = (endpoint: EndpointInfo) => Promise<(afterMs: number) => PackedTunnel>
 
-function preparerOf({ broker, clockwork, folder, template }: MemberInput, own: Own): PrepareTunnel {
+function preparerOf({ broker, clockwork, template }: MemberInput, own: Own): PrepareTunnel {
   const { builtins, dialers, store } = own
   const fastest = preferredAead(() => performance.now()) === aes256gcm.name
-  const seed = keptSeed(folder, clockwork.random)
   return async (endpoint) => {
     const parts = {
       template: template === undefined ? begun(builtins, endpoint.template) : templateNamed(builtins, template),
       // What a person asks for is kept to. Those that only ask for things get through where nothing may be sent.
       others: () => (template === undefined ? ranked(builtins) : []),
       permit: await broker.permit(endpoint.id),
-      rhythmSeed: seedFor(seed, endpoint.id),
       fits: (each: CompiledTemplate) => fits(each, dialers),
       preferredAead: fastest ? SuiteId.aes256gcm : SuiteId.chacha20poly1305,
       network: () => broker.network(),
