@@ -12,7 +12,6 @@ import type { MemberInput } from './member.ts'
 import { NetworkMemory } from './network-memory.ts'
 import { begun, ranked, templateNamed } from './own-looks.ts'
 import { openPackedTunnel, type PackedTunnel } from './packs/packed-tunnel.ts'
-import { keptSeed, seedFor } from './rhythm-seed.ts'
 import type { Store } from './store/store.ts'
 
 /** What is the same for all tunnels of a member. */
@@ -25,17 +24,15 @@ export interface Own {
 /** Gets everything that a tunnel to an endpoint needs; it runs from its making on, and begins after so many milliseconds. */
 export type PrepareTunnel = (endpoint: EndpointInfo) => Promise<(afterMs: number) => PackedTunnel>
 
-export function preparerOf({ broker, clockwork, folder, template }: MemberInput, own: Own): PrepareTunnel {
+export function preparerOf({ broker, clockwork, template }: MemberInput, own: Own): PrepareTunnel {
   const { builtins, dialers, store } = own
   const fastest = preferredAead(() => performance.now()) === aes256gcm.name
-  const seed = keptSeed(folder, clockwork.random)
   return async (endpoint) => {
     const parts = {
       template: template === undefined ? begun(builtins, endpoint.template) : templateNamed(builtins, template),
       // What a person asks for is kept to. Those that only ask for things get through where nothing may be sent.
       others: () => (template === undefined ? ranked(builtins) : []),
       permit: await broker.permit(endpoint.id),
-      rhythmSeed: seedFor(seed, endpoint.id),
       fits: (each: CompiledTemplate) => fits(each, dialers),
       preferredAead: fastest ? SuiteId.aes256gcm : SuiteId.chacha20poly1305,
       network: () => broker.network(),
