@@ -54,7 +54,7 @@ class Place {
     let said = ''
     await firewallCommands({
       args: ['firewall', ...args, '--state', this.state],
-      ...{ env: {}, now: Date.now, openBroker: open, signal: AbortSignal.abort() },
+      ...{ env: {}, now: Date.now, openBroker: open, stopped: () => AbortSignal.abort() },
       unlock: async () => undefined,
       out: (piece) => {
         said += piece

@@ -27,8 +27,8 @@ export interface FirewallGround {
   /** Asks for the password of the folder where it has one. */
   readonly unlock: () => Promise<Unlocked | undefined>
   readonly openBroker: (folder: string, unlocked: Unlocked | undefined) => Promise<LocalBroker>
-  /** Ends `log --follow`. */
-  readonly signal: AbortSignal
+  /** Ends `log --follow`. Only from then on a signal to this process does that, and not what it does to any. */
+  readonly stopped: () => AbortSignal
 }
 
 interface Flags {
@@ -141,7 +141,7 @@ class FirewallCommands {
 
   /** Watches before it reads, so that nothing comes in between. */
   private async follow(show: Parameters<typeof readLog>[1]): Promise<void> {
-    const { signal } = this.ground
+    const signal = this.ground.stopped()
     const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     let reading = Promise.resolve(0)
     const watcher = this.watch(() => {

@@ -13,17 +13,27 @@ test('files that the person has named, each alone', async (t) => {
   const file = join(folder, 'backup')
   await writeFile(file, '')
   await symlink(file, join(folder, 'link'))
-  t.deepEqual(fileGrants(['identity', 'restore', '--file', join(folder, 'link')]), { read: [file], write: [] })
-  t.deepEqual(fileGrants(['identity', 'backup', `--file=${file}`]), { read: [], write: [file] })
-  t.deepEqual(fileGrants(['identity', 'dongle', join(folder, 'new')]), { read: [], write: [join(folder, 'new')] })
-  const made = ['--json', '--state', folder, join(folder, 'new'), '--fido2', '--device', '/dev/hidraw3']
-  t.deepEqual(fileGrants(['identity', 'dongle', ...made]), { read: [], write: [join(folder, 'new')] })
-  t.deepEqual(fileGrants(['identity', 'dongle', '--fido2', '--', '-new']).write, [join(process.cwd(), '-new')])
+  const link = join(folder, 'link')
+  t.deepEqual(fileGrants(['identity', 'restore', '--file', link]), { read: [link, file], write: [] })
+  t.deepEqual(fileGrants(['identity', 'restore', '--file', file]), { read: [file], write: [] })
+  const made = (path: string): FileGrants => ({ read: [path + DRAFT], write: [path, path + DRAFT] })
+  t.deepEqual(fileGrants(['identity', 'backup', `--file=${file}`]), made(file))
+  t.deepEqual(fileGrants(['identity', 'backup', '--file', link]), made(link), 'what a link leads to is not written')
+  const fresh = join(folder, 'new')
+  t.deepEqual(fileGrants(['identity', 'dongle', fresh]), made(fresh))
+  const options = ['--json', '--state', folder, fresh, '--fido2', '--device', '/dev/hidraw3']
+  t.deepEqual(fileGrants(['identity', 'dongle', ...options]), made(fresh))
+  t.deepEqual(fileGrants(['identity', 'dongle', '--fido2', '--', '-new']), made(join(process.cwd(), '-new')))
   t.deepEqual(fileGrants(['profile', 'avatar', file]), { read: [file], write: [] })
   t.deepEqual(fileGrants(['profile', 'avatar', '--remove']), { read: [], write: [] })
-  t.deepEqual(fileGrants(['profile', 'save', 'Anna', '--to', join(folder, 'new')]), {
-    read: [],
-    write: [join(folder, 'new')],
+  t.deepEqual(fileGrants(['profile', 'save', 'Anna', '--to', fresh]), made(fresh))
+  t.deepEqual(fileGrants(['card', '--file', fresh]), made(fresh))
+  await mkdir(join(folder, 'inner'))
+  await symlink(join(folder, 'inner'), join(folder, 'way'))
+  const [byLink, real] = [join(folder, 'way', 'new'), join(folder, 'inner', 'new')]
+  t.deepEqual(fileGrants(['identity', 'backup', '--file', byLink]), {
+    read: [byLink + DRAFT, real + DRAFT],
+    write: [byLink, real, byLink + DRAFT, real + DRAFT],
   })
   t.deepEqual(fileGrants(['chat', '--file', file]), { read: [], write: [], folders: [] })
 })

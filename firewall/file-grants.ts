@@ -35,19 +35,19 @@ export const draftIn = (folder: string, core: string): string => join(folder, dr
  */
 export function fileGrants(args: readonly string[], core: string): FileGrants {
   const [noun, verb] = args
-  if (noun === 'identity') return ofIdentity(args)
+  if (noun === 'identity') return ofIdentity(args, core)
   if (noun === 'send') return { read: single(optionValues(args, '--file')).flatMap(bothNames), write: [] }
   if (noun === 'files' && verb === 'save')
     return ofSaving(optionValues(args, '--to'), optionValues(args, '--into'), core)
-  if (noun === 'card') return { read: [], write: single(optionValues(args, '--file')).map(writable) }
+  if (noun === 'card') return ofNew(optionValues(args, '--file'), core)
   if (noun === 'contacts' && verb === 'add')
-    return { read: single(optionValues(args, '--file')).map(readable), write: [] }
-  if (noun === 'profile') return ofProfile(args)
+    return { read: single(optionValues(args, '--file')).flatMap(bothNames), write: [] }
+  if (noun === 'profile') return ofProfile(args, core)
   if (noun === 'chat') return ofChat(optionValues(args, '--files'))
   return { read: [], write: [] }
 }
 
-function ofIdentity(args: readonly string[]): FileGrants {
+function ofIdentity(args: readonly string[], core: string): FileGrants {
   const [, verb, ...rest] = args
   const files = optionValues(args, '--file')
   const read = optionValues(args, '--dongle')
@@ -55,14 +55,21 @@ function ofIdentity(args: readonly string[]): FileGrants {
   if (verb === 'backup') write.push(...files, ...optionValues(args, '--codes').flatMap(codeFiles))
   else if (verb === 'dongle') write.push(...positionals(rest).slice(0, 1))
   else read.push(...files)
-  return { read: single(read).map(readable), write: single(write).map(writable) }
+  const made = ofNew(write, core)
+  return { read: [...single(read).flatMap(bothNames), ...made.read], write: made.write }
 }
 
-function ofProfile(args: readonly string[]): FileGrants {
+/** Files that are to be made, each with its draft, which is read where it gets its name. */
+function ofNew(paths: readonly string[], core: string): FileGrants {
+  const drafts = single(paths).flatMap((path) => newNames(draftOf(path, core)))
+  return { read: drafts, write: [...paths.flatMap(newNames), ...drafts] }
+}
+
+function ofProfile(args: readonly string[], core: string): FileGrants {
   const [, verb, name] = args
   const read = verb === 'avatar' && name !== undefined && !name.startsWith('-') ? [name] : []
-  const write = verb === 'save' ? optionValues(args, '--to') : []
-  return { read: single(read).flatMap(bothNames), write: single(write).map(writable) }
+  const made = ofNew(verb === 'save' ? optionValues(args, '--to') : [], core)
+  return { read: [...single(read).flatMap(bothNames), ...made.read], write: made.write }
 }
 
 /** Into a folder the core may write, and see nothing of what is there but its own draft. */
@@ -100,14 +107,14 @@ function refusePatterns(paths: readonly string[]): void {
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
-/** What a link leads to is what is opened. */
-const readable = (path: string): string => (existsSync(path) ? realpathSync(path) : resolve(path))
-
 /** The file is not there yet; its folder may be a link. */
 function writable(path: string): string {
   const folder = dirname(resolve(path))
   return join(existsSync(folder) ? realpathSync(folder) : folder, basename(path))
 }
+
+/** As the person writes it, and where its folder lies; a link in its place leads nowhere: nothing is written there. */
+const newNames = (path: string): string[] => [...new Set([resolve(path), writable(path)])]
 
 /** As the person writes it, which is how the core asks for it, and where that leads. */
 function bothNames(path: string): string[] {

@@ -54,7 +54,7 @@ export async function askSecrets(
   input: NodeJS.ReadStream,
   output: NodeJS.WritableStream,
 ): Promise<string[]> {
-  if (!input.isTTY) return (await readText('', input, output)).split(/\r?\n/)
+  if (!input.isTTY) return (await whole(input)).replace(/[\r\n]+$/, '').split(/\r?\n/)
   const typed: string[] = []
   for (const prompt of prompts) typed.push(await askSecret(prompt, input, output))
   return typed
@@ -89,3 +89,10 @@ async function answered(answer: Promise<string>): Promise<string> {
     throw error
   })
 }
+
+/** A new password of the folder that was given where it must not be. */
+export const passwordInArguments = (): SottoError =>
+  new SottoError('E_SECRET_IN_ARGV', 'A password on the command line can be read by everybody on this machine.', {
+    kept: 'The password is as it was.',
+    next: 'Choose another one, and let it be asked for: sotto password set',
+  })

@@ -18,8 +18,6 @@ export interface RunOptions extends Omit<LaunchOptions, 'openBroker' | 'starting
 
 /** Runs a command of the firewall itself: no core is started. */
 export async function runFirewall(args: readonly string[], env: NodeJS.ProcessEnv): Promise<never> {
-  const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   // Whoever reads our output may leave first.
   process.stdout.on('error', () => process.exit())
   const out = (text: string): void => void process.stdout.write(text)
@@ -29,7 +27,7 @@ export async function runFirewall(args: readonly string[], env: NodeJS.ProcessEn
     const { systemBroker } = await import('./system-broker.ts')
     const { unlock } = await import('./unlock.ts')
     await firewallCommands({
-      ...{ args, env, out, now: Date.now, signal: stop.signal },
+      ...{ args, env, out, now: Date.now, stopped },
       unlock: () => unlock(brokerFolder(args, env), args, process),
       openBroker: (folder, unlocked) => systemBroker(folder, undefined, { unlocked }),
     })
@@ -39,6 +37,13 @@ export async function runFirewall(args: readonly string[], env: NodeJS.ProcessEn
     else explain(error)
     process.exit(isSottoError(error, 'E_USAGE') ? 2 : 1)
   }
+}
+
+/** The first signal that asks to end. */
+function stopped(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  return stop.signal
 }
 
 function errorValue(error: unknown): object {

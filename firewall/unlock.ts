@@ -9,7 +9,7 @@ import type { Console } from './join.ts'
 import { PasswordLimits } from './limits.ts'
 import { optionValues, positionals } from './options.ts'
 import { needsPassword, openPasswordFile, readPasswordFile, requireGood } from './password.ts'
-import { askSecret, firstLineOf } from './prompt.ts'
+import { askSecret, firstLineOf, passwordInArguments } from './prompt.ts'
 
 /** What a password opened. */
 export interface Unlocked {
@@ -80,16 +80,7 @@ export async function readNewPassword(
   args: readonly string[],
   { stdin, stderr }: Console,
 ): Promise<string | undefined> {
-  if (positionals(args).length > 2) {
-    throw new SottoError(
-      'E_SECRET_IN_ARGV',
-      'A password on the command line can be read by everybody on this machine.',
-      {
-        kept: 'The password is as it was.',
-        next: 'Choose another one, and let it be asked for: sotto password set',
-      },
-    )
-  }
+  if (positionals(args).length > 2) throw passwordInArguments()
   if (args[1] === 'remove') return undefined
   const typed = await askSecret('New password of this folder: ', stdin, stderr)
   requireGood(typed)

@@ -58,12 +58,15 @@ export function latin1(bytes: Uint8Array): string {
  */
 export function lookupKey(bytes: Uint8Array, length: number = bytes.length): string {
   let key = ''
-  for (let i = 0; i < length; i += 8) {
-    const [a, b, c, d] = [bytes[i]!, bytes[i + 1]!, bytes[i + 2]!, bytes[i + 3]!]
-    const [e, f, g, h] = [bytes[i + 4]!, bytes[i + 5]!, bytes[i + 6]!, bytes[i + 7]!]
-    key += String.fromCharCode(a, b, c, d, e, f, g, h)
-  }
+  for (let i = 0; i < length; i += 8) key += eight(bytes, i)
   return key
+}
+
+/** The text of 8 octets from `at` on. */
+export function eight(bytes: Uint8Array, at: number): string {
+  const [a, b, c, d] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!]
+  const [e, f, g, h] = [bytes[at + 4]!, bytes[at + 5]!, bytes[at + 6]!, bytes[at + 7]!]
+  return String.fromCharCode(a, b, c, d, e, f, g, h)
 }
 
 /** Opposite of `latin1`. */

@@ -12,6 +12,8 @@ export const errorCodes = {
   E_HAR: 'Export the recording again from the browser’s developer tools, as HAR with content.',
   E_LEARN: 'Record a longer visit that uses everything the site can do, or write a template by hand.',
   E_STATE_UNREADABLE: 'Check the owner and mode of the state folder, or restore it from a copy.',
+  E_STATE_COPIED:
+    'Compare with your contacts what is missing. If you put no copy back, each start is one on this file system (network, overlay, image): keep the folder on an ordinary disk, with --state.',
   E_STATE_BUSY: 'Another Sotto process uses this state folder: close it, or name another with --state.',
   E_PASSWORD_NEEDED: 'Start Sotto at a terminal, or name a file with the password: --password-file.',
   E_PASSWORD_WRONG:

@@ -1,5 +1,5 @@
 /** `sotto identity` as people meet it: backups in every form, made, proven and restored by the program itself. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
@@ -49,6 +49,7 @@ test('a file: made once, proven, restored elsewhere as the same person; then the
   t.is(told(t, await run(['show'])).backedUp, true)
   t.is(code(await run(['backup', '--file', join(folder, 'second')], PASSWORD)), 'E_IDENTITY_BACKED_UP')
   t.is(code(await run(['restore', '--file', file], PASSWORD)), 'E_IDENTITY_EXISTS')
+  t.deepEqual(readdirSync(folder).sort(), ['backup.txt', 'state'], 'nothing is left beside it')
 
   const elsewhere = await member(
     t,
@@ -65,7 +66,10 @@ test('a file: made once, proven, restored elsewhere as the same person; then the
 
 test('three pictures of codes, any two enough; with a dongle and no password', async (t) => {
   const { folder, state, run, uid } = await home(t)
-  const dongle = join(folder, 'stick.key')
+  // As a stick may be mounted: behind a link.
+  mkdirSync(join(folder, 'media'))
+  symlinkSync(join(folder, 'media'), join(folder, 'stick'))
+  const dongle = join(folder, 'stick', 'sotto.key')
   told(t, await member(t, state, ['identity', 'dongle', dongle, '--json']))
   t.is(statSync(dongle).mode & 0o777, 0o600)
   const made = await run(['backup', '--codes', folder, '--two-of-three', '--no-password', '--dongle', dongle])

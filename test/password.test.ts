@@ -39,6 +39,13 @@ test.serial('set, needed from then on by every command, changed, and taken away'
   t.regex(short.err, /E_PASSWORD_WEAK/)
   t.deepEqual(jsonLines(await succeed(member(t, ada, ['password', '--json']))), [{ password: false }])
 
+  for (const args of [['set', PASSWORD], ['remove', PASSWORD], [PASSWORD]]) {
+    const { err, status } = await member(t, ada, ['password', ...args, '--json'], `${PASSWORD}\n`)
+    t.regex(err, /E_SECRET_IN_ARGV/, args.join(' '))
+    t.false(err.includes(PASSWORD))
+    t.is(status, 2)
+  }
+
   const set = await succeed(member(t, ada, ['password', 'set', '--json'], `${PASSWORD}\n`))
   t.deepEqual(jsonLines(set), [{ password: true }])
   t.is(holders(ada, deviceKey), '')
@@ -90,6 +97,22 @@ test.serial('asked for at the terminal, also where standard input is a pipe; nev
   const left = await atTerminal(`${command} again`, ['not this one', '\u0003'])
   t.is(left.status, 130)
   t.notRegex(left.shown, /E_|Error/)
+})
+
+test.serial('a command of the firewall that waits for the password ends at the first signal', async (t) => {
+  const line = `echo "process $$"; exec ${process.execPath} ${memberMain} firewall list --state ${ben}`
+  const child = spawn('script', ['-qec', line, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  t.teardown(() => void child.kill('SIGKILL'))
+  let shown = ''
+  let isAsked = false
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text
+    if (isAsked || !shown.includes('Password of this folder: ')) return
+    isAsked = true
+    process.kill(Number(/process (\d+)/.exec(shown)![1]), 'SIGTERM')
+  })
+  const status = await new Promise((resolve) => child.once('close', resolve))
+  t.is(status, 128 + 15, shown)
 })
 
 /** Runs a line of shell at a terminal of its own, and types at each prompt for the password. */

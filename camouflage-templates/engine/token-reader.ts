@@ -1,5 +1,5 @@
 /** Finds a request's token without reading more of the request than it takes. */
-import { latin1, lookupKey } from '#protocol/bytes.ts'
+import { eight, latin1 } from '#protocol/bytes.ts'
 import { decodeText } from './encodings/text-encoding.ts'
 import type { Slot } from './hole.ts'
 import { TemplateLimits } from './limits.ts'
@@ -31,23 +31,37 @@ export function createTokenReader(message: Message): TokenReader {
   }
   const head = message.body!.head
   const needed = endOfToken(message, head)
+  // Most bodies are told apart by their first text, so that is compared as it is, and only what comes behind is made a text.
+  const [first] = head.pieces
+  const opening = typeof first === 'string' ? first : ''
+  const rest = { pieces: head.pieces.slice(opening === '' ? 0 : 1) }
   return (_target, _header, prefix) => {
     if (prefix === undefined) return 'needs-body'
-    const written = textOf(token, head, beginning(prefix, needed), false)
+    const written = begins(prefix, opening)
+      ? textOf(token, rest, textIn(prefix, opening.length, needed), false)
+      : undefined
     if (written === undefined) return prefix.length >= needed ? undefined : 'needs-body'
     return decodeText(token, written)
   }
 }
 
+function begins(bytes: Uint8Array, text: string): boolean {
+  if (bytes.length < text.length) return false
+  for (let i = 0; i < text.length; i++) if (bytes[i] !== text.charCodeAt(i)) return false
+  return true
+}
+
 /** Characters up to which a text is put together by ourselves: native code takes longer where it is not in the processor's caches. */
 const SHORT_TEXT = 256
 
-function beginning(bytes: Uint8Array, count: number): string {
-  const length = Math.min(count, bytes.length)
-  if (length > SHORT_TEXT) return latin1(bytes.subarray(0, length))
-  const eights = length - (length % 8)
-  let text = lookupKey(bytes, eights)
-  for (let i = eights; i < length; i++) text += String.fromCharCode(bytes[i]!)
+/** As Latin-1, from the octet `from` up to `to` or the end. */
+function textIn(bytes: Uint8Array, from: number, to: number): string {
+  const end = Math.min(to, bytes.length)
+  if (end - from > SHORT_TEXT) return latin1(bytes.subarray(from, end))
+  let text = ''
+  let at = from
+  for (; at + 8 <= end; at += 8) text += eight(bytes, at)
+  for (; at < end; at++) text += String.fromCharCode(bytes[at]!)
   return text
 }
 

@@ -1,8 +1,11 @@
+import { crc32, deflateSync } from 'node:zlib'
 import test from 'ava'
 import fc from 'fast-check'
-import { fromHex, hex, utf8 } from '#protocol/bytes.ts'
+import { concat, empty, fromHex, fromLatin1, hex, u32, utf8 } from '#protocol/bytes.ts'
+import { sha256 } from '#protocol/crypto/hash.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import { prng } from '#test/helpers/prng.ts'
+import { base32 } from '../chat/base32.ts'
 import { codeImage, drawnCode, readCodeImage } from './codes.ts'
 import { CONTAINER_LENGTH, needsOf, openBackup, Profile, sealBackup } from './container.ts'
 import { newDongle, readDongle } from './dongle.ts'
@@ -127,6 +130,12 @@ test('two of three parts, any two; one alone is nothing', async (t) => {
   t.regex(await refusal(() => fromParts([parts[0]!, parts[0]!])), /^E_BACKUP_PARTS: One part is there/)
   t.regex(await refusal(() => fromParts([parts[0]!, again[1]!])), /^E_BACKUP_PARTS: The parts do not fit/)
   t.regex(await refusal(async () => fromParts([parts[0]!, (await toParts(quick, 'all'))[1]!])), /^E_BACKUP_PARTS/)
+  const renumbered = parts[0]!.replace('SOTTO1:1', 'SOTTO1:2').replace(/:[A-Z2-7]{4}$/, '')
+  const check = base32(sha256(utf8(renumbered))).slice(0, 4)
+  t.regex(
+    await refusal(() => fromParts([parts[0]!, `${renumbered}:${check}`])),
+    /^E_BACKUP_PARTS: The parts do not fit/,
+  )
 })
 
 test('parts of different backups, and damaged parts, are told', async (t) => {
@@ -158,11 +167,31 @@ test('codes are read back from their pictures, alone and in files', async (t) =>
   t.regex(await refusal(() => readCodeImage(huge)), /^E_BACKUP_FORMAT.*too large/)
 })
 
+test('a picture that unfolds to more than it says is not unfolded', async (t) => {
+  const chunk = (name: string, content: Uint8Array): Uint8Array => {
+    const named = concat(fromLatin1(name), content)
+    return concat(u32(content.length), named, u32(crc32(named)))
+  }
+  const header = (side: number, interlace: number): Uint8Array =>
+    chunk('IHDR', concat(u32(side), u32(side), Uint8Array.of(8, 0, 0, 0, interlace)))
+  const signature = codeImage('X').subarray(0, 8)
+  // What follows the headers would fail by itself, but late: the reason tells that nothing was unfolded.
+  const rest = concat(chunk('IDAT', new Uint8Array(deflateSync(new Uint8Array(100_000)))), chunk('IEND', empty))
+  const of = (...headers: readonly Uint8Array[]): (() => string) => {
+    return () => readCodeImage(concat(signature, ...headers, rest))
+  }
+  t.regex(await refusal(of(header(100, 1))), /interlaced/)
+  t.regex(await refusal(of(header(100, 0), header(20_000, 0))), /damaged/)
+  t.regex(await refusal(of(chunk('tEXt', new Uint8Array(13)), header(20_000, 0))), /damaged/)
+  t.regex(await refusal(of(header(5_000, 0))), /too large/)
+  t.regex(await refusal(of(header(100, 0))), /no QR code/)
+})
+
 test('of several files, the one that is wrong is named; what does not belong together is told', async (t) => {
   const [first, second] = (await toParts(quick, 'two')).map(codeImage)
   t.regex(
     await refusal(() => readBackup([first!, second!.subarray(0, 200)], ['1.png', '2.png'])),
-    /^E_BACKUP_FORMAT: 2\.png: .*no QR code/,
+    /^E_BACKUP_FORMAT: 2\.png: .*damaged/,
   )
   t.regex(await refusal(() => readBackup([first!, utf8(backupFile(quick))])), /parts of one, and something else/)
   const other = codeImage('SOTTO-CARD:ABCDEFGH')

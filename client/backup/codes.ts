@@ -2,8 +2,8 @@
 import { PNG } from 'pngjs'
 import { encodeQR } from 'qr'
 import decodeQR from 'qr/decode.js'
-import { readU32 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
+import { stripPng } from '../files/pictures/png.ts'
 import { malformed } from './container.ts'
 
 /** Pixels a module, and modules of white around it, as the standard asks for. */
@@ -55,12 +55,14 @@ export function codeImage(text: string): Uint8Array {
 
 export const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((octet, i) => bytes[i] === octet)
 
-/** The text of the one code in a PNG picture. @throws SottoError E_BACKUP_FORMAT */
+/** The text of the one code in a PNG picture, perhaps a stranger's. @throws SottoError E_BACKUP_FORMAT */
 export function readCodeImage(file: Uint8Array): string {
-  if (file.length < 24 || readU32(file, 16) * readU32(file, 20) > PIXELS_MAX)
-    throw malformed('the picture is too large')
+  const png = stripPng(file)
+  if (png === undefined) throw malformed('the picture is damaged')
+  if (png.size.width * png.size.height > PIXELS_MAX) throw malformed('the picture is too large')
+  if (!png.isPlain) throw malformed('the picture is interlaced, and must be saved without that')
   try {
-    const { width, height, data } = PNG.sync.read(Buffer.from(file))
+    const { width, height, data } = PNG.sync.read(Buffer.from(png.stripped))
     return decodeQR({ width, height, data: new Uint8Array(data) }, { timeLimit: SEARCH_MS })
   } catch {
     throw malformed('no QR code can be read in the picture')

@@ -2,6 +2,7 @@
 import test from 'ava'
 import { fromHex } from '#protocol/bytes.ts'
 import { acquainted, Person, World } from './fixtures/world.ts'
+import { ChatLimits } from './limits.ts'
 
 const MINUTE = 60_000
 
@@ -129,4 +130,45 @@ test('where the state lies as before, nothing is begun anew', async (t) => {
   const before = known()
   alice.restart()
   t.deepEqual(known(), before)
+})
+
+test('a folder that is another copy at each start: bounded, told, and what is said arrives', async (t) => {
+  const world = new World(37)
+  const [alice, bob] = [new Person(world, 'Alice'), new Person(world, 'Bob')]
+  await acquainted(world, alice, bob)
+  const { prekeys, archivedSessions, copiedTimes } = ChatLimits
+  const starts = prekeys + 4
+  for (let start = 1; start <= starts; start++) {
+    alice.mailbox.disconnect()
+    alice.place++
+    alice.restart()
+    alice.chat.connected()
+    const told: string[] = []
+    alice.chat.onEvent(
+      (event) => void (event.type === 'problem' && told.push(`${event.error.code} ${event.error.message}`)),
+    )
+    await world.pass(2 * MINUTE)
+    t.is(told.length, 1)
+    t.regex(
+      told[0]!,
+      start === 1 ? /^E_STATE_COPIED .*is a copy/ : new RegExp(`at ${Math.min(start, copiedTimes)} starts`),
+    )
+    alice.chat.send(bob.id, `${start} of Alice`)
+    bob.chat.send(alice.id, `${start} of Bob`)
+    await world.pass(2 * MINUTE)
+  }
+  const all = (name: string): string[] => Array.from({ length: starts }, (_, i) => `${i + 1} of ${name}`)
+  t.deepEqual(bob.texts(alice), all('Alice'))
+  t.deepEqual(alice.texts(bob), all('Bob'))
+  t.deepEqual([...world.broken, ...world.gateway.broken], [])
+  t.is(alice.records.prekeys().length, prekeys)
+  t.is(alice.records.profile()!.copied!.length, copiedTimes)
+  for (const each of [alice, bob]) {
+    for (const { sessions } of each.records.contacts()) t.true(sessions.length <= archivedSessions + 1)
+  }
+  alice.restart()
+  const told: string[] = []
+  alice.chat.onEvent((event) => void told.push(event.type))
+  await world.pass(1)
+  t.deepEqual(told, [], 'it lies as before: nothing is said')
 })

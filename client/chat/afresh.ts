@@ -5,6 +5,7 @@
  */
 import type { Millis, Random } from '#protocol/bytes.ts'
 import { empty, latin1 } from '#protocol/bytes.ts'
+import { SottoError } from '#protocol/errors.ts'
 import { samePlace } from '../store/place.ts'
 import { newSeries } from './contacts.ts'
 import type { Journal } from './journal.ts'
@@ -20,21 +21,42 @@ const ONE_TIME_SKIPPED = 65_536
 /**
  * Before anything else is done with the state, which is kept at `place` now: begins afresh where it was elsewhere when it was
  * opened last.
+ * @returns what the person is to be told, where it began afresh: E_STATE_COPIED
  * @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE
  */
-export function openAt(place: Uint8Array, records: Records, journal: Journal, now: Millis, random: Random): void {
-  const { place: before } = records.profile()!
-  if (before !== undefined && samePlace(before, place)) return
+export function openAt(
+  place: Uint8Array,
+  records: Records,
+  journal: Journal,
+  now: Millis,
+  random: Random,
+): SottoError | undefined {
+  const { place: before, copied = [] } = records.profile()!
+  if (before !== undefined && samePlace(before, place)) return undefined
+  const lately = copied.filter((at) => Math.abs(now - at) < ChatLimits.copiedWindowMs)
+  const times = before === undefined ? lately : [...lately, now].slice(-ChatLimits.copiedTimes)
   journal.commit(() => {
     if (before !== undefined) beginAfresh(records, now, random)
-    records.putProfile({ ...records.profile()!, place })
+    records.putProfile({ ...records.profile()!, place, copied: times })
+  })
+  return before === undefined ? undefined : asCopy(times.length)
+}
+
+/** A folder that is another one at each start costs a greeting to each contact each time: the person hears of that. */
+function asCopy(times: number): SottoError {
+  const what =
+    times === 1
+      ? 'The state folder is a copy of the one that was used before. What was done with that one since is missing here.'
+      : `The state folder was another copy at ${times} starts within a week.`
+  return new SottoError('E_STATE_COPIED', `${what} All conversations begin afresh.`, {
+    kept: 'What this folder holds; no key is used twice.',
   })
 }
 
 function beginAfresh(records: Records, now: Millis, random: Random): void {
   const prekeys = records.prekeys()
   const next = nextPrekey(prekeys.at(-1), now, random)
-  records.putPrekeys([...prekeys, { ...next, id: next.id + PREKEYS_SKIPPED }])
+  records.putPrekeys([...prekeys, { ...next, id: next.id + PREKEYS_SKIPPED }].slice(-ChatLimits.prekeys))
   const profile = records.profile()!
   const oneTimeNext = (profile.oneTimeNext ?? 1) + ONE_TIME_SKIPPED
   records.putProfile({ ...profile, oneTimeNext, card: empty, cardBasis: empty })

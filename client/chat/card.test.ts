@@ -159,7 +159,8 @@ test('good until its prekey expires', (t) => {
 test('ChatLimits.nameBytes and gatewayBytes', (t) => {
   t.true(isName('é'.repeat(ChatLimits.nameBytes / 2)))
   t.false(isName(`${'é'.repeat(ChatLimits.nameBytes / 2)}e`))
-  for (const name of ['', ' a', 'a\n', 'a\u2028b']) t.false(isName(name), JSON.stringify(name))
+  for (const name of ['', ' a', 'a\n', 'a\u2028b', 'a\u200fb', 'a\u061cb', 'a\u202eb'])
+    t.false(isName(name), JSON.stringify(name))
   t.throws(() => signCard(identityFrom(1), contentFrom(1, { name: '' })), { instanceOf: RangeError })
   const gateway = (length: number): Card =>
     cardFrom(1, { addresses: [{ ...contentFrom(1).addresses[0]!, gateway: new Uint8Array(length) }] })

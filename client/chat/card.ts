@@ -64,7 +64,7 @@ export interface Card extends CardContent, PublicIdentity {
 }
 
 /** Octets that neither a line nor a terminal takes well: controls, line and paragraph separators, marks of direction. */
-const unwanted = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u
+const unwanted = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u
 
 /** True for 1 to 64 octets of UTF-8 without control characters, and without space at either end. */
 export function isName(name: string): boolean {

@@ -82,9 +82,11 @@ export class Chat {
     const { store, place, random } = options
     const records = new Records(store)
     if (records.profile() === undefined) return undefined
-    if (place !== undefined) openAt(place, records, new Journal(store), Math.floor(options.now()), random)
+    const now = Math.floor(options.now())
+    const notice = place && openAt(place, records, new Journal(store), now, random)
     const engine = new Engine(options, records.profile()!)
     engine.start()
+    if (notice !== undefined) engine.hub.standing = { type: 'problem', error: notice }
     return new Chat(engine)
   }
 

@@ -48,9 +48,13 @@ export function newSeries({ sent }: Contact, now: Millis): Contact['sent'] {
   return { next: Math.max(now, sent.next), hash: NO_HASH }
 }
 
-/** With a card of theirs, unless a newer one is here. */
+/**
+ * With a card of theirs, unless a newer one is here. New keys make it newer, whatever its date: who stole those of before can
+ * have signed any.
+ */
 export function withCard(contact: Contact, card: Card, current: Card | undefined): Contact {
-  if (current !== undefined && card.issued < current.issued) return contact
+  const isSameKeys = current?.chain.length === card.chain.length
+  if (isSameKeys && card.issued < current.issued) return contact
   const { avatar = {}, ...rest } = contact
   return { ...rest, name: card.name, card: card.bytes, avatar: withNamed(avatar, card.avatar) }
 }

@@ -45,12 +45,7 @@ async function play({ world, alice, bob }: Scene): Promise<void> {
 }
 
 async function check({ world, alice, bob }: Scene): Promise<void> {
-  for (const person of [alice, bob]) {
-    person.stepsToLive = Number.POSITIVE_INFINITY
-    if (person.dead) person.restart()
-    person.mailbox.resubscribe()
-    person.chat.connected()
-  }
+  for (const person of [alice, bob]) person.recover()
   await world.pass(20 * MINUTE)
   assert.deepEqual(bob.texts(alice), ['one', 'three'])
   assert.deepEqual(alice.texts(bob), ['two'])

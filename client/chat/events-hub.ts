@@ -4,11 +4,15 @@ import type { ChatEvent } from './events.ts'
 export type Listener = (event: ChatEvent) => void
 
 export class EventsHub {
+  /** Told to everybody who begins to listen: it happened before there was anybody. */
+  standing: ChatEvent | undefined
   private readonly listeners = new Set<Listener>()
 
   /** Returns how to stop. */
   listen(listener: Listener): () => void {
     this.listeners.add(listener)
+    const { standing } = this
+    if (standing !== undefined) queueMicrotask(() => this.listeners.has(listener) && listener(standing))
     return () => this.listeners.delete(listener)
   }
 

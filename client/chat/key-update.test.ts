@@ -3,8 +3,10 @@ import test from 'ava'
 import { fastEqual, fromHex, hex } from '#protocol/bytes.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import type { BoxedAddress } from './address.ts'
+import { keptCard, readCard, signCard } from './card.ts'
+import { DOCUMENT_LENGTH } from './documents.ts'
 import { acquainted, cards, Person, World } from './fixtures/world.ts'
-import { deriveSecrets } from './identity.ts'
+import { deriveSecrets, identityOf } from './identity.ts'
 import { ChatLimits } from './limits.ts'
 
 const MINUTE = 60_000
@@ -128,6 +130,37 @@ test('who has only an old card reaches the new keys; an old card given again is 
   t.true(carol.chat.contact(alice.id).changed, 'the card named other keys')
   const error = t.throws(() => bob.chat.addContact(old!))
   t.true(isSottoError(error, 'E_CARD_CHANGED'))
+})
+
+test('a thief has signed a card with a date far ahead: after the update the owner is reached again', async (t) => {
+  const { world, alice, bob } = await friends()
+  const [known] = await cards(world, alice)
+  const stolen = identityOf({ ...alice.records.profile()!, chain: known!.chain })
+  const addresses = known!.addresses.map((each) => ({ ...each, sid: new Uint8Array(24).fill(6) }))
+  const forged = readCard(signCard(stolen, { ...known!, name: 'Mallory', issued: 2 ** 50, addresses }))
+  bob.chat.addContact(forged)
+  t.is(bob.chat.contact(alice.id).ownName, 'Mallory')
+  rotate(alice)
+  await world.pass(5 * MINUTE)
+  const kept = keptCard(bob.records.contact(fromHex(alice.id)!)!.card)!
+  t.is(kept.chain.length, 2 * DOCUMENT_LENGTH)
+  t.is(bob.chat.contact(alice.id).ownName, 'Alice')
+  bob.chat.send(alice.id, 'to the real one')
+  await world.pass(20 * MINUTE)
+  t.deepEqual(alice.texts(bob), ['hello', 'to the real one'])
+})
+
+test('a clock that was ahead: cards made once it is right are still the newer ones', async (t) => {
+  const { world, alice, bob } = await friends()
+  alice.clockOff = 400 * 86_400_000
+  alice.chat.setName('Alice of next year')
+  await world.pass(5 * MINUTE)
+  alice.clockOff = 0
+  alice.restart()
+  alice.chat.connected()
+  alice.chat.setName('Alice again')
+  await world.pass(5 * MINUTE)
+  t.is(bob.chat.contact(alice.id).ownName, 'Alice again')
 })
 
 test('a backup of somebody else changes nothing; beyond the last document there is no update', async (t) => {

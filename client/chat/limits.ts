@@ -24,6 +24,14 @@ export const ChatLimits = {
   prekeyKeptMs: 2_592_000_000,
   /** Milliseconds from making a prekey until cards with it are refused: 30 days. A message sent on the last day has 7 to arrive. */
   prekeyValidMs: 2_592_000_000,
+  /**
+   * Signed prekeys, by count. Attack: a folder that is another copy at each start, which makes one each time. Weekly ones are 10 at
+   * the most. Who has a card with one that had to go hears nothing until they have a fresh card.
+   */
+  prekeys: 32,
+  /** Starts as another copy that are remembered, by count and for how many milliseconds (7 days), to be told. Attack: as above. */
+  copiedTimes: 32,
+  copiedWindowMs: 604_800_000,
   /** One-time keys on a full shelf; with fewer than 25 left, new ones are made. Who finds none gets the last resort. */
   oneTime: 100,
   /** The same of ML-KEM-1024, 34 kB on the shelf; with fewer than 5 left, new ones are made. */

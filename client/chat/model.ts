@@ -253,4 +253,6 @@ export interface Profile {
   readonly askEvery?: number
   /** Where the state was kept when it was last opened: elsewhere, it is a copy. Missing: nobody has looked. */
   readonly place?: Uint8Array
+  /** When it was found to be a copy, lately. */
+  readonly copied?: readonly Millis[]
 }

@@ -212,12 +212,7 @@ for (const who of ['alice', 'bob'] as const) {
         await world.pass(10_000)
       }
       reached = person.restarts > restarts
-      for (const each of [alice, bob]) {
-        each.stepsToLive = Number.POSITIVE_INFINITY
-        if (each.dead) each.restart()
-        each.mailbox.resubscribe()
-        each.chat.connected()
-      }
+      for (const each of [alice, bob]) each.recover()
       await world.pass(20 * MINUTE)
       assert.deepEqual(bob.texts(alice), ['one', 'two'], `step ${steps}`)
       assert.deepEqual([...alice.records.outbox(), ...bob.records.outbox()], [])

@@ -2,7 +2,7 @@
 import { concat, empty, fastEqual, type Millis, type Random, u32, utf8, wipe } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { encodeAddresses } from './address.ts'
-import { isName, signCard } from './card.ts'
+import { isName, keptCard, signCard } from './card.ts'
 import { extendChain, NO_NEXT } from './documents.ts'
 import { commitmentOf, deriveIdentity, type Identity, identityOf, MASTER_LENGTH } from './identity.ts'
 import type { After } from './journal.ts'
@@ -93,7 +93,9 @@ export class Self {
     const { name, avatar } = profile
     const basis = sha256(utf8(`${name}\0`), avatar ?? empty, made).slice(0, 16)
     if (fastEqual(basis, profile.cardBasis)) return profile.card
-    const card = signCard(this.identity, { name, issued: now, prekey, addresses: queues, ...(avatar && { avatar }) })
+    // A clock that was ahead once must not make contacts take every later card for an older one.
+    const issued = Math.max(now, (keptCard(profile.card)?.issued ?? 0) + 1)
+    const card = signCard(this.identity, { name, issued, prekey, addresses: queues, ...(avatar && { avatar }) })
     this.records.putProfile({ ...profile, card, cardBasis: basis })
     return card
   }

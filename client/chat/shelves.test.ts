@@ -266,12 +266,7 @@ for (const who of ['alice', 'bob'] as const) {
       alice.survive(() => alice.chat.send(bob.id, 'hello'))
       await world.pass(5_000)
       const wasReached = scene[who].restarts > 0 || scene[who].dead
-      for (const person of [alice, bob]) {
-        person.stepsToLive = Number.POSITIVE_INFINITY
-        if (person.dead) person.restart()
-        person.mailbox.resubscribe()
-        person.chat.connected()
-      }
+      for (const person of [alice, bob]) person.recover()
       if (alice.chat.history(bob.id, { limit: 1 }).length === 0) alice.chat.send(bob.id, 'hello')
       await world.pass(20 * MINUTE)
       t.deepEqual(bob.texts(alice), ['hello'], `step ${step}`)

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { openStore } from '#client/store/open-store.ts'
+import { passwordInArguments } from '#firewall/prompt.ts'
 import type { AddCommand, Ground } from './commands.ts'
 import { createOutput } from './report.ts'
 
@@ -15,7 +16,9 @@ export function registerPassword(program: Command, add: AddCommand, ground: Grou
   const password = program
     .command('password')
     .description('The password of this folder: show whether there is one, set, remove.')
-  const show = async ({ json }: Options): Promise<void> => {
+  const show = async ({ json }: Options, { args }: Command): Promise<void> => {
+    // The launcher does nothing with it either: what stands behind a verb here can only be a password.
+    if (args.length > 0) throw passwordInArguments()
     const { isSet, lock } = await broker.password()
     const chat = join(folder, 'chat')
     // Locks its key where that is not locked yet.
@@ -25,7 +28,11 @@ export function registerPassword(program: Command, add: AddCommand, ground: Grou
       : 'This folder has no password: whoever has it has your messages. Next: sotto password set'
     createOutput(json === true, streams.stdout, streams.stderr).result({ password: isSet }, text)
   }
-  add('show', 'Show whether there is one.', password, true).action(show)
-  add('set', 'Set one, or another: it is asked for, or the first line of standard input.', password).action(show)
-  add('remove', 'Take it away: whoever has the folder then has what it holds.', password).action(show)
+  add('show', 'Show whether there is one.', password, true).allowExcessArguments().action(show)
+  add('set', 'Set one, or another: it is asked for, or the first line of standard input.', password)
+    .allowExcessArguments()
+    .action(show)
+  add('remove', 'Take it away: whoever has the folder then has what it holds.', password)
+    .allowExcessArguments()
+    .action(show)
 }

@@ -35,7 +35,7 @@ export function registerProfile(program: Command, add: AddCommand, ground: Groun
     .action((name, options) => run.rename(name, options))
   add(
     'avatar',
-    'Show a picture to your contacts: PNG, JPEG or WebP; the middle of it is taken, and nothing it tells.',
+    'Show a picture to your contacts: PNG or JPEG; the middle of it is taken, and nothing it tells.',
     profile,
   )
     .argument('[file]')
@@ -148,11 +148,11 @@ class ProfileCommands {
   }
 
   async save(name: string | undefined, options: Options & { readonly to: string }): Promise<void> {
-    await this.with(options, false, async ({ chat }, output) => {
+    await this.with(options, false, async ({ chat, folder }, output) => {
       const contact = name === undefined ? undefined : contactNamed(chat.contacts(), name)
       const avatar = contact === undefined ? chat.avatars.own() : chat.avatars.of(contact.id)
       if (avatar === undefined) throw noAvatar(contact)
-      writeNew(options.to, avatar.jpeg)
+      writeNew(options.to, avatar.jpeg, folder)
       output.result({ path: options.to, ...avatarJson(avatar) }, `It is in ${options.to}.`)
     })
   }
@@ -179,7 +179,7 @@ class ProfileCommands {
 /** Decoders are loaded where they are wanted. @throws SottoError E_FILE, E_AVATAR */
 export async function faceAt(path: string): Promise<Face> {
   const { faceOf } = await import('#client/files/pictures/face.ts')
-  return await faceOf(path)
+  return faceOf(path)
 }
 
 /** There is none to be written. */

@@ -4,6 +4,7 @@ import { sanitize } from './sanitize.ts'
 
 test('escape sequences, bells and direction marks lose their power', (t) => {
   t.is(sanitize('a\u001b[2Jb\u0007\u009b31mc\u202ed'), 'a�[2Jb��31mc�d')
+  t.is(sanitize('a\u200fb\u061cc\u2067d'), 'a�b�c�d')
   t.is(sanitize('one\ntwo\rthree'), 'one�two�three')
   t.is(sanitize('one\ntwo\rthree', true), 'one\ntwo�three')
 })

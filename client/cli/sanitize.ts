@@ -19,6 +19,6 @@ export function sanitize(text: string, multiline = false): string {
 
 function isControl(code: number): boolean {
   const direction =
-    (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code === 0x200e || code === 0x200f
+    (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || [0x061c, 0x200e, 0x200f].includes(code)
   return code < 0x20 || (code >= 0x7f && code < 0xa0) || direction || code === 0x2028 || code === 0x2029
 }

@@ -2,11 +2,12 @@
  * Where a file that has come is put for the person: under a name that is free, 0600, whole or not at all. It is written
  * under another name first, and nothing is ever replaced.
  */
-import { closeSync, constants, copyFileSync, existsSync, linkSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, existsSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { numberedName } from '#client/chat/files/file-name.ts'
 import { draftIn, draftOf } from '#firewall/file-grants.ts'
 import { SottoError } from '#protocol/errors.ts'
+import { placed } from './placed.ts'
 
 /** Names that are tried. */
 const NUMBERS = 1_000
@@ -83,30 +84,6 @@ async function write(draft: string, content: AsyncIterable<Uint8Array>): Promise
     }
   } finally {
     closeSync(file)
-  }
-}
-
-/** False where the name is taken. Unlike a rename, neither way replaces anything. */
-function placed(draft: string, path: string): boolean {
-  try {
-    linkSync(draft, path)
-    return true
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return false
-    // A stick may know no links.
-    if (code === 'EPERM' || code === 'ENOTSUP' || code === 'ENOSYS') return copied(draft, path)
-    throw error
-  }
-}
-
-function copied(draft: string, path: string): boolean {
-  try {
-    copyFileSync(draft, path, constants.COPYFILE_EXCL)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
   }
 }
 

@@ -105,7 +105,8 @@ export function createEmpty(path: string): void {
 /** Every write waits for the disk: `fsync` is not to be had under Node's permission model. */
 const FLUSHED = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_SYNC
 
-function writeFlushed(path: string, content: Uint8Array): void {
+/** A new file of mode 0600; on the disk when this returns. */
+export function writeFlushed(path: string, content: Uint8Array): void {
   const file = openSync(path, FLUSHED, 0o600)
   try {
     for (let at = 0; at < content.length; ) at += writeSync(file, content, at)

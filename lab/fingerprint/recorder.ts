@@ -8,10 +8,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createHttp } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { createServer as createHttp2 } from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
-import { createServer as createTcp } from 'node:net'
-import { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { connect, createServer as createTcp } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket, TlsOptions } from 'node:tls'
 import { createServer as createTls } from 'node:tls'
 import type { ClientHello } from '#firewall/dialers/client-hello.ts'
 import { readClientHello } from '#firewall/dialers/client-hello.ts'
@@ -59,7 +59,11 @@ export interface Recorder {
 
 export const RECORDED_HOST = 'www.example.org'
 
-/** `answer`: what the site has at a path; 404 for undefined. `alpn`: what the server offers. */
+/**
+ * `answer`: what the site has at a path; 404 for undefined. `alpn`: what the server offers. Three servers behind each other, so that we hear what
+ * comes in and what TLS makes of it: Node's TLS over a stream of ours can end the process, as it may write to one that it has shut down
+ * (an assertion in its JSStreamSocket, `doWrite`).
+ */
 export async function startRecorder(
   answer: (path: string) => Answer | undefined,
   alpn: readonly string[] = ['h2', 'http/1.1'],
@@ -72,57 +76,132 @@ export async function startRecorder(
     asked.get(request.target)?.()
     return answer(request.target.split('?')[0]!)
   }
-  const sockets = new Set<Socket>()
-  const tls = createTls({ cert: certificate, key: privateKey, ALPNProtocols: [...alpn] })
-  tls.on('tlsClientError', () => {})
-  const tcp = createTcp((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {}).on('close', () => sockets.delete(socket))
-    void accept(socket, tls, (connection) => seen.push(connection), note)
-  }).listen(0, '127.0.0.1')
-  await once(tcp, 'listening')
+  const recording = new Recording(note, (connection) => seen.push(connection))
+  const port = await recording.listen({ cert: certificate, key: privateKey, ALPNProtocols: [...alpn] })
   const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
   return {
-    port: (tcp.address() as AddressInfo).port,
-    ...{ authority, pin, seen, keyHash: Buffer.from(sha256(new Uint8Array(spki))).toString('base64') },
+    ...{ port, authority, pin, seen, keyHash: Buffer.from(sha256(new Uint8Array(spki))).toString('base64') },
     asked: (path) => new Promise((resolve) => asked.set(path, resolve)),
-    close: async () => {
-      for (const socket of sockets) socket.destroy()
-      tcp.close()
-      await once(tcp, 'close')
-    },
+    close: () => recording.close(),
   }
 }
 
 type Note = (connection: SeenConnection, request: SeenRequest) => Answer | undefined
 
-async function accept(
-  socket: Socket,
-  tls: ReturnType<typeof createTls>,
-  seen: (connection: SeenConnection) => void,
-  note: Note,
-): Promise<void> {
-  let raw: Uint8Array = new Uint8Array(0)
-  let connection: SeenConnection | undefined
-  const lower = tee(socket, (chunk) => {
-    raw = Buffer.concat([raw, chunk])
-    if (connection === undefined) {
-      const hello = readClientHello(raw)
-      if (hello === undefined) return
-      connection = { hello, protocol: undefined, resumed: false, records: [], frames: [], requests: [] }
-      seen(connection)
+class Recording {
+  private readonly note: Note
+  private readonly seen: (connection: SeenConnection) => void
+  private readonly sockets = new Set<Socket>()
+  private readonly servers: Server[] = []
+  /** By the two ports of the connection to the next server. */
+  private readonly connections = new Map<string, () => SeenConnection | undefined>()
+
+  constructor(note: Note, seen: (connection: SeenConnection) => void) {
+    this.note = note
+    this.seen = seen
+  }
+
+  /** Returns the port that visitors come to. */
+  async listen(secrets: TlsOptions): Promise<number> {
+    const h2 = createHttp2((request, response) => this.serve(request, response, request.stream.session?.socket))
+    h2.on('sessionError', () => {})
+    const h1 = createHttp((request, response) => this.serve(request, response, request.socket))
+    const ports = { h2: await this.open(h2), h1: await this.open(h1) }
+    const tls = createTls(secrets, (upper) => this.secured(upper, ports))
+    tls.on('tlsClientError', () => {})
+    const inner = await this.open(tls)
+    return await this.open(createTcp((socket) => this.accept(socket, inner)))
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy()
+    await Promise.all(
+      this.servers.map(async (server) => {
+        server.close()
+        await once(server, 'close')
+      }),
+    )
+  }
+
+  private async open(server: Server): Promise<number> {
+    this.servers.push(server)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return (server.address() as AddressInfo).port
+  }
+
+  /** What a visitor sends, as an observer on the path has it. */
+  private accept(socket: Socket, next: number): void {
+    let raw: Uint8Array = new Uint8Array(0)
+    let connection: SeenConnection | undefined
+    socket.on('data', (chunk: Buffer) => {
+      raw = Buffer.concat([raw, chunk])
+      if (connection === undefined) {
+        const hello = readClientHello(raw)
+        if (hello === undefined) return
+        connection = { hello, protocol: undefined, resumed: false, records: [], frames: [], requests: [] }
+        this.seen(connection)
+      }
+      raw = takeRecords(raw, connection.records)
+    })
+    this.pass(socket, next, () => connection)
+  }
+
+  /** What is in it. */
+  private secured(upper: TLSSocket, ports: { readonly h2: number; readonly h1: number }): void {
+    const connection = this.connections.get(portsOf(upper))?.()
+    if (connection === undefined) return void upper.destroy()
+    connection.protocol = upper.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'
+    connection.resumed = upper.isSessionReused()
+    if (connection.protocol === 'h2') hearFrames(upper, connection.frames)
+    this.pass(upper, connection.protocol === 'h2' ? ports.h2 : ports.h1, () => connection)
+  }
+
+  /** On to the next server and back, until either ends. */
+  private pass(socket: Socket, port: number, connection: () => SeenConnection | undefined): void {
+    // What comes before there is where to pass it on waits.
+    socket.pause()
+    const next = connect(port, '127.0.0.1', () => {
+      this.connections.set(`${next.localPort} ${port}`, connection)
+      socket.pipe(next).pipe(socket)
+    })
+    const ends = [socket, next]
+    for (const each of ends) {
+      this.sockets.add(each)
+      each
+        .on('error', () => {})
+        .on('close', () => {
+          this.sockets.delete(each)
+          for (const other of ends) other.destroySoon()
+        })
     }
-    raw = takeRecords(raw, connection.records)
+  }
+
+  private serve(
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+    socket: Socket | TLSSocket | undefined,
+  ): void {
+    const connection = socket === undefined ? undefined : this.connections.get(portsOf(socket))?.()
+    if (connection === undefined) return void request.socket.destroy()
+    reply(request, response, this.note(connection, seenOf(request.method!, request.url!, request.rawHeaders)))
+  }
+}
+
+/** At the end that was called. */
+const portsOf = ({ remotePort, localPort }: Socket | TLSSocket): string => `${remotePort} ${localPort}`
+
+function hearFrames(socket: Duplex, frames: Frame[]): void {
+  let rest: Uint8Array = new Uint8Array(0)
+  let begun = false
+  socket.on('data', (chunk: Buffer) => {
+    rest = Buffer.concat([rest, chunk])
+    if (!begun && rest.length < PREFACE.length) return
+    const read = readFrames(begun ? rest : rest.subarray(PREFACE.length))
+    begun = true
+    rest = read.rest
+    frames.push(...read.frames.map((frame) => ({ ...frame, payload: new Uint8Array(frame.payload) })))
   })
-  const secured = once(tls, 'secureConnection')
-  tls.emit('connection', lower)
-  const [upper] = (await secured.catch(() => [])) as [TLSSocket?]
-  if (upper === undefined || connection === undefined) return
-  connection.protocol = upper.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'
-  connection.resumed = upper.isSessionReused()
-  upper.on('error', () => {})
-  if (connection.protocol === 'h2') serveH2(upper, connection, note)
-  else serveH1(upper, connection, note)
 }
 
 /** Whole records are told and taken off. */
@@ -135,30 +214,6 @@ function takeRecords(bytes: Uint8Array, lengths: number[]): Uint8Array {
     at += 5 + length
   }
   return bytes.subarray(at)
-}
-
-function serveH2(socket: TLSSocket, connection: SeenConnection, note: Note): void {
-  let rest: Uint8Array = new Uint8Array(0)
-  let begun = false
-  const plain = tee(socket, (chunk) => {
-    rest = Buffer.concat([rest, chunk])
-    if (!begun && rest.length < PREFACE.length) return
-    const read = readFrames(begun ? rest : rest.subarray(PREFACE.length))
-    begun = true
-    rest = read.rest
-    connection.frames.push(...read.frames.map((frame) => ({ ...frame, payload: new Uint8Array(frame.payload) })))
-  })
-  const server = createHttp2((request: Http2ServerRequest, response: Http2ServerResponse) => {
-    reply(request, response, note(connection, seenOf(request.method, request.url, request.rawHeaders)))
-  })
-  server.on('sessionError', () => {})
-  server.emit('connection', plain)
-}
-
-function serveH1(socket: TLSSocket, connection: SeenConnection, note: Note): void {
-  createHttp((request, response) => {
-    reply(request, response, note(connection, seenOf(request.method!, request.url!, request.rawHeaders)))
-  }).emit('connection', socket)
 }
 
 function seenOf(method: string, target: string, raw: readonly string[]): SeenRequest {
@@ -187,26 +242,4 @@ function endAfter(request: IncomingMessage | Http2ServerRequest, response: Serve
   if (!('stream' in request)) return void response.setHeader('connection', 'close')
   const { session } = request.stream
   response.once('finish', () => session?.close())
-}
-
-/** The same stream, with an ear on what comes in. */
-function tee(socket: Duplex, hear: (chunk: Buffer) => void): Duplex {
-  const stream = new Duplex({
-    read: () => void socket.resume(),
-    write: (chunk, _, done) => void socket.write(chunk, () => done()),
-    final: (done) => void socket.end(() => done()),
-    destroy: (error, done) => {
-      socket.destroy()
-      done(error)
-    },
-  })
-  socket.on('data', (chunk: Buffer) => {
-    hear(chunk)
-    if (!stream.push(chunk)) socket.pause()
-  })
-  socket.on('end', () => stream.push(null))
-  socket.on('close', () => stream.destroy())
-  socket.on('error', () => {})
-  stream.on('error', () => {})
-  return stream
 }

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { concat, fromLatin1, hex, u16 } from '#protocol/bytes.ts'
+import { concat, fromLatin1, hex, readU16, u16 } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { encodeEnvelope, MessageType, pad } from '../envelope.ts'
 import { faceFrom, jpegOf } from '../fixtures/faces.ts'
@@ -53,6 +53,8 @@ test('ChatLimits.avatarSide: what claims to unfold to more is nothing', (t) => {
   const bomb = jpeg.slice()
   bomb.set(concat(u16(65_535), u16(65_535)), frame + 5)
   t.is(readAvatar(built(bomb)), undefined)
+  const second = bomb.subarray(frame, frame + 2 + readU16(bomb, frame + 2))
+  t.is(readAvatar(built(concat(jpeg.subarray(0, -2), second, jpeg.subarray(-2)))), undefined, 'a second frame')
 })
 
 test('ChatLimits.avatarBytes: one more is nothing, and the longest fits one message, whatever rides along', (t) => {

@@ -278,12 +278,7 @@ for (const who of ['alice', 'bob'] as const) {
       bob.survive(() => bob.chat.avatars.look(alice.id))
       await world.pass(MINUTE)
       const reached = scene[who].restarts > 0
-      for (const person of [alice, bob]) {
-        person.stepsToLive = Number.POSITIVE_INFINITY
-        if (person.dead) person.restart()
-        person.mailbox.resubscribe()
-        person.chat.connected()
-      }
+      for (const person of [alice, bob]) person.recover()
       await world.pass(20 * MINUTE)
       bob.chat.avatars.look(alice.id)
       await world.pass(20 * MINUTE)

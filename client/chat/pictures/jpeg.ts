@@ -42,8 +42,9 @@ const SCANS = 32
 /** undefined where it is no sound JPEG. */
 export function stripJpeg(bytes: Uint8Array): Jpeg | undefined {
   const segments = segmentsOf(bytes)
-  const frame = segments?.find(({ marker }) => isFrame(marker))?.content
-  if (segments === undefined || frame === undefined || frame.length < 6) return undefined
+  const [frame, ...others] = segments?.flatMap(({ marker, content }) => (isFrame(marker) ? [content] : [])) ?? []
+  // A second frame would say another size.
+  if (segments === undefined || frame === undefined || frame.length < 6 || others.length > 0) return undefined
   const scans = segments.filter(({ marker }) => marker === Marker.sos).length
   if (scans === 0) return undefined
   const orientation = segments.map(orientationOf).find((each) => each !== undefined) ?? 1

@@ -32,7 +32,7 @@ const pngOf = (width: number, height: number, at: Painter): Buffer => {
 const jpegOf = (width: number, height: number, at: Painter): Uint8Array =>
   new Uint8Array(jpeg.encode({ width, height, data: painted(width, height, at) }, 90).data)
 
-function faceIn(t: ExecutionContext, bytes: Uint8Array): Promise<Face> {
+async function faceIn(t: ExecutionContext, bytes: Uint8Array): Promise<Face> {
   const path = join(temporaryFolder(t), 'picture')
   writeFileSync(path, bytes)
   return faceOf(path)
@@ -122,49 +122,15 @@ test('noise that no quality makes short enough: a smaller picture, within the bo
   t.true(jpeg.decode(face.jpeg).width >= 64)
 })
 
-/** Made by cwebp of 48 by 32 pixels: left half red, right half blue, whose lower half is transparent but for the first. */
-const webp = {
-  lossy:
-    'UklGRlwAAABXRUJQVlA4IFAAAACQBACdASowACAAPrVKnkmnJCKhMAgA4BaJQBhXOB/APxA0wH4q/gAAf1HUoQAA/u0FfXsxy2db' +
-    'O8qR5+0j6T/6MPKiML1BDD9MKQNITwAAAA==',
-  alpha:
-    'UklGRo4AAABXRUJQVlA4WAoAAAAQAAAALwAAHwAAQUxQSBYAAAABDzD/ERGCTNom/k3XwPZH9H8CeohlVlA4IFIAAABwBACdASow' +
-    'ACAAPm0skkWkIqGYBABABsSgDK7UF+AfgBpgPwA/WYA/qOpKgAD+8MOS4249e21rSEIVn/GVPu9//bBWH2R7d8v/n2LSNKaBh4AA',
-  lossless: 'UklGRjIAAABXRUJQVlA4TCYAAAAvL8AHEBcQoy8kSEj+32ua/4APiLRtZvImr3N4OKL/E3CdlkObAQ==',
-}
-
-test('WebP, lossy, lossless and with transparency', async (t) => {
-  const white: Colour = [255, 255, 255, 255]
-  for (const [kind, text] of Object.entries(webp)) {
-    const face = await faceIn(t, Buffer.from(text, 'base64'))
-    t.is(jpeg.decode(face.jpeg).width, 32)
-    t.true(isLike(quarters(face), [red, blue, red, kind === 'lossy' ? blue : white]), kind)
+test('WebP, GIF and whatever else: told which kinds there are, and nothing is decoded', async (t) => {
+  const others = {
+    webp: concat(fromLatin1('RIFF'), u32(0x3200_0000), fromLatin1('WEBPVP8L'), new Uint8Array(40)),
+    gif: fromLatin1('GIF89a'),
+    svg: fromLatin1('<svg xmlns="http://www.w3.org/2000/svg"/>'),
   }
-})
-
-test('WebP that is damaged, moves, or claims another size than it has', async (t) => {
-  for (const text of Object.values(webp)) {
-    const bytes = Buffer.from(text, 'base64')
-    for (const cut of [2, 9, 40]) {
-      await t.throwsAsync(() => faceIn(t, bytes.subarray(0, -cut)), { code: 'E_AVATAR' }, `${cut} octets less`)
-    }
-  }
-  const [lossy, alpha, lossless] = Object.values(webp).map((text) => Buffer.from(text, 'base64'))
-  const changed = (bytes: Buffer, at: number, ...octets: number[]): Buffer => {
-    const other = Buffer.from(bytes)
-    other.set(octets, at)
-    return other
-  }
-  const refused = {
-    'a moving one': changed(alpha!, 20, 0x02),
-    'a frame of 16,383 by 16,383': changed(lossy!, 26, 0xff, 0x3f, 0xff, 0x3f),
-    'the same, lossless': changed(lossless!, 21, 0xff, 0xff, 0xff, 0x0f),
-    'a canvas of 16 million by 16 million': changed(alpha!, 24, 255, 255, 255, 255, 255, 255),
-    'a canvas smaller than its frame': changed(alpha!, 24, 7, 0, 0, 7, 0, 0),
-    'a chunk that nobody knows': changed(lossy!, 12, 0x41),
-  }
-  for (const [what, bytes] of Object.entries(refused)) {
-    await t.throwsAsync(() => faceIn(t, bytes), { code: 'E_AVATAR' }, what)
+  for (const [kind, bytes] of Object.entries(others)) {
+    const error = await t.throwsAsync(() => faceIn(t, bytes), { code: 'E_AVATAR' }, kind)
+    t.regex(error!.message, /neither PNG nor JPEG/)
   }
 })
 
@@ -202,6 +168,6 @@ test('what is no picture, is damaged or unfolds to too much is refused', async (
     ['PNG, one row too high', bomb(4_096, 4_097)],
   ]
   for (const [what, bytes] of refused) await t.throwsAsync(() => faceIn(t, bytes), { code: 'E_AVATAR' }, what)
-  await t.throwsAsync(() => faceOf('/nowhere/at/all.png'), { code: 'E_FILE' })
-  await t.throwsAsync(() => faceOf(temporaryFolder(t)), { code: 'E_FILE' })
+  t.throws(() => faceOf('/nowhere/at/all.png'), { code: 'E_FILE' })
+  t.throws(() => faceOf(temporaryFolder(t)), { code: 'E_FILE' })
 })

@@ -1,19 +1,17 @@
 /**
  * A picture to show to contacts, made of a file that the person has chosen: the middle of it, as high as wide, made small, on
- * white where it is transparent, encoded anew. Nothing of the file is left but what the picture shows. WebP is decoded by libwebp
- * as WebAssembly: in memory of its own, with nothing of the system in reach.
+ * white where it is transparent, encoded anew. Nothing of the file is left but what the picture shows.
  */
 import jpeg from 'jpeg-js'
 import { AVATAR_JPEG_MAX, type Face, SMALL_SIDE } from '#client/chat/avatars/avatar.ts'
 import type { Picture } from '#client/chat/files/note.ts'
 import { ChatLimits } from '#client/chat/limits.ts'
 import { stripJpeg } from '#client/chat/pictures/jpeg.ts'
-import { KIND_BYTES, pictureKind, type Size } from '#client/chat/pictures/kinds.ts'
+import { KIND_BYTES, pictureKind } from '#client/chat/pictures/kinds.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { OpenFile } from '../open-file.ts'
 import { type Box, type Decoded, decode, isDecodable, scaled, turned } from './decode.ts'
 import { look, PICTURE_BYTES } from './look.ts'
-import { isWebp, webpSize } from './webp.ts'
 
 /** Of JPEG, tried in this order: the first that fits. Below the last, a smaller picture looks better. */
 const QUALITIES = [90, 82, 74, 66, 58, 50, 42]
@@ -21,8 +19,8 @@ const QUALITIES = [90, 82, 74, 66, 58, 50, 42]
 const STEP = 0.8
 
 /** @throws SottoError E_FILE (not there, no file, not readable), E_AVATAR (no picture, damaged, too large) */
-export async function faceOf(path: string): Promise<Face> {
-  const { picture, orientation } = await pictureIn(path)
+export function faceOf(path: string): Face {
+  const { picture, orientation } = pictureIn(path)
   const { width, height } = picture
   const side = Math.min(width, height)
   const [left, top] = [Math.floor((width - side) / 2), Math.floor((height - side) / 2)]
@@ -31,12 +29,12 @@ export async function faceOf(path: string): Promise<Face> {
   return { small: square(SMALL_SIDE), jpeg: fitting(picture, middle, square) }
 }
 
-async function pictureIn(path: string): Promise<Upright> {
+function pictureIn(path: string): Upright {
   const file = new OpenFile(path)
   try {
     const { size } = file
     if (size > PICTURE_BYTES) throw refused(`${file.name} is longer than a picture to show may be.`)
-    return await pictureOf(file.name, file.read(0, size))
+    return pictureOf(file.name, file.read(0, size))
   } finally {
     file.close()
   }
@@ -48,27 +46,12 @@ interface Upright {
   readonly orientation: number
 }
 
-async function pictureOf(name: string, bytes: Uint8Array): Promise<Upright> {
-  const isDamaged = (): SottoError => refused(`${name} is damaged, or moves.`)
-  const requireSize = (size: Size): void => {
-    if (!isDecodable(size)) throw refused(`${name} unfolds to more pixels than are decoded.`)
-  }
-  if (isWebp(bytes)) {
-    const size = webpSize(bytes)
-    if (size === undefined) throw isDamaged()
-    requireSize(size)
-    const { decode: unfold } = await import('@cwasm/webp')
-    const picture = decoded(() => {
-      const { width, height, data } = unfold(bytes)
-      return { width, height, data: new Uint8Array(data.buffer) }
-    }, name)
-    return { picture, orientation: 1 }
-  }
+function pictureOf(name: string, bytes: Uint8Array): Upright {
   const kind = pictureKind(bytes.subarray(0, KIND_BYTES))
-  if (kind === undefined) throw refused(`${name} is no picture that Sotto can read.`)
+  if (kind === undefined) throw refused(`${name} is neither PNG nor JPEG.`)
   const looked = look(kind, bytes)
-  if (looked === undefined) throw isDamaged()
-  requireSize(looked.size)
+  if (looked === undefined) throw refused(`${name} is damaged.`)
+  if (!isDecodable(looked.size)) throw refused(`${name} unfolds to more pixels than are decoded.`)
   if (!looked.isPlain) throw refused(`${name} is saved in a way that unfolds without bound.`)
   return { picture: decoded(() => decode(kind, looked.stripped, true), name), orientation: looked.orientation }
 }
