@@ -1,4 +1,5 @@
 /** The terminal chat: one conversation at a time, everything else a command away. */
+import type { Readable } from 'node:stream'
 import { parseCard } from '#client/chat/card-text.ts'
 import type { ChatEvent, ContactView, MessageView } from '#client/chat/events.ts'
 import type { Member } from '#client/member.ts'
@@ -18,7 +19,7 @@ import { describePath } from './text.ts'
 
 export interface ChatViewInput {
   readonly member: Member
-  readonly input: NodeJS.ReadableStream
+  readonly input: Readable
   readonly output: NodeJS.WritableStream
   /** Name of the contact to begin with. */
   readonly to: string | undefined
