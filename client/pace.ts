@@ -15,7 +15,7 @@ export const FIRST: Tenths = [0, 0, 0, 0, 0.5, 1, 1.5, 3, 5, 19]
 
 /**
  * Between page and network so many threads of Chromium have to come to a processor one after the other: on a machine with other work
- * all of it takes longer, and so it does here.
+ * each of them waits for one, and so does each part here. A page's own work, which takes longer as well, is not made up for.
  */
 const HOPS = 6
 
