@@ -98,7 +98,7 @@ test('an answer of no stated length comes in chunks where it has a body, named b
       '\r\n',
     )
   const pieces = 'Transfer-Encoding: chunked'
-  t.is(await ask('GET /200 HTTP/1.1'), `${head('200 OK', pieces)}3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n`)
+  t.is(await ask('GET /200 HTTP/1.1'), `${head('200 OK', pieces)}6\r\nonetwo\r\n0\r\n\r\n`)
   t.is(await ask('GET /200 HTTP/1.0'), `${head('200 OK')}onetwo`)
   t.is(await ask('HEAD /200 HTTP/1.1'), head('200 OK'))
   t.is(await ask('GET /304 HTTP/1.1'), head('304 Not Modified'))
