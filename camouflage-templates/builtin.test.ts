@@ -1,5 +1,6 @@
 import test from 'ava'
-import { builtins, compileBuiltins } from './builtin.ts'
+import { compileBuiltins } from './builtin.ts'
+import { builtins } from './builtins.ts'
 
 test('what a built-in template is said to be without compiling it, it is', (t) => {
   const said = builtins()

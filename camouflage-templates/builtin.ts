@@ -50,28 +50,21 @@ export function loadBuiltin(id: string): Template {
   return loadTemplate(builtinText(id), builtinFile(id))
 }
 
-/** A template that is compiled when it is first used: a client needs one of them, and most of the work is reading YAML. */
-export interface Builtin {
+/** A template before it is compiled. */
+export interface BuiltinSource {
   readonly id: string
   readonly family: Family
   /** Of its page; empty where Node's dialer asks for it. */
   readonly pageHeaders: readonly HeaderData[]
-  /** The same one every time. @throws as `loadBuiltin` */
-  readonly template: CompiledTemplate
+  /** @throws as `loadBuiltin` */
+  load(): Template
 }
 
 /** All of them, in alphabetical order. Those that are no variants are of Node's family (builtin.test.ts). */
-export function builtins(): Builtin[] {
+export function builtinSources(): BuiltinSource[] {
   return builtinIds().map((id) => {
     const client = isVariant(id) ? clientNamed(variantOf(id).client) : undefined
-    let template: CompiledTemplate | undefined
-    return {
-      ...{ id, family: client?.family ?? 'node', pageHeaders: client?.page ?? [] },
-      get template(): CompiledTemplate {
-        template ??= compileTemplate(loadBuiltin(id))
-        return template
-      },
-    }
+    return { id, family: client?.family ?? 'node', pageHeaders: client?.page ?? [], load: () => loadBuiltin(id) }
   })
 }
 

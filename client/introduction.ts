@@ -9,6 +9,7 @@ import { bindingOf } from '#protocol/recognition.ts'
 import type { Answer } from './carrier.ts'
 import { toAnswer } from './carrier.ts'
 import type { Clockwork } from './clockwork.ts'
+import { FIRST, linger, SHOWN } from './pace.ts'
 import { answerError, refusesMethod, verdict } from './verdict.ts'
 import { firstRequest, loadParts, pageRequest } from './visit.ts'
 
@@ -49,7 +50,7 @@ export async function introduce(input: {
   input.visited(clockOffset)
   const { permit, clockwork } = input
   const isPage = input.template.family !== 'node'
-  const shown = isPage ? pause(clockwork, SHOWN_MS) : undefined
+  const shown = isPage ? linger(clockwork, SHOWN) : undefined
   const shape = input.template.shape('send')
   const contact = await permit.firstContact({
     hello: Uint8Array.of(input.preferredAead),
@@ -71,7 +72,7 @@ export async function introduce(input: {
   if (result === undefined || suite === undefined || suite >= aeads.length)
     throw notRecognised(permit, shape.method === 'POST' && refusesMethod(answer))
   const rttMs = clockwork.now() - began
-  if (isPage) await pause(clockwork, FIRST_MS)
+  if (isPage) await linger(clockwork, FIRST)
   return { keys: result.keys, suite, clockOffset, rttMs }
 }
 
@@ -127,17 +128,6 @@ async function visit(input: {
   if (input.tries === 0) await loadParts({ permit, template, host: hostOf(permit), page: answer, signal, timeoutMs })
   const date: Millis = Date.parse(answer.header('date') ?? '')
   return Number.isNaN(date) ? (input.clockOffset ?? 0) : date - clockwork.now()
-}
-
-/** Milliseconds from when a page is there until its script asks for something: it has to be read and run first. */
-const SHOWN_MS = [17, 47] as const
-/** And from the first answer to what follows it: what takes an answer in is run for the first time then. */
-const FIRST_MS = [1, 25] as const
-
-/** Nearer to the shorter more often than not, as pages of Chromium 156 on an idle machine were measured. */
-function pause({ after, random }: Clockwork, [from, to]: readonly [number, number]): Promise<void> {
-  const chance = random(1)[0]! / 255
-  return new Promise((resolve) => after(from + chance ** 2 * (to - from), resolve))
 }
 
 function isBreak(error: unknown): boolean {

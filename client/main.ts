@@ -29,12 +29,8 @@ async function main(): Promise<void> {
       '\n  firewall                      What the firewall lets through, why, and what it did: sotto firewall --help' +
         '\n  --confine                     Before any command, on Linux: the kernel keeps the network away from all but a small gate',
     )
-  registerCommands(program, {
-    broker,
-    clockwork: realClockwork,
-    folder: coreFolder(args, process.env),
-    streams: process,
-  })
+  const folder = coreFolder(args, process.env)
+  await registerCommands(program, { broker, clockwork: realClockwork, folder, streams: process }, args[0])
   try {
     // We may have been started before the firewall was open: nothing is asked or done before it is.
     await broker.endpoints()

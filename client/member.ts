@@ -1,12 +1,10 @@
 /** A member's client, put together: firewall, tunnels, mailboxes, store, chat. Views are built on this. */
 import { join } from 'node:path'
 import type { CompiledTemplate } from '#engine/compile.ts'
-import type { Broker, DialerReport, EndpointInfo } from '#firewall/permit.ts'
-import { aes256gcm } from '#protocol/crypto/aead.ts'
-import { preferredAead } from '#protocol/crypto/measure.ts'
+import type { Broker, DialerReport } from '#firewall/permit.ts'
 import { SottoError } from '#protocol/errors.ts'
-import { SuiteId } from '#protocol/parcel.ts'
-import { builtins as allBuiltins, type Builtin } from '../camouflage-templates/builtin.ts'
+import { builtins as allBuiltins, type Builtin } from '../camouflage-templates/builtins.ts'
+import { Alarm } from './alarm.ts'
 import { type Backup, Chat } from './chat/chat.ts'
 import { CHAT_TABLES } from './chat/records.ts'
 import type { Clockwork } from './clockwork.ts'
@@ -19,19 +17,18 @@ import { fits } from './fitting.ts'
 import type { FlowNote } from './flows.ts'
 import { Flows } from './flows.ts'
 import { watchGatewayList } from './gateway-lists.ts'
-import { delaysOf } from './gateway-order.ts'
 import { MailboxWatch } from './mailbox-watch.ts'
-import { NETWORK_TABLES, NetworkMemory } from './network-memory.ts'
+import { NETWORK_TABLES } from './network-memory.ts'
 import { watchNetwork } from './network-watch.ts'
+import { compiled, templateNamed } from './own-looks.ts'
+import { notJoined, openTunnels, type PrepareTunnel, preparerOf } from './own-tunnels.ts'
 import type { PackInUse } from './packs/keeper.ts'
 import { PACK_TABLES } from './packs/memory.ts'
 import type { PackedTunnel } from './packs/packed-tunnel.ts'
-import { openPackedTunnel } from './packs/packed-tunnel.ts'
 import type { Octets } from './path.ts'
 import { type PeerParts, Peers } from './peers.ts'
 import { PresenceChecker } from './presence/checker.ts'
 import { Rounds } from './presence/rounds.ts'
-import { keptSeed, seedFor } from './rhythm-seed.ts'
 import { BlobWays } from './services/blobs.ts'
 import { gatewayName, Mailboxes } from './services/mailbox.ts'
 import { openStore } from './store/open-store.ts'
@@ -187,6 +184,7 @@ export class Member {
         network,
       })
       await member.peers?.attend()
+      alarm.begin()
       return member
     } catch (error) {
       // Tunnels that nobody holds would keep the program running.
@@ -334,120 +332,7 @@ const wayOf = ({ tunnel }: PackedTunnel): GatewayWay => ({
   call: (method, args, options) => tunnel.call(method, args, options),
 })
 
-const notJoined = (): SottoError => new SottoError('E_NOT_JOINED', 'you have not joined a gateway yet')
-
-const compiled = (template: CompiledTemplate): Builtin => {
-  const { id, family, pageHeaders } = template
-  return { id, family, pageHeaders, template }
-}
-
-function templateNamed(builtins: readonly Builtin[], id: string): CompiledTemplate {
-  const named = builtins.find((each) => each.id === id)
-  if (named !== undefined) return named.template
-  const names = builtins.map((each) => each.id).join(', ')
-  throw new SottoError('E_USAGE', `there is no template «${id}»`, { next: `There are: ${names}.` })
-}
-
-/** What is the same for all tunnels of a member. */
-interface Own {
-  readonly builtins: readonly Builtin[]
-  readonly dialers: readonly DialerReport[]
-  readonly store: Store
-}
-
-/** Gets everything that a tunnel to an endpoint needs; it runs from its making on, and begins after so many milliseconds. */
-type PrepareTunnel = (endpoint: EndpointInfo) => Promise<(afterMs: number) => PackedTunnel>
-
-function preparerOf({ broker, clockwork, folder, template }: MemberInput, own: Own): PrepareTunnel {
-  const { builtins, dialers, store } = own
-  const fastest = preferredAead(() => performance.now()) === aes256gcm.name
-  const seed = keptSeed(folder, clockwork.random)
-  return async (endpoint) => {
-    const parts = {
-      template: template === undefined ? begun(builtins, endpoint.template) : templateNamed(builtins, template),
-      // What a person asks for is kept to. Those that only ask for things get through where nothing may be sent.
-      others: () => (template === undefined ? ranked(builtins) : []),
-      permit: await broker.permit(endpoint.id),
-      rhythmSeed: seedFor(seed, endpoint.id),
-      fits: (each: CompiledTemplate) => fits(each, dialers),
-      preferredAead: fastest ? SuiteId.aes256gcm : SuiteId.chacha20poly1305,
-      network: () => broker.network(),
-      pinned: template !== undefined,
-      ...{ clockwork, store },
-    }
-    return (afterMs) => openPackedTunnel({ ...parts, afterMs })
-  }
-}
-
-async function openTunnels(
-  { broker, clockwork }: MemberInput,
-  { store }: Own,
-  prepare: PrepareTunnel,
-): Promise<PackedTunnel[]> {
-  const all = await broker.endpoints()
-  const gateways = all.filter(({ kind }) => kind === 'gateway')
-  if (gateways.length === 0) throw notJoined()
-  const endpoints = [...gateways, ...all.filter(({ kind }) => kind === 'node')]
-  // Nothing is begun before everything it needs is there.
-  const starts = await Promise.all(endpoints.map(prepare))
-  const network = (): Promise<Uint8Array> => broker.network()
-  const memories = endpoints.map(({ id }) => new NetworkMemory(store, id, network))
-  const delays = await delaysOf(memories, clockwork.now())
-  return starts.map((start, i) => start(delays[i]!))
-}
-
 /** The first that succeeds; the first failure where none does. */
 function anyOf<T>(works: readonly Promise<T>[]): Promise<T> {
   return Promise.any(works).catch((error: AggregateError) => Promise.reject(error.errors[0]))
-}
-
-/**
- * The one that the invite names; where no dialer goes with it, the same look of another client (`NAME-chromium`), and else
- * the one that comes first otherwise.
- */
-function begun(builtins: readonly Builtin[], invited: string): CompiledTemplate {
-  const named = builtins.find(({ id }) => id === invited) ?? builtins.find(({ id }) => id.startsWith(`${invited}-`))
-  return named?.template ?? ranked(builtins)[0]!
-}
-
-function ranked(builtins: readonly Builtin[]): CompiledTemplate[] {
-  return builtins.map(({ template }) => template).sort((a, b) => rank(a) - rank(b))
-}
-
-/** Those of Node's own dialer first: browsers' are not equal to their browsers yet. Then those that never send. */
-function rank(template: CompiledTemplate): number {
-  return Number(template.family !== 'node') * 2 + Number(template.shape('send').method === 'POST')
-}
-
-/** One timer: the chat says when it wants to be called next. */
-class Alarm {
-  ring: (now: number) => void = () => {}
-  /** The time set; undefined for never. */
-  at: number | undefined
-  private readonly listeners = new Set<() => void>()
-  private readonly clockwork: Clockwork
-  private cancel: (() => void) | undefined
-
-  constructor(clockwork: Clockwork) {
-    this.clockwork = clockwork
-  }
-
-  /** Replaces the time set before; undefined for never. */
-  set(at: number | undefined): void {
-    this.cancel?.()
-    this.at = at
-    if (at === undefined) this.cancel = undefined
-    else this.cancel = this.clockwork.after(Math.max(0, at - this.clockwork.now()), () => this.sound())
-  }
-
-  /** Called after every ring; returns how to stop. */
-  onRing(listener: () => void): () => void {
-    this.listeners.add(listener)
-    return () => void this.listeners.delete(listener)
-  }
-
-  private sound(): void {
-    this.ring(this.clockwork.now())
-    for (const listener of [...this.listeners]) listener()
-  }
 }

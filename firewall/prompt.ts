@@ -54,7 +54,7 @@ export async function askSecrets(
   input: NodeJS.ReadStream,
   output: NodeJS.WritableStream,
 ): Promise<string[]> {
-  if (!input.isTTY) return (await whole(input)).replace(/\r?\n$/, '').split(/\r?\n/)
+  if (!input.isTTY) return (await whole(input)).replace(/[\r\n]+$/, '').split(/\r?\n/)
   const typed: string[] = []
   for (const prompt of prompts) typed.push(await askSecret(prompt, input, output))
   return typed

@@ -1,12 +1,26 @@
 /** The prepared program does what its sources do, and runs only where all that it was made of is as it was. */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, chown, cp, mkdir, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import { preparedFolder } from '#firewall/fixtures/prepared.ts'
+import { builtinSources } from '../camouflage-templates/builtin.ts'
 import { clear, replace, seen } from '../scripts/prepare/place.ts'
 import { temporaryFolder } from './helpers/command.ts'
 
@@ -24,6 +38,8 @@ test('what the prepared program prints is what the sources print', async (t) => 
     { firewall: ['firewall/main.ts'], client },
     { firewall: ['firewall', 'firewall/main.ts'], confine: ['client', client[0]], client: ['client', client[1]] },
   )
+  const templates = builtinSources().map(({ load, ...said }) => ({ ...said, data: load().data }))
+  t.deepEqual(JSON.parse(await readFile(join(folder, 'templates.json'), 'utf8')), templates)
   for (const args of [
     ['history', 'Friend 1'],
     ['firewall', 'list'],

@@ -227,18 +227,23 @@ test('constant cover: sends come at its times whether there is content or not, a
   t.deepEqual([...sizes], [shape.up.fit(300)], 'of one size')
   for (const each of [quiet, busy]) t.true(within(gaps(each.exchanges().filter(isSend)), [10_000, 14_000]))
   const [a, b] = [quiet, busy].map((each) => each.exchanges().filter(isSend).length)
-  t.true(Math.abs(a! - b!) <= 1, `${a} ${b}`)
+  // A hundred gaps in twenty minutes: both counts have a standard deviation of one.
+  t.true(Math.abs(a! - b!) <= 5, `${a} ${b}`)
 })
 
 test('adaptive cover: some sends follow one, then none', async (t) => {
   const cover = { mode: 'adaptive', everyMs: [5_000, 9_000], tail: [3, 3], bytes: 300 } as const
   const { exchanges, pass, tunnel } = await world(t, { cover, concurrency: 4 })
+  // What getting ready has said has a tail, too.
+  await pass(30_000)
+  const before = exchanges().length
+  const sent = (): Exchange[] => exchanges().slice(before).filter(isSend)
   await pass(100_000)
-  t.is(exchanges().filter(isSend).length, 0, 'nothing was said')
+  t.is(sent().length, 0, 'nothing was said')
   const call = tunnel.call('test.echo', new Uint8Array(200))
   await pass(200_000)
   await call
-  const sends = exchanges().filter(isSend)
+  const sends = sent()
   t.is(sends.length, 4)
   t.true(within(gaps(sends), [5_000, 9_000]))
 })

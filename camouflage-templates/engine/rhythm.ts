@@ -1,7 +1,8 @@
 /**
  * When a member's exchanges begin and how long polls are held: the part of a template that says nothing about form. Pure:
- * times are given, and everything drawn comes from the member's seed, so one member is stable and members differ. The seed
- * has to be secret: who knows it can tell cover from content.
+ * times are given, and everything drawn comes from a seed. It has to be secret, since who knows it can tell cover from content, and
+ * new for each tunnel. All draw from the same ranges, as all who visit a website run the same script: habits of one member would
+ * tell members apart, and from a browser.
  *
  *   poll ended  -> think time -> next poll            in use
  *   poll ended  -> rest, growing -> next poll         idle since `afterMs`
@@ -40,14 +41,9 @@ type Range = readonly [number, number]
 /** `seed` 16 octets, secret; `now` when the tunnel begins. */
 export function createRhythm(data: RhythmData, seed: Uint8Array, now: Millis): Rhythm {
   const next = generator(seed)
-  // What stays with the member: every range shrinks to half of itself, somewhere inside.
-  const own = (range: Range): Range => narrowed(range, next())
-  const holdMs = own(data.holdMs)
-  const thinkMs = own(data.thinkMs ?? [0, 0])
-  const gapMs = own(data.burst?.gapMs ?? [0, 0])
-  const restMs = own(data.idle?.restMs ?? [0, 0])
-  const everyMs = own(data.cover?.everyMs ?? [0, 0])
-  const { idle, burst, cover } = data
+  const { holdMs, thinkMs = [0, 0], idle, burst, cover } = data
+  const { gapMs = [0, 0] } = burst ?? {}
+  const { everyMs = [0, 0] } = cover ?? {}
   const mode = cover?.mode ?? 'off'
   const draw = ([from, to]: Range): number => from + Math.floor(next() * (to - from + 1))
 
@@ -61,7 +57,7 @@ export function createRhythm(data: RhythmData, seed: Uint8Array, now: Millis): R
 
   const restAfterPoll = (at: Millis): number => {
     if (idle === undefined || at - lastActive < idle.afterMs) return draw(thinkMs)
-    return Math.min(idle.mostMs, Math.round(draw(restMs) * idle.factor ** rests++))
+    return Math.min(idle.mostMs, Math.round(draw(idle.restMs) * idle.factor ** rests++))
   }
   const isActive = (at: Millis): void => {
     lastActive = at
@@ -104,13 +100,6 @@ export function createRhythm(data: RhythmData, seed: Uint8Array, now: Millis): R
       pollAt = at + restAfterPoll(at)
     },
   }
-}
-
-/** Half as wide, at a place inside that `where` (0 to 1) says. */
-function narrowed([from, to]: Range, where: number): Range {
-  const half = (to - from) / 2
-  const start = from + where * half
-  return [Math.ceil(start), Math.floor(start + half)]
 }
 
 /** sfc32 (PractRand's), as numbers from 0 up to 1: small, quick, of long period. Nothing secret is made of it. */

@@ -2,8 +2,10 @@ import { crc32, deflateSync } from 'node:zlib'
 import test from 'ava'
 import fc from 'fast-check'
 import { concat, empty, fromHex, fromLatin1, hex, u32, utf8 } from '#protocol/bytes.ts'
+import { sha256 } from '#protocol/crypto/hash.ts'
 import { isSottoError } from '#protocol/errors.ts'
 import { prng } from '#test/helpers/prng.ts'
+import { base32 } from '../chat/base32.ts'
 import { codeImage, drawnCode, readCodeImage } from './codes.ts'
 import { CONTAINER_LENGTH, needsOf, openBackup, Profile, sealBackup } from './container.ts'
 import { newDongle, readDongle } from './dongle.ts'
@@ -128,6 +130,12 @@ test('two of three parts, any two; one alone is nothing', async (t) => {
   t.regex(await refusal(() => fromParts([parts[0]!, parts[0]!])), /^E_BACKUP_PARTS: One part is there/)
   t.regex(await refusal(() => fromParts([parts[0]!, again[1]!])), /^E_BACKUP_PARTS: The parts do not fit/)
   t.regex(await refusal(async () => fromParts([parts[0]!, (await toParts(quick, 'all'))[1]!])), /^E_BACKUP_PARTS/)
+  const renumbered = parts[0]!.replace('SOTTO1:1', 'SOTTO1:2').replace(/:[A-Z2-7]{4}$/, '')
+  const check = base32(sha256(utf8(renumbered))).slice(0, 4)
+  t.regex(
+    await refusal(() => fromParts([parts[0]!, `${renumbered}:${check}`])),
+    /^E_BACKUP_PARTS: The parts do not fit/,
+  )
 })
 
 test('parts of different backups, and damaged parts, are told', async (t) => {

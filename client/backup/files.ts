@@ -5,7 +5,9 @@ import { utf8 } from '#protocol/bytes.ts'
 import { SottoError } from '#protocol/errors.ts'
 import { placed } from '../files/placed.ts'
 import { writeFlushed } from '../store/folder.ts'
-import { BACKUP_FILE_MAX } from './read.ts'
+
+/** Octets of one file. A photograph of a code; anything else is a kilobyte. */
+const FILE_MAX = 33_554_432
 
 /** A file that is to be, and what is in it. */
 type NewFile = readonly [path: string, content: Uint8Array | string]
@@ -13,7 +15,7 @@ type NewFile = readonly [path: string, content: Uint8Array | string]
 /** @throws SottoError E_FILE */
 export function readNamed(path: string): Uint8Array {
   return orFault(`read ${path}`, () => {
-    if (statSync(path).size > BACKUP_FILE_MAX) throw new SottoError('E_FILE', `${path} is too large for a backup.`)
+    if (statSync(path).size > FILE_MAX) throw new SottoError('E_FILE', `${path} is too large for a backup.`)
     return new Uint8Array(readFileSync(path))
   })
 }

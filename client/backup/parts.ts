@@ -63,13 +63,18 @@ export async function fromParts(texts: readonly string[]): Promise<Uint8Array> {
   }
   const byIndex = new Map(parts.map((part) => [part.index, part.bytes]))
   const container = first.scheme === 'two' ? await fromShares(byIndex) : fromPieces(byIndex)
-  if (setOf(container) !== first.set) throw mismatch('The parts do not fit together.')
+  if (setOf(container) !== first.set) throw unfit()
   return container
 }
 
 async function fromShares(byIndex: ReadonlyMap<number, Uint8Array>): Promise<Uint8Array> {
   if (byIndex.size < NEEDED_OF_SHARES) throw mismatch('One part is there; two of the three are needed.')
-  return await combine([...byIndex.values()])
+  try {
+    return await combine([...byIndex.values()])
+  } catch {
+    // One share under two numbers.
+    throw unfit()
+  }
 }
 
 function fromPieces(byIndex: ReadonlyMap<number, Uint8Array>): Uint8Array {
@@ -90,5 +95,7 @@ function readPart(text: string): Part {
   if (!isWhole) throw malformed(`part ${index} is mistyped or damaged`)
   return { scheme, index: Number(index), set: set!, bytes }
 }
+
+const unfit = (): SottoError => mismatch('The parts do not fit together.')
 
 const mismatch = (what: string): SottoError => new SottoError('E_BACKUP_PARTS', what)

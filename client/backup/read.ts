@@ -6,9 +6,6 @@ import { malformed } from './container.ts'
 import { fromLetters, toLetters } from './letters.ts'
 import { fromParts, isPart } from './parts.ts'
 
-/** Octets of one file. A photograph of a code; anything else is a kilobyte. */
-export const BACKUP_FILE_MAX = 33_554_432
-
 /** The file that is kept: letters between lines that tell a stranger nothing but what it is. */
 export function backupFile(container: Uint8Array): string {
   return `# Backup of an identity of Sotto. To read it: sotto identity restore --file FILE\n${toLetters(container)}\n`

@@ -77,6 +77,8 @@ export class Engine {
   private maintained: Millis = Number.NEGATIVE_INFINITY
   /** When shelves that were filled before are looked at; undefined for not before the next round. */
   private lookAt: Millis | undefined
+  /** Queues are read. */
+  private isListening = false
   private closed = false
 
   constructor(options: ChatOptions, profile: Profile) {
@@ -152,15 +154,11 @@ export class Engine {
     this.receipts = new ReceiptTimer(random)
   }
 
-  /** Begins to read the mailbox and to send what waits. */
+  /** Begins to read the mailbox and to send what waits; for queues and receipts, with the first `tick`. */
   start(): void {
     const { mailbox } = this.options
     mailbox.onMessage((message) => this.receive(message))
     mailbox.onLost((rid) => this.lost(rid))
-    for (const contact of this.records.contacts()) {
-      if (contact.status === 'accepted' && contact.owesReceipt) this.owe(contact.uid)
-    }
-    this.queues.subscribe()
     this.schedule()
   }
 
@@ -173,9 +171,20 @@ export class Engine {
     return this.options.now()
   }
 
+  /** Who opens the chat sees it before: a thousand queues take longer to read than what is shown. */
+  private listen(): void {
+    if (this.isListening) return
+    this.isListening = true
+    for (const contact of this.records.contacts()) {
+      if (contact.status === 'accepted' && contact.owesReceipt) this.owe(contact.uid)
+    }
+    this.queues.subscribe()
+  }
+
   /** Does what is due. */
   tick(now: Millis): void {
     if (this.closed) return
+    this.guard(undefined, () => this.listen())
     for (const contact of this.receipts.take(now)) {
       if (!this.guard(contact, () => this.sendReceipt(contact, now))) this.receipts.postpone(contact, now)
     }
@@ -183,6 +192,7 @@ export class Engine {
     const isGone = (this.expiry.nextDue() ?? Number.POSITIVE_INFINITY) <= now
     if (isGone && !this.guard(undefined, () => this.expire(now))) this.expiry.postpone(now)
     if (now >= this.maintained + ChatLimits.maintenanceMs || now < this.maintained) this.maintain(now)
+    else if (this.maintenance.isUnderWay) this.inRound(() => this.maintenance.goOn(now))
     if (this.lookAt !== undefined && (now >= this.lookAt || now < this.lookAt - ChatLimits.shelfLookMs[1])) {
       this.lookAt = undefined
       void this.attendGateways('all')
@@ -217,6 +227,7 @@ export class Engine {
   /** As `tick`, and everything that could not be done for want of a network is tried now. */
   connected(): void {
     if (this.closed) return
+    this.guard(undefined, () => this.listen())
     this.outbox.hurry()
     this.lookLater()
     void this.attendGateways('new')
@@ -226,7 +237,12 @@ export class Engine {
   /** Tells contacts and mailboxes at once what would be found at the next round. */
   maintain(now: Millis): void {
     this.maintained = now
-    this.guard(undefined, () => this.maintenance.run(now))
+    this.inRound(() => this.maintenance.run(now))
+  }
+
+  private inRound(work: () => void): void {
+    this.guard(undefined, work)
+    if (this.maintenance.isUnderWay) return
     this.lookLater()
     void this.attendGateways('new')
     this.guard(undefined, () => this.options.store.tidy())
@@ -290,7 +306,7 @@ export class Engine {
   }
 
   private schedule(): void {
-    const next = this.maintained + ChatLimits.maintenanceMs
+    const next = this.maintenance.isUnderWay ? this.now() : this.maintained + ChatLimits.maintenanceMs
     const { outbox, receipts, expiry, presence } = this
     const due = [outbox, receipts, expiry, presence].map((part) => part.nextDue())
     const times = [next, ...[this.lookAt, ...due].filter((at) => at !== undefined)]

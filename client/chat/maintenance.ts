@@ -23,17 +23,27 @@ export interface MaintenanceParts {
   readonly isHiddenFrom: (contact: Contact) => boolean
 }
 
+/** Contacts that are attended to in one go: half a millisecond each where there is nothing to say, and who types does not wait. */
+const AT_ONCE = 16
 const DAYS_SEEN = ChatLimits.seenMs / 86_400_000
 
 export class Maintenance {
   private readonly parts: MaintenanceParts
+  /** Those that the round under way has not come to. */
+  private left: Uint8Array[] = []
 
   constructor(parts: MaintenanceParts) {
     this.parts = parts
   }
 
-  /** @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE */
+  /** False where the round has come to everybody. */
+  get isUnderWay(): boolean {
+    return this.left.length > 0
+  }
+
+  /** Begins a round; `goOn` does the rest of it. @throws SottoError E_DISK_FULL, E_STATE_UNREADABLE: the round is over then */
   run(now: Millis): void {
+    this.left = []
     const { journal, self, queues, records } = this.parts
     journal.commit((after) => {
       self.rotatePrekeys(now)
@@ -41,10 +51,22 @@ export class Maintenance {
       this.forgetSeen(now)
       this.forgetKept(now)
     })
-    for (const contact of records.contacts()) {
+    this.left = records.contacts().map(({ uid }) => uid)
+    this.goOn(now)
+  }
+
+  /** The next few of the round. @throws as `run` */
+  goOn(now: Millis): void {
+    const { records, isHiddenFrom } = this.parts
+    const [next, left] = [this.left.slice(0, AT_ONCE), this.left.slice(AT_ONCE)]
+    this.left = []
+    for (const uid of next) {
+      const contact = records.contact(uid)
+      if (contact === undefined) continue
       // After a key update everybody hears of it.
-      if (contact.begin === 'all' || !this.parts.isHiddenFrom(contact)) this.attend(contact, now)
+      if (contact.begin === 'all' || !isHiddenFrom(contact)) this.attend(contact, now)
     }
+    this.left = left
   }
 
   private forgetSeen(now: Millis): void {

@@ -16,19 +16,23 @@ import type { Records } from './records.ts'
 /** Stands for the contact of a queue on our card. */
 export const ANYBODY: Uint8Array = new Uint8Array(0)
 
+/** What is stored, so that a message finds its queue without a look at the disk. */
+interface Known {
+  readonly byRid: Map<string, OwnQueue>
+  /** By contact, and there by rid: a round through a thousand contacts asks for each one's. */
+  readonly byContact: Map<string, Map<string, OwnQueue>>
+  /** By rid: those that are shut as soon as their contact writes elsewhere. */
+  readonly leaked: Set<string>
+}
+
 export class OwnQueues {
   private readonly records: Records
   private readonly journal: Journal
   private readonly mailbox: MailboxPort
   private readonly random: Random
-  /** By rid. What is stored, so that a message finds its queue without a look at the disk. */
-  private readonly known = new Map<string, OwnQueue>()
-  /** By contact, and there by rid: a round through a thousand contacts asks for each one's. */
-  private readonly byContact = new Map<string, Map<string, OwnQueue>>()
+  private read: Known | undefined
   /** Whether a file of theirs that was not fetched yet lies beside the queue. Asked before one goes that could be kept. */
   holdsFile: (rid: Uint8Array) => boolean = () => false
-  /** By rid: those that are shut as soon as their contact writes elsewhere. */
-  private readonly leaked = new Set<string>()
   /** By rid: those that a gateway is asked to make now. */
   private readonly making = new Map<string, Promise<void>>()
 
@@ -37,20 +41,30 @@ export class OwnQueues {
     this.journal = journal
     this.mailbox = mailbox
     this.random = random
-    for (const queue of records.queues()) {
+  }
+
+  /**
+   * Read when they are first asked for: to read a thousand takes longer than all else that a chat begins with. Before anything of
+   * them is written, so that nothing is known of what a transaction takes back.
+   */
+  private get known(): Known {
+    if (this.read !== undefined) return this.read
+    const known = { byRid: new Map(), byContact: new Map(), leaked: new Set<string>() }
+    for (const queue of this.records.queues()) {
       // Those on a card from before there were quiet queues are asked for again, as quiet.
       const { made, quiet = false } = queue
-      if (isOpenLeak(queue)) this.leaked.add(latin1(queue.rid))
-      this.know({ ...queue, made: made && quiet === isOnCard(queue) })
+      this.know(known, { ...queue, made: made && quiet === isOnCard(queue) })
     }
+    this.read = known
+    return known
   }
 
   byRid(rid: Uint8Array): OwnQueue | undefined {
-    return this.known.get(latin1(rid))
+    return this.known.byRid.get(latin1(rid))
   }
 
   bySid(sid: Uint8Array): OwnQueue | undefined {
-    return [...this.known.values()].find((queue) => fastEqual(queue.sid, sid))
+    return [...this.known.byRid.values()].find((queue) => fastEqual(queue.sid, sid))
   }
 
   /** Those in use for a contact, or for anybody, in the order of the gateways we prefer. */
@@ -93,7 +107,7 @@ export class OwnQueues {
    * transaction.
    */
   shutLeaked(contact: Uint8Array, now: Millis, after: After): void {
-    if (this.leaked.size === 0) return
+    if (this.known.leaked.size === 0) return
     for (const queue of this.of(contact).filter(isOpenLeak)) {
       if (!queue.made) this.drop(queue, after)
       else this.store({ ...queue, shut: now }, after)
@@ -116,7 +130,7 @@ export class OwnQueues {
 
   /** Replaces a contact's queues that are old; removes those that were replaced long ago. Inside a transaction. */
   rotate(now: Millis, after: After): void {
-    for (const queue of [...this.known.values()]) {
+    for (const queue of [...this.known.byRid.values()]) {
       const isOld = queue.contact.length > 0 && queue.created + ChatLimits.queueMs <= now
       if (queue.retired === 0 && isOld) this.store({ ...queue, retired: now }, after)
       const isOver = queue.retired > 0 && queue.retired + ChatLimits.queueKeptMs <= now
@@ -146,7 +160,7 @@ export class OwnQueues {
 
   /** As `make`, for all queues, as far as it goes. */
   async makeAll(): Promise<void> {
-    await Promise.all(this.makeThose([...this.known.values()]))
+    await Promise.all(this.makeThose([...this.known.byRid.values()]))
   }
 
   /** Each gateway for itself, so that one out of reach holds up no other; the first failure there, if there was one. */
@@ -179,12 +193,13 @@ export class OwnQueues {
 
   /** Replaces every queue: who stole our keys knows how to read them. Inside a transaction. */
   retireAll(now: Millis, after: After): void {
-    for (const queue of this.known.values()) if (queue.retired === 0) this.store({ ...queue, retired: now }, after)
+    for (const queue of this.known.byRid.values())
+      if (queue.retired === 0) this.store({ ...queue, retired: now }, after)
   }
 
   /** Tells the mailbox which queues to read. */
   subscribe(): void {
-    const made = [...this.known.values()].filter((queue) => queue.made && queue.shut === undefined)
+    const made = [...this.known.byRid.values()].filter((queue) => queue.made && queue.shut === undefined)
     this.mailbox.setQueues(made.map(({ gateway, rid, rauth }) => ({ gateway, rid, rauth })))
   }
 
@@ -198,20 +213,24 @@ export class OwnQueues {
   }
 
   private of(contact: Uint8Array): OwnQueue[] {
-    return [...(this.byContact.get(latin1(contact))?.values() ?? [])]
+    return [...(this.known.byContact.get(latin1(contact))?.values() ?? [])]
   }
 
-  private unlist({ rid, contact }: OwnQueue): void {
-    const own = this.byContact.get(latin1(contact))
-    own?.delete(latin1(rid))
-    if (own?.size === 0) this.byContact.delete(latin1(contact))
-  }
-
-  private know(queue: OwnQueue): void {
+  private know({ byRid, byContact, leaked }: Known, queue: OwnQueue): void {
     const [key, contact] = [latin1(queue.rid), latin1(queue.contact)]
-    this.known.set(key, queue)
-    const own = this.byContact.get(contact) ?? new Map<string, OwnQueue>()
-    this.byContact.set(contact, own.set(key, queue))
+    byRid.set(key, queue)
+    const own = byContact.get(contact) ?? new Map<string, OwnQueue>()
+    byContact.set(contact, own.set(key, queue))
+    if (isOpenLeak(queue)) leaked.add(key)
+    else leaked.delete(key)
+  }
+
+  private unknow({ byRid, byContact, leaked }: Known, { rid, contact }: OwnQueue): void {
+    const [key, own] = [latin1(rid), byContact.get(latin1(contact))]
+    byRid.delete(key)
+    own?.delete(key)
+    if (own?.size === 0) byContact.delete(latin1(contact))
+    leaked.delete(key)
   }
 
   /** Whoever wants the same meanwhile waits for the same. */
@@ -227,7 +246,7 @@ export class OwnQueues {
   private async ask(queue: OwnQueue): Promise<void> {
     await this.mailbox.create(newQueue(queue))
     this.journal.commit((after) => {
-      const current = this.known.get(latin1(queue.rid))
+      const current = this.known.byRid.get(latin1(queue.rid))
       if (current !== undefined) this.store({ ...current, made: true, quiet: isOnCard(current) }, after)
     })
   }
@@ -258,22 +277,18 @@ export class OwnQueues {
   }
 
   private store(queue: OwnQueue, after: After): void {
+    const { known } = this
     this.records.putQueue(queue)
-    after(() => {
-      this.know(queue)
-      if (isOpenLeak(queue)) this.leaked.add(latin1(queue.rid))
-      else this.leaked.delete(latin1(queue.rid))
-    })
+    after(() => this.know(known, queue))
   }
 
   /** The gateway forgets a queue that nobody reads by itself, so one attempt is enough. */
   private drop(queue: OwnQueue, after: After): void {
+    const { known } = this
     this.records.deleteQueue(queue.rid)
     this.records.deleteOneTimeKeys(queue.rid)
     after(() => {
-      this.known.delete(latin1(queue.rid))
-      this.unlist(queue)
-      this.leaked.delete(latin1(queue.rid))
+      this.unknow(known, queue)
       this.subscribe()
       if (queue.made) this.mailbox.remove(queue).catch(() => undefined)
     })

@@ -1,4 +1,5 @@
 /** The terminal chat: one conversation at a time, everything else a command away. */
+import type { Readable } from 'node:stream'
 import { cardLink, cardQrText, parseCard } from '#client/chat/card-text.ts'
 import type { SendOptions } from '#client/chat/chat.ts'
 import type { ChatEvent, ContactView, MessageId, MessageView } from '#client/chat/events.ts'
@@ -49,7 +50,7 @@ const HELP: readonly (readonly [string, string])[] = [
 
 export interface ChatViewInput {
   readonly member: Member
-  readonly input: NodeJS.ReadableStream
+  readonly input: Readable
   readonly output: NodeJS.WritableStream
   /** Name of the contact to begin with. */
   readonly to: string | undefined

@@ -1,22 +1,22 @@
 /** `sotto identity`: who one is, and the backup of it. Nothing here needs the network. */
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { needsOf, openBackup, Profile, sealBackup, type Unlock } from '#client/backup/container.ts'
-import { newDongle, readDongle } from '#client/backup/dongle.ts'
-import { readNamed, writeAllNew, writeNew } from '#client/backup/files.ts'
+import { Profile, sealBackup } from '#client/backup/container.ts'
+import { newDongle } from '#client/backup/dongle.ts'
+import { writeAllNew, writeNew } from '#client/backup/files.ts'
 import { toLetters } from '#client/backup/letters.ts'
 import { base32 } from '#client/chat/base32.ts'
 import type { Backup } from '#client/chat/chat.ts'
 import { ChatLimits } from '#client/chat/limits.ts'
 import { Member } from '#client/member.ts'
 import { codeFiles } from '#firewall/file-grants.ts'
-import { ask, askSecret, readText } from '#firewall/prompt.ts'
-import { keySecret, madeKeyFile } from '#firewall/security-key/answer.ts'
-import { isKeyFile } from '#firewall/security-key/key-file.ts'
-import { concat, fromHex, fromUtf8, utf8, wipe } from '#protocol/bytes.ts'
+import { ask } from '#firewall/prompt.ts'
+import { madeKeyFile } from '#firewall/security-key/answer.ts'
+import { concat, fromHex, utf8, wipe } from '#protocol/bytes.ts'
 import { sha256 } from '#protocol/crypto/hash.ts'
 import { randomBytes } from '#protocol/crypto/random.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
+import { type NewUnlockOptions, newUnlock, openedBackup, type SourceOptions } from './backup-source.ts'
 import type { AddCommand, Ground } from './commands.ts'
 import { createOutput, type Output } from './report.ts'
 import { sanitize } from './sanitize.ts'
@@ -25,19 +25,14 @@ interface Options {
   readonly json?: boolean
 }
 
-interface UnlockOptions extends Options {
-  readonly dongle?: string
-}
-
 interface DongleOptions extends Options {
   readonly fido2?: boolean
 }
 
-interface BackupOptions extends UnlockOptions {
+interface BackupOptions extends Options, NewUnlockOptions {
   readonly file?: string
   readonly codes?: string
   readonly twoOfThree?: boolean
-  readonly password?: boolean
   readonly strong?: boolean
 }
 
@@ -45,9 +40,7 @@ interface NameOptions extends Options {
   readonly name?: string
 }
 
-interface ReadOptions extends UnlockOptions, NameOptions {
-  readonly file?: readonly string[]
-}
+interface ReadOptions extends SourceOptions, NameOptions {}
 
 interface RestoreOptions extends ReadOptions {
   readonly updates: string
@@ -59,9 +52,6 @@ const forms = {
   parts: (): Promise<typeof import('#client/backup/parts.ts')> => import('#client/backup/parts.ts'),
   read: (): Promise<typeof import('#client/backup/read.ts')> => import('#client/backup/read.ts'),
 }
-
-/** Characters; a backup may lie in a drawer for years, and who finds it has as long to guess. */
-const PASSWORD_LEAST = 10
 
 /** `add`: makes a command with the options that all have. */
 export function registerIdentity(program: Command, add: AddCommand, ground: Ground): void {
@@ -159,7 +149,7 @@ class IdentityCommands {
       const master = chat.masterSecret()
       if (master === undefined) throw backedUp()
       try {
-        const unlock = await this.newUnlock(options)
+        const unlock = await newUnlock(options, this.ground.streams)
         const profile = options.strong ? Profile.argon2idStrong : Profile.argon2id
         const container = sealBackup(master, unlock, profile, randomBytes)
         await this.hand(container, options, output)
@@ -200,7 +190,7 @@ class IdentityCommands {
   async prove(options: ReadOptions): Promise<void> {
     const output = this.output(options)
     await this.with(async ({ chat }) => {
-      const master = await this.open(options)
+      const master = await openedBackup(options, this.ground.streams)
       const isOurs = chat.proveBackup(master)
       wipe(master)
       if (!isOurs) throw otherIdentity()
@@ -218,7 +208,7 @@ class IdentityCommands {
   async rotate(options: ReadOptions): Promise<void> {
     const output = this.output(options)
     await this.with(async ({ chat }) => {
-      const master = await this.open(options)
+      const master = await openedBackup(options, this.ground.streams)
       const before = chat.updates
       const isOurs = chat.updateKeys(master)
       wipe(master)
@@ -238,7 +228,7 @@ class IdentityCommands {
       throw new SottoError('E_USAGE', `--updates takes a whole number from 0 to ${ChatLimits.documents - 1}`)
     }
     await this.requireEmpty()
-    const master = await this.open(options)
+    const master = await openedBackup(options, this.ground.streams)
     try {
       await this.begin(await this.nameOf(options), output, { master, updates })
       output.note('Contacts and messages are not in a backup of an identity. Next: sotto join with an invite.')
@@ -277,61 +267,6 @@ class IdentityCommands {
     writeNew(path, newDongle(randomBytes), this.ground.folder)
     output.result({ file: path }, `The dongle is ${path}.`)
     output.note('Keep it on a stick of its own. Who loses it loses every backup that asks for it.')
-  }
-
-  /** The password, typed twice, and the dongle. */
-  private async newUnlock({ dongle, password }: BackupOptions): Promise<Unlock> {
-    const { stdin, stderr } = this.ground.streams
-    const key = dongle === undefined ? {} : { dongle: this.dongleOf(dongle) }
-    if (password === false) {
-      if (dongle === undefined) throw new SottoError('E_USAGE', 'A backup without a password needs --dongle.')
-      return key
-    }
-    const typed = await askSecret('Password of the backup: ', stdin, stderr)
-    if ([...typed].length < PASSWORD_LEAST) {
-      throw new SottoError('E_BACKUP_PASSWORD', `A password of a backup has at least ${PASSWORD_LEAST} characters.`)
-    }
-    if (stdin.isTTY && (await askSecret('Once more: ', stdin, stderr)) !== typed) {
-      throw new SottoError('E_BACKUP_PASSWORD', 'The two passwords differ.', {
-        next: 'Try again; nothing was written.',
-      })
-    }
-    return { ...key, password: typed }
-  }
-
-  /** Reads a backup and opens it; nothing of it is shown before that. */
-  private async open({ file, dongle }: ReadOptions): Promise<Uint8Array> {
-    const { stdin, stderr } = this.ground.streams
-    const key = dongle === undefined ? {} : { dongle: this.dongleOf(dongle) }
-    if (file === undefined && !stdin.isTTY) {
-      throw new SottoError(
-        'E_USAGE',
-        'From a program, the backup comes from --file, and the password on standard input.',
-      )
-    }
-    const sources = file === undefined ? [utf8(await this.typed())] : file.map(readNamed)
-    const { readBackup } = await forms.read()
-    const container = await readBackup(sources, file)
-    if (!needsOf(container).password) return openBackup(container, key)
-    return openBackup(container, { ...key, password: await askSecret('Password of the backup: ', stdin, stderr) })
-  }
-
-  /** Four lines of letters, or as many parts as it takes; an empty line ends it. */
-  private async typed(): Promise<string> {
-    const { stdin, stderr } = this.ground.streams
-    stderr.write('Type the backup, line by line; an empty line ends it.\n')
-    const lines: string[] = []
-    for (;;) {
-      const line = await readText(`${lines.length + 1}: `, stdin, stderr)
-      if (line === '') return lines.join('\n')
-      lines.push(line)
-      if (lines.length > 16) throw new SottoError('E_BACKUP_FORMAT', 'This is no backup: it has too many lines.')
-    }
-  }
-
-  private dongleOf(path: string): Uint8Array {
-    const text = fromUtf8(readNamed(path)) ?? ''
-    return isKeyFile(text) ? keySecret() : readDongle(text)
   }
 
   /** An identity that is there is never overwritten. */

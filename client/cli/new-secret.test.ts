@@ -36,5 +36,5 @@ test('a slip is said, and nothing more is asked', async (t) => {
 
 test('from a pipe it comes once', async (t) => {
   t.is(await askNewSecret('Password: ', pipe('a b \nmore\n')), 'a b ')
-  t.deepEqual(await askNewSecrets(['', ''], pipe(' one\ntwo \n')), [' one', 'two '], 'blanks count')
+  t.deepEqual(await askNewSecrets(['', ''], pipe(' one\ntwo \n\n')), [' one', 'two '], 'blanks count')
 })

@@ -21,6 +21,14 @@ export function createOutput(json: boolean, out: NodeJS.WritableStream, err: Nod
   }
 }
 
+/** As the command's options say. */
+export function outputFor(
+  { json }: { readonly json?: boolean },
+  { stdout, stderr }: Readonly<Record<'stdout' | 'stderr', NodeJS.WritableStream>>,
+): Output {
+  return createOutput(json === true, stdout, stderr)
+}
+
 /**
  * Whoever reads our output may leave first (`sotto recv | head -1`): then there is nothing more to do, and no complaint.
  * What was stored is stored; what was not read stays unread.

@@ -2,6 +2,7 @@
 
 import type { Interface } from 'node:readline'
 import { clearLine, createInterface, cursorTo, moveCursor } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { stripVTControlCharacters, styleText } from 'node:util'
 
 export type Style = Parameters<typeof styleText>[0]
@@ -23,7 +24,7 @@ export interface Terminal {
 }
 
 export interface TerminalInput {
-  readonly input: NodeJS.ReadableStream & { isTTY?: boolean }
+  readonly input: Readable & { isTTY?: boolean }
   readonly output: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
   readonly onLine: (line: string) => void
   /** End of input, or Ctrl-C on an empty line. */
@@ -52,6 +53,8 @@ export function openTerminal({ input, output, onLine, onClose, complete, isSecre
   const finish = (): void => {
     if (closed) return
     closed = true
+    // Readline only pauses it, and a pipe that somebody holds open would keep the program.
+    if (!tty) input.destroy()
     onClose()
   }
   lines.on('line', (line) => {

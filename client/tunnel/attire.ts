@@ -1,4 +1,4 @@
-/** What exchanges look like that begin now: the template, and the member's rhythm in it. */
+/** What exchanges look like that begin now: the template, and its rhythm. */
 import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Rhythm } from '#engine/rhythm.ts'
 import { createRhythm } from '#engine/rhythm.ts'

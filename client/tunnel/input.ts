@@ -16,7 +16,7 @@ export interface TunnelInput {
   readonly clockwork: Clockwork
   /** Index into `aeads` of the suite this machine is quickest with. */
   readonly preferredAead: number
-  /** Of the member's rhythm with this gateway, 16 octets, secret; drawn where nothing is given. */
+  /** Of the rhythm, 16 octets, secret; drawn where nothing is given. */
   readonly rhythmSeed?: Uint8Array
   /** Where other templates come from; without it there is the one. */
   readonly looks?: TunnelLooks

@@ -21,7 +21,7 @@ const SOCKET_CONCURRENCY = 6
 /** Milliseconds by which a poll comes earlier that has a short call to carry, as an application acknowledges news at once. */
 const NEAR_MS = 250
 /** So many sends, full, are not yet worth one of the shape for files. */
-const FEW = 2
+const FEW = 4
 /**
  * A parcel of more octets than this is a piece of something large. Down: more is waiting, so more polls are kept open. Up:
  * more follows, so it is answered at once, and a gateway lets no poll wait beside it.
@@ -225,7 +225,7 @@ export class Pump {
     // What is urgent goes alone: filled up with a file it would take as long as that.
     const { urgent } = session.mux
     const wanted = session.pending(this.form('bulk').up.max, urgent ? Priority.normal : Priority.bulk) + PARCEL_OVERHEAD
-    // Two messages at once are no file.
+    // Some messages at once are no file.
     const isSmall = wanted <= small * (urgent ? FEW : 1) || bulk <= small
     const shape = this.form(isSmall ? 'send' : 'bulk')
     const length = path.parcel(shape, wanted)

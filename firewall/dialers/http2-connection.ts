@@ -127,6 +127,7 @@ export class Http2Connection implements Protocol {
     const forget = (): void => {
       forgetPriority()
       this.headers.delete(stream)
+      this.turns?.answered()
     }
     answer.start(() => stream.close(constants.NGHTTP2_CANCEL))
     relay(stream, { name: this.target.name, answer, forget, wasRead: this.wasRead })

@@ -2,7 +2,6 @@
 import type { CompiledTemplate } from '#engine/compile.ts'
 import type { Session } from './capture/session.ts'
 import type { Tap } from './ground/network.ts'
-import { SITES } from './ground/site.ts'
 import type { Pair } from './learn.ts'
 import type { PeerSessions } from './peers/watch.ts'
 import type { GuestKind } from './world.ts'
@@ -58,8 +57,7 @@ export function pairsOf(
   return [...ours, ...nulls, ...control, ...strangers]
 }
 
-/** Genuine visitors have no memory: every second session of the first site may stand beside the others. */
+/** Genuine visitors have no memory: every second session may stand beside the others. */
 function halves(sessions: readonly Session[]): [Session[], Session[]] {
-  const here = sessions.filter(({ site }) => site === SITES[0])
-  return [here.filter((_, at) => at % 2 === 0), here.filter((_, at) => at % 2 === 1)]
+  return [sessions.filter((_, at) => at % 2 === 0), sessions.filter((_, at) => at % 2 === 1)]
 }

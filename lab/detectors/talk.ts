@@ -26,16 +26,14 @@ export class Talk {
   private readonly timers = new Set<NodeJS.Timeout>()
   private readonly owed = { say: false, hear: false }
   private notice: NodeJS.Timeout | undefined
-  /** Of this visitor: milliseconds between notices. Half as wide as all visitors' together. */
+  /** Milliseconds between notices. */
   private readonly everyMs: readonly [number, number]
 
   constructor(guest: Guest, application: CompiledTemplate | undefined, random: () => number) {
     this.guest = guest
     this.application = application
     this.random = random
-    const [from, to] = application?.rhythm.cover?.everyMs ?? [0, 0]
-    const least = from + (random() * (to - from)) / 2
-    this.everyMs = [least, least + (to - from) / 2]
+    this.everyMs = application?.rhythm.cover?.everyMs ?? [0, 0]
   }
 
   begin(): void {

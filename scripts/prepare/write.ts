@@ -1,6 +1,7 @@
 /** Writes what `loader.cjs` runs into a folder beside the sources: modules by programs, and what Node is started with. */
 import { cp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { builtinSources } from '../../camouflage-templates/builtin.ts'
 import { pack } from './pack.ts'
 
 export const root: string = join(import.meta.dirname, '..', '..')
@@ -25,11 +26,28 @@ export const coreEntry = join(import.meta.prepared, 'client.cjs')
 export const confineModule = join(import.meta.prepared, 'confine.cjs')
 `
 
+/** Stands in the place of camouflage-templates/sources.ts. What it has was found right when it was written; no line is named any more. */
+const SOURCES = `
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+export function builtinSources() {
+  const templates = JSON.parse(readFileSync(join(import.meta.prepared, 'templates.json'), 'utf8'))
+  return templates.map(({ data, ...said }) => ({
+    ...said,
+    load: () => ({ data, source: { file: said.id, line: () => 1 } }),
+  }))
+}
+`
+
+const replaced = { 'firewall/program.ts': PROGRAM, 'camouflage-templates/sources.ts': SOURCES } as const
+
 /** `folder`: in the project's folder. */
 export async function writePrograms(folder: string, programs: Programs): Promise<void> {
   await cp(join(import.meta.dirname, 'loader.cjs'), join(folder, 'loader.cjs'))
+  const templates = builtinSources().map(({ load, ...said }) => ({ ...said, data: load().data }))
+  await writeFile(join(folder, 'templates.json'), JSON.stringify(templates))
   for (const [name, entries] of Object.entries(programs)) {
-    const modules = await pack({ root, entries, replaced: { 'firewall/program.ts': PROGRAM } })
+    const modules = await pack({ root, entries, replaced })
     await writeFile(join(folder, `${name}.js`), modules.map(({ text }) => text).join(''), 'latin1')
     await writeFile(join(folder, `${name}.json`), JSON.stringify(planned(modules)))
   }

@@ -37,9 +37,5 @@ export function quietOctets(template: CompiledTemplate): number {
   return (length(least) + length(next)) / 2
 }
 
-/** Milliseconds that one visitor thinks before asking for news: half as wide as all visitors' together, as with members. */
-export function thinkOf({ rhythm }: CompiledTemplate): readonly [number, number] {
-  const [from, to] = rhythm.thinkMs ?? [0, 0]
-  const least = from + (Math.random() * (to - from)) / 2
-  return [least, least + (to - from) / 2]
-}
+/** Milliseconds between an answer that was shown and the next question for news. */
+export const thinkOf = ({ rhythm }: CompiledTemplate): readonly [number, number] => rhythm.thinkMs ?? [0, 0]

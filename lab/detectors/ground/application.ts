@@ -38,10 +38,7 @@ class Room {
   constructor(template: CompiledTemplate) {
     this.template = template
     this.matcher = createMatcher([template])
-    // Each visitor has patience of their own, half as wide as all visitors' together.
-    const [from, to] = template.rhythm.holdMs
-    const least = from + (Math.random() * (to - from)) / 2
-    this.holdMs = [least, least + (to - from) / 2]
+    this.holdMs = template.rhythm.holdMs
   }
 
   tell(octets: number): void {

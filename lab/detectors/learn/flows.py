@@ -2,7 +2,7 @@
 
 A task: {"id": {"role", ...}, "columns": [{"name", "kind": "size" or "time"}], "rows": [[...]], "classes": [0 or 1], "groups": [...],
 "heldOut": [...], "attackers": [...]}. Rows of one group (a guest who came several times) are never on both sides. Rows that
-are held out (another site) serve for one figure alone: trained on all others, tested on these. Where the role is "null" the
+are held out (another site) serve for one figure more: trained on all others, tested on these. Where the role is "null" the
 classes are the same, and are drawn anew several times: the figures are of the first, the area and its interval of all.
 """
 
@@ -36,23 +36,23 @@ def judge(task):
     rows = np.array(task["rows"], dtype=float)[:, used]
     truth, groups = np.array(task["classes"]), np.array(task["groups"])
     here = ~np.array(task["heldOut"], dtype=bool)
-    scores = out_of_fold(ATTACKERS[attacker], rows[here], truth[here], groups[here])
-    found = statistics.caught(truth[here], scores)
-    zeros = int((truth[here] == 0).sum())
+    scores = out_of_fold(ATTACKERS[attacker], rows, truth, groups)
+    found = statistics.caught(truth, scores)
+    zeros = int((truth == 0).sum())
     found["bound"] = max(found["alarms"], 3 / zeros)
-    area = statistics.auc(truth[here], scores)
+    area = statistics.auc(truth, scores)
     if task["id"]["role"] == "null":
-        area = redrawn(ATTACKERS[attacker], rows[here], truth[here], groups[here], area["value"])
+        area = redrawn(ATTACKERS[attacker], rows, truth, groups, area["value"])
     return {
         "id": task["id"],
-        "sessions": [int((truth[here] == 1).sum()), zeros],
+        "sessions": [int((truth == 1).sum()), zeros],
         "auc": area,
         "caught": found["caught"],
         "precision": statistics.precision(found),
-        "groups": statistics.groups(truth[here], scores),
+        "groups": statistics.groups(truth, scores),
         "heldOut": held_out(ATTACKERS[attacker], rows, truth, here),
-        "telling": telling(rows[here], truth[here], [task["columns"][i]["name"] for i in used]),
-        "curve": statistics.curve(truth[here], scores),
+        "telling": telling(rows, truth, [task["columns"][i]["name"] for i in used]),
+        "curve": statistics.curve(truth, scores),
     }
 
 

@@ -3,6 +3,7 @@ import type { Report, Row } from '../../../scripts/bench/report.ts'
 import { round } from '../../../scripts/bench/report.ts'
 import type { Tap } from '../ground/network.ts'
 import { TAPS } from '../ground/network.ts'
+import type { Pace } from '../judges/pace.ts'
 import type { FlowResult } from '../learn.ts'
 import type { Comparison, PeerLooks } from './judge.ts'
 import type { Verdict } from './write.ts'
@@ -13,6 +14,10 @@ export function toReport(verdict: Verdict): Report {
     rows: [...flowRows(figures.flows), ...comparisons.flatMap(rowsOf), ...peers.flatMap(peerRows)],
     result: {
       minutes: round(verdict.minutes, 1),
+      busy: round(verdict.busy),
+      pace: Object.fromEntries(
+        verdict.paces.map(({ family, ours, genuine }) => [family, { ours: tenths(ours), genuine: tenths(genuine) }]),
+      ),
       templates: Object.fromEntries(comparisons.map((each) => [each.template, resultOf(each, verdict)])),
       peers: Object.fromEntries(
         peers.map(({ peer, looks }) => [
@@ -28,6 +33,9 @@ export function toReport(verdict: Verdict): Report {
     },
   }
 }
+
+const tenths = (pace: Pace): object =>
+  Object.fromEntries(Object.entries(pace).map(([step, values]) => [step, values.map((value) => round(value, 1))]))
 
 /** The forest that sees everything. */
 function areaOf(

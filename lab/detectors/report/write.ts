@@ -4,12 +4,24 @@ import { join } from 'node:path'
 import { round } from '../../../scripts/bench/report.ts'
 import type { Interval } from '../../prober/statistics.ts'
 import type { Wire } from '../ground/network.ts'
+import type { Pace } from '../judges/pace.ts'
+import { STEPS } from '../judges/pace.ts'
 import type { Figures, FlowResult } from '../learn.ts'
 import type { Comparison, Judged, Looks } from './judge.ts'
+
+/** How long clients of a family take for each step, ours and the genuine ones. */
+export interface FamilyPace {
+  readonly family: string
+  readonly ours: Pace
+  readonly genuine: Pace
+}
 
 export interface Verdict extends Judged {
   readonly wire: Wire
   readonly minutes: number
+  /** Share of all processors in use while guests were watched. */
+  readonly busy: number
+  readonly paces: readonly FamilyPace[]
   readonly figures: Figures
 }
 
@@ -24,14 +36,14 @@ function trim(file: string): void {
 }
 
 export function reportText(verdict: Verdict): string {
-  const { comparisons, wire, minutes } = verdict
+  const { comparisons, wire, minutes, busy } = verdict
   const covers = comparisons.map(({ template, cover }) => `${template} ${cover}`).join(', ')
   return [
     '# What watchers make of our traffic',
     '',
     'Written by `npm run -s lab -- detectors`; how to read it: [docs/lab.md](../../docs/lab.md#detectors-somebody-who-watches-the-wire).',
     '',
-    `Wire: from the device to its router a log-normal time each way, in the median ${wire.airMs} ms (sigma ${wire.airSigma}); access lines of ${wire.upMbit} and ${wire.downMbit} Mbit/s; from there ${wire.delayMs} ms each way and ${wire.jitterMs} ms more on average; MTU 1,500, no loss. The same sessions are watched from two places: at the client’s own \`device\`, the worst case, and behind its access \`line\`, where its provider is; what does not say from where is seen there. Collected in ${Math.round(minutes)} minutes. Cover: ${covers}.`,
+    `Wire: from the device to its router a log-normal time each way, in the median ${wire.airMs} ms (sigma ${wire.airSigma}); access lines of ${wire.upMbit} and ${wire.downMbit} Mbit/s; from there ${wire.delayMs} ms each way and ${wire.jitterMs} ms more on average; MTU 1,500, no loss. The same sessions are watched from two places: at the client’s own \`device\`, the worst case, and behind its access \`line\`, where its provider is; what does not say from where is seen there. Collected in ${Math.round(minutes)} minutes, with ${percent(busy)} of the processors in use while guests were there. Cover: ${covers}.`,
     '',
     ...flows(verdict),
     ...connections(verdict),
@@ -40,6 +52,7 @@ export function reportText(verdict: Verdict): string {
     ...parity(comparisons),
     ...requests(verdict),
     ...habits(comparisons),
+    ...pace(verdict),
   ].join('\n')
 }
 
@@ -248,6 +261,25 @@ function requests({ figures }: Verdict): string[] {
     ...figures.rules
       .filter(({ id, hits }) => hits > 0.05 && id.endsWith(': ours'))
       .flatMap(({ id, tree }) => [`${id}:`, '', '```', tree.trimEnd(), '```', '']),
+  ]
+}
+
+function pace({ paces }: Verdict): string[] {
+  const rows = paces.flatMap(({ family, ours, genuine }) =>
+    STEPS.flatMap((step) =>
+      [ours, genuine].map((each, at) => [
+        ...[family, step, at === 0 ? 'ours' : 'genuine'],
+        ...each[step].map((value) => String(round(value, 1))),
+      ]),
+    ),
+  )
+  const tenths = Array.from({ length: 10 }, (_, tenth) => `${round(10 * tenth + 5, 0)} %`)
+  return [
+    '## Pace',
+    '',
+    'Milliseconds at the client’s own device, of so many in a hundred at most: the end of the handshake after the server’s part, what comes behind that, the first request of the page’s script after the page, and the two that follow it after the answers before them.',
+    '',
+    ...table(['family', 'step', 'who', ...tenths], rows),
   ]
 }
 

@@ -1,0 +1,36 @@
+/**
+ * How long a page in a browser takes, for a client that has none. Fitted so that what leaves our device comes when Chromium's does: 320
+ * pages of Chromium 156.0.8078.108 and as many sessions of ours, on two cores of which 41 % were in use (`npm run -s lab --
+ * detectors`, "Pace" in its report). What is drawn here is what a client's own work does not take by itself.
+ */
+import type { Clockwork } from './clockwork.ts'
+
+/** Milliseconds, of quantiles 0.05, 0.15 and so on to 0.95: each stands for a tenth of all. */
+type Tenths = readonly number[]
+
+/** From when a page is there until its script asks for something: it has to be read and run first. */
+export const SHOWN: Tenths = [17, 17.2, 17.7, 19, 21, 24.5, 29, 36, 44, 55]
+/** From the first answer to what follows it: what takes an answer in runs for the first time then. */
+export const FIRST: Tenths = [0, 0, 0, 0, 0.5, 1, 1.5, 3, 5, 19]
+
+/**
+ * Between page and network so many threads of Chromium have to come to a processor one after the other: on a machine with other work
+ * all of it takes longer, and so it does here.
+ */
+const HOPS = 6
+/** A timer takes no less. */
+const LEAST_MS = 1
+
+/** Waits as long as a page would, drawn anew. */
+export async function linger({ after, random }: Clockwork, tenths: Tenths): Promise<void> {
+  const ms = drawn(tenths, random(2))
+  const hops = Math.min(HOPS, Math.floor(ms / LEAST_MS))
+  for (let hop = 0; hop < hops; hop++) await new Promise<void>((resolve) => void after(ms / hops, resolve))
+}
+
+/** Between two of the quantiles evenly. */
+function drawn(tenths: Tenths, [high = 0, low = 0]: Uint8Array): number {
+  const at = ((high * 256 + low) / 65_536) * (tenths.length - 1)
+  const before = Math.floor(at)
+  return tenths[before]! + (at - before) * (tenths[before + 1]! - tenths[before]!)
+}
