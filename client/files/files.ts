@@ -51,7 +51,7 @@ export class Files {
     )
     for (const transfer of this.records.all()) this.reconcile(transfer)
     this.unlisten = parts.chat.onEvent((event) => this.onEvent(event))
-    parts.chat.keepQueuesWith((rid) => this.records.all().some((each) => isStillBeside(rid, each)))
+    parts.chat.files.keepQueuesWith((rid) => this.records.all().some((each) => isStillBeside(rid, each)))
   }
 
   // ---- what the person does -------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ export class Files {
     { noStore = false }: { readonly noStore?: boolean } = {},
   ): Promise<TransferView> {
     const { chat, vault, clockwork } = this.parts
-    chat.placesFor(contact)
+    chat.files.placesFor(contact)
     const { random } = clockwork
     const { name, size, picture } = source
     if (noStore && size > FileLimits.directBytes) throw tooLongForMemory(name)
@@ -192,7 +192,7 @@ export class Files {
     if (transfer.state === 'removing') return
     const { chat, clockwork } = this.parts
     const isKnown = chat.contacts().some(({ id }) => id === transfer.contact)
-    const of = isKnown && transfer.message !== '' ? chat.fileOf(transfer.contact, transfer.message) : undefined
+    const of = isKnown && transfer.message !== '' ? chat.files.of(transfer.contact, transfer.message) : undefined
     const isOver = transfer.state !== 'done' && transfer.way === 'in' && transfer.began + LEASE_MS <= clockwork.now()
     const isTold = transfer.way === 'out' && transfer.state === 'done'
     if (!isKnown || of === 'withdrawn') this.drop(transfer, true)
@@ -204,7 +204,7 @@ export class Files {
 
   /** Notes a file of theirs. undefined where the message is none. */
   private offered(contact: ContactId, message: MessageId): Transfer | undefined {
-    const of = this.parts.chat.fileOf(contact, message)
+    const of = this.parts.chat.files.of(contact, message)
     if (of === undefined || of === 'withdrawn' || of.mine) return undefined
     const { key, blob, name, size } = of.note
     const { random, now } = this.parts.clockwork
@@ -236,7 +236,7 @@ export class Files {
   private mayShow({ way, contact }: Transfer): boolean {
     const { chat } = this.parts
     const isKnown = chat.contacts().some(({ id }) => id === contact)
-    return way === 'out' || !isKnown || chat.showsWhatIsSeen(contact)
+    return way === 'out' || !isKnown || chat.files.showsWhatIsSeen(contact)
   }
 
   private store(transfer: Transfer): void {

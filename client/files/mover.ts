@@ -172,7 +172,7 @@ export class Mover {
     const note = { key, blob, size, name, sid: place!.sid, ...(picture && { picture }) }
     const { picture: _, ...rest } = transfer
     let done: Transfer = { ...rest, state: 'done' }
-    this.parts.chat.sendFile(contact, note, { noStore }, (message) => {
+    this.parts.chat.files.send(contact, note, { noStore }, (message) => {
       done = { ...done, message }
       this.records.putWithin(done)
     })
@@ -185,7 +185,7 @@ export class Mover {
     await carryIn(transfer, transfer.own!, this.carrying(transfer, course))
     this.stillWanted(transfer)
     // The gateway forgets it, which its sender could find out: not where they shall not know what was seen.
-    this.store({ ...transfer, state: 'done', laid: this.parts.chat.showsWhatIsSeen(transfer.contact) })
+    this.store({ ...transfer, state: 'done', laid: this.parts.chat.files.showsWhatIsSeen(transfer.contact) })
   }
 
   /** The gateway forgets what is here now, or wanted no more. */
