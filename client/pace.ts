@@ -15,17 +15,17 @@ export const FIRST: Tenths = [0, 0, 0, 0, 0.5, 1, 1.5, 3, 5, 19]
 
 /**
  * Between page and network so many threads of Chromium have to come to a processor one after the other: on a machine with other work
- * all of it takes longer, and so it does here.
+ * each of them waits for one, and so does each part here. A page's own work, which takes longer as well, is not made up for.
  */
 const HOPS = 6
-/** A timer takes no less. */
-const LEAST_MS = 1
 
-/** Waits as long as a page would, drawn anew. */
+/** Waits as long as a page would, drawn anew; in whole milliseconds each time, since a timer leaves out what is behind the point. */
 export async function linger({ after, random }: Clockwork, tenths: Tenths): Promise<void> {
   const ms = drawn(tenths, random(2))
-  const hops = Math.min(HOPS, Math.floor(ms / LEAST_MS))
-  for (let hop = 0; hop < hops; hop++) await new Promise<void>((resolve) => void after(ms / hops, resolve))
+  for (let hop = 0; hop < HOPS; hop++) {
+    const part = Math.floor(((hop + 1) * ms) / HOPS) - Math.floor((hop * ms) / HOPS)
+    if (part > 0) await new Promise<void>((resolve) => void after(part, resolve))
+  }
 }
 
 /** Between two of the quantiles evenly. */

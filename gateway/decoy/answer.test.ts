@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { createServer as createHttp } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer as createNetServer } from 'node:net'
@@ -75,4 +76,31 @@ test('a body lies in the same TLS records whether it is written at once or not',
     t.deepEqual(twice.records, once.records, what)
     t.true(once.records.length >= twice.body.length / 16_384, what)
   }
+})
+
+test('an answer of no stated length comes in chunks where it has a body, named before the connection’s fate', async (t) => {
+  const server = createHttp((request, response) => {
+    writeHead(request, response, { status: Number(request.url!.slice(1)), type: 'text/plain' })
+    response.write('one')
+    response.end('two')
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => server.close())
+  const ask = async (line: string): Promise<string> => {
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+    socket.write(`${line}\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    let answer = ''
+    for await (const chunk of socket) answer += String(chunk)
+    return answer.replace(/Date: .*\r\n/, '')
+  }
+  const head = (status: string, ...lines: string[]): string =>
+    [`HTTP/1.1 ${status}`, 'Server: nginx', 'Content-Type: text/plain', ...lines, 'Connection: close', '', ''].join(
+      '\r\n',
+    )
+  const pieces = 'Transfer-Encoding: chunked'
+  t.is(await ask('GET /200 HTTP/1.1'), `${head('200 OK', pieces)}6\r\nonetwo\r\n0\r\n\r\n`)
+  t.is(await ask('GET /200 HTTP/1.0'), `${head('200 OK')}onetwo`)
+  t.is(await ask('HEAD /200 HTTP/1.1'), head('200 OK'))
+  t.is(await ask('GET /304 HTTP/1.1'), head('304 Not Modified'))
+  t.is(await ask('GET /204 HTTP/1.1'), head('204 No Content'))
 })

@@ -39,6 +39,9 @@ export function writeHead(request: IncomingMessage, response: ServerResponse, an
   if (answer.length !== undefined) headers.push('Content-Length', String(answer.length))
   if (answer.lastModified !== undefined) headers.push('Last-Modified', answer.lastModified)
   if (answer.location !== undefined) headers.push('Location', answer.location)
+  // Named here, since Node names it behind the connection's fate, and nginx before.
+  if (answer.length === undefined && comesInPieces(request, response, answer))
+    headers.push('Transfer-Encoding', 'chunked')
   const keepAlive = response.shouldKeepAlive && answer.close !== true
   // nginx names the connection's fate always; named here, Node adds no Keep-Alive header of its own.
   headers.push('Connection', keepAlive ? 'keep-alive' : 'close')
@@ -50,6 +53,11 @@ export function writeHead(request: IncomingMessage, response: ServerResponse, an
   // A colon and a space behind each name, a line end behind each value; another behind the status line, and the last one.
   const fields = headers.reduce((sum, text) => sum + text.length + 2, 0)
   return `HTTP/1.1 ${answer.status} ${reason}`.length + 2 + fields + 2
+}
+
+/** Where Node would write in chunks. */
+function comesInPieces(request: IncomingMessage, response: ServerResponse, { status }: Answer): boolean {
+  return response.useChunkedEncodingByDefault && request.method !== 'HEAD' && status !== 204 && status !== 304
 }
 
 /** Octets of a TLS record at the most (RFC 8446 section 5.1). */

@@ -14,6 +14,7 @@ import {
 } from './http2.ts'
 import { reasonFor } from './known.ts'
 import { Lines } from './pairs.ts'
+import type { Observation } from './probe.ts'
 import { head, http1, nameOf, octets } from './probe.ts'
 import { noticesFlaws, probeAll, probeClocks, strangersProbes, tellDifference } from './prober.ts'
 import { probes } from './scenario.ts'
@@ -88,12 +89,47 @@ test('options that mean nothing are refused before anything starts', async (t) =
   }
 })
 
-test('known differences are those of probes that exist, and no reason stands for everything', async (t) => {
-  const asked = await strangersProbes(compileBuiltins('node'))
-  t.true(asked.some((probe) => reasonFor('none', probe) !== undefined))
-  const unexplained = asked.filter((probe) => reasonFor('none', probe) === undefined)
-  t.true(unexplained.length > asked.length / 3, String(unexplained.length))
-  t.is(reasonFor('none', http1('template', 'beacon features')), undefined)
+const page = (status: number, words: string): string =>
+  `HTTP/1.1 ${status} ${words}\r\nServer: nginx\r\n\r\n<html>\r\n<center>${words}</center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n`
+
+test('a difference is known where its reason can be why, and nowhere else', (t) => {
+  const isKnown = (name: string, seen: Partial<Observation>, expected: Partial<Observation>): boolean => {
+    const [group = '', rest = ''] = name.split(': ')
+    const closed: Observation = { answer: '', end: 'closed' }
+    const probe = http1(group, rest)
+    return (
+      reasonFor('none', { probe, seen: { ...closed, ...seen }, expected: { ...closed, ...expected } }) !== undefined
+    )
+  }
+  const site = 'HTTP/1.1 401 Unauthorized\r\nDate: now\r\n\r\n{}'
+  const noHttp2 = { answer: 'stream 0\n\n', end: 'refused ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' } as const
+  t.true(isKnown('h2: ping', noHttp2, { answer: 'stream 0\nsettings' }))
+  t.false(isKnown('h2: ping', { answer: 'stream 0\nsettings 1' }, { answer: 'stream 0\nsettings' }))
+  t.true(isKnown('size: long path', { answer: site }, { answer: page(414, 'Request-URI Too Large') }))
+  t.false(isKnown('size: long path', { answer: site }, { answer: `${site} ` }))
+  t.true(isKnown('line: bare line feeds', { answer: page(400, 'Bad Request') }, { answer: site }))
+  t.false(isKnown('line: bare line feeds', { answer: site.replace('401', '200') }, { answer: site }))
+  t.true(isKnown('slow: silent after a post', { answer: site, end: 'open' }, { answer: site }))
+  t.false(isKnown('slow: silent after a post', { answer: `${site}!`, end: 'open' }, { answer: site }))
+  t.true(isKnown('header: other host, a picture', { answer: site }, { answer: page(400, 'Bad Request') }))
+  t.false(isKnown('header: other host, a picture', { answer: site }, { answer: `${site} ` }))
+})
+
+test('what the notice room answers to strangers may not differ in anything', async (t) => {
+  const asked = (await strangersProbes(compileBuiltins('node'))).filter(({ group }) => group === 'template')
+  const seen = { answer: 'HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\n{"code":1}', end: 'closed' } as const
+  const faults = [
+    { ...seen, answer: seen.answer.replace('nginx', 'node') },
+    { ...seen, answer: seen.answer.replace('400', '200') },
+    { ...seen, answer: `${seen.answer} ` },
+    { ...seen, end: 'open' } as const,
+  ]
+  const spoken = asked.filter(({ action }) => action.kind === 'http1')
+  t.true(spoken.length > 200)
+  for (const probe of spoken) {
+    for (const fault of faults)
+      t.is(reasonFor('none', { probe, seen: fault, expected: seen }), undefined, nameOf(probe))
+  }
 })
 
 test('frames are read as they are written, and headers as they are', async (t) => {

@@ -1,6 +1,7 @@
 /** All probes against one world: the site with Sotto and the same site without, side by side. */
 import type { CompiledTemplate } from '#engine/compile.ts'
 import { compileBuiltins } from '../../camouflage-templates/builtin.ts'
+import { reasonFor } from './known.ts'
 import { MEMBERS_PATIENCE, Member } from './member.ts'
 import { observe } from './observe.ts'
 import type { Observation, Probe } from './probe.ts'
@@ -66,7 +67,7 @@ export async function probeAll(
   const notAnswered = await replays(world, recordings.byDesign)
   await world.operator.catchUp()
   const probes = [...(await strangersProbes(templates)), ...recordings.probes]
-  const differences = await compareAll(world.target, world.reference, probes)
+  const differences = await compareAll(world, probes)
   const answeredByDesign = recordings.byDesign.length - notAnswered.length
   return { probes, differences, answeredByDesign, notAnswered, recordings }
 }
@@ -79,7 +80,7 @@ export async function probeClocks(
   world: World,
   templates: readonly CompiledTemplate[] = compileBuiltins('node'),
 ): Promise<Pick<Outcome, 'probes' | 'differences'>> {
-  const { operator, target, reference } = world
+  const { operator, target } = world
   const used: NearMiss[] = []
   for (const template of templates) {
     const sealed = await new Member(target, operator.gatewayKey, await operator.invite()).join(template)
@@ -91,7 +92,7 @@ export async function probeClocks(
     await turn()
     const again = used.flatMap((each) => probesOf({ ...each, what: `first contact, again ${what}` }))
     probes.push(...again)
-    differences.push(...(await compareAll(target, reference, again)))
+    differences.push(...(await compareAll(world, again)))
   }
   return { probes, differences }
 }
@@ -119,10 +120,10 @@ function turns(operator: Operator): readonly { readonly what: string; readonly t
 }
 
 /** How many of the templates' own requests a front with a flaw answers otherwise; undefined where there is no front. */
-export async function noticesFlaws({ flawed, reference }: World): Promise<number | undefined> {
+export async function noticesFlaws({ front, flawed, reference }: World): Promise<number | undefined> {
   if (flawed === undefined) return undefined
   const probes = templateProbes(compileBuiltins('node')).filter(({ action }) => action.kind === 'http2')
-  return (await compareAll(flawed, reference, probes)).length
+  return (await compareAll({ front, target: flawed, reference }, probes)).length
 }
 
 async function replays(world: World, list: readonly ByDesign[]): Promise<string[]> {
@@ -136,18 +137,22 @@ async function replays(world: World, list: readonly ByDesign[]): Promise<string[
 
 const undated = (answer: string): string => answer.replace(/^Date: .*$/m, '')
 
+type Pair = Pick<World, 'front' | 'target' | 'reference'>
+
 /** Pairs of connections at once. */
 const AT_ONCE = 8
 /** A probe is asked again while the two have not said the same once; the later times with more patience. */
 const PATIENCE = [1, 2, 5, 5, 5] as const
+/** Tries of what is known to differ, and differs as it is known to. */
+const TRIES_OF_KNOWN = 2
 
-async function compareAll(target: number, reference: number, probes: readonly Probe[]): Promise<Difference[]> {
+async function compareAll({ front, target, reference }: Pair, probes: readonly Probe[]): Promise<Difference[]> {
   const differences: Difference[] = []
   // The slow ones first: they wait, and the others work meanwhile.
   const waiting = probes.toSorted((a, b) => (a.silence ?? 0) - (b.silence ?? 0))
   const worker = async (): Promise<void> => {
     for (let probe = waiting.pop(); probe !== undefined; probe = waiting.pop()) {
-      const difference = await compare(target, reference, probe)
+      const difference = await compare({ front, target, reference }, probe)
       if (difference !== undefined) differences.push(difference)
     }
   }
@@ -155,16 +160,17 @@ async function compareAll(target: number, reference: number, probes: readonly Pr
   return differences.toSorted((a, b) => (nameOf(a.probe) < nameOf(b.probe) ? -1 : 1))
 }
 
-async function compare(target: number, reference: number, probe: Probe): Promise<Difference | undefined> {
+async function compare({ front, target, reference }: Pair, probe: Probe): Promise<Difference | undefined> {
   let difference: Difference | undefined
   // A server may have several answers by chance: Caddy, in the order of what it says of a connection that it ends.
   const [said, known] = [new Set<string>(), new Set<string>()]
-  for (const patience of PATIENCE) {
+  for (const [at, patience] of PATIENCE.entries()) {
     const [seen, expected] = await Promise.all([target, reference].map((port) => observe(port, probe, patience)))
     said.add(`${seen!.end} ${seen!.answer}`)
     known.add(`${expected!.end} ${expected!.answer}`)
     if (!said.isDisjointFrom(known)) return undefined
     difference = { probe, seen: seen!, expected: expected! }
+    if (at + 1 >= TRIES_OF_KNOWN && reasonFor(front, difference) !== undefined) return difference
   }
   return difference
 }

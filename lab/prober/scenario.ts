@@ -69,7 +69,7 @@ export async function probes(args: readonly string[]): Promise<Report> {
 
 function report(front: Front, outcome: Outcome, control: number | undefined, verdicts?: Verdicts): Report {
   const { differences, notAnswered } = outcome
-  const explained = differences.filter(({ probe }) => reasonFor(front, probe) !== undefined)
+  const explained = differences.filter((difference) => reasonFor(front, difference) !== undefined)
   const unexplained = differences.filter((difference) => !explained.includes(difference))
   const setting = front === 'none' ? 'alone, beside nginx' : `behind ${front}, beside the same without`
   const count = (what: string, value: number): Row => ({ what, value, unit: 'probes', setting })
@@ -137,8 +137,8 @@ const racesOf = ({ races }: Verdicts, kind: string): readonly Verdict[] =>
 
 function reasons(front: Front, explained: readonly Difference[]): Row[] {
   const counts = new Map<string, number>()
-  for (const { probe } of explained) {
-    const reason = reasonFor(front, probe)!
+  for (const difference of explained) {
+    const reason = reasonFor(front, difference)!
     counts.set(reason, (counts.get(reason) ?? 0) + 1)
   }
   return [...counts]

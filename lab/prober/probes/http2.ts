@@ -20,6 +20,20 @@ const whole = Flag.endHeaders | Flag.endStream
 const open = headers(Flag.endHeaders, 1, requestHeaders('POST', messages))
 const follow = request(3, requestHeaders('GET', '/robots.txt'))
 
+/** Requests that are taken back as soon as they are made. */
+const reset = (count: number, method: string, path: string): Uint8Array[] =>
+  Array.from({ length: count }, (_, i) => [
+    headers(method === 'GET' ? whole : Flag.endHeaders, 2 * i + 1, requestHeaders(method, path)),
+    frame(FrameKind.reset, 0, 2 * i + 1, u32(8)),
+  ]).flat()
+
+/** A body that takes its time. */
+const drip = (path: string): Step[] => [
+  headers(Flag.endHeaders, 1, requestHeaders('POST', path)),
+  ...[...'{"cursor":"AAAA"}'].flatMap((one): Step[] => [10, frame(FrameKind.data, 0, 1, octets(one))]),
+  frame(FrameKind.data, Flag.endStream, 1),
+]
+
 const requests: readonly Probe[] = [
   ...[
     '/',
@@ -54,6 +68,19 @@ const requests: readonly Probe[] = [
     'twenty at once',
     concat(...Array.from({ length: 20 }, (_, i) => request(2 * i + 1, requestHeaders('GET', features)))),
   ),
+  http2(
+    'a hundred begun and reset at once',
+    concat(...reset(100, 'GET', features)),
+    request(201, requestHeaders('GET', '/robots.txt')),
+  ),
+  http2(
+    'a hundred messages begun and reset at once',
+    concat(...reset(100, 'POST', messages)),
+    request(201, requestHeaders('GET', '/robots.txt')),
+  ),
+  http2('range of an application’s', get(features, [['range', 'bytes=0-3']])),
+  http2('message of one octet a frame', ...drip(messages)),
+  http2('upload of one octet a frame', ...drip(upload)),
   http2('range', get(picture, [['range', 'bytes=0-9']])),
   http2('condition', get(picture, [['if-none-match', '*']])),
   http2('expects to go on', get(features, [['expect', '100-continue']])),
