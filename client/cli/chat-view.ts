@@ -43,6 +43,9 @@ class ChatView {
   private readonly avatar: ChatAvatar
   private readonly commands: Readonly<Record<string, (argument: string) => void | Promise<void>>>
   private connected: boolean | undefined
+  private isLeft = false
+  /** Those whose requests were told. */
+  private readonly announced = new Set<string>()
 
   constructor(input: ChatViewInput, done: () => void) {
     const { member, folder, said } = input
@@ -78,6 +81,7 @@ class ChatView {
       output,
       onLine: (line) => void this.onLine(line.trim()),
       onClose: () => {
+        this.isLeft = true
         member.rounds.end()
         done()
       },
@@ -226,7 +230,8 @@ class ChatView {
       this.conversation.became(contact)
       this.avatar.changed(before, contact)
       this.prompt()
-    } else if (contact.status === 'request') {
+    } else if (contact.status === 'request' && !this.announced.has(contact.id)) {
+      this.announced.add(contact.id)
       this.screen.news(`${nameOf(contact)} asks to talk to you. /to ${nameOf(contact)}`)
     }
   }
@@ -238,7 +243,8 @@ class ChatView {
 
   private onStatus(status: TunnelStatus): void {
     const connected = status.state.kind === 'ready'
-    if (connected === this.connected || status.state.kind === 'connecting') return
+    // Who leaves is not told that the way ends.
+    if (this.isLeft || connected === this.connected || status.state.kind === 'connecting') return
     this.connected = connected
     this.screen.aside(describePath(status))
   }

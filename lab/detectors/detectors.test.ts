@@ -101,8 +101,8 @@ withLearning(`attackers tell what differs, and nothing where nothing does${lacki
   t.is(flows[0].heldOut.value, 1)
   t.is(flows[0].caught, 1)
   t.is(flows[0].telling[0].name, 'one')
-  // Below a half is chance as well: what is kept back from training leans the other way.
-  t.true(flows[1].auc.low < 0.5, 'nothing is found where nothing is')
+  // Of 120 that do not differ the areas of single draws have a standard deviation of 0.05, and some more by the folds.
+  t.true(Math.abs(flows[1].auc.value - 0.5) < 0.2, 'nothing is found where nothing is')
   const { value, low, high } = flows[2].auc
   t.true(low < 0.5 && high > 0.5 && Math.abs(value - 0.5) < 0.1, 'classes drawn anew: around a half')
   t.true(mined[0].hits > 0.95)
