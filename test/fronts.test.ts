@@ -83,7 +83,8 @@ async function sameAll(t: ExecutionContext, twins: Twins, requests: readonly Str
 /** An application that tells what it was asked, a body's hash included. */
 async function startApplication(t: Owner): Promise<string> {
   // Longer than Caddy keeps connections: one that ends as a request is on its way is a 502, whoever stands in front.
-  const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
+  // Nor does it refuse what is long: it would close while the front still writes, and the front says one thing or another then.
+  const server = createServer({ keepAliveTimeout: 600_000, maxHeaderSize: 1_048_576 }, (request, response) => {
     const hash = createHash('sha256')
     let length = 0
     request.on('data', (chunk: Buffer) => {

@@ -52,7 +52,7 @@ test('a full shelf is published with the card; a first message takes one key of 
   fixture.now = Date.now()
   const [alice, bob] = [person(t, fixture, 'Alice'), person(t, fixture, 'Bob')]
   const card = await bob.chat.myCard()
-  t.deepEqual([...card.prekey.starts], [3, 4])
+  t.deepEqual([...card.prekey.starts], [5, 6])
   const { rid, rauth } = bob.records.queues()[0]!
   const stock = (): Promise<unknown> => fixture.call('prekeys.stock', { rid, rauth })
   const oneTime = async (): Promise<number> => ((await stock()) as { kem: { count: number } }).kem.count
