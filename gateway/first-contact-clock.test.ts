@@ -275,7 +275,7 @@ test('in no course of clocks, starts and moves is a used one recognised, and hou
       await host.remove()
       return true
     }),
-    { numRuns: process.env['SOTTO_LONG'] === '1' ? 1_000 : 25 },
+    { numRuns: process.env.SOTTO_LONG === '1' ? 1_000 : 25 },
   )
   t.true(steps > 0 && recognised > 0)
 })
