@@ -82,6 +82,15 @@ export async function askSecret(
   }
 }
 
+/** Of a secret that is set: nobody sees what is typed, so at a terminal it is asked for again. False where the second is another. */
+export async function typedAgain(
+  typed: string,
+  input: NodeJS.ReadStream,
+  output: NodeJS.WritableStream,
+): Promise<boolean> {
+  return !input.isTTY || (await askSecret('Once more: ', input, output)) === typed
+}
+
 /** Ctrl-C at a prompt ends the program, as it does anywhere else; nothing was begun by then. */
 async function answered(answer: Promise<string>): Promise<string> {
   return answer.catch((error: unknown) => {

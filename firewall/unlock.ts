@@ -9,7 +9,7 @@ import type { Console } from './join.ts'
 import { PasswordLimits } from './limits.ts'
 import { optionValues, positionals } from './options.ts'
 import { needsPassword, openPasswordFile, readPasswordFile, requireGood } from './password.ts'
-import { askSecret, firstLineOf, passwordInArguments } from './prompt.ts'
+import { askSecret, firstLineOf, passwordInArguments, typedAgain } from './prompt.ts'
 
 /** What a password opened. */
 export interface Unlocked {
@@ -84,7 +84,7 @@ export async function readNewPassword(
   if (args[1] === 'remove') return undefined
   const typed = await askSecret('New password of this folder: ', stdin, stderr)
   requireGood(typed)
-  if (stdin.isTTY && (await askSecret('Once more: ', stdin, stderr)) !== typed) {
+  if (!(await typedAgain(typed, stdin, stderr))) {
     throw new SottoError('E_PASSWORD_DIFFERS', 'The two passwords differ.', { kept: 'The password is as it was.' })
   }
   return typed

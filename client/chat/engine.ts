@@ -1,13 +1,11 @@
 /** The chat's parts, put together, and what drives them: messages that arrive, and time that passes. */
 import type { Store } from '#client/store/store.ts'
-import { hex, latin1, type Millis, type Random } from '#protocol/bytes.ts'
+import { hex, type Millis, type Random } from '#protocol/bytes.ts'
 import type { Argon2Cost } from '#protocol/crypto/argon2id.ts'
 import { isSottoError, SottoError } from '#protocol/errors.ts'
-import { PresenceLimits } from '#protocol/presence/limits.ts'
 import { Acks } from './acks.ts'
 import { Arrivals } from './arrivals.ts'
 import { Avatars } from './avatars/avatars.ts'
-import { backoff } from './backoff.ts'
 import { Beginnings } from './beginnings.ts'
 import { Courier } from './courier.ts'
 import { isText, MessageType } from './envelope.ts'
@@ -16,6 +14,7 @@ import { EventsHub } from './events-hub.ts'
 import { Expiry } from './expiry.ts'
 import { wipeIdentity } from './identity.ts'
 import { type After, Journal } from './journal.ts'
+import { LateRepeats } from './late-repeats.ts'
 import { ChatLimits } from './limits.ts'
 import { Maintenance } from './maintenance.ts'
 import { messageView } from './message-view.ts'
@@ -24,7 +23,6 @@ import { SHELF_SIZE, type ShelfSize } from './one-time.ts'
 import { Outbox, type Slot } from './outbox.ts'
 import { OwnQueues } from './own-queues.ts'
 import type { ArrivedMessage, MailboxPort, Wake } from './ports.ts'
-import { between } from './presence/draw.ts'
 import { Presence } from './presence/presence.ts'
 import { maySee } from './presence/visibility.ts'
 import { PROOF_COST } from './proof-secret.ts'
@@ -77,8 +75,9 @@ export class Engine {
   private readonly maintenance: Maintenance
   private readonly acks: Acks
   private readonly receipts: ReceiptTimer
-  /** When something was last said to those who are not to see that we are there. */
-  private readonly spoken = new Map<string, Millis>()
+  private readonly repeats: LateRepeats
+  /** They are not to see that we are there. */
+  readonly isHiddenFrom: (contact: Contact) => boolean
   private maintained: Millis = Number.NEGATIVE_INFINITY
   /** When shelves that were filled before are looked at; undefined for not before the next round. */
   private lookAt: Millis | undefined
@@ -99,23 +98,21 @@ export class Engine {
       ...{ records, journal, mailbox, random, now, emit: this.emit },
       sessions: () => this.sessions,
     })
+    const isHiddenFrom = (contact: Contact): boolean => !maySee(contact, records.profile()!)
+    const repeats = new LateRepeats({ records, journal, random, now, isHiddenFrom })
     const courier = new Courier({
       ...{ records, journal, mailbox, queues, beginnings, random, now },
       sender: () => this.sender,
       sessions: () => this.sessions,
       oldest: (contact) => this.outbox.oldest(contact),
-      afterPut: (slot) => this.afterPut(slot),
+      afterPut: (slot) => repeats.afterPut(slot),
       onFault: (error, contact) => this.report(error, contact),
     })
-    const isHiddenFrom = (contact: Contact): boolean => !maySee(contact, records.profile()!)
     const outbox = new Outbox({
       ...{ entries: records.outbox(), now },
       put: (slot) => courier.put(slot),
-      isLate: ({ contact: uid, put = false }) => {
-        const contact = records.contact(uid)
-        return put && contact !== undefined && isHiddenFrom(contact)
-      },
-      latePause: () => between(PresenceLimits.lateReceiptMs, random),
+      isLate: (entry) => repeats.isLate(entry),
+      latePause: () => repeats.pause(),
       onLanded: (slot) => this.landed(slot),
     })
     const sender = new Sender({ records, sessions, self, queues, outbox, random })
@@ -135,6 +132,8 @@ export class Engine {
       onChange: (contact, before, next, after) => this.replace(contact, before, next, after),
       onDelivered: (contact, message, after) => this.count(contact, message, now(), after),
     })
+    this.isHiddenFrom = isHiddenFrom
+    this.repeats = repeats
     this.records = records
     this.journal = journal
     this.queues = queues
@@ -285,27 +284,19 @@ export class Engine {
   hidden(contacts: readonly Contact[]): void {
     this.presence.vanish(contacts.filter(({ status }) => status === 'accepted'))
     const put = contacts.flatMap(({ uid }) => this.outbox.of(uid)).filter(({ puts }) => puts > 0)
-    if (put.length > 0) this.journal.commit(() => put.forEach((slot) => void this.notePut(slot)))
-    for (const { uid } of contacts) {
-      this.spoken.delete(latin1(uid))
-      this.outbox.defer(uid)
-    }
+    this.repeats.hide(contacts, put)
+    for (const { uid } of contacts) this.outbox.defer(uid)
     this.schedule()
   }
 
   /** Something is said to them, or they may see us from now on: what has waited for that goes out with it. */
   shown(contact: Contact): void {
     const now = this.options.now()
-    this.spoken.set(latin1(contact.uid), now)
+    this.repeats.said(contact)
     if (contact.status === 'accepted') this.receipts.hasten(contact.uid, now)
     this.outbox.hurryPut(contact.uid)
     this.maintenance.attend(contact, now)
     this.schedule()
-  }
-
-  /** They are not to see that we are there. */
-  isHiddenFrom(contact: Contact): boolean {
-    return !maySee(contact, this.records.profile()!)
   }
 
   /** They know another hello than the last one; unless that is still on its way, they get it again. */
@@ -381,21 +372,6 @@ export class Engine {
     } catch (error) {
       this.report(error)
     }
-  }
-
-  /** A repeat shows that we are there. Those who are not to see that get some where they have just seen it, and then none for hours. */
-  private afterPut(slot: Readonly<Slot>): 'waiting' | 'late' {
-    const contact = this.records.contact(slot.contact)
-    if (contact === undefined || !this.isHiddenFrom(contact)) return 'waiting'
-    if (!this.records.outboxEntry(slot.sequence)?.put) this.journal.commit(() => this.notePut(slot))
-    const seenUntil = (this.spoken.get(slot.key) ?? Number.NEGATIVE_INFINITY) + PresenceLimits.lifeMs
-    return this.now() + backoff(slot.puts + 1) <= seenUntil ? 'waiting' : 'late'
-  }
-
-  /** Known after a start: it is not due then at once, which would show when we have started. Inside a transaction. */
-  private notePut({ sequence }: Readonly<Slot>): void {
-    const entry = this.records.outboxEntry(sequence)
-    if (entry !== undefined && !entry.put) this.records.putOutboxEntry({ ...entry, put: true })
   }
 
   private landed({ type, puts, contact, message }: Readonly<Slot>): void {

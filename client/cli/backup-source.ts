@@ -2,7 +2,7 @@
 import { needsOf, openBackup, type Unlock } from '#client/backup/container.ts'
 import { readDongle } from '#client/backup/dongle.ts'
 import { readNamed } from '#client/backup/files.ts'
-import { askSecret, readText } from '#firewall/prompt.ts'
+import { askSecret, readText, typedAgain } from '#firewall/prompt.ts'
 import { keySecret } from '#firewall/security-key/answer.ts'
 import { isKeyFile } from '#firewall/security-key/key-file.ts'
 import { fromUtf8, utf8 } from '#protocol/bytes.ts'
@@ -39,7 +39,7 @@ export async function newUnlock({ dongle, password }: NewUnlockOptions, { stdin,
   if ([...typed].length < PASSWORD_LEAST) {
     throw new SottoError('E_BACKUP_PASSWORD', `A password of a backup has at least ${PASSWORD_LEAST} characters.`)
   }
-  if (stdin.isTTY && (await askSecret('Once more: ', stdin, stderr)) !== typed) {
+  if (!(await typedAgain(typed, stdin, stderr))) {
     throw new SottoError('E_BACKUP_PASSWORD', 'The two passwords differ.', {
       next: 'Try again; nothing was written.',
     })

@@ -1,5 +1,5 @@
 /** Secrets that are set here. Nobody sees what was typed, so at a terminal it is typed twice: one slip would lock everybody out. */
-import { askSecret, askSecrets } from '#firewall/prompt.ts'
+import { askSecret, askSecrets, typedAgain } from '#firewall/prompt.ts'
 import { SottoError } from '#protocol/errors.ts'
 import type { Ground } from './commands.ts'
 
@@ -8,7 +8,7 @@ type Streams = Ground['streams']
 /** From a pipe, its first line. @throws SottoError E_PROOF_SECRET where the two differ; E_USAGE as `askSecret` */
 export async function askNewSecret(prompt: string, { stdin, stderr }: Streams): Promise<string> {
   const typed = await askSecret(prompt, stdin, stderr)
-  if (!stdin.isTTY || (await askSecret('Once more: ', stdin, stderr)) === typed) return typed
+  if (await typedAgain(typed, stdin, stderr)) return typed
   throw new SottoError('E_PROOF_SECRET', 'What was typed the second time is something else.', {
     kept: 'Everything is as it was.',
     next: 'Try again.',
